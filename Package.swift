@@ -1,0 +1,134 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Who may import whom is the table in Tests/Tidy/ImportTable.swift; a dependency added here without a row there
+// fails the tests.
+
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+/// A module of ours: `Sources/NAME` and `Tests/NAMETests`.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: strict)
+}
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+
+let package = Package(
+    name: "slipway",
+    products: [
+        .executable(name: "slipway", targets: ["slipway"]),
+        .executable(name: "slipway-agent", targets: ["slipway-agent"]),
+        .executable(name: "slipway-controller", targets: ["slipway-controller"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // `traits: []` drops swift-configuration and with it full Foundation.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0", traits: []),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CSystemShims"),
+
+        module("ReleaseDefinition", ["COpenSSL"]),
+        module(
+            "Effects",
+            [
+                "CSystemShims", "COpenSSL", "ReleaseDefinition", nioCore, nioPosix, nioSSL, systemPackage, logging,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]),
+        module("DefinitionFiles", ["ReleaseDefinition", "Yams"]),
+        module("AgentProtocol", ["ReleaseDefinition"]),
+        module("ControllerAPI", ["ReleaseDefinition", "AgentProtocol", "Effects"]),
+        module("ReleasePackaging", ["ReleaseDefinition", "Effects", "COpenSSL", "CZlib", systemPackage]),
+        module("ReleaseTrust", ["ReleaseDefinition", "COpenSSL"]),
+        module(
+            "ReleaseDistribution",
+            ["ReleaseDefinition", "ReleasePackaging", "ReleaseTrust", "Effects", systemPackage]),
+        module("ReleaseRollout", ["ReleaseDefinition", "AgentProtocol"]),
+
+        .target(
+            name: "AgentLibrary",
+            dependencies: [
+                "ReleaseDefinition", "AgentProtocol", "ReleasePackaging", "ReleaseTrust", "ReleaseDistribution",
+                "Effects", x509, argumentParser, logging, systemPackage,
+            ],
+            path: "agent", exclude: ["main"], swiftSettings: strict),
+        .executableTarget(
+            name: "slipway-agent", dependencies: ["AgentLibrary"], path: "agent/main", swiftSettings: strict),
+
+        .target(
+            name: "ControllerLibrary",
+            dependencies: [
+                "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
+                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", x509, argumentParser, logging,
+                systemPackage, nioCore, nioPosix, nioSSL,
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            path: "controller", exclude: ["main"], resources: [.embedInCode("assets")], swiftSettings: strict),
+        .executableTarget(
+            name: "slipway-controller", dependencies: ["ControllerLibrary"], path: "controller/main",
+            swiftSettings: strict),
+
+        .executableTarget(
+            name: "slipway",
+            dependencies: [
+                "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
+                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", argumentParser, logging,
+                systemPackage,
+            ],
+            swiftSettings: strict),
+
+        tests("ReleaseDefinitionTests", ["ReleaseDefinition"]),
+        tests("DefinitionFilesTests", ["DefinitionFiles", "ReleaseDefinition"]),
+        tests("EffectsTests", ["Effects", "ReleaseDefinition", nioCore, nioPosix, nioSSL]),
+        tests("ReleasePackagingTests", ["ReleasePackaging", "ReleaseDefinition", "Effects"]),
+        tests("ReleaseTrustTests", ["ReleaseTrust", "ReleaseDefinition", "COpenSSL"]),
+        tests(
+            "ReleaseDistributionTests",
+            ["ReleaseDistribution", "ReleasePackaging", "ReleaseTrust", "ReleaseDefinition", "Effects"]),
+        tests("ReleaseRolloutTests", ["ReleaseRollout", "ReleaseDefinition", "AgentProtocol"]),
+        tests(
+            "AgentTests",
+            [
+                "AgentLibrary", "ReleaseDefinition", "AgentProtocol", "ReleasePackaging", "ReleaseTrust",
+                "ReleaseDistribution", "Effects",
+            ]),
+        tests(
+            "ControllerTests",
+            [
+                "ControllerLibrary", "ControllerAPI", "ReleaseDefinition", "AgentProtocol", "ReleasePackaging",
+                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects",
+            ]),
+        tests("CommandTests", ["slipway", "ControllerAPI", "ReleaseDefinition", "Effects"]),
+        // Real processes of all three programs: no module of ours but the vocabulary and the doors.
+        tests("EndToEnd", ["ReleaseDefinition", "AgentProtocol", "ControllerAPI", "Effects"]),
+        tests("Tidy", []),
+    ]
+)

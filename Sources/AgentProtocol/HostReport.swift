@@ -1,0 +1,137 @@
+import ReleaseDefinition
+
+/// What a host tells the controller, kept on the host's disk until acknowledged. Idempotent by (host, sequence).
+public struct HostReport: Sendable, Equatable, Codable {
+    /// From 1, without gaps, never re-used by this host.
+    public var sequence: Int64
+    public var at: UTCInstant
+    public var body: HostReportBody
+
+    public init(sequence: Int64, at: UTCInstant, body: HostReportBody) {
+        self.sequence = sequence
+        self.at = at
+        self.body = body
+    }
+}
+
+public enum HostReportBody: Sendable, Equatable, Codable {
+    /// Sent at every start and when something in it changed.
+    case inventory(HostInventory)
+    case progress(OrderProgress)
+    case outcome(OrderOutcome)
+    /// A committed release became healthy or unhealthy by itself.
+    case health(ProductHealth)
+}
+
+/// `POST /v1/agent/reports`: in sequence order, at most 256.
+public struct HostReportBatch: Sendable, Equatable, Codable {
+    public static let reportsMax = 256
+    public var reports: [HostReport]
+
+    public init(reports: [HostReport]) { self.reports = reports }
+}
+
+/// The answer, after the reports are durable on the controller.
+public struct HostReportReceipt: Sendable, Equatable, Codable {
+    /// Every report up to this sequence may be dropped by the host.
+    public var acknowledged: Int64
+
+    public init(acknowledged: Int64) { self.acknowledged = acknowledged }
+}
+
+public struct HostInventory: Sendable, Equatable, Codable {
+    public var agentVersion: String
+    public var machineID: String
+    public var delivery: DeliveryMode
+    /// Of a pulling host.
+    public var checkInterval: TimeSpan?
+    public var installed: [InstalledRelease]
+
+    public init(
+        agentVersion: String, machineID: String, delivery: DeliveryMode, checkInterval: TimeSpan? = nil,
+        installed: [InstalledRelease]
+    ) {
+        self.agentVersion = agentVersion
+        self.machineID = machineID
+        self.delivery = delivery
+        self.checkInterval = checkInterval
+        self.installed = installed
+    }
+}
+
+/// How a host hears of assignments.
+public enum DeliveryMode: String, Sendable, Codable, CaseIterable { case push, pull }
+
+public struct InstalledRelease: Sendable, Equatable, Codable {
+    public var release: ReleaseName
+    public var manifest: SHA256Digest
+    public var isHealthy: Bool
+
+    public init(release: ReleaseName, manifest: SHA256Digest, isHealthy: Bool) {
+        self.release = release
+        self.manifest = manifest
+        self.isHealthy = isHealthy
+    }
+}
+
+public struct OrderProgress: Sendable, Equatable, Codable {
+    public var order: OrderID
+    public var release: ReleaseName
+    public var step: InstallationStep
+
+    public init(order: OrderID, release: ReleaseName, step: InstallationStep) {
+        self.order = order
+        self.release = release
+        self.step = step
+    }
+}
+
+/// The final word of a host on an order; sent exactly once for each.
+public struct OrderOutcome: Sendable, Equatable, Codable {
+    public var order: OrderID
+    public var release: ReleaseName
+    public var outcome: HostOutcome
+    /// What runs now; nil: nothing of this product.
+    public var running: InstalledRelease?
+    public var evidence: FailureEvidence?
+
+    public init(
+        order: OrderID, release: ReleaseName, outcome: HostOutcome, running: InstalledRelease?,
+        evidence: FailureEvidence? = nil
+    ) {
+        self.order = order
+        self.release = release
+        self.outcome = outcome
+        self.running = running
+        self.evidence = evidence
+    }
+}
+
+public struct ProductHealth: Sendable, Equatable, Codable {
+    public var running: InstalledRelease
+    public var detail: String
+
+    public init(running: InstalledRelease, detail: String) {
+        self.running = running
+        self.detail = detail
+    }
+}
+
+/// What was seen before anything was restored.
+public struct FailureEvidence: Sendable, Equatable, Codable {
+    public static let logTailMax = 32 << 10
+    /// The step that failed.
+    public var step: InstallationStep
+    public var error: ReportedError
+    /// The last output of the failing hook or service, at most `logTailMax` bytes, secrets masked.
+    public var logTail: String
+    /// Where the back-out failed too: its own error. Both are kept.
+    public var backOutError: ReportedError?
+
+    public init(step: InstallationStep, error: ReportedError, logTail: String, backOutError: ReportedError? = nil) {
+        self.step = step
+        self.error = error
+        self.logTail = logTail
+        self.backOutError = backOutError
+    }
+}

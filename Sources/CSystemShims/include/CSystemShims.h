@@ -1,0 +1,24 @@
+#pragma once
+// Linux calls that the Glibc module map leaves out (they want _GNU_SOURCE or have no glibc wrapper).
+// Each returns what the call returns: -1 with errno set upon failure.
+#include <stdint.h>
+#include <sys/types.h>
+
+/// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS: `path` is opened below `directory` or
+/// not at all, whatever links an attacker puts in its way. O_CLOEXEC is always added.
+int slipway_open_beneath(int directory, const char *path, int flags, mode_t mode);
+
+/// renameat2(2) with RENAME_NOREPLACE: EEXIST if `newPath` exists.
+int slipway_rename_no_replace(int oldDirectory, const char *oldPath, int newDirectory, const char *newPath);
+
+/// renameat2(2) with RENAME_EXCHANGE: both names exist before and after.
+int slipway_rename_exchange(int oldDirectory, const char *oldPath, int newDirectory, const char *newPath);
+
+/// pidfd_open(2): readable in poll when the process has ended. The process need not be a child.
+int slipway_pidfd_open(pid_t process);
+
+/// pidfd_send_signal(2): cannot hit a process that re-used the number.
+int slipway_pidfd_send_signal(int pidfd, int signal);
+
+/// syncfs(2) on the file system that holds the descriptor.
+int slipway_syncfs(int descriptor);

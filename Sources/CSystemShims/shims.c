@@ -1,0 +1,40 @@
+#define _GNU_SOURCE
+#include "CSystemShims.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int slipway_open_beneath(int directory, const char *path, int flags, mode_t mode) {
+    struct open_how how;
+    memset(&how, 0, sizeof how);
+    how.flags = (uint64_t)(unsigned)flags | O_CLOEXEC;
+    how.mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    long result;
+    // EAGAIN: a rename or mount raced the walk and the kernel could not prove that it stayed beneath.
+    int tries = 0;
+    do {
+        result = syscall(SYS_openat2, directory, path, &how, sizeof how);
+    } while (result < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < 128)));
+    return (int)result;
+}
+
+int slipway_rename_no_replace(int oldDirectory, const char *oldPath, int newDirectory, const char *newPath) {
+    return renameat2(oldDirectory, oldPath, newDirectory, newPath, RENAME_NOREPLACE);
+}
+
+int slipway_rename_exchange(int oldDirectory, const char *oldPath, int newDirectory, const char *newPath) {
+    return renameat2(oldDirectory, oldPath, newDirectory, newPath, RENAME_EXCHANGE);
+}
+
+int slipway_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int slipway_pidfd_send_signal(int pidfd, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, (void *)0, 0);
+}
+
+int slipway_syncfs(int descriptor) { return syncfs(descriptor); }

@@ -1,0 +1,78 @@
+import ReleaseDefinition
+
+/// The one way to run programs: never through a shell, own process group, clean environment, stdin from /dev/null.
+public protocol ProcessDoor: Sendable {
+    /// Runs a program to its end. The result is known at most 1 s after the program's own exit, even if a child of its
+    /// holds the output open (then `outputIsOpen`). On timeout: TERM to the process group, 10 s, KILL.
+    /// - Throws: `EffectsError` `effects.process.start`: it could not be started at all.
+    func run(_ command: ProcessCommand) async throws -> ProcessResult
+
+    /// Starts a program that goes on after this process ends: own session, output appended to `log`.
+    func startService(_ command: ProcessCommand, log: String) throws -> ServiceProcess
+
+    /// Whether the very process (number and start time) still runs.
+    func isRunning(_ process: ServiceProcess) -> Bool
+
+    /// TERM to its session's group, `grace`, KILL; returns when none of the group is left. Not running: returns at once.
+    func stopService(_ process: ServiceProcess, grace: TimeSpan) async throws
+
+    /// Returns when the process has ended.
+    func waitForEnd(of process: ServiceProcess) async throws
+}
+
+public struct ProcessCommand: Sendable, Equatable {
+    /// Absolute path.
+    public var executable: String
+    public var arguments: [String]
+    /// The whole environment.
+    public var environment: [String: String]
+    /// Absolute path.
+    public var workingDirectory: String
+    public var timeout: TimeSpan
+
+    public init(
+        executable: String, arguments: [String] = [], environment: [String: String] = [:], workingDirectory: String,
+        timeout: TimeSpan
+    ) {
+        self.executable = executable
+        self.arguments = arguments
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.timeout = timeout
+    }
+}
+
+public struct ProcessResult: Sendable, Equatable {
+    public enum End: Sendable, Equatable {
+        case exited(Int32)
+        case signalled(Int32)
+        case timedOut
+    }
+
+    public static let outputHeadMax = 4 << 10
+    public static let outputTailMax = 32 << 10
+
+    public var end: End
+    /// The first 4 KiB and the last 32 KiB of stdout and stderr together, with a line that counts what was left out.
+    public var output: String
+    /// A descendant kept the output open after the program's own exit.
+    public var outputIsOpen: Bool
+
+    public init(end: End, output: String, outputIsOpen: Bool = false) {
+        self.end = end
+        self.output = output
+        self.outputIsOpen = outputIsOpen
+    }
+}
+
+/// A process that outlives the agent, known by number and start time, so that a re-used number is never hit.
+public struct ServiceProcess: Sendable, Hashable, Codable {
+    public var processID: Int32
+    /// Field 22 of /proc/PID/stat: clock ticks since boot.
+    public var startTicks: Int64
+
+    public init(processID: Int32, startTicks: Int64) {
+        self.processID = processID
+        self.startTicks = startTicks
+    }
+}

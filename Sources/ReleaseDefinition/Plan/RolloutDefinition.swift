@@ -1,0 +1,102 @@
+/// What `rollout.yaml` says: which release goes where, in which steps, within which limits.
+public struct RolloutDefinition: Sendable, Equatable, Codable {
+    public var release: ReleaseName
+    public var environment: EnvironmentName
+    public var hosts: HostQuery
+    public var strategy: RolloutStrategy
+    public var limits: RolloutLimits
+    public var backOut: BackOutScope
+
+    public init(
+        release: ReleaseName, environment: EnvironmentName, hosts: HostQuery = .all, strategy: RolloutStrategy,
+        limits: RolloutLimits = .init(), backOut: BackOutScope = .phase
+    ) {
+        self.release = release
+        self.environment = environment
+        self.hosts = hosts
+        self.strategy = strategy
+        self.limits = limits
+        self.backOut = backOut
+    }
+}
+
+public enum RolloutStrategy: Sendable, Equatable, Codable {
+    /// One phase with every host.
+    case bigBang
+    /// Cumulative phases, the first is the pilot.
+    case phased([PhaseDefinition])
+
+    /// Pilot 1 host, then 10 %, 50 %, 100 % (semantics 1).
+    public static let phasedByDefault = phased([
+        .init(size: .count(1)), .init(size: .percent(10)), .init(size: .percent(50)), .init(size: .percent(100)),
+    ])
+}
+
+public struct PhaseDefinition: Sendable, Equatable, Codable {
+    public var size: PhaseSize
+    /// How long a phase is watched after its last host succeeded.
+    public var bake: TimeSpan
+    /// nil: the rollout's. The pilot's is 0 unless given here.
+    public var failureTolerance: Tolerance?
+
+    public init(size: PhaseSize, bake: TimeSpan = .zero, failureTolerance: Tolerance? = nil) {
+        self.size = size
+        self.bake = bake
+        self.failureTolerance = failureTolerance
+    }
+}
+
+/// Cumulative: how many of all hosts have the release once the phase is done. A percentage is ⌊p × N⌋.
+public enum PhaseSize: Sendable, Equatable, Codable {
+    case count(Int)
+    case percent(Int)
+
+    public func hosts(of total: Int) -> Int {
+        switch self {
+        case .count(let count): min(max(0, count), total)
+        case .percent(let percent): total * min(max(0, percent), 100) / 100
+        }
+    }
+}
+
+/// How many may fail: a count, a percentage (⌊p × N⌋), or both, where the smaller wins.
+public struct Tolerance: Sendable, Equatable, Codable {
+    public var count: Int?
+    public var percent: Int?
+
+    public init(count: Int? = nil, percent: Int? = nil) {
+        self.count = count
+        self.percent = percent
+    }
+
+    public static let none = Tolerance(count: 0)
+
+    public func allowed(of total: Int) -> Int {
+        let byPercent = percent.map { total * min(max(0, $0), 100) / 100 }
+        return min(count ?? .max, byPercent ?? .max, total)
+    }
+}
+
+public struct RolloutLimits: Sendable, Equatable, Codable {
+    /// Hosts of a phase that are changed at once: 25 %, at least 1.
+    public var parallelism: PhaseSize
+    /// nil: 5 % in later phases, 10 % for big bang (the pilot's is 0).
+    public var failureTolerance: Tolerance?
+    public var offlineTolerance: Tolerance
+    /// How long a pushed host may be out of contact before it counts as offline.
+    public var offlineGrace: TimeSpan
+    /// From the order until a host must have reached a terminal state.
+    public var progressDeadline: TimeSpan
+
+    public init(
+        parallelism: PhaseSize = .percent(25), failureTolerance: Tolerance? = nil,
+        offlineTolerance: Tolerance = Tolerance(percent: 10), offlineGrace: TimeSpan = .minutes(15),
+        progressDeadline: TimeSpan = .minutes(10)
+    ) {
+        self.parallelism = parallelism
+        self.failureTolerance = failureTolerance
+        self.offlineTolerance = offlineTolerance
+        self.offlineGrace = offlineGrace
+        self.progressDeadline = progressDeadline
+    }
+}

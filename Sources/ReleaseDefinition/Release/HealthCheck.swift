@@ -1,0 +1,29 @@
+/// One question asked again and again; a unit is healthy when every check passes for the minimum healthy time.
+public struct HealthCheck: Sendable, Equatable, Codable {
+    public var probe: HealthProbe
+    public var every: TimeSpan
+    public var timeout: TimeSpan
+    /// Failures before this has passed since the start do not count towards `failures`.
+    public var startPeriod: TimeSpan
+    /// Failures in a row, after the start period, that fail the host at once.
+    public var failures: Int
+
+    public init(
+        probe: HealthProbe, every: TimeSpan = .seconds(2), timeout: TimeSpan = .seconds(1),
+        startPeriod: TimeSpan = .zero, failures: Int = 3
+    ) {
+        self.probe = probe
+        self.every = every
+        self.timeout = timeout
+        self.startPeriod = startPeriod
+        self.failures = failures
+    }
+}
+
+/// `${NAME}` in a URL or a word is replaced by the host's variable of that name.
+public enum HealthProbe: Sendable, Equatable, Codable {
+    /// GET of the URL answers with this status. Redirects are not followed.
+    case http(url: String, status: Int)
+    /// The program exits 0. The first word is a path relative to the installed tree, or absolute.
+    case command([String])
+}

@@ -1,0 +1,64 @@
+/// A SHA-256 digest: 32 bytes, written as 64 lower-case hexadecimal digits. Who computes one is `Effects` or the trust
+/// core; this is the value.
+public struct SHA256Digest: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+    public let bytes: [UInt8]
+
+    /// - Precondition: 32 bytes.
+    public init(bytes: [UInt8]) {
+        precondition(bytes.count == 32, "a SHA-256 digest has 32 bytes, not \(bytes.count)")
+        self.bytes = bytes
+    }
+
+    /// - Throws: `definition.digest`: anything but 64 lower-case hexadecimal digits.
+    public init(hex text: String) throws(DefinitionError) {
+        guard text.utf8.count == 64, let bytes = Hexadecimal.decode(text) else {
+            throw DefinitionError(
+                code: "digest", summary: "\(text.debugDescription) is no SHA-256 digest.",
+                remedy: "A digest is 64 lower-case hexadecimal digits.")
+        }
+        self.bytes = bytes
+    }
+
+    public init(from decoder: any Decoder) throws { try self.init(hex: String(from: decoder)) }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(hex)
+    }
+
+    public static func < (left: Self, right: Self) -> Bool { left.bytes.lexicographicallyPrecedes(right.bytes) }
+    public var hex: String { Hexadecimal.encode(bytes) }
+    /// The first eight digits, for names of folders and for people.
+    public var short: String { String(hex.prefix(8)) }
+    public var description: String { hex }
+}
+
+public enum Hexadecimal {
+    public static func encode(_ bytes: some Sequence<UInt8>) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        for byte in bytes { text.append(contentsOf: [digits[Int(byte >> 4)], digits[Int(byte & 15)]]) }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// nil for an odd length or anything but `0-9a-f`: upper case is refused so that one value has one form.
+    public static func decode(_ text: String) -> [UInt8]? {
+        let utf8 = Array(text.utf8)
+        guard utf8.count.isMultiple(of: 2) else { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(utf8.count / 2)
+        for index in stride(from: 0, to: utf8.count, by: 2) {
+            guard let high = digit(utf8[index]), let low = digit(utf8[index + 1]) else { return nil }
+            bytes.append(high << 4 | low)
+        }
+        return bytes
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        default: nil
+        }
+    }
+}

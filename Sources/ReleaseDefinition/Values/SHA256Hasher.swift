@@ -1,0 +1,40 @@
+import COpenSSL
+
+/// SHA-256 in pieces, by the system's libcrypto. Pure: same bytes, same digest.
+public struct SHA256Hasher: ~Copyable {
+    private let context: OpaquePointer
+
+    public init() {
+        // libcrypto answers nil here only when memory is gone; nothing sensible can go on.
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+            preconditionFailure("libcrypto cannot start a SHA-256 computation")
+        }
+        self.context = context
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count > 0 else { return }
+        EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+    }
+
+    public mutating func update(_ bytes: some Collection<UInt8>) {
+        let direct: Void? = bytes.withContiguousStorageIfAvailable { update(UnsafeRawBufferPointer($0)) }
+        if direct == nil { Array(bytes).withUnsafeBytes { update($0) } }
+    }
+
+    public consuming func finish() -> SHA256Digest {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        EVP_DigestFinal_ex(context, &bytes, nil)
+        return SHA256Digest(bytes: bytes)
+    }
+}
+
+extension SHA256Digest {
+    public init(of bytes: some Collection<UInt8>) {
+        var hasher = SHA256Hasher()
+        hasher.update(bytes)
+        self = hasher.finish()
+    }
+}

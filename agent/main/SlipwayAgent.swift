@@ -1,0 +1,2 @@
+import AgentLibrary
+@main struct M { static func main() async {} }

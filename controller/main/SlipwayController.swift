@@ -1,0 +1,2 @@
+import ControllerLibrary
+@main struct M { static func main() async {} }
