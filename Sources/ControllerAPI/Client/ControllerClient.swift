@@ -1,0 +1,146 @@
+import Effects
+import ReleaseDefinition
+
+/// `/v1` as typed calls for people and CI: one bearer token, one controller. Every method throws `ControllerAPIError`.
+public struct ControllerClient: Sendable {
+    let http: any HTTPDoor
+    let baseURL: String
+    private let token: String
+
+    /// - Parameter baseURL: `https://host:port`, without a slash at the end.
+    public init(http: any HTTPDoor, baseURL: String, token: String) {
+        self.http = http
+        self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
+        self.token = token
+    }
+
+    // MARK: hosts
+
+    public func invite(_ request: InvitationRequest) async throws -> InvitationView {
+        try await post(["hosts", "invitations"], request)
+    }
+
+    public func hosts() async throws -> [HostView] {
+        let list: ListView<HostView> = try await get(["hosts"])
+        return list.items
+    }
+
+    public func host(_ id: HostID) async throws -> HostView { try await get(["hosts", id.text]) }
+
+    // MARK: releases
+
+    /// - Parameter environment: the first environment it is approved for.
+    public func submit(
+        _ bytes: [UInt8], type: ReleaseSubmissionType, environment: EnvironmentName
+    ) async throws -> ReleaseView {
+        // A build of a large tree takes its time; the controller answers when the release is published.
+        let request = HTTPRequest(
+            "POST", url(["releases"], query: "environment=\(environment)"),
+            headers: fields + [HTTPField("Content-Type", type.rawValue)], body: bytes, timeout: .minutes(30))
+        return try await exchange(request)
+    }
+
+    public func releases() async throws -> [ReleaseView] {
+        let list: ListView<ReleaseView> = try await get(["releases"])
+        return list.items
+    }
+
+    public func release(_ name: ReleaseName) async throws -> ReleaseView { try await get(path(of: name)) }
+
+    public func promote(_ name: ReleaseName, _ request: PromotionRequest) async throws -> ReleaseView {
+        try await post(path(of: name) + ["promote"], request)
+    }
+
+    public func revoke(_ name: ReleaseName, _ request: RevocationRequest) async throws -> ReleaseView {
+        try await post(path(of: name) + ["revoke"], request)
+    }
+
+    // MARK: rollouts
+
+    public func start(_ definition: RolloutDefinition) async throws -> RolloutView {
+        try await post(["rollouts"], definition)
+    }
+
+    public func push(_ request: PushRequest) async throws -> RolloutView { try await post(["pushes"], request) }
+
+    public func emergencyPush(_ request: EmergencyPushRequest) async throws -> RolloutView {
+        try await post(["emergency-pushes"], request)
+    }
+
+    public func rollouts() async throws -> [RolloutView] {
+        let list: ListView<RolloutView> = try await get(["rollouts"])
+        return list.items
+    }
+
+    public func rollout(_ id: RolloutID) async throws -> RolloutView { try await get(["rollouts", id.text]) }
+
+    public func act(_ verb: RolloutVerb, on id: RolloutID, _ request: RolloutVerbRequest) async throws -> RolloutView {
+        try await post(["rollouts", id.text, verb.rawValue], request)
+    }
+}
+
+extension ControllerClient {
+    var fields: [HTTPField] {
+        [
+            HTTPField("Authorization", "Bearer \(token)"),
+            HTTPField("Accept", "application/json, \(Problem.mediaType)"),
+        ]
+    }
+
+    /// Names are checked when they are parsed and a version may hold `+`, which is literal in a path.
+    func url(_ path: [String], query: String? = nil) -> String {
+        let joined = ([baseURL, "v1"] + path).joined(separator: "/")
+        return query.map { "\(joined)?\($0)" } ?? joined
+    }
+
+    private func path(of name: ReleaseName) -> [String] { ["releases", name.product.text, name.version.text] }
+
+    private func get<Answer: Decodable>(_ path: [String]) async throws -> Answer {
+        try await exchange(HTTPRequest("GET", url(path), headers: fields))
+    }
+
+    private func post<Answer: Decodable>(_ path: [String], _ body: some Encodable) async throws -> Answer {
+        let bytes = try JSONCoding.value(of: body).wireBytes
+        let headers = fields + [HTTPField("Content-Type", "application/json")]
+        return try await exchange(HTTPRequest("POST", url(path), headers: headers, body: bytes))
+    }
+
+    private func exchange<Answer: Decodable>(_ request: HTTPRequest) async throws -> Answer {
+        let response: HTTPResponse
+        do {
+            response = try await http.send(request)
+        } catch let error as EffectsError {
+            throw ControllerAPIError(unreachable: baseURL, error)
+        }
+        guard (200..<300).contains(response.status) else {
+            throw ControllerAPIError(status: response.status, body: response.body, of: request)
+        }
+        do {
+            return try JSONCoding.decode(Answer.self, from: response.body)
+        } catch let error as DefinitionError {
+            throw ControllerAPIError(
+                family: .refused, code: "answer", summary: "The controller's answer to \(request.url) cannot be read.",
+                remedy: error.remedy, cause: error.summary)
+        }
+    }
+}
+
+extension ControllerAPIError {
+    init(unreachable baseURL: String, _ error: EffectsError) {
+        self.init(
+            family: .unreachable, code: "unreachable", summary: "The controller at \(baseURL) cannot be reached.",
+            remedy: "Check that slipway-controller runs there and that --authority is its certificate authority.",
+            cause: "\(error.code): \(error.summary)" + (error.cause.map { " (\($0))" } ?? ""))
+    }
+
+    init(status: Int, body: [UInt8], of request: HTTPRequest) {
+        if let problem = try? JSONCoding.decode(Problem.self, from: body) {
+            self.init(problem)
+            return
+        }
+        self.init(
+            family: Self.family(ofStatus: status), code: "status",
+            summary: "\(request.method) \(request.url) answered \(status) \(Problem.title(of: status)).",
+            remedy: "Check that the address is a Slipway controller's and see its log.")
+    }
+}

@@ -1,0 +1,89 @@
+import Effects
+import ReleaseDefinition
+
+/// What a watch sees.
+public enum RolloutWatchEvent: Sendable, Equatable {
+    case change(RolloutChange)
+    /// The stream broke; the watch goes on by itself.
+    case lost(ControllerAPIError)
+    case found
+}
+
+extension ControllerClient {
+    /// A rollout's changes after `sequence` (0: from its start) until its state is final and told. A stream that breaks is
+    /// opened again after the last change seen, so nothing is lost or told twice; the watch fails only when the
+    /// controller was away for `absenceMax`, or refuses.
+    public func watch(
+        _ id: RolloutID, after sequence: Int64 = 0, absenceMax: TimeSpan = .minutes(10), time: any TimeDoor
+    ) -> AsyncThrowingStream<RolloutWatchEvent, any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task {
+                var watch = RolloutWatch(client: self, id: id, seen: sequence, absenceMax: absenceMax, time: time)
+                do {
+                    try await watch.run { continuation.yield($0) }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+}
+
+private struct RolloutWatch {
+    /// Three missed heartbeats.
+    static let silenceMax = TimeSpan.seconds(30)
+
+    let client: ControllerClient
+    let id: RolloutID
+    var seen: Int64
+    let absenceMax: TimeSpan
+    let time: any TimeDoor
+
+    mutating func run(_ report: (RolloutWatchEvent) -> Void) async throws {
+        var lostAt: TimeSpan?
+        while true {
+            do {
+                // The stream's errors carry no status: this asks first whether the rollout is there and we may see it.
+                let view = try await client.rollout(id)
+                if lostAt != nil { report(.found) }
+                lostAt = nil
+                if view.state.isFinal, seen >= view.sequence { return }
+                if try await follow(until: view.sequence, report) == .ended { return }
+            } catch let error as ControllerAPIError where error.family == .unreachable {
+                let now = time.monotonic()
+                if lostAt == nil { report(.lost(error)) }
+                let since = lostAt ?? now
+                lostAt = since
+                guard now < since + absenceMax else { throw error }
+                try await time.sleep(for: .milliseconds(200))
+            }
+        }
+    }
+
+    private enum End { case ended, broken }
+
+    /// A rollout that was completed and then backed out has two final changes: only one that is as late as the view
+    /// ends the watch.
+    private mutating func follow(
+        until latest: Int64, _ report: (RolloutWatchEvent) -> Void
+    ) async throws -> End {
+        var headers = client.fields.filter { $0.name != "Accept" } + [HTTPField("Accept", "text/event-stream")]
+        if seen > 0 { headers.append(HTTPField("Last-Event-ID", String(seen))) }
+        let request = HTTPRequest("GET", client.url(["rollouts", id.text, "events"]), headers: headers)
+        do {
+            for try await event in client.http.events(request, silenceMax: Self.silenceMax) {
+                guard event.name == RolloutChange.eventName else { continue }
+                let change = try JSONCoding.decode(RolloutChange.self, from: Array(event.data.utf8))
+                guard change.sequence > seen else { continue }
+                seen = change.sequence
+                report(.change(change))
+                if change.state.isFinal, change.sequence >= latest { return .ended }
+            }
+            return .broken
+        } catch let error as EffectsError {
+            throw ControllerAPIError(unreachable: client.baseURL, error)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// `POST /v1/hosts/invitations`: lets hosts join with these labels, which they cannot choose themselves.
+public struct InvitationRequest: Sendable, Equatable, Codable {
+    public var environment: EnvironmentName
+    public var labels: [String: String]
+    /// How many hosts may join with it; at least 1.
+    public var uses: Int
+    public var lifetime: TimeSpan
+
+    public init(
+        environment: EnvironmentName, labels: [String: String] = [:], uses: Int = 1, lifetime: TimeSpan = .minutes(10)
+    ) {
+        self.environment = environment
+        self.labels = labels
+        self.uses = uses
+        self.lifetime = lifetime
+    }
+}
+
+public struct InvitationView: Sendable, Equatable, Codable {
+    /// What `slipway-agent join` takes; shown once, only its hash is kept.
+    public var join: String
+    public var expiresAt: UTCInstant
+
+    public init(join: String, expiresAt: UTCInstant) {
+        self.join = join
+        self.expiresAt = expiresAt
+    }
+}
+
+public enum HostContact: String, Sendable, Codable, CaseIterable {
+    /// Its event stream is open, or, of a pulling host, it reported within two check intervals.
+    case online
+    case offline
+    /// Invited and joined, never heard of since.
+    case never
+}
+
+/// `GET /v1/hosts/{id}`, and each of `GET /v1/hosts`.
+public struct HostView: Sendable, Equatable, Codable {
+    public var id: HostID
+    public var environment: EnvironmentName
+    public var labels: [String: String]
+    /// nil until its first inventory.
+    public var delivery: DeliveryMode?
+    public var contact: HostContact
+    public var lastContactAt: UTCInstant?
+    public var agentVersion: String?
+    public var products: [HostProductView]
+
+    public init(
+        id: HostID, environment: EnvironmentName, labels: [String: String], delivery: DeliveryMode?,
+        contact: HostContact, lastContactAt: UTCInstant?, agentVersion: String?, products: [HostProductView]
+    ) {
+        self.id = id
+        self.environment = environment
+        self.labels = labels
+        self.delivery = delivery
+        self.contact = contact
+        self.lastContactAt = lastContactAt
+        self.agentVersion = agentVersion
+        self.products = products
+    }
+}
+
+/// One product on one host: what it should run and what it does run.
+public struct HostProductView: Sendable, Equatable, Codable {
+    public var product: ProductName
+    /// What the last decision about this host says; nil where none was made.
+    public var wanted: ReleaseVersion?
+    /// By the host's own last word; nil: nothing of this product.
+    public var running: ReleaseVersion?
+    public var manifest: SHA256Digest?
+    public var isHealthy: Bool
+    /// The rollout that decided `wanted`.
+    public var rollout: RolloutID?
+
+    public init(
+        product: ProductName, wanted: ReleaseVersion?, running: ReleaseVersion?, manifest: SHA256Digest?,
+        isHealthy: Bool, rollout: RolloutID?
+    ) {
+        self.product = product
+        self.wanted = wanted
+        self.running = running
+        self.manifest = manifest
+        self.isHealthy = isHealthy
+        self.rollout = rollout
+    }
+
+    /// Runs what it should, and well.
+    public var isAsWanted: Bool { isHealthy && running != nil && running == wanted }
+}

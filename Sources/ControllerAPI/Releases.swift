@@ -1,0 +1,101 @@
+import ReleaseDefinition
+
+/// The two bodies that `POST /v1/releases?environment=E` takes.
+public enum ReleaseSubmissionType: String, Sendable, CaseIterable {
+    /// `SourceArchive` of the release folder: the controller builds it.
+    case sourceArchive = "application/x-tar"
+    /// A built package, `.slip`.
+    case package = "application/vnd.slipway.package"
+}
+
+/// `GET /v1/releases/{product}/{version}`, and each of `GET /v1/releases`.
+public struct ReleaseView: Sendable, Equatable, Codable {
+    public var release: ReleaseName
+    public var manifest: SHA256Digest
+    public var category: ReleaseCategory
+    public var summary: String
+    public var owner: String
+    public var submittedAt: UTCInstant
+    public var submittedBy: String
+    public var units: [ReleaseUnitView]
+    /// Where it is approved, in the order in which that happened.
+    public var environments: [ReleaseApprovalView]
+
+    public init(
+        release: ReleaseName, manifest: SHA256Digest, category: ReleaseCategory, summary: String, owner: String,
+        submittedAt: UTCInstant, submittedBy: String, units: [ReleaseUnitView], environments: [ReleaseApprovalView]
+    ) {
+        self.release = release
+        self.manifest = manifest
+        self.category = category
+        self.summary = summary
+        self.owner = owner
+        self.submittedAt = submittedAt
+        self.submittedBy = submittedBy
+        self.units = units
+        self.environments = environments
+    }
+}
+
+public struct ReleaseUnitView: Sendable, Equatable, Codable {
+    public var name: UnitName
+    public var installTo: String
+    public var files: Int
+    /// Of the compressed payload.
+    public var size: ByteCount
+    /// Of the compressed payload, the name of its file in `blobs/`.
+    public var payload: SHA256Digest
+
+    public init(name: UnitName, installTo: String, files: Int, size: ByteCount, payload: SHA256Digest) {
+        self.name = name
+        self.installTo = installTo
+        self.files = files
+        self.size = size
+        self.payload = payload
+    }
+}
+
+/// The release in one environment; the environment `emergency` stands for the emergency role.
+public struct ReleaseApprovalView: Sendable, Equatable, Codable {
+    public var environment: EnvironmentName
+    public var approvedAt: UTCInstant
+    /// nil: it may be installed.
+    public var revocation: RevocationView?
+
+    public init(environment: EnvironmentName, approvedAt: UTCInstant, revocation: RevocationView?) {
+        self.environment = environment
+        self.approvedAt = approvedAt
+        self.revocation = revocation
+    }
+}
+
+public struct RevocationView: Sendable, Equatable, Codable {
+    public var at: UTCInstant
+    /// A person's name, or the rollout that backed out.
+    public var by: String
+    public var reason: String
+
+    public init(at: UTCInstant, by: String, reason: String) {
+        self.at = at
+        self.by = by
+        self.reason = reason
+    }
+}
+
+/// `POST /v1/releases/{product}/{version}/promote`.
+public struct PromotionRequest: Sendable, Equatable, Codable {
+    public var environment: EnvironmentName
+
+    public init(environment: EnvironmentName) { self.environment = environment }
+}
+
+/// `POST /v1/releases/{product}/{version}/revoke`.
+public struct RevocationRequest: Sendable, Equatable, Codable {
+    public var environment: EnvironmentName
+    public var reason: String
+
+    public init(environment: EnvironmentName, reason: String) {
+        self.environment = environment
+        self.reason = reason
+    }
+}
