@@ -1,0 +1,58 @@
+import CSystemShims
+import Glibc
+import ReleaseDefinition
+
+extension Directory {
+    /// Removes a file, link or whole folder; absent is fine. Links are removed, never followed; any depth and any name.
+    public func removeTree(_ path: String) throws {
+        guard try status(path) != nil else { return }
+        let place = try place(of: path)
+        try Self.removeTree(place.name, in: place.descriptor, full: try fullPath(path))
+    }
+
+    static func removeTree(_ name: String, in holder: Int32, full: String) throws {
+        // A folder opened before this one is emptied: it takes what lies deeper than we like to recurse.
+        var lifted = 0
+        try remove(Array(name.utf8CString), in: holder, depth: 0, top: nil, lifted: &lifted, full: full)
+    }
+
+    private static let depthMax = 64
+
+    private static func remove(
+        _ name: [CChar], in holder: Int32, depth: Int, top: Int32?, lifted: inout Int, full: String
+    ) throws {
+        if unlinkat(holder, name, 0) == 0 || errno == ENOENT { return }
+        // EISDIR by Linux, EPERM by POSIX: it may be a folder.
+        guard errno == EISDIR || errno == EPERM else { throw SystemCall.error(errno, "unlinkat", full) }
+        let opened = openat(holder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if opened < 0 {
+            if errno == ENOENT { return }
+            throw SystemCall.error(errno, "openat", full)
+        }
+        let folder = Directory(descriptor: opened, path: full)
+        if let top, depth >= depthMax {
+            lifted += 1
+            let aside = ".removed-\(lifted)"
+            if renameat(holder, name, top, aside) == 0 { return }
+            guard errno == EEXIST || errno == ENOTEMPTY else { throw SystemCall.error(errno, "renameat", full) }
+            // The name is taken: go on in place, one deeper.
+        }
+        // What was lifted out of the depth appears at the top while it is emptied: look until nothing is left.
+        repeat {
+            for entry in try folder.rawEntries() {
+                do {
+                    try remove(
+                        entry.name, in: opened, depth: depth + 1, top: top ?? opened, lifted: &lifted, full: full)
+                } catch let error as EffectsError where error.code == "effects.file.denied" && depth <= depthMax {
+                    // A folder without write permission for its owner: ours to open, as we remove it anyway.
+                    try SystemCall.check("fchmod", full) { fchmod(opened, 0o700) }
+                    try remove(
+                        entry.name, in: opened, depth: depth + 1, top: top ?? opened, lifted: &lifted, full: full)
+                }
+            }
+        } while try top == nil && !folder.rawEntries().isEmpty
+        if unlinkat(holder, name, AT_REMOVEDIR) != 0, errno != ENOENT {
+            throw SystemCall.error(errno, "rmdir", full)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import COpenSSL
+import ReleaseDefinition
+
+/// New private keys from the system's libcrypto, as PKCS#8 PEM. The only place where keys are made.
+public enum KeyGeneration {
+    public static func ed25519PrivateKeyPEM() throws -> String {
+        try pem(of: EVP_PKEY_ED25519) { _ in true }
+    }
+
+    public static func ecdsaP256PrivateKeyPEM() throws -> String {
+        try pem(of: EVP_PKEY_EC) { EVP_PKEY_CTX_set_ec_paramgen_curve_nid($0, NID_X9_62_prime256v1) == 1 }
+    }
+
+    private static func pem(of kind: Int32, prepare: (OpaquePointer) -> Bool) throws -> String {
+        guard let context = EVP_PKEY_CTX_new_id(kind, nil) else { throw failure("EVP_PKEY_CTX_new_id") }
+        defer { EVP_PKEY_CTX_free(context) }
+        var key: OpaquePointer?
+        guard EVP_PKEY_keygen_init(context) == 1, prepare(context), EVP_PKEY_keygen(context, &key) == 1, let key else {
+            throw failure("EVP_PKEY_keygen")
+        }
+        defer { EVP_PKEY_free(key) }
+        // Secure-heap or not, the BIO's memory is wiped when it is freed (BUF_MEM_free clears).
+        guard let memory = BIO_new(BIO_s_mem()) else { throw failure("BIO_new") }
+        defer { BIO_free(memory) }
+        guard PEM_write_bio_PKCS8PrivateKey(memory, key, nil, nil, 0, nil, nil) == 1 else {
+            throw failure("PEM_write_bio_PKCS8PrivateKey")
+        }
+        var start: UnsafeMutablePointer<CChar>?
+        let length = BIO_ctrl(memory, BIO_CTRL_INFO, 0, &start)
+        guard length > 0, let start else { throw failure("BIO_get_mem_data") }
+        let bytes = UnsafeRawBufferPointer(start: start, count: length)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func failure(_ call: String) -> EffectsError {
+        var text = [CChar](repeating: 0, count: 256)
+        ERR_error_string_n(ERR_get_error(), &text, text.count)
+        let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return EffectsError(
+            code: "key.generation", summary: "No key could be made.",
+            remedy: "Check the system's libcrypto (package libssl3).",
+            cause: "\(call): \(String(decoding: bytes, as: UTF8.self))")
+    }
+}
