@@ -1,2 +1,9 @@
 import AgentLibrary
-@main struct M { static func main() async {} }
+import Glibc
+
+@main
+struct SlipwayAgent {
+    static func main() async {
+        exit(await AgentCommand.runToExitCode())
+    }
+}

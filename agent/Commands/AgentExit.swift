@@ -1,0 +1,45 @@
+import Glibc
+import ReleaseDefinition
+
+/// The exit codes of commands.md that the agent uses, mapped in this one place.
+public enum AgentExit: Int32, Sendable {
+    case done = 0
+    case failed = 1
+    case usage = 2
+    case notFound = 3
+    case permission = 4
+    case conflict = 5
+    case backedOut = 7
+    case unreachable = 9
+
+    init(_ error: any ReportableError) {
+        switch error.code {
+        case "agent.locked", "agent.busy", "agent.joined": self = .conflict
+        case "agent.notFound", "effects.file.absent": self = .notFound
+        case "agent.join.refused": self = .permission
+        case "agent.backedOut": self = .backedOut
+        case let code where code.hasPrefix("effects.http"): self = .unreachable
+        default: self = .failed
+        }
+    }
+}
+
+/// Text to the two standard outputs; a write that fails is an error where data is printed.
+enum FileHandleOutput {
+    static func standardError(_ text: String) { _ = write(all: Array(text.utf8), to: STDERR_FILENO) }
+
+    /// - Returns: whether everything was written.
+    @discardableResult
+    static func standardOutput(_ text: String) -> Bool { write(all: Array(text.utf8), to: STDOUT_FILENO) }
+
+    private static func write(all bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { return false }
+            rest = rest.dropFirst(written)
+        }
+        return true
+    }
+}
