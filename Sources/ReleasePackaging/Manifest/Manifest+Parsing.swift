@@ -1,0 +1,112 @@
+import ReleaseDefinition
+
+extension Manifest {
+    /// Reads a manifest: strict JSON, one form only, every value within its bounds.
+    ///
+    /// - Throws: `packaging.manifest.size`, `.syntax`, `.format`, `.form` (unknown members, other order or spacing),
+    ///   `.bounds`, and `packaging.path.…`. The publisher builds the package again with the same or an older Slipway than
+    ///   the reader's.
+    public init(parsing bytes: [UInt8]) throws {
+        guard bytes.count <= Self.bytesMax.value else {
+            throw Self.refuse(
+                "size", "has \(bytes.count) bytes, at most \(Self.bytesMax.value) are read")
+        }
+        let manifest: Manifest
+        do {
+            let value = try JSONValue(parsing: bytes, limits: JSONLimits(bytesMax: bytes.count, depthMax: 16))
+            let format = value["format"]?.integerValue
+            guard format == Int64(Self.currentFormat) else {
+                let found = format.map(String.init) ?? "none"
+                throw Self.refuse("format", "is of format \(found), this program reads \(Self.currentFormat)")
+            }
+            manifest = try JSONCoding.decode(Manifest.self, from: value)
+        } catch let error as DefinitionError {
+            throw Self.refuse("syntax", "cannot be read", cause: error.description)
+        }
+        // What was understood must be all there is: a member that this program does not know could matter.
+        guard try manifest.bytes == bytes else {
+            throw Self.refuse("form", "is not in canonical form or has members that this program does not know")
+        }
+        try manifest.checkBounds()
+        self = manifest
+    }
+
+    /// The canonical bytes: what is hashed, signed and published.
+    public var bytes: [UInt8] { get throws { try JSONCoding.canonicalBytes(of: self) } }
+    public var digest: SHA256Digest { get throws { SHA256Digest(of: try bytes) } }
+    public var reference: BlobReference { get throws { BlobReference(of: try bytes) } }
+
+    /// The bounds of every value that decides how much is read, or where something goes.
+    func checkBounds() throws {
+        try Self.check("units", units.count, in: 1...256)
+        try Self.check("changes", changes.count, in: 0...10_000)
+        try Self.check("requires", requires.count, in: 0...256)
+        try Self.check("documents", documents.count, in: 0...1024)
+        for (index, unit) in units.enumerated() {
+            guard !units[..<index].contains(where: { $0.name == unit.name }) else {
+                throw Self.refuse("bounds", "names the unit \(unit.name) twice")
+            }
+            try unit.checkBounds()
+        }
+        var paths: Set<EntryPath> = []
+        for document in documents {
+            guard paths.insert(try EntryPath(document.path)).inserted else {
+                throw Self.refuse("bounds", "names the document \(document.path.debugDescription) twice")
+            }
+            try Self.check(
+                "length of \(document.path)", document.blob.length.value, in: 0...PackageLimits.documentSizeMax.value)
+        }
+    }
+
+    static func check<Value: BinaryInteger>(_ what: String, _ found: Value, in range: ClosedRange<Value>) throws {
+        guard range.contains(found) else {
+            throw refuse("bounds", "has \(found) as \(what), allowed are \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    static func refuse(_ code: String, _ what: String, cause: String? = nil) -> PackagingError {
+        PackagingError(
+            code: "manifest.\(code)", summary: "The manifest \(what).",
+            remedy:
+                "Nothing of this release is installed. Build and publish it again; if it is sound, upgrade the program"
+                + " that refused it.",
+            cause: cause)
+    }
+}
+
+extension ManifestUnit {
+    func checkBounds() throws {
+        typealias It = Manifest
+        let tebibyte = Int64(1) << 40
+        try It.check("compressed length of \(name)", payload.compressed.length.value, in: 1...tebibyte)
+        try It.check("tar length of \(name)", payload.tar.length.value, in: 1024...tebibyte)
+        guard payload.tar.length.value.isMultiple(of: Int64(TarFormat.blockSize)) else {
+            throw It.refuse("bounds", "has a tar stream for \(name) that is no whole number of blocks")
+        }
+        try It.check("file count of \(name)", payload.fileCount, in: 1...PayloadIndex.entriesMax)
+        try It.check("index length of \(name)", payload.index.length.value, in: 1...PayloadIndex.bytesMax.value)
+        for attribute in definition.attributes {
+            _ = try EntryPath(attribute.path)
+            try It.check("mode of \(attribute.path)", attribute.mode ?? 0, in: 0...0o777)
+        }
+        for path in definition.persistent { _ = try EntryPath(path) }
+        guard definition.installTo.hasPrefix("/"),
+            EntryPath.flaw(of: String(definition.installTo.dropFirst())) == nil
+        else {
+            throw It.refuse("bounds", "installs \(name) to \(PathFlaw.shown(definition.installTo)), no absolute path")
+        }
+        guard hooks.map(\.moment) == HookMoment.allCases.filter({ definition.hooks[$0] != nil }) else {
+            throw It.refuse("bounds", "has hooks for \(name) that its definition does not name, or lacks some")
+        }
+        for hook in hooks {
+            try It.check(
+                "length of hook \(hook.moment)", hook.blob.length.value, in: 1...PackageLimits.hookSizeMax.value)
+        }
+    }
+}
+
+/// Limits that are the same for every package.
+public enum PackageLimits {
+    public static let hookSizeMax = ByteCount(16 << 20)
+    public static let documentSizeMax = ByteCount(256 << 20)
+}

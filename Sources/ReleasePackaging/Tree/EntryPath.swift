@@ -1,0 +1,121 @@
+import ReleaseDefinition
+
+/// The path of an entry below the root of a tree or archive: `bin/server`, never `/bin`, `../bin` or `./bin`.
+///
+/// 1 to 1024 bytes of valid UTF-8, components of 1 to 255 bytes, at most 64 of them; no component `.` or `..`, no
+/// control character, backslash or character that reverses the direction of text (a name must be what it looks like).
+/// Equality, order and hash are those of the bytes: `String`'s own would merge names that Unicode calls equivalent.
+public struct EntryPath: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public static let bytesMax = 1024
+    public static let componentBytesMax = 255
+    public static let depthMax = 64
+
+    public let text: String
+
+    /// - Throws: `packaging.path.…` with the rule that is broken.
+    public init(_ text: String) throws(PackagingError) {
+        if let flaw = Self.flaw(of: text) { throw flaw.error(text) }
+        self.text = text
+    }
+
+    /// - Throws: `packaging.path.utf8` and what `init(_:)` throws.
+    public init(bytes: some Collection<UInt8>) throws(PackagingError) {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw PathFlaw.utf8.error(String(decoding: bytes, as: UTF8.self))
+        }
+        try self.init(text)
+    }
+
+    public var components: [Substring] { text.split(separator: "/") }
+    public var name: Substring { components.last ?? "" }
+
+    /// The directory that holds the entry; nil for an entry of the root.
+    public var parent: EntryPath? {
+        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        return EntryPath(checked: String(text[..<slash]))
+    }
+
+    /// `name` must be a checked component.
+    func appending(_ name: String) throws(PackagingError) -> EntryPath { try EntryPath(text + "/" + name) }
+
+    /// Whether this is `other` or lies below it.
+    func isAtOrBelow(_ other: EntryPath) -> Bool {
+        let (mine, theirs) = (text.utf8, other.text.utf8)
+        guard mine.starts(with: theirs) else { return false }
+        return mine.count == theirs.count || mine.dropFirst(theirs.count).first == UInt8(ascii: "/")
+    }
+
+    private init(checked text: String) { self.text = text }
+
+    public static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+    public static func < (left: Self, right: Self) -> Bool {
+        left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+    }
+    public func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+    public var description: String { text }
+}
+
+/// Why a path or the target of a link is refused.
+enum PathFlaw: String {
+    case empty, absolute, escape, length, depth, utf8, control, backslash, direction, dots
+
+    func error(_ text: String) -> PackagingError {
+        let what =
+            switch self {
+            case .empty: "has an empty component"
+            case .absolute: "is absolute"
+            case .escape: "leads out of its tree"
+            case .length:
+                "is too long: at most \(EntryPath.bytesMax) bytes, and \(EntryPath.componentBytesMax) a component"
+            case .depth: "lies deeper than \(EntryPath.depthMax) levels"
+            case .utf8: "is not valid UTF-8"
+            case .control: "holds a control character"
+            case .backslash: "holds a backslash"
+            case .direction: "holds a character that changes the direction of text"
+            case .dots: "holds a component \".\""
+            }
+        return PackagingError(
+            code: "path.\(rawValue)", summary: "The path \(Self.shown(text)) \(what).",
+            remedy: "Rename or remove it in the source and build again; an archive that holds it is not installed.")
+    }
+
+    /// Escaped and cut, so that a hostile name is only shown.
+    static func shown(_ text: String) -> String {
+        let short = text.unicodeScalars.count > 120 ? String(text.unicodeScalars.prefix(120)) + "…" : text
+        return short.debugDescription
+    }
+}
+
+extension EntryPath {
+    static func flaw(of text: String) -> PathFlaw? {
+        let bytes = text.utf8
+        guard let first = bytes.first else { return .empty }
+        if first == UInt8(ascii: "/") { return .absolute }
+        if bytes.count > bytesMax { return .length }
+        if let flaw = characterFlaw(of: text) { return flaw }
+        var depth = 0
+        for component in bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
+            depth += 1
+            if component.isEmpty { return .empty }
+            if component.count > componentBytesMax { return .length }
+            if component.elementsEqual("..".utf8) { return .escape }
+            if component.elementsEqual(".".utf8) { return .dots }
+        }
+        return depth > depthMax ? .depth : nil
+    }
+
+    static func characterFlaw(of text: String) -> PathFlaw? {
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0x00..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: return .control
+            case 0x5C: return .backslash
+            case 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069: return .direction
+            default: continue
+            }
+        }
+        return nil
+    }
+}
