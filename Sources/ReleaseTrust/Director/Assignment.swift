@@ -1,0 +1,64 @@
+import ReleaseDefinition
+
+/// Whom an assignment is for.
+public enum AssignmentAudience: Sendable, Equatable, Codable {
+    case host(HostID)
+    /// Every host that follows the channel, whose `HostBucket` in the rollout is below the bound or that is included by
+    /// name, and that is not excluded by name.
+    case channel(ChannelName, bucketBound: Int64, included: [HostID], excluded: [HostID])
+}
+
+/// What the director says: this host (or channel) shall run, or leave, this release now. It is the payload of a DSSE
+/// envelope and can only name what approvers have signed; it carries no URL, command or path.
+public struct Assignment: Sendable, Equatable, Codable {
+    public static let payloadType = "application/vnd.slipway.assignment+json"
+
+    public var order: OrderID
+    public var environment: EnvironmentName
+    public var audience: AssignmentAudience
+    public var release: ReleaseName
+    /// SHA-256 of the manifest's bytes: what the approvers' role must name as well.
+    public var manifest: SHA256Digest
+    /// `TargetPath.manifest(…)` of the release, in the environment's role or the emergency role.
+    public var targetPath: String
+    /// The sequence of the controller's event that this comes from: never falls for a host and product.
+    public var counter: Int64
+    public var notBefore: UTCInstant?
+    public var expiresAt: UTCInstant
+    /// Manifests that no host of this environment and product may install or go on running.
+    public var revoked: [SHA256Digest]
+
+    public init(
+        order: OrderID, environment: EnvironmentName, audience: AssignmentAudience, release: ReleaseName,
+        manifest: SHA256Digest, targetPath: String, counter: Int64, notBefore: UTCInstant? = nil,
+        expiresAt: UTCInstant, revoked: [SHA256Digest] = []
+    ) {
+        self.order = order
+        self.environment = environment
+        self.audience = audience
+        self.release = release
+        self.manifest = manifest
+        self.targetPath = targetPath
+        self.counter = counter
+        self.notBefore = notBefore
+        self.expiresAt = expiresAt
+        self.revoked = revoked
+    }
+
+    /// Whether the host is meant; for a channel the caller sees to it that the host follows it.
+    public func addresses(host: HostID) -> Bool {
+        switch audience {
+        case .host(let id): id == host
+        case .channel(_, let bucketBound, let included, let excluded):
+            !excluded.contains(host)
+                && (included.contains(host)
+                    || Int64(HostBucket(rollout: order.rollout, host: host).value) < bucketBound)
+        }
+    }
+
+    /// The release comes from the product's emergency role.
+    public var isEmergency: Bool { targetPath == TargetPath.manifest(.emergency, release) }
+
+    /// Where the approval of its manifest must stand.
+    public var place: ApprovalPlace { isEmergency ? .emergency : .environment(environment) }
+}
