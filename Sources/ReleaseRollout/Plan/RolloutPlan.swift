@@ -1,0 +1,62 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// A host as the plan finds it.
+public struct PlanHost: Sendable, Equatable, Codable {
+    public var id: HostID
+    public var labels: [String: String]
+    public var delivery: DeliveryMode
+    /// Of a pulling host.
+    public var checkInterval: TimeSpan?
+    /// What it runs of the product; nil: nothing.
+    public var running: ReleaseName?
+
+    public init(
+        id: HostID, labels: [String: String] = [:], delivery: DeliveryMode = .push, checkInterval: TimeSpan? = nil,
+        running: ReleaseName? = nil
+    ) {
+        self.id = id
+        self.labels = labels
+        self.delivery = delivery
+        self.checkInterval = checkInterval
+        self.running = running
+    }
+}
+
+/// How much a rollout may brush aside.
+public enum RolloutUrgency: Sendable, Equatable, Codable {
+    case ordinary
+    /// To every host at once, without regard to windows, back-outs without a brake.
+    case emergency(reason: String)
+
+    public var isEmergency: Bool { self != .ordinary }
+    public var ignoresWindows: Bool { isEmergency }
+}
+
+/// What a phase is to the others.
+public enum PhaseKind: String, Sendable, Codable { case pilot, later, bigBang }
+
+/// A phase with its hosts, frozen: who is in it never changes after the start.
+public struct PlanPhase: Sendable, Equatable, Codable {
+    public var kind: PhaseKind
+    /// `pilot`, `phase 2`, `phase 3`, …, or `everyone`.
+    public var name: String
+    /// In the order in which they start.
+    public var hosts: [PlanHost]
+    public var bake: TimeSpan
+    public var failureTolerance: Tolerance
+    /// Hosts that are changed at once; at least 1.
+    public var parallelism: Int
+}
+
+/// A rollout as it was promised: made once by `make`, frozen at the start.
+public struct RolloutPlan: Sendable, Equatable, Codable {
+    public var id: RolloutID
+    public var definition: RolloutDefinition
+    public var manifest: SHA256Digest
+    public var urgency: RolloutUrgency
+    public var phases: [PlanPhase]
+
+    public var hosts: [PlanHost] { phases.flatMap(\.hosts) }
+    public var hasPullingHosts: Bool { phases.contains { $0.hosts.contains { $0.delivery == .pull } } }
+}

@@ -1,0 +1,35 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// What the controller is to do. An action stays pending until the command that records it was decided; doing one
+/// twice is harmless, because hosts carry out an order at most once.
+public enum RolloutAction: Sendable, Hashable, Codable {
+    /// Put the manifest on the revocation list and publish every channel of the environment and product again; then
+    /// `revocationPublished`. Comes first: a channel must not offer the release once more.
+    case revoke(SHA256Digest)
+    /// To a pushed host; then `orderSent`.
+    case sendOrder(host: HostID, order: OrderID)
+    /// For pulling hosts; then `channelPublished` with the same value.
+    case publishChannel(ChannelView)
+}
+
+/// What the channel `<environment>.<product>` says to pulling hosts.
+public struct ChannelView: Sendable, Hashable, Codable {
+    public var order: OrderID
+    /// Sorted.
+    public var included: [HostID]
+    /// Every host that follows the channel, enrolled or not: only when the rollout succeeded and meant all hosts.
+    public var everyone: Bool
+    /// Sorted; of interest where `everyone` is set: hosts that are not to have it.
+    public var excluded: [HostID]
+
+    public init(order: OrderID, included: [HostID], everyone: Bool = false, excluded: [HostID] = []) {
+        self.order = order
+        self.included = included.sorted()
+        self.everyone = everyone
+        self.excluded = excluded.sorted()
+    }
+
+    /// For the assignment.
+    public var bucketBound: Int64 { everyone ? HostBucket.everyoneBound : 0 }
+}

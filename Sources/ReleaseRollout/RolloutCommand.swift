@@ -1,0 +1,55 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// Whether a pushed host's stream is open. Of pulling hosts nothing is known between two checks.
+public enum HostContact: String, Sendable, Codable { case online, offline }
+
+/// What an abort does with the hosts that have the release already.
+public enum AbortChoice: Sendable, Equatable {
+    case keep
+    case backOut(BackOutTarget)
+}
+
+/// Which hosts a person wants back on what they ran before.
+public enum BackOutTarget: Sendable, Equatable, Codable {
+    case hosts([HostID])
+    /// The newest phase that was started.
+    case phase
+    case rollout
+}
+
+/// Everything a rollout can be told. Facts from outside (`orderSent` … `tick`) never throw; verbs of people do where
+/// they do not fit.
+public enum RolloutCommand: Sendable, Equatable {
+    case start(RolloutPlan, by: String)
+
+    // What the controller did.
+    /// An order went out on a host's stream (more than once is fine).
+    case orderSent(HostID, OrderID)
+    case channelPublished(ChannelView)
+    /// The manifest is on the revocation list of the environment and every channel's assignment says so.
+    case revocationPublished
+    /// The controller was away: hosts cannot be blamed for the silence, their clocks start again.
+    case controllerReturned
+
+    // What hosts say.
+    case progress(HostID, OrderProgress)
+    case outcome(HostID, OrderOutcome)
+    case health(HostID, ProductHealth)
+    case contact(HostID, HostContact)
+    /// An ephemeral host left for good.
+    case gone(HostID)
+
+    /// Time passed: due at `nextDeadlineAt`, harmless at any other moment.
+    case tick
+
+    // What people want.
+    case pause(by: String, reason: String)
+    case halt(by: String, reason: String)
+    case resume(by: String, reason: String)
+    case stop(by: String, reason: String)
+    case abort(AbortChoice, by: String, reason: String)
+    case backOut(BackOutTarget, by: String, reason: String)
+    /// A newer rollout of the same product takes the hosts over.
+    case supersede(by: RolloutID)
+}

@@ -1,0 +1,94 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// A fact about a rollout, with its moment. The events of a rollout, applied in order, rebuild the same value.
+public struct RolloutEvent: Sendable, Equatable, Codable {
+    public var at: UTCInstant
+    public var fact: RolloutFact
+
+    public init(at: UTCInstant, _ fact: RolloutFact) {
+        self.at = at
+        self.fact = fact
+    }
+
+    /// The name for log, API and docs: `rollout.hostEnded`.
+    public var name: String { "rollout." + fact.name }
+}
+
+public enum RolloutFact: Sendable, Equatable, Codable {
+    case started(plan: RolloutPlan, by: String)
+    case phaseStarted(phase: Int)
+    /// The engine decided that this host may have its order now: it occupies a place.
+    case hostAdmitted(host: HostID, action: OrderAction)
+    case orderSent(host: HostID, order: OrderID)
+    case channelPublished(view: ChannelView)
+    case revocationPublished
+    case hostProgressed(host: HostID, action: OrderAction, step: InstallationStep)
+    case hostEnded(HostEnding)
+    /// A host that had succeeded became unhealthy with this release while the rollout was still watching.
+    case hostUnhealthy(host: HostID, detail: String)
+    case contactChanged(host: HostID, contact: HostContact)
+    /// A host that had counted as offline is back in contact: its order stands.
+    case hostReturned(host: HostID, action: OrderAction)
+    case clocksRestarted
+    case bakeStarted(phase: Int, until: UTCInstant)
+    case phasePassed(phase: Int)
+    case paused(reason: StatusReason)
+    case halted(reason: StatusReason)
+    case haltReminded
+    case resumed(by: String, reason: String)
+    case stopping(reason: StatusReason)
+    /// Hosts that are to be backed out by themselves, outside a wave.
+    case hostBackOutStarted(hosts: [HostID], reason: StatusReason)
+    case backOutStarted(scope: BackOutScope, phase: Int, reason: StatusReason)
+    case ended(RolloutEnd)
+
+    /// A case's name, without its values.
+    public var name: String {
+        switch self {
+        case .started: "started"
+        case .phaseStarted: "phaseStarted"
+        case .hostAdmitted: "hostAdmitted"
+        case .orderSent: "orderSent"
+        case .channelPublished: "channelPublished"
+        case .revocationPublished: "revocationPublished"
+        case .hostProgressed: "hostProgressed"
+        case .hostEnded: "hostEnded"
+        case .hostUnhealthy: "hostUnhealthy"
+        case .contactChanged: "contactChanged"
+        case .hostReturned: "hostReturned"
+        case .clocksRestarted: "clocksRestarted"
+        case .bakeStarted: "bakeStarted"
+        case .phasePassed: "phasePassed"
+        case .paused: "paused"
+        case .halted: "halted"
+        case .haltReminded: "haltReminded"
+        case .resumed: "resumed"
+        case .stopping: "stopping"
+        case .hostBackOutStarted: "hostBackOutStarted"
+        case .backOutStarted: "backOutStarted"
+        case .ended: "ended"
+        }
+    }
+}
+
+/// How an order ended on a host: by the host's own word, or by a deadline.
+public struct HostEnding: Sendable, Equatable, Codable {
+    public var host: HostID
+    public var action: OrderAction
+    public var outcome: HostOutcome
+    /// What runs now, as far as the host said.
+    public var running: ReleaseName?
+    /// The step that failed.
+    public var step: InstallationStep?
+    public var error: ReportedError?
+}
+
+/// The final state of a rollout. A closed verdict never changes; a person may still order a back-out after it.
+public enum RolloutEnd: Sendable, Equatable, Codable {
+    case succeeded
+    case backedOut(StatusReason)
+    case stopped(StatusReason)
+    case failed(StatusReason)
+    case superseded(by: RolloutID)
+}

@@ -1,0 +1,23 @@
+/// Why a rollout is in the state it is in: a permanent code, a sentence with the numbers, and who wanted it.
+public struct StatusReason: Sendable, Hashable, Codable {
+    public enum Code: String, Sendable, Codable, CaseIterable {
+        // Decisions of the engine.
+        case failuresOverTolerance, rolloutFailuresOverTolerance, oneHostFailed, insufficientReach, tooManySkipped
+        case phaseWithoutHosts, pilotWithoutSuccess, requiredSuccessesOutOfReach, backOutFailures
+        case pausedTooLong, unattended, backOutIncomplete
+        // Decisions of people.
+        case operatorPaused, operatorHalted, operatorStopped, operatorAborted, operatorBackedOut
+    }
+
+    public var code: Code
+    /// One sentence for people.
+    public var text: String
+    /// The person; nil: the engine.
+    public var by: String?
+
+    public init(_ code: Code, _ text: String, by: String? = nil) {
+        self.code = code
+        self.text = text
+        self.by = by
+    }
+}
