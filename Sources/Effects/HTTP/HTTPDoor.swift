@@ -3,17 +3,20 @@ import ReleaseDefinition
 /// The one way to talk HTTP. Redirects are never followed; every transfer is bounded in bytes and time.
 public protocol HTTPDoor: Sendable {
     /// Sends and collects the whole body.
-    /// - Throws: `EffectsError` `effects.http.…`: unreachable, tls, timeout, bodyTooLarge. A status is never an error here.
+    /// - Throws: `EffectsError` `effects.http.…`: url, unreachable, tls.untrusted, tls.hostName, tls.refused, tls.failed,
+    ///   closed, protocol, timeout, stalled, bodyTooLarge. A status is never an error here.
     func send(_ request: HTTPRequest) async throws -> HTTPResponse
 
     /// Sends and hands the body on in pieces as they arrive; `receive` is called after `head` and never concurrently.
     /// Back-pressure: the next piece is read after `receive` returned.
     func download(
-        _ request: HTTPRequest, head: @Sendable (HTTPHead) async throws -> Void,
-        receive: @Sendable ([UInt8]) async throws -> Void
+        _ request: HTTPRequest, head: @escaping @Sendable (HTTPHead) async throws -> Void,
+        receive: @escaping @Sendable ([UInt8]) async throws -> Void
     ) async throws
 
-    /// Opens a `text/event-stream`. Ends with an error when the peer closes, or `silenceMax` passed without a byte.
+    /// Opens a `text/event-stream`. Ends with an error when the peer closes (`effects.http.closed`), when `silenceMax`
+    /// passed without a byte (`.silent`), when the answer is no stream (`.status`, with the status in the summary), when
+    /// an event is too large (`.eventTooLarge`) or the reader falls far behind (`.behind`). Reading on means opening anew.
     func events(_ request: HTTPRequest, silenceMax: TimeSpan) -> AsyncThrowingStream<ServerSentEvent, any Error>
 }
 

@@ -1,0 +1,109 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ReleaseDefinition
+
+/// Words for what went wrong beneath: one code for what a caller may decide upon.
+enum HTTPFailure {
+    static func error(_ error: any Error, _ url: String) -> any Error {
+        switch error {
+        case is EffectsError, is CancellationError: error
+        case let error as HTTPClientError: client(error, url)
+        case let error as NIOConnectionError: unreachable(url, connectionCause(error))
+        case let error as NIOSSLError: tls(error, url)
+        case let error as NIOSSLExtraError: extraTLS(error, url)
+        case let error as BoringSSLError: tls(.handshakeFailed(error), url)
+        case let error as IOError: closedOrUnreachable(error, url)
+        case is ChannelError: make("closed", "\(url): the connection broke.", tryAgain, "\(error)")
+        // Errors of the HTTP parser and whatever else the client brings up; errors of the caller's own callbacks were
+        // set apart before.
+        default: make("protocol", "\(url) does not speak HTTP as it must.", checkAddress, "\(error)")
+        }
+    }
+
+    private static let tryAgain = "It can be tried again; if it stays so, look at the server's log."
+    private static let checkAddress = "Check address and port, and that no other program answers there."
+
+    private static func make(_ code: String, _ summary: String, _ remedy: String, _ cause: String?) -> EffectsError {
+        EffectsError(code: "http." + code, summary: summary, remedy: remedy, cause: cause)
+    }
+
+    private static func client(_ error: HTTPClientError, _ url: String) -> any Error {
+        switch error {
+        case .cancelled, .requestStreamCancelled: CancellationError()
+        case .invalidURL, .emptyHost, .emptyScheme, .missingSocketPath: invalidURL(url)
+        case .connectTimeout, .getConnectionFromPoolTimeout: unreachable(url, error.shortDescription)
+        case .tlsHandshakeTimeout: make("tls.failed", "\(url): the TLS handshake did not end in time.", tryAgain, nil)
+        case .readTimeout, .writeTimeout, .deadlineExceeded:
+            make("timeout", "\(url) did not answer in time.", tryAgain, error.shortDescription)
+        case .remoteConnectionClosed, .uncleanShutdown:
+            make("closed", "\(url): the server closed the connection before its answer was whole.", tryAgain, nil)
+        case .alreadyShutdown:
+            make("shutDown", "The HTTP client was shut down.", "This program is ending: nothing is to be done.", nil)
+        default:
+            error.shortDescription == "Unsupported scheme"
+                ? invalidURL(url) : make("protocol", "\(url): \(error.shortDescription).", checkAddress, "\(error)")
+        }
+    }
+
+    static func invalidURL(_ url: String) -> EffectsError {
+        make("url", "\(url.debugDescription) is no address.", "Write it as https://host:port/path.", nil)
+    }
+
+    static func noAuthority(_ url: String) -> EffectsError {
+        make(
+            "tls.untrusted", "\(url) asks for TLS, but no certificate authority is known to trust.",
+            "Give the controller's authority: the system's certificate store is never used.", nil)
+    }
+
+    static func bodyTooLarge(_ url: String, _ sizeMax: ByteCount, announced: Int? = nil) -> EffectsError {
+        let found = announced.map { "announces \($0) bytes" } ?? "sends more"
+        return make(
+            "bodyTooLarge", "\(url) \(found), at most \(sizeMax.value) bytes are accepted.",
+            "Check that the address is right; a file of this kind is never that large.", nil)
+    }
+
+    private static func unreachable(_ url: String, _ cause: String) -> EffectsError {
+        make(
+            "unreachable", "\(url): no connection.",
+            "Check that the server runs, the name and port are right and no firewall is between.", cause)
+    }
+
+    private static func closedOrUnreachable(_ error: IOError, _ url: String) -> EffectsError {
+        switch error.errnoCode {
+        case ECONNRESET, EPIPE: make("closed", "\(url): the connection broke.", tryAgain, error.description)
+        default: unreachable(url, error.description)
+        }
+    }
+
+    private static func connectionCause(_ error: NIOConnectionError) -> String {
+        var parts = error.connectionErrors.map { "\($0.error)" }
+        if parts.isEmpty, let lookup = error.dnsAError ?? error.dnsAAAAError { parts = ["name look-up: \(lookup)"] }
+        return parts.isEmpty ? "\(error)" : parts.joined(separator: "; ")
+    }
+
+    private static func extraTLS(_ error: NIOSSLExtraError, _ url: String) -> EffectsError {
+        guard error == .failedToValidateHostname else {
+            return make("tls.failed", "\(url): TLS failed.", checkAddress, error.description)
+        }
+        return make(
+            "tls.hostName", "\(url): the server's certificate is for another name.",
+            "Use a name or address that the certificate lists, or issue one that lists this.", error.description)
+    }
+
+    private static func tls(_ error: NIOSSLError, _ url: String) -> EffectsError {
+        let text = "\(error)"
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return make(
+                "tls.untrusted", "\(url): the server's certificate is not from an authority we trust.",
+                "Check that this is the right server; if it has a new authority, join again.", text)
+        }
+        if text.contains("ALERT") || text.contains("CERTIFICATE_REQUIRED") {
+            return make(
+                "tls.refused", "\(url): the server ended the TLS session; it may refuse our certificate.",
+                "Look at the server's log; if this host was revoked or its certificate expired, join again.", text)
+        }
+        return make("tls.failed", "\(url): TLS failed.", checkAddress, text)
+    }
+}

@@ -1,0 +1,223 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ReleaseDefinition
+
+/// HTTP/1.1 over TLS 1.3 against a private authority, or in the clear for `http:` addresses. One thread; no redirects, no
+/// decompression, no cookies. HTTP/2 is left out on purpose: the client beneath has no back-pressure there.
+///
+/// The owner calls `shutdown()` before the last reference goes.
+public final class LiveHTTP: HTTPDoor {
+    private let client: HTTPClient
+    private let group: MultiThreadedEventLoopGroup
+    private let userAgent: String
+    private let hasAuthority: Bool
+    let limits: HTTPLimits
+
+    /// - Parameter identity: nil where only `http:` addresses are asked.
+    /// - Throws: `effects.http.identity`: certificate or key are not what they should be.
+    public convenience init(identity: TLSIdentity?, userAgent: String) throws {
+        try self.init(identity: identity, userAgent: userAgent, limits: HTTPLimits())
+    }
+
+    convenience init(identity: TLSIdentity?, userAgent: String, limits: HTTPLimits) throws {
+        let tls = try Self.configuration(identity)
+        self.init(tls: tls, hasAuthority: identity != nil, userAgent: userAgent, limits: limits)
+    }
+
+    private init(tls: TLSConfiguration, hasAuthority: Bool, userAgent: String, limits: HTTPLimits) {
+        self.userAgent = userAgent
+        self.hasAuthority = hasAuthority
+        self.limits = limits
+        var configuration = HTTPClient.Configuration(
+            tlsConfiguration: tls, redirectConfiguration: .disallow,
+            timeout: .init(connect: .milliseconds(limits.connect.milliseconds)), decompression: .disabled)
+        configuration.httpVersion = .http1Only
+        // A failed connection is told at once; who wants to try again decides so.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+    }
+
+    /// For the first contact of a host that knows the authority's digest alone: any server is talked to. Nothing that it
+    /// says may be believed before it was compared with a digest from elsewhere, and no secret may be sent.
+    public static func withoutVerification(userAgent: String) -> LiveHTTP {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv13
+        tls.trustRoots = .certificates([])
+        tls.certificateVerification = .none
+        return LiveHTTP(tls: tls, hasAuthority: true, userAgent: userAgent, limits: HTTPLimits())
+    }
+
+    /// Ends open transfers and the thread.
+    public func shutdown() async {
+        try? await client.shutdown()
+        try? await group.shutdownGracefully()
+    }
+
+    public func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let watch = TransferWatch(url: request.url, timeout: request.timeout, rule: .transfer, limits: limits)
+        return try await watched(request, watch) {
+            let response = try await self.start(request, watch)
+            var body: [UInt8] = []
+            try await self.receive(response, of: request, watch) { body.append(contentsOf: $0.readableBytesView) }
+            return HTTPResponse(head: response.ourHead, body: body)
+        }
+    }
+
+    public func download(
+        _ request: HTTPRequest, head: @escaping @Sendable (HTTPHead) async throws -> Void,
+        receive: @escaping @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
+        let watch = TransferWatch(url: request.url, timeout: request.timeout, rule: .transfer, limits: limits)
+        try await watched(request, watch) {
+            let response = try await self.start(request, watch)
+            do { try await head(response.ourHead) } catch { throw CallersError(error: error) }
+            try await self.receive(response, of: request, watch) { piece in
+                do { try await receive(Array(piece.readableBytesView)) } catch { throw CallersError(error: error) }
+            }
+        }
+    }
+
+    public func events(
+        _ request: HTTPRequest, silenceMax: TimeSpan
+    ) -> AsyncThrowingStream<ServerSentEvent, any Error> {
+        let (stream, continuation) = AsyncThrowingStream.makeStream(
+            of: ServerSentEvent.self, throwing: (any Error).self,
+            bufferingPolicy: .bufferingOldest(limits.eventsWaitingMax))
+        let watch = TransferWatch(
+            url: request.url, timeout: request.timeout, rule: .events(silenceMax: silenceMax), limits: limits)
+        let task = Task {
+            do {
+                try await watched(request, watch) { try await self.readEvents(request, watch, into: continuation) }
+            } catch { continuation.finish(throwing: error) }
+        }
+        continuation.onTermination = { _ in task.cancel() }
+        return stream
+    }
+
+    private func readEvents(
+        _ request: HTTPRequest, _ watch: TransferWatch,
+        into continuation: AsyncThrowingStream<ServerSentEvent, any Error>.Continuation
+    ) async throws {
+        let response = try await start(request, watch)
+        let head = response.ourHead
+        guard head.status == 200, head["Content-Type"]?.lowercased().hasPrefix("text/event-stream") == true else {
+            throw EffectsError(
+                code: "http.status",
+                summary: "\(request.url) answered \(head.status) with \(head["Content-Type"] ?? "no content type"), "
+                    + "a stream of events was expected.",
+                remedy: "Look at the server's log; check address and rights.")
+        }
+        var parser = ServerSentEventParser(sizeMax: limits.eventSizeMax)
+        for try await piece in response.body {
+            watch.bytesCame(piece.readableBytes)
+            for event in try parser.parse(piece.readableBytesView) {
+                guard case .dropped = continuation.yield(event) else { continue }
+                throw EffectsError(
+                    code: "http.behind", summary: "\(limits.eventsWaitingMax) events of \(request.url) wait unread.",
+                    remedy: "The stream is opened anew; if it stays so, this program is too slow for its events.")
+            }
+        }
+        throw EffectsError(
+            code: "http.closed", summary: "\(request.url): the server closed the stream.",
+            remedy: "The connection is opened anew.")
+    }
+
+    // MARK: One exchange
+
+    private func start(_ request: HTTPRequest, _ watch: TransferWatch) async throws -> HTTPClientResponse {
+        guard request.url.hasPrefix("https://") || request.url.hasPrefix("http://") else {
+            throw HTTPFailure.invalidURL(request.url)
+        }
+        if request.url.hasPrefix("https:"), !hasAuthority { throw HTTPFailure.noAuthority(request.url) }
+        var outgoing = HTTPClientRequest(url: request.url)
+        outgoing.method = .init(rawValue: request.method)
+        outgoing.headers.add(name: "User-Agent", value: userAgent)
+        for field in request.headers { outgoing.headers.add(name: field.name, value: field.value) }
+        if let body = request.body { outgoing.body = .bytes(body, length: .known(Int64(body.count))) }
+        // The watch has the deadline; this one only backs it up.
+        let deadline = NIODeadline.now() + .milliseconds(min(request.timeout.milliseconds, 1 << 40))
+        let isStream = if case .events = watch.rule { true } else { false }
+        let response = try await client.execute(outgoing, deadline: isStream ? .distantFuture : deadline)
+        watch.headCame()
+        return response
+    }
+
+    private func receive(
+        _ response: HTTPClientResponse, of request: HTTPRequest, _ watch: TransferWatch,
+        use: (ByteBuffer) async throws -> Void
+    ) async throws {
+        let sizeMax = request.responseSizeMax
+        let announced = response.headers.first(name: "Content-Length").flatMap(Int.init)
+        if let announced, request.method != "HEAD", announced > sizeMax.value {
+            throw HTTPFailure.bodyTooLarge(request.url, sizeMax, announced: announced)
+        }
+        var left = sizeMax.value
+        watch.waitsForBytes()
+        for try await piece in response.body {
+            watch.bytesCame(piece.readableBytes)
+            left -= Int64(piece.readableBytes)
+            guard left >= 0 else { throw HTTPFailure.bodyTooLarge(request.url, sizeMax) }
+            try await use(piece)
+            watch.waitsForBytes()
+        }
+    }
+
+    /// Runs the exchange beside its watch; whoever ends first decides.
+    private func watched<Value: Sendable>(
+        _ request: HTTPRequest, _ watch: TransferWatch, _ exchange: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await withThrowingTaskGroup(of: Value?.self) { group in
+                group.addTask { try await exchange() }
+                group.addTask {
+                    try await watch.run()
+                    return nil
+                }
+                defer { group.cancelAll() }
+                while let ended = try await group.next() {
+                    if let value = ended { return value }
+                }
+                throw CancellationError()
+            }
+        } catch let error as CallersError {
+            throw error.error
+        } catch { throw HTTPFailure.error(error, request.url) }
+    }
+
+    /// An error of the caller's own closures: handed back as it is.
+    private struct CallersError: Error {
+        var error: any Error
+    }
+
+    private static func configuration(_ identity: TLSIdentity?) throws -> TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv13
+        tls.certificateVerification = .fullVerification
+        // Never the system's store, whatever else is said.
+        tls.trustRoots = .certificates([])
+        guard let identity else { return tls }
+        do {
+            let roots = try NIOSSLCertificate.fromPEMBytes(Array(identity.trustRoots.utf8))
+            guard !roots.isEmpty else { throw NIOSSLError.failedToLoadCertificate }
+            tls.trustRoots = .certificates(roots)
+            if let chain = identity.certificateChain, let key = identity.privateKey {
+                tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(chain.utf8)).map { .certificate($0) }
+                tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))
+            }
+            return tls
+        } catch {
+            throw EffectsError(
+                code: "http.identity", summary: "The TLS certificates or the private key cannot be read.",
+                remedy: "They must be PEM; join again to get new ones.", cause: "\(error)")
+        }
+    }
+}
+
+extension HTTPClientResponse {
+    fileprivate var ourHead: HTTPHead {
+        HTTPHead(status: Int(status.code), headers: headers.map { HTTPField($0.name, $0.value) })
+    }
+}
