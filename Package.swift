@@ -106,7 +106,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests("ReleaseDefinitionTests", ["ReleaseDefinition"]),
-        tests("DefinitionFilesTests", ["DefinitionFiles", "ReleaseDefinition"]),
+        tests("DefinitionFilesTests", ["DefinitionFiles", "ReleaseDefinition"], resources: [.copy("Cases")]),
         tests("EffectsTests", ["Effects", "ReleaseDefinition", nioCore, nioPosix, nioSSL]),
         tests("ReleasePackagingTests", ["ReleasePackaging", "ReleaseDefinition", "Effects"]),
         tests("ReleaseTrustTests", ["ReleaseTrust", "ReleaseDefinition", "COpenSSL"]),

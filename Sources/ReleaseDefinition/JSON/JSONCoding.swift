@@ -46,6 +46,21 @@ extension DefinitionError {
     }
 }
 
+extension KeyedDecodingContainer where Key: RawRepresentable<String> {
+    /// For values that are one of several: the one key that is there.
+    /// - Throws: `definition.json.choice` for none and for more than one.
+    func onlyKey(of what: String) throws -> Key {
+        guard let key = allKeys.first, allKeys.count == 1 else {
+            let found = allKeys.map(\.rawValue).joined(separator: " and ")
+            throw DefinitionError(
+                code: "json.choice",
+                summary: "\(what) has \(found.isEmpty ? "no known member" : found), not one of them.",
+                remedy: "Both sides may be of versions too far apart: versions N and N-1 work together.")
+        }
+        return key
+    }
+}
+
 struct JSONKey: CodingKey {
     var stringValue: String
     var intValue: Int?

@@ -25,6 +25,8 @@ final class JSONNode {
     func member(_ name: String) -> JSONNode {
         let node = JSONNode()
         guard case .object(var members) = content else { return node }
+        // Let go of the array first: two owners would copy it for every member.
+        content = .empty
         members.removeAll { $0.0.utf8.elementsEqual(name.utf8) }
         members.append((name, node))
         content = .object(members)
@@ -34,6 +36,7 @@ final class JSONNode {
     func element() -> JSONNode {
         let node = JSONNode()
         guard case .array(var nodes) = content else { return node }
+        content = .empty
         nodes.append(node)
         content = .array(nodes)
         return node

@@ -32,6 +32,36 @@ public enum RolloutStrategy: Sendable, Equatable, Codable {
     ])
 }
 
+/// `"bigBang"` or `{"phased":[…]}`.
+extension RolloutStrategy {
+    private enum Keys: String, CodingKey { case phased }
+
+    public init(from decoder: any Decoder) throws {
+        if let word = try? String(from: decoder) {
+            guard word == "bigBang" else {
+                throw DefinitionError(
+                    code: "strategy", summary: "\(word.debugDescription) is no strategy.",
+                    remedy: "Write \"bigBang\" or phases.")
+            }
+            self = .bigBang
+            return
+        }
+        let container = try decoder.container(keyedBy: Keys.self)
+        self = .phased(try container.decode([PhaseDefinition].self, forKey: .phased))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .bigBang:
+            var container = encoder.singleValueContainer()
+            try container.encode("bigBang")
+        case .phased(let phases):
+            var container = encoder.container(keyedBy: Keys.self)
+            try container.encode(phases, forKey: .phased)
+        }
+    }
+}
+
 public struct PhaseDefinition: Sendable, Equatable, Codable {
     public var size: PhaseSize
     /// How long a phase is watched after its last host succeeded.
@@ -55,6 +85,27 @@ public enum PhaseSize: Sendable, Equatable, Codable {
         switch self {
         case .count(let count): min(max(0, count), total)
         case .percent(let percent): total * min(max(0, percent), 100) / 100
+        }
+    }
+}
+
+/// `{"hosts":1}` or `{"percent":50}`, as in `rollout.yaml`.
+extension PhaseSize {
+    private enum Keys: String, CodingKey { case hosts, percent }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Keys.self)
+        switch try container.onlyKey(of: "a number of hosts") {
+        case .hosts: self = .count(try container.decode(Int.self, forKey: .hosts))
+        case .percent: self = .percent(try container.decode(Int.self, forKey: .percent))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        switch self {
+        case .count(let count): try container.encode(count, forKey: .hosts)
+        case .percent(let percent): try container.encode(percent, forKey: .percent)
         }
     }
 }

@@ -27,3 +27,31 @@ public enum HealthProbe: Sendable, Equatable, Codable {
     /// The program exits 0. The first word is a path relative to the installed tree, or absolute.
     case command([String])
 }
+
+/// `{"http":{"status":200,"url":"…"}}` or `{"command":["bin/check"]}`, as in `release.yaml`.
+extension HealthProbe {
+    private enum Keys: String, CodingKey { case http, command }
+
+    private struct Address: Codable {
+        var url: String
+        var status: Int
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Keys.self)
+        switch try container.onlyKey(of: "a health probe") {
+        case .http:
+            let address = try container.decode(Address.self, forKey: .http)
+            self = .http(url: address.url, status: address.status)
+        case .command: self = .command(try container.decode([String].self, forKey: .command))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        switch self {
+        case .http(let url, let status): try container.encode(Address(url: url, status: status), forKey: .http)
+        case .command(let words): try container.encode(words, forKey: .command)
+        }
+    }
+}

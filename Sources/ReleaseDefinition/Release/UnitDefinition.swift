@@ -51,6 +51,36 @@ public enum ServiceDefinition: Sendable, Equatable, Codable {
     case hooks
 }
 
+/// `{"command":["bin/serve"]}` or `"hooks"`, as in `release.yaml`.
+extension ServiceDefinition {
+    private enum Keys: String, CodingKey { case command }
+
+    public init(from decoder: any Decoder) throws {
+        if let word = try? String(from: decoder) {
+            guard word == "hooks" else {
+                throw DefinitionError(
+                    code: "service", summary: "\(word.debugDescription) is no service.",
+                    remedy: "Write a command or \"hooks\".")
+            }
+            self = .hooks
+            return
+        }
+        let container = try decoder.container(keyedBy: Keys.self)
+        self = .command(try container.decode([String].self, forKey: .command))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .hooks:
+            var container = encoder.singleValueContainer()
+            try container.encode("hooks")
+        case .command(let words):
+            var container = encoder.container(keyedBy: Keys.self)
+            try container.encode(words, forKey: .command)
+        }
+    }
+}
+
 /// A path below the unit's root with a mode or an owner of its own. Owners are names, looked up on the host.
 public struct PathAttribute: Sendable, Equatable, Codable {
     public var path: String
@@ -63,5 +93,36 @@ public struct PathAttribute: Sendable, Equatable, Codable {
         self.mode = mode
         self.owner = owner
         self.group = group
+    }
+}
+
+/// The mode is written as four octal digits, `"0750"`.
+extension PathAttribute {
+    private enum Keys: String, CodingKey { case path, mode, owner, group }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Keys.self)
+        let text = try container.decodeIfPresent(String.self, forKey: .mode)
+        let mode = text.flatMap { $0.utf8.count == 4 ? UInt16($0, radix: 8) : nil }
+        guard (text == nil) == (mode == nil), mode ?? 0 <= 0o777 else {
+            throw DefinitionError(
+                code: "mode", summary: "\((text ?? "").debugDescription) is no mode of a file.",
+                remedy: "Write four octal digits from \"0000\" to \"0777\".")
+        }
+        self.init(
+            path: try container.decode(String.self, forKey: .path), mode: mode,
+            owner: try container.decodeIfPresent(String.self, forKey: .owner),
+            group: try container.decodeIfPresent(String.self, forKey: .group))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        try container.encode(path, forKey: .path)
+        if let mode {
+            let digits = String(mode, radix: 8)
+            try container.encode(String(repeating: "0", count: max(0, 4 - digits.count)) + digits, forKey: .mode)
+        }
+        try container.encodeIfPresent(owner, forKey: .owner)
+        try container.encodeIfPresent(group, forKey: .group)
     }
 }

@@ -22,9 +22,9 @@ public struct ByteCount: Hashable, Comparable, Sendable, Codable, CustomStringCo
 
     /// `812 B`, `4.2 KiB`, `31.0 MiB`: for people.
     public var description: String {
-        var (scaled, unit) = (value * 10, 0)
-        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-        while scaled >= 10240, unit < units.count - 1 { (scaled, unit) = (scaled / 1024, unit + 1) }
-        return unit == 0 ? "\(value) B" : "\(scaled / 10).\(scaled % 10) \(units[unit])"
+        let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+        var (whole, rest, unit) = (value, Int64(0), 0)
+        while whole >= 1024 { (whole, rest, unit) = (whole / 1024, whole % 1024, unit + 1) }
+        return unit == 0 ? "\(value) B" : "\(whole).\(rest * 10 / 1024) \(units[unit])"
     }
 }

@@ -6,6 +6,10 @@ public struct ReleaseVersion: Hashable, Comparable, Sendable, Codable, CustomStr
     private let numbers: [UInt64]
     private let prerelease: [String]
 
+    public var major: UInt64 { numbers[0] }
+    public var minor: UInt64 { numbers[1] }
+    public var patch: UInt64 { numbers[2] }
+
     /// - Throws: `definition.version`. At most 64 bytes, so that it fits every path.
     public init(_ text: String) throws(DefinitionError) {
         guard text.utf8.count <= 64, let parsed = Self.parse(text) else {
@@ -29,7 +33,6 @@ public struct ReleaseVersion: Hashable, Comparable, Sendable, Codable, CustomStr
                     }
                 }
         }
-        let isNumber = { (word: Substring) in word.utf8.allSatisfy { (0x30...0x39).contains($0) } }
         let withBuild = text.split(separator: "+", maxSplits: 1, omittingEmptySubsequences: false)
         if withBuild.count == 2,
             !withBuild[1].split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isWord)
@@ -54,6 +57,10 @@ public struct ReleaseVersion: Hashable, Comparable, Sendable, Codable, CustomStr
         return (numbers, words.map(String.init))
     }
 
+    private static func isNumber(_ word: some StringProtocol) -> Bool {
+        word.utf8.allSatisfy { (0x30...0x39).contains($0) }
+    }
+
     public static func == (left: Self, right: Self) -> Bool {
         left.numbers == right.numbers && left.prerelease == right.prerelease
     }
@@ -69,11 +76,12 @@ public struct ReleaseVersion: Hashable, Comparable, Sendable, Codable, CustomStr
             return !left.prerelease.isEmpty && right.prerelease.isEmpty
         }
         for (one, other) in zip(left.prerelease, right.prerelease) where one != other {
-            switch (UInt64(one), UInt64(other)) {
-            case (let one?, let other?): return one < other
-            case (_?, nil): return true
-            case (nil, _?): return false
-            case (nil, nil): return one.utf8.lexicographicallyPrecedes(other.utf8)
+            switch (isNumber(one), isNumber(other)) {
+            // Without leading zeros the longer number is the larger one, whatever its size.
+            case (true, true) where one.utf8.count != other.utf8.count: return one.utf8.count < other.utf8.count
+            case (true, false): return true
+            case (false, true): return false
+            default: return one.utf8.lexicographicallyPrecedes(other.utf8)
             }
         }
         return left.prerelease.count < right.prerelease.count

@@ -1,0 +1,116 @@
+import ReleaseDefinition
+
+/// One element of `units`.
+enum UnitReader {
+    private static let later = "comes with a later version"
+
+    private static let keys = KeyTable(
+        known: [
+            "name", "type", "source", "installTo", "persistent", "service", "hooks", "health", "minimumHealthy",
+            "healthyDeadline", "attributes",
+        ],
+        reserved: [
+            "variants": "One tree per architecture \(later): package each architecture as a product of its own.",
+            "reboot": "Restarting the host \(later): remove the key; nothing reboots.",
+            "logs": "Showing the unit's own logs \(later): remove the key; hooks' and checks' output is kept.",
+            "runOn": "Migrations come with a later version: run the change by hand before the rollout.",
+            "reversible": "Migrations come with a later version: run the change by hand before the rollout.",
+            "requires": "An order between units \(later): list the units in the order of deployment.",
+            "unchanged": "Choosing links or copies \(later): remove the key.",
+            "confirm": "Confirmation addresses come with a later version: remove the key.",
+            "backup": "Backups come with a later version: take them in the preStop hook.",
+        ])
+
+    private static let reservedTypes: [String: String] = Dictionary(
+        uniqueKeysWithValues: ["file", "deb", "script", "migration", "template", "plugin"].map {
+            ($0, "Units of type \($0) come with a later version: use tree, with hooks for what else must happen.")
+        })
+
+    static func read(_ field: Field) -> UnitDefinition? {
+        guard let mapping = MappingReader(field, keys, what: "a unit") else { return nil }
+        let name = mapping.required("name", example: "name: api") { $0.name(UnitName.self) }
+        let type = mapping.optional("type", default: .tree) { $0.choice(UnitType.self, reserved: reservedTypes) }
+        // Other types have other keys: what a tree needs is no problem of theirs.
+        if type == nil, case .text(let word, _)? = mapping["type"]?.node.content, reservedTypes[word] != nil {
+            return nil
+        }
+        let source = mapping.required("source", example: "source: ./build") {
+            $0.relativePath("the unit's files", allowsWhole: true)
+        }
+        let installTo = mapping.required("installTo", example: "installTo: /opt/NAME") {
+            $0.absolutePath("where the unit is installed")
+        }
+        let persistent = mapping.optional("persistent", default: []) { field in
+            field.elements(countMax: 100, what: "paths") { $0.treePath("a persistent path") }
+        }
+        let hooks = mapping.optional("hooks", default: UnitHooks(), HookReader.read)
+        let service = mapping.optional("service", default: ServiceDefinition?.none) {
+            ServiceReader.read($0).map(Optional.some)
+        }
+        let health = mapping.required("health", example: "a check, or health: none where nothing can be asked") {
+            HealthReader.read($0)
+        }
+        let bounds = TimeSpan.zero...TimeSpan.hours(24)
+        let minimumHealthy = mapping.optional("minimumHealthy", default: .seconds(30)) { $0.span(bounds) }
+        let healthyDeadline = mapping.optional("healthyDeadline", default: .minutes(5)) { $0.span(bounds) }
+        let attributes = mapping.optional("attributes", default: []) {
+            $0.elements(countMax: 10_000, what: "attributes", AttributeReader.read)
+        }
+        if let minimumHealthy, let healthyDeadline { checkClocks(minimumHealthy, healthyDeadline, mapping) }
+        if let persistent { checkPersistent(persistent, mapping) }
+        let started = ServiceReader.effective(service ?? nil, hooks: hooks, mapping)
+        guard let name, let type, let source, let installTo, let persistent, let hooks, let service, let health,
+            let minimumHealthy, let healthyDeadline, let attributes
+        else { return nil }
+        return UnitDefinition(
+            name: name, type: type, source: source, installTo: installTo, persistent: persistent,
+            service: service ?? started, hooks: hooks, health: health, minimumHealthy: minimumHealthy,
+            healthyDeadline: healthyDeadline, attributes: attributes)
+    }
+
+    private static func checkClocks(
+        _ minimumHealthy: TimeSpan, _ healthyDeadline: TimeSpan, _ mapping: MappingReader
+    ) {
+        guard minimumHealthy >= healthyDeadline else { return }
+        let says = { (key: String) in mapping.has(key) ? "" : " (the default)" }
+        let key = mapping.has("minimumHealthy") ? "minimumHealthy" : "healthyDeadline"
+        mapping.refuseRule(
+            at: key, "healthyDeadline",
+            found: "minimumHealthy \(minimumHealthy)\(says("minimumHealthy")) with healthyDeadline "
+                + "\(healthyDeadline)\(says("healthyDeadline"))",
+            expected: "minimumHealthy below healthyDeadline",
+            remedy: "Raise healthyDeadline: it covers start, start period and minimumHealthy.")
+    }
+
+    private static func checkPersistent(_ paths: [String], _ mapping: MappingReader) {
+        for (position, path) in paths.enumerated() {
+            for other in paths[..<position] where overlaps(path, other) {
+                mapping.refuseRule(
+                    at: "persistent", "persistentOverlap", found: "\(quote(other)) and \(quote(path))",
+                    expected: "paths of which none holds another", remedy: "Keep the outer path only.")
+            }
+        }
+    }
+
+    /// Rules between units: names and places are each taken once, no unit inside another.
+    static func checkTogether(_ units: [(field: Field, unit: UnitDefinition)]) {
+        for (position, (field, unit)) in units.enumerated() {
+            for (_, other) in units[..<position] {
+                if unit.name == other.name {
+                    field.refuseRule(
+                        "unitName", found: "two units named \(unit.name)", expected: "each name once",
+                        remedy: "Rename one of them.")
+                }
+                if overlaps(unit.installTo, other.installTo) {
+                    field.refuseRule(
+                        "installTo", found: "\(unit.name) at \(unit.installTo) and \(other.name) at \(other.installTo)",
+                        expected: "places of which none holds another", remedy: "Give each unit a folder of its own.")
+                }
+            }
+        }
+    }
+
+    private static func overlaps(_ one: String, _ other: String) -> Bool {
+        one == other || one.hasPrefix(other + "/") || other.hasPrefix(one + "/")
+    }
+}

@@ -1,0 +1,88 @@
+import ReleaseDefinition
+
+/// `limits: { parallelism: 25%, failureTolerance: 5%, offlineTolerance: 10%, offlineGrace: 15m, progressDeadline: 10m }`
+enum LimitsReader {
+    private static let keys = KeyTable(
+        known: ["parallelism", "failureTolerance", "offlineTolerance", "offlineGrace", "progressDeadline"],
+        reserved: [
+            "maxUnavailable": "Limits by label come with a later version: use parallelism.",
+            "requiredSuccess": "A required number comes with a later version: use failureTolerance.",
+        ])
+
+    static func read(_ field: Field) -> RolloutLimits? {
+        guard let mapping = MappingReader(field, keys, what: "limits") else { return nil }
+        let defaults = RolloutLimits()
+        let parallelism = mapping.optional("parallelism", default: defaults.parallelism, readParallelism)
+        let failures = mapping.optional("failureTolerance", default: Tolerance?.none) {
+            ToleranceReader.read($0).map(Optional.some)
+        }
+        let offline = mapping.optional("offlineTolerance", default: defaults.offlineTolerance, ToleranceReader.read)
+        let grace = mapping.optional("offlineGrace", default: defaults.offlineGrace) {
+            $0.span(.seconds(1) ... .days(7))
+        }
+        let progress = mapping.optional("progressDeadline", default: defaults.progressDeadline) {
+            $0.span(.seconds(1) ... .days(7))
+        }
+        guard let parallelism, let failures, let offline, let grace, let progress else { return nil }
+        return RolloutLimits(
+            parallelism: parallelism, failureTolerance: failures, offlineTolerance: offline, offlineGrace: grace,
+            progressDeadline: progress)
+    }
+
+    private static func readParallelism(_ field: Field) -> PhaseSize? {
+        if ToleranceReader.isPercentage(field) {
+            return ToleranceReader.percentage(field, 1...100).map(PhaseSize.percent)
+        }
+        return field.integer(1...1_000_000).map(PhaseSize.count)
+    }
+}
+
+/// `2`, `5%`, or `{ count: 2, percent: 5 }`, where the smaller wins.
+enum ToleranceReader {
+    private static let keys = KeyTable(known: ["count", "percent"])
+
+    static func read(_ field: Field) -> Tolerance? {
+        if isPercentage(field) { return percentage(field, 0...100).map { Tolerance(percent: $0) } }
+        guard case .mapping = field.node.content else {
+            guard case .text(let text, isQuoted: false) = field.node.content, let count = Field.decimal(text),
+                count <= 1_000_000
+            else {
+                return field.refuse(
+                    "value.tolerance", expected: "a number of hosts, or a percentage as 5%",
+                    remedy: "Write 2, 5% or { count: 2, percent: 5 }.")
+            }
+            return Tolerance(count: count)
+        }
+        guard let mapping = MappingReader(field, keys, what: "a tolerance") else { return nil }
+        let count = mapping.optional("count", default: Int?.none) { $0.integer(0...1_000_000).map(Optional.some) }
+        let percent = mapping.optional("percent", default: Int?.none) { percentage($0, 0...100).map(Optional.some) }
+        guard let count, let percent else { return nil }
+        guard count != nil || percent != nil else {
+            return mapping.hasRefusedKeys
+                ? nil
+                : field.refuse(
+                    "value.tolerance", expected: "count, percent or both",
+                    remedy: "Write 2, 5% or { count: 2, percent: 5 }.")
+        }
+        return Tolerance(count: count, percent: percent)
+    }
+
+    static func isPercentage(_ field: Field) -> Bool {
+        if case .text(let text, _) = field.node.content { text.hasSuffix("%") } else { false }
+    }
+
+    /// `50` or `50%`, also `50 %`.
+    static func percentage(_ field: Field, _ range: ClosedRange<Int>) -> Int? {
+        var digits = ""
+        if case .text(let text, let isQuoted) = field.node.content {
+            digits = text.hasSuffix("%") ? String(text.dropLast()) : isQuoted ? "" : text
+            if digits.hasSuffix(" ") { digits.removeLast() }
+        }
+        guard let value = Field.decimal(digits), range.contains(value) else {
+            return field.refuse(
+                "value.percent", expected: "a whole percentage from \(range.lowerBound) to \(range.upperBound)",
+                remedy: "Write it as 50.")
+        }
+        return value
+    }
+}

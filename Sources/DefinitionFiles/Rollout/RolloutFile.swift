@@ -1,0 +1,77 @@
+import ReleaseDefinition
+
+/// Reads `rollout.yaml`.
+public enum RolloutFile {
+    /// - Parameter file: the name that problems cite.
+    /// - Throws: every problem at once, in the order of the lines.
+    public static func parse(
+        _ text: [UInt8], file: String
+    ) throws(DefinitionProblems) -> RolloutDefinition {
+        let root = try YAMLDocument.read(text, file: file)
+        let list = ProblemList(file: file)
+        return try list.finish(read(Field(node: root, path: "", list: list)))
+    }
+
+    private static let keys = KeyTable(
+        known: ["release", "environment", "hosts", "strategy", "phases", "limits", "backOut"],
+        reserved: [
+            "channel": "Rollouts over channels alone come with a later version: name hosts; pulling hosts count.",
+            "window": "Windows come with a later version: start the rollout when the window opens.",
+            "freeze": "Freezes come with a later version: do not start the rollout while one holds.",
+            "gates": "Gates come with a later version: bake times and failure tolerances hold a phase.",
+            "priority": "Priorities come with a later version: start the rollouts one after the other.",
+        ])
+
+    private enum StrategyWord: String, CaseIterable { case bigBang, phased }
+
+    private static let reservedStrategies = [
+        "parallel": "Parallel deployment comes with a later version: use phased.",
+        "continuous": "Continuous deployment comes with a later version: start a rollout for each release.",
+    ]
+
+    private static func read(_ field: Field) -> RolloutDefinition? {
+        guard let mapping = MappingReader(field, keys, what: "a rollout") else { return nil }
+        let release = mapping.required("release", example: "release: payments@1.4") {
+            $0.value("a release, PRODUCT@VERSION") { text throws(DefinitionError) in try ReleaseName(text) }
+        }
+        let environment = mapping.required("environment", example: "environment: production", readEnvironment)
+        let hosts = mapping.required("hosts", example: "hosts: all, or a query as role=web") {
+            $0.value("a host query") { text throws(DefinitionError) in try HostQuery(text) }
+        }
+        let word = mapping.required("strategy", example: "strategy: phased") {
+            $0.choice(StrategyWord.self, reserved: reservedStrategies)
+        }
+        let phases = mapping.optional("phases", default: [PhaseDefinition]?.none) {
+            PhaseReader.read($0).map(Optional.some)
+        }
+        let limits = mapping.optional("limits", default: RolloutLimits(), LimitsReader.read)
+        let backOut = mapping.optional("backOut", default: .phase) { $0.choice(BackOutScope.self) }
+        if word == .bigBang, mapping.has("phases") {
+            mapping.refuseRule(
+                at: "phases", "bigBangPhases", found: "strategy bigBang with phases",
+                expected: "phases with strategy phased only",
+                remedy: "Write strategy: phased, or remove phases: big bang is one phase with every host.")
+        }
+        guard let release, let environment, let hosts, let word, let phases, let limits, let backOut else {
+            return nil
+        }
+        let strategy =
+            switch word {
+            case .bigBang: RolloutStrategy.bigBang
+            case .phased: phases.map(RolloutStrategy.phased) ?? .phasedByDefault
+            }
+        return RolloutDefinition(
+            release: release, environment: environment, hosts: hosts, strategy: strategy, limits: limits,
+            backOut: backOut)
+    }
+
+    private static func readEnvironment(_ field: Field) -> EnvironmentName? {
+        guard let name = field.name(EnvironmentName.self) else { return nil }
+        guard name.text != "emergency" else {
+            return field.refuse(
+                "value.environment", expected: "an environment; \"emergency\" names signatures, not hosts",
+                remedy: "Name the hosts' environment; for an emergency run slipway emergency push.")
+        }
+        return name
+    }
+}

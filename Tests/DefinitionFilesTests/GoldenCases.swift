@@ -1,0 +1,55 @@
+import DefinitionFiles
+import Foundation
+import ReleaseDefinition
+import Testing
+
+/// One file of `Cases`: the input, a line of dashes, then the definition as JSON or every problem, exactly.
+/// `SLIPWAY_UPDATE_CASES=1 swift test --filter DefinitionFilesTests` writes what is found; read the difference before
+/// you commit it.
+struct GoldenCase: CustomTestStringConvertible {
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Cases")
+    static let separator = "\n----------\n"
+
+    var file: String
+    var testDescription: String { file }
+
+    static let all: [GoldenCase] = {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return names.filter { $0.hasSuffix(".case") }.sorted().map { GoldenCase(file: $0) }
+    }()
+
+    func check() throws {
+        let url = Self.folder.appendingPathComponent(file)
+        let text = try String(contentsOf: url, encoding: .utf8)
+        let parts = text.components(separatedBy: Self.separator)
+        let input = try #require(parts.first) + "\n"
+        let outcome = Self.outcome(of: Array(input.utf8), isRelease: file.hasPrefix("release-"))
+        if ProcessInfo.processInfo.environment["SLIPWAY_UPDATE_CASES"] != nil {
+            try (parts[0] + Self.separator + outcome).write(to: url, atomically: true, encoding: .utf8)
+            return
+        }
+        #expect(parts.count == 2)
+        #expect(outcome == parts.last)
+    }
+
+    static func outcome(of input: [UInt8], isRelease: Bool) -> String {
+        do {
+            let value =
+                isRelease
+                ? try JSONCoding.value(of: ReleaseFile.parse(input, file: "release.yaml"))
+                : try JSONCoding.value(of: RolloutFile.parse(input, file: "rollout.yaml"))
+            return String(decoding: value.prettyBytes, as: UTF8.self)
+        } catch {
+            return "\(error)\n"
+        }
+    }
+}
+
+@Suite("Golden cases of definition files")
+struct GoldenCases {
+    @Test("Each case gives its definition or its problems", arguments: GoldenCase.all)
+    func goldenCase(_ golden: GoldenCase) throws { try golden.check() }
+
+    @Test("The folder of cases is read")
+    func casesAreFound() { #expect(GoldenCase.all.count >= 20) }
+}
