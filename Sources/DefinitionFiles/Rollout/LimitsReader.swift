@@ -12,7 +12,7 @@ enum LimitsReader {
     static func read(_ field: Field) -> RolloutLimits? {
         guard let mapping = MappingReader(field, keys, what: "limits") else { return nil }
         let defaults = RolloutLimits()
-        let parallelism = mapping.optional("parallelism", default: defaults.parallelism, readParallelism)
+        let parallelism = mapping.optional("parallelism", default: defaults.parallelism, ToleranceReader.size)
         let failures = mapping.optional("failureTolerance", default: Tolerance?.none) {
             ToleranceReader.read($0).map(Optional.some)
         }
@@ -29,12 +29,6 @@ enum LimitsReader {
             progressDeadline: progress)
     }
 
-    private static func readParallelism(_ field: Field) -> PhaseSize? {
-        if ToleranceReader.isPercentage(field) {
-            return ToleranceReader.percentage(field, 1...100).map(PhaseSize.percent)
-        }
-        return field.integer(1...1_000_000).map(PhaseSize.count)
-    }
 }
 
 /// `2`, `5%`, or `{ count: 2, percent: 5 }`, where the smaller wins.
@@ -65,6 +59,18 @@ enum ToleranceReader {
                     remedy: "Write 2, 5% or { count: 2, percent: 5 }.")
         }
         return Tolerance(count: count, percent: percent)
+    }
+
+    /// A number of hosts, `4`, or a share of them, `25%`; never none.
+    static func size(_ field: Field) -> PhaseSize? {
+        if isPercentage(field) { return percentage(field, 1...100).map(PhaseSize.percent) }
+        guard case .text(let text, isQuoted: false) = field.node.content, let count = Field.decimal(text),
+            (1...1_000_000).contains(count)
+        else {
+            return field.refuse(
+                "value.size", expected: "a number of hosts from 1, or a percentage", remedy: "Write 4 or 25%.")
+        }
+        return .count(count)
     }
 
     static func isPercentage(_ field: Field) -> Bool {

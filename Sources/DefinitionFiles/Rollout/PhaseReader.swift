@@ -1,6 +1,6 @@
 import ReleaseDefinition
 
-/// `phases: [{ hosts: 1 }, { percent: 50, bake: 10m }, { percent: 100 }]`, cumulative.
+/// `phases: [1, 50%, 100%]` or `[{ hosts: 1 }, { percent: 50, bake: 10m }, { percent: 100 }]`, cumulative.
 enum PhaseReader {
     private static let keys = KeyTable(
         known: ["hosts", "percent", "bake", "failureTolerance"],
@@ -13,7 +13,7 @@ enum PhaseReader {
     static func read(_ field: Field) -> [PhaseDefinition]? {
         guard case .list(let nodes) = field.node.content, !nodes.isEmpty else {
             return field.refuse(
-                "value.list", expected: "a list of phases", remedy: "Write [{ hosts: 1 }, { percent: 100 }].")
+                "value.list", expected: "a list of phases", remedy: "Write [1, 50%, 100%].")
         }
         guard let phases = field.elements(countMax: 50, what: "phases", readPhase) else { return nil }
         guard phases.count == nodes.count else { return nil }
@@ -22,6 +22,9 @@ enum PhaseReader {
     }
 
     private static func readPhase(_ field: Field) -> PhaseDefinition? {
+        if case .text = field.node.content {
+            return ToleranceReader.size(field).map { PhaseDefinition(size: $0) }
+        }
         guard let mapping = MappingReader(field, keys, what: "a phase") else { return nil }
         let size = readSize(mapping)
         let bake = mapping.optional("bake", default: .zero) { $0.span(.zero ... .days(30)) }
@@ -37,6 +40,7 @@ enum PhaseReader {
         case (let hosts?, nil): return hosts.integer(1...1_000_000).map(PhaseSize.count)
         case (nil, let percent?): return ToleranceReader.percentage(percent, 1...100).map(PhaseSize.percent)
         case (let hosts, _):
+            guard hosts != nil || !mapping.hasRefusedKeys else { return nil }
             let found = hosts == nil ? "neither hosts nor percent" : "both hosts and percent"
             mapping.refuseRule(
                 at: "hosts", "phaseSize", found: found, expected: "one of the two",
