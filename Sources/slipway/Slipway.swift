@@ -1,2 +1,21 @@
 import ArgumentParser
-@main struct M { static func main() async {} }
+
+/// The operator's command. Everything it can end with is in `ProgramExit`.
+@main
+struct Slipway {
+    static func main() async {
+        let exit: ProgramExit
+        do {
+            var command = try SlipwayCommand.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            exit = .done
+        } catch {
+            exit = ProgramExit.report(error)
+        }
+        exit.leave()
+    }
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+struct EmergencyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "emergency", abstract: "Fixes that cannot wait.", subcommands: [EmergencyPushCommand.self])
+}

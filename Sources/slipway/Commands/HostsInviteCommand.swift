@@ -1,0 +1,56 @@
+import ArgumentParser
+import ControllerAPI
+import ReleaseDefinition
+
+struct HostsInviteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "invite", abstract: "Print one join string for slipway-agent join.",
+        discussion: "Whoever holds the string can enrol a host with these labels until it is used up or expires.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    @Option(name: .customLong("label"), help: "A label of the host, as role=web. May be repeated.")
+    var labels: [String] = []
+
+    @Option(help: "The host's environment, for ever.", transform: { try EnvironmentName($0) })
+    var environment = EnvironmentName(unchecked: "staging")
+
+    @Option(help: "How many hosts may join with it.")
+    var uses = 1
+
+    @Option(name: .customLong("for"), help: "How long it is valid, as 10m.", transform: { try TimeSpan($0) })
+    var lifetime = TimeSpan.minutes(10)
+
+    func run() async throws {
+        let request = InvitationRequest(
+            environment: environment, labels: try Self.parse(labels: labels), uses: uses, lifetime: lifetime)
+        let invitation = try await connection.withClient { try await $0.invite(request) }
+        try output.print(InvitationPresentation(invitation: invitation))
+    }
+
+    static func parse(labels: [String]) throws -> [String: String] {
+        var parsed: [String: String] = [:]
+        for label in labels {
+            let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty else {
+                throw ValidationError("\(label.debugDescription) is no label: write KEY=VALUE.")
+            }
+            guard parsed.updateValue(String(parts[1]), forKey: String(parts[0])) == nil else {
+                throw ValidationError("The label \(parts[0]) stands twice.")
+            }
+        }
+        return parsed
+    }
+}
+
+private struct InvitationPresentation: Presentable {
+    var invitation: InvitationView
+
+    static let columns = ["JOIN", "EXPIRES"]
+    var cells: [String] { [invitation.join, invitation.expiresAt.description] }
+    var name: String { invitation.join }
+    /// The string alone, so that it can be piped.
+    var details: String { invitation.join + "\n" }
+    func encode(to encoder: any Encoder) throws { try invitation.encode(to: encoder) }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import ControllerAPI
+import ReleaseDefinition
+
+struct HostsShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "Show one host.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: "The host's id.", transform: { try HostID($0) })
+    var host: HostID
+
+    func run() async throws {
+        let view = try await connection.withClient { try await $0.host(host) }
+        try output.print(HostPresentation(host: view))
+    }
+}
+
+private struct HostPresentation: Presentable {
+    var host: HostView
+
+    static let columns = HostRow.columns
+    var cells: [String] { HostRow(host: host, product: nil).cells }
+    var name: String { host.id.text }
+    func encode(to encoder: any Encoder) throws { try host.encode(to: encoder) }
+
+    var details: String {
+        let labels = host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        let facts = TextTable(pairs: [
+            ("host", host.id.text), ("environment", host.environment.text), ("labels", labels.isEmpty ? "-" : labels),
+            ("delivery", host.delivery?.rawValue ?? "-"), ("contact", host.contact.rawValue),
+            ("last contact", host.lastContactAt?.description ?? "-"), ("agent", host.agentVersion ?? "-"),
+        ])
+        let products = TextTable(
+            ["PRODUCT", "WANTED", "RUNNING", "HEALTHY", "ROLLOUT"],
+            host.products.map {
+                [
+                    $0.product.text, $0.wanted?.text ?? "-", $0.running?.text ?? "-", $0.isHealthy ? "yes" : "no",
+                    $0.rollout?.text ?? "-",
+                ]
+            })
+        return facts.text + (host.products.isEmpty ? "" : "\n" + products.text)
+    }
+}

@@ -1,0 +1,14 @@
+import ArgumentParser
+import ControllerAPI
+
+struct ReleaseListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List releases.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let releases = try await connection.withClient { try await $0.releases() }
+        try output.print(releases.map(ReleasePresentation.init))
+    }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import ControllerAPI
+import ReleaseDefinition
+
+struct ReleasePromoteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "promote", abstract: "Approve the same bytes for another environment.",
+        discussion: "Nothing is built or uploaded again: the manifest that is approved already is signed once more.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    var release: ReleaseName
+
+    @Option(name: .customLong("to"), help: "The environment.", transform: { try EnvironmentName($0) })
+    var environment: EnvironmentName
+
+    func run() async throws {
+        let view = try await connection.withClient {
+            try await $0.promote(release, PromotionRequest(environment: environment))
+        }
+        Talk.say("\(release) is approved for \(environment).")
+        try output.print(ReleasePresentation(release: view))
+    }
+}

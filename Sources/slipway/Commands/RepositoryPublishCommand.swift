@@ -1,0 +1,24 @@
+import ArgumentParser
+import Effects
+import ReleaseDefinition
+
+struct RepositoryPublishCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "publish", abstract: "Copy the controller's repository to a folder that any web server can serve.",
+        discussion: """
+            Repeat it after each change; only what is new is written. A reader of the folder never sees a name that \
+            leads nowhere, even if the copy is killed.
+            """)
+
+    @Option(help: "The controller's folder.")
+    var dir: String
+
+    @Argument(help: "The folder to publish to; it is made if it is missing.")
+    var destination: String
+
+    func run() async throws {
+        let source = try Directory.open(dir + "/repository")
+        let copy = try RepositoryCopy(from: source, to: Directory.create(destination)).run()
+        Talk.say("\(destination): \(copy.files) files written (\(copy.bytes)).")
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import ControllerAPI
+import ReleaseDefinition
+
+struct RolloutBackOutCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "back-out", abstract: "Bring hosts back to what each ran before, and watch it.",
+        discussion: "The exit code is that of the rollout's final state: 7 once it is backed out.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var following: FollowOptions
+
+    @Argument(help: "The rollout's id.", transform: { try RolloutID($0) })
+    var rollout: RolloutID
+
+    @Option(help: "Why, for the record.")
+    var reason: String
+
+    @Option(help: "How far: host, phase or rollout.")
+    var scope = ScopeArgument.rollout
+
+    func run() async throws {
+        try await connection.withClient { client in
+            let request = RolloutVerbRequest(reason: reason, scope: scope.scope)
+            let view = try await client.act(.backOut, on: rollout, request)
+            Talk.say("Rollout \(rollout) is \(view.state.rawValue).")
+            try await following.follow(view, client: client, output: output)
+        }
+    }
+}

@@ -1,0 +1,14 @@
+import ArgumentParser
+import ControllerAPI
+
+struct RolloutListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List rollouts, the newest last.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let rollouts = try await connection.withClient { try await $0.rollouts() }
+        try output.print(rollouts.map(RolloutPresentation.init))
+    }
+}

@@ -1,0 +1,14 @@
+import ArgumentParser
+import ControllerAPI
+
+struct RolloutPauseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "No new starts; hosts in flight finish.")
+
+    @OptionGroup var verb: RolloutVerbOptions
+
+    @Option(help: "Why, for the record.")
+    var reason: String?
+
+    func run() async throws { try await verb.perform(.pause, RolloutVerbRequest(reason: reason)) }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+
+/// Which controller a command talks to, and as whom.
+struct ConnectionOptions: ParsableArguments {
+    @Option(help: "The controller's folder, as `slipway init` made it: its client.json says the rest.")
+    var dir: String?
+
+    @Option(help: "Address of the controller, as https://controller.example:8443.")
+    var controller: String?
+
+    @Option(help: "File that holds your token; a token is never given on the command line.")
+    var tokenFile: String?
+
+    @Option(help: "PEM file of the controller's certificate authority.")
+    var authority: String?
+
+    func validate() throws {
+        let hasAddress = controller != nil && tokenFile != nil && authority != nil
+        guard dir != nil || hasAddress else {
+            throw ValidationError(
+                "Say which controller: --dir DIR, or --controller URL --token-file F --authority PEM.")
+        }
+    }
+
+    /// Calls with a client whose connections are closed afterwards, whatever happens.
+    func withClient<Result>(_ body: (ControllerClient) async throws -> Result) async throws -> Result {
+        let settings = try self.settings()
+        let http = try LiveHTTP(
+            identity: TLSIdentity(trustRoots: InputFile.readText(settings.authority) + "\n"),
+            userAgent: "slipway/\(SlipwayVersion.text)")
+        let client = ControllerClient(
+            http: http, baseURL: settings.url, token: try InputFile.readText(settings.tokenFile))
+        do {
+            let result = try await body(client)
+            await http.shutdown()
+            return result
+        } catch {
+            await http.shutdown()
+            throw error
+        }
+    }
+
+    private func settings() throws -> ClientSettings {
+        var settings = try dir.map(ClientSettings.read) ?? ClientSettings(url: "", authority: "", tokenFile: "")
+        if let controller { settings.url = controller }
+        if let tokenFile { settings.tokenFile = tokenFile }
+        if let authority { settings.authority = authority }
+        return settings
+    }
+}
+
+/// `client.json` in a controller's folder; paths in it are relative to that folder.
+struct ClientSettings: Codable, Equatable {
+    var url: String
+    var authority: String
+    var tokenFile: String
+
+    static func read(folder: String) throws -> ClientSettings {
+        let bytes: [UInt8]
+        do {
+            bytes = try InputFile.read(folder + "/client.json")
+        } catch let error as EffectsError where error.code == "effects.file.absent" {
+            throw CommandError(
+                code: "client.absent", summary: "\(folder) holds no client.json, so it is no controller's folder.",
+                remedy: "Make one with: slipway init --dir \(folder)", cause: error.summary)
+        }
+        var settings = try JSONCoding.decode(ClientSettings.self, from: bytes)
+        settings.authority = settings.authority.hasPrefix("/") ? settings.authority : "\(folder)/\(settings.authority)"
+        settings.tokenFile = settings.tokenFile.hasPrefix("/") ? settings.tokenFile : "\(folder)/\(settings.tokenFile)"
+        return settings
+    }
+}

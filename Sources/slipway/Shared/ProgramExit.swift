@@ -1,0 +1,83 @@
+import ArgumentParser
+import ControllerAPI
+import Glibc
+import ReleaseDefinition
+
+/// How the program ends: the one place where errors and final states become exit codes.
+enum ProgramExit: Int32, Error, CaseIterable {
+    case done = 0
+    case failed = 1
+    case usage = 2
+    case notFound = 3
+    case permission = 4
+    case conflict = 5
+    case notNow = 6
+    case backedOut = 7
+    case timedOut = 8
+    case unreachable = 9
+    case interrupted = 130
+
+    var meaning: String {
+        switch self {
+        case .done: "done"
+        case .failed: "failed"
+        case .usage: "usage"
+        case .notFound: "not found"
+        case .permission: "login or permission"
+        case .conflict: "conflict or stale plan"
+        case .notNow: "outside a window, frozen, or not approved"
+        case .backedOut: "backed out"
+        case .timedOut: "timed out, still running"
+        case .unreachable: "controller unreachable"
+        case .interrupted: "interrupted"
+        }
+    }
+
+    static var table: String { allCases.map { "\($0.rawValue) \($0.meaning)" }.joined(separator: ", ") + "." }
+
+    init(_ family: ControllerAPIError.Family) {
+        self =
+            switch family {
+            case .refused: .failed
+            case .notFound: .notFound
+            case .permission: .permission
+            case .conflict: .conflict
+            case .notNow: .notNow
+            case .unreachable: .unreachable
+            }
+    }
+
+    /// The code of a rollout's final state; nil while something can still happen by itself.
+    init?(_ state: RolloutState) {
+        switch state {
+        case .running, .paused, .halted, .stopping, .backingOut: return nil
+        case .completed: self = .done
+        case .backedOut: self = .backedOut
+        case .superseded: self = .conflict
+        case .stopped, .backOutFailed: self = .failed
+        }
+    }
+
+    /// Says the error on stderr (help goes to stdout: it was asked for) and answers how to leave.
+    static func report(_ error: any Error) -> ProgramExit {
+        if let exit = error as? ProgramExit { return exit }
+        if let error = error as? any ReportableError {
+            Talk.say("error: \(error)")
+            return (error as? ControllerAPIError).map { ProgramExit($0.family) } ?? .failed
+        }
+        if error is CancellationError { return .interrupted }
+        let message = SlipwayCommand.fullMessage(for: error)
+        guard SlipwayCommand.exitCode(for: error).isSuccess else {
+            Talk.say(message)
+            return .usage
+        }
+        do {
+            try StandardOutput.write(message + "\n")
+            return .done
+        } catch {
+            return report(error)
+        }
+    }
+
+    func leave() -> Never { exit(rawValue) }
+}

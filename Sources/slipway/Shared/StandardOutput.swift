@@ -1,0 +1,34 @@
+import Glibc
+
+/// Data. A write that does not fit is an error: a list cut short must not look complete.
+enum StandardOutput {
+    /// - Throws: `command.output.write`.
+    static func write(_ text: String) throws { try write(Array(text.utf8)) }
+
+    static func write(_ bytes: [UInt8]) throws {
+        guard let failure = writeAll(bytes, to: STDOUT_FILENO) else { return }
+        throw CommandError(
+            code: "output.write", summary: "The output could not be written completely.",
+            remedy: "Make room where stdout leads, and run the command again.",
+            cause: String(cString: strerror(failure)))
+    }
+}
+
+/// Everything said to people. It may be lost where stderr is closed.
+enum Talk {
+    static func say(_ line: String) { _ = writeAll(Array((line + "\n").utf8), to: STDERR_FILENO) }
+}
+
+/// The errno of the write that failed; nil: all was written.
+private func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        if count > 0 {
+            rest = rest.dropFirst(count)
+        } else if errno != EINTR {
+            return errno
+        }
+    }
+    return nil
+}

@@ -1,0 +1,15 @@
+import ArgumentParser
+
+struct SlipwayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "slipway", abstract: "Plan, build, approve and roll out releases to fleets of hosts.",
+        discussion: """
+            Data is written to stdout, everything said to people to stderr.
+
+            Exit codes: \(ProgramExit.table)
+            """,
+        subcommands: [
+            InitCommand.self, HostsCommand.self, PackageCommand.self, ReleaseCommand.self, RolloutCommand.self,
+            PushCommand.self, EmergencyCommand.self, RepositoryCommand.self, VersionCommand.self,
+        ])
+}

@@ -1,0 +1,3 @@
+import Effects
+
+enum SourceArchive { static func bytes(of: Directory) throws -> [UInt8] { [] } }

@@ -1,0 +1,102 @@
+# Shared by the scripts: sourced, never run. Sets ROOT and BIN; installs what is missing.
+# shellcheck shell=bash
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BIN=$ROOT/.build/release
+
+# What the build links against (libcrypto, zlib, SQLite), and python3 for the example service and the web server.
+BUILD_PACKAGES=(git ca-certificates pkg-config libssl-dev zlib1g-dev libsqlite3-dev python3)
+
+note() { printf '%s\n' "$*" >&2; }
+
+die() {
+    note "error: $*"
+    exit 1
+}
+
+# install_missing PACKAGE…: Debian packages, as root or through sudo; nothing happens where all are there.
+install_missing() {
+    local package missing=()
+    if ! command -v dpkg-query >/dev/null; then
+        note "This is no Debian or Ubuntu: make sure that these are installed: $*"
+        return 0
+    fi
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    local as=()
+    if [ "$(id -u)" -eq 0 ]; then
+        note "Installing as root: ${missing[*]}"
+    elif command -v sudo >/dev/null; then
+        note "Installing through sudo: ${missing[*]}"
+        as=(sudo)
+    else
+        die "these packages are missing, and there is neither root nor sudo to install them: ${missing[*]}"
+    fi
+    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
+    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+# Swift is not in Debian: it is never installed behind anyone's back.
+need_swift() {
+    if ! command -v swift >/dev/null; then
+        note "The Swift toolchain (6.2 or later) is missing. Get it in one of these ways, then run this again:"
+        note "  curl -O https://download.swift.org/swiftly/linux/swiftly-\$(uname -m).tar.gz"
+        note "  tar zxf swiftly-\$(uname -m).tar.gz && ./swiftly init     (installs the latest toolchain)"
+        note "  or see https://www.swift.org/install/linux/debian/12/"
+        note "  or work in the container image swift:6.3-bookworm"
+        exit 1
+    fi
+    local version
+    version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -1)
+    case $version in
+    6.[2-9] | 6.[1-9][0-9] | [7-9].* | [1-9][0-9].*) ;;
+    *) die "Swift ${version:-of an unknown version} is too old: 6.2 or later is needed, see https://www.swift.org/install" ;;
+    esac
+}
+
+# One static release, for the demo, the self-hosting test and the benchmark: always the same flags, so it is built once.
+build_release() {
+    note "Building the release (a few minutes the first time) …"
+    (cd "$ROOT" && swift build -c release --static-swift-stdlib 1>&2)
+}
+
+# free_port: a TCP port that nobody listens on now; below the range that the system hands out by itself.
+free_port() {
+    local port try
+    for try in $(seq 200); do
+        port=$((18000 + (RANDOM * 32768 + RANDOM) % 14000))
+        case " ${PORTS_TAKEN:-} " in *" $port "*) continue ;; esac
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            PORTS_TAKEN="${PORTS_TAKEN:-} $port"
+            PORT_FOUND=$port
+            return 0
+        fi
+    done
+    die "no free port was found in $try tries"
+}
+
+# wait_until SECONDS WHAT COMMAND…: polls; dies when it takes longer.
+wait_until() {
+    local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)) what=$2
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ "${EPOCHREALTIME/[.,]/}" -lt "$deadline" ] || die "gave up waiting: $what"
+        sleep 0.05
+    done
+}
+
+# stop_below FOLDER: ends every process whose working folder is below FOLDER. Services outlive their agent on purpose, so
+# they are found by the folder that only they work in.
+stop_below() {
+    local folder process where
+    folder=$(cd "$1" 2>/dev/null && pwd -P) || return 0
+    for process in /proc/[0-9]*; do
+        where=$(readlink "$process/cwd" 2>/dev/null) || continue
+        case $where in
+        "$folder"/*) kill -KILL "${process#/proc/}" 2>/dev/null || true ;;
+        esac
+    done
+}
