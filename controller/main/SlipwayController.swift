@@ -1,2 +1,9 @@
 import ControllerLibrary
-@main struct M { static func main() async {} }
+import Glibc
+
+@main
+struct SlipwayController {
+    static func main() async {
+        exit(await ControllerCommand.execute(Array(CommandLine.arguments.dropFirst())))
+    }
+}

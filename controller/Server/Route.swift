@@ -1,0 +1,142 @@
+import FoundationEssentials
+import Hummingbird
+import ReleaseDefinition
+
+/// One row of the route table: what it answers to, who may call it, how large its body may be, what it does.
+public struct Route: Sendable {
+    public var method: HTTPRequest.Method
+    /// `/v1/hosts/{id}`; a last component `**` stands for the rest of the path.
+    public var path: String
+    /// nil keeps the server from starting: access is decided row by row, never by default.
+    public var access: RouteAccess?
+    public var bodySizeMax: ByteCount
+    public var respond: @Sendable (RouteRequest) async throws -> Response
+
+    public static let bodySizeMaxByDefault = ByteCount(1 << 20)
+
+    public init(
+        _ method: HTTPRequest.Method, _ path: String, access: RouteAccess?,
+        bodySizeMax: ByteCount = Route.bodySizeMaxByDefault,
+        respond: @escaping @Sendable (RouteRequest) async throws -> Response
+    ) {
+        self.method = method
+        self.path = path
+        self.access = access
+        self.bodySizeMax = bodySizeMax
+        self.respond = respond
+    }
+}
+
+/// A request whose caller is known and allowed.
+public struct RouteRequest: Sendable {
+    public var request: Request
+    public var caller: Caller
+    /// By the names in the route's path; `**` under that name.
+    public var parameters: [String: String]
+    public var bodySizeMax: ByteCount
+
+    /// The audit log's word for the caller.
+    public var actor: String { caller.actor }
+
+    /// - Throws: a 404 rather than a parse error, because such a name cannot exist.
+    public func parameter<Name: CheckedName>(_ name: String, as type: Name.Type) throws -> Name {
+        let text = parameters[name] ?? ""
+        do { return try Name(text) } catch { throw ControllerError.notFound("\(Name.what) \(text.debugDescription)") }
+    }
+
+    public func query(_ name: String) -> String? {
+        request.uri.queryParameters[Substring(name)].map(String.init)
+    }
+
+    /// The whole body, bounded.
+    public func body() async throws -> [UInt8] {
+        do {
+            let buffer = try await request.body.collect(upTo: Int(bodySizeMax.value))
+            return Array(buffer.readableBytesView)
+        } catch {
+            throw ControllerError(
+                .contentTooLarge, code: "request.bodyTooLarge",
+                summary: "The body is longer than \(bodySizeMax), or it broke off.",
+                remedy: "Send a smaller body.", cause: "\(error)")
+        }
+    }
+
+    /// The body as strict JSON.
+    public func json<Value: Decodable>(_ type: Value.Type) async throws -> Value {
+        do {
+            return try JSONCoding.decode(type, from: try await body())
+        } catch let error as DefinitionError {
+            throw ControllerError.badRequest(
+                "body", "The body cannot be read as \(type).", remedy: error.remedy, cause: error.summary)
+        }
+    }
+}
+
+/// Every route there is. Matching is by exact components, so nothing is reachable that is not a row.
+public struct RouteTable: Sendable {
+    public enum Match: Sendable {
+        case found(Route, parameters: [String: String])
+        case otherMethods([String])
+        case none
+    }
+
+    private struct Row: Sendable {
+        var components: [String]
+        var route: Route
+    }
+
+    private let rows: [Row]
+    public var routes: [Route] { rows.map(\.route) }
+
+    /// - Throws: `controller.setup.routeWithoutPermission`, `controller.setup.routeTwice`.
+    public init(_ routes: [Route]) throws {
+        var seen: Set<String> = []
+        for route in routes {
+            guard route.access != nil else {
+                throw ControllerError.setup(
+                    "routeWithoutPermission", "The route \(route.method) \(route.path) names no permission.",
+                    remedy: "This is a defect of Slipway: every row of the route table says who may call it.")
+            }
+            guard seen.insert("\(route.method) \(route.path)").inserted else {
+                throw ControllerError.setup(
+                    "routeTwice", "The route \(route.method) \(route.path) stands twice in the table.",
+                    remedy: "This is a defect of Slipway: every row of the route table stands once.")
+            }
+        }
+        rows = routes.map { Row(components: Self.components(of: $0.path), route: $0) }
+    }
+
+    /// `path` is still percent-encoded; each component is decoded on its own, so that an encoded slash stays inside it.
+    public func match(_ method: HTTPRequest.Method, _ path: String) -> Match {
+        let components = Self.components(of: path)
+        var methods: [String] = []
+        for row in rows {
+            guard let parameters = Self.parameters(row.components, components) else { continue }
+            if row.route.method == method { return .found(row.route, parameters: parameters) }
+            methods.append(row.route.method.rawValue)
+        }
+        return methods.isEmpty ? .none : .otherMethods(methods)
+    }
+
+    private static func components(of path: String) -> [String] {
+        path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+    }
+
+    private static func parameters(_ pattern: [String], _ path: [String]) -> [String: String]? {
+        var parameters: [String: String] = [:]
+        for (position, component) in pattern.enumerated() {
+            if component == "**" {
+                parameters["**"] = path[position...].joined(separator: "/")
+                return path.count > position ? parameters : nil
+            }
+            guard position < path.count else { return nil }
+            if component.hasPrefix("{") {
+                guard let decoded = path[position].removingPercentEncoding, !decoded.isEmpty else { return nil }
+                parameters[String(component.dropFirst().dropLast())] = decoded
+            } else if component != path[position] {
+                return nil
+            }
+        }
+        return pattern.count == path.count ? parameters : nil
+    }
+}
