@@ -1,0 +1,84 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import Logging
+import ReleaseDefinition
+
+/// The one who decides. Every decision is made here on the current state, appended to the log, applied, and only then
+/// acted on; the actor is the single writer.
+public actor Controller {
+    nonisolated let folder: ControllerDirectory
+    nonisolated let configuration: ControllerConfiguration
+    nonisolated let authority: CertificateAuthority
+    nonisolated let hub = AgentHub()
+    nonisolated let sessions: PersonSessions
+    nonisolated let time: any TimeDoor
+    nonisolated let random: any RandomDoor
+    nonisolated let logger: Logger
+    /// The exact text of the first root, which hosts pin.
+    nonisolated let firstRoot: String
+    let store: EventStore
+    var state = FleetState()
+    /// Held as long as the controller lives: one process a folder.
+    private let lock: DirectoryLock
+
+    /// Opens the folder and replays the log: everything goes on where it stood.
+    /// - Throws: `controller.setup.…`, `controller.store.…`.
+    public init(
+        directory path: String, time: any TimeDoor = SystemTime(), random: any RandomDoor = SystemRandom(),
+        logger: Logger = Logger(label: "slipway-controller")
+    ) throws {
+        let folder = try ControllerDirectory.open(path)
+        guard let lock = try folder.directory.lock() else {
+            throw ControllerError.setup(
+                "running", "Another process runs the controller in \(path).",
+                remedy: "Stop it first, or use another folder.")
+        }
+        self.lock = lock
+        self.folder = folder
+        self.time = time
+        self.random = random
+        self.logger = logger
+        configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        authority = try CertificateAuthority(
+            certificatePEM: folder.text(ControllerDirectory.authorityCertificateName),
+            keyPEM: folder.text(ControllerDirectory.authorityKeyName))
+        firstRoot = try folder.text("\(ControllerDirectory.repositoryName)/metadata/1.root.json")
+        sessions = PersonSessions(time: time, random: random)
+        store = try EventStore(path: folder.path(ControllerDirectory.databaseName))
+        var state = FleetState()
+        try store.replay(event: { state.apply($0) }, report: { state.apply($0) })
+        guard state.initialised != nil else {
+            throw ControllerError.store(
+                "empty", "The event log in \(path) is empty.",
+                remedy: "Restore events.sqlite from a backup, or make a new controller in another folder.")
+        }
+        self.state = state
+    }
+
+    /// Makes decisions durable, then applies them. Nothing may have been awaited since they were made.
+    @discardableResult
+    func commit(_ change: StoreChange, at now: UTCInstant) throws -> [EventEntry] {
+        let entries = try store.append(change, expecting: store.sequence, at: now)
+        for entry in entries { state.apply(entry) }
+        for report in change.reports { state.apply(report) }
+        return entries
+    }
+
+    @discardableResult
+    func commit(_ event: ControllerEvent, by actor: String, at now: UTCInstant) throws -> EventEntry? {
+        try commit(StoreChange(events: [NewEvent(actor: actor, event: event)]), at: now).first
+    }
+
+    // MARK: who is calling
+
+    func host(certificate: SHA256Digest) -> HostRecord? { state.host(certificate: certificate) }
+
+    func person(token: String) -> PersonRecord? {
+        guard let person = state.person(tokenHash: SHA256Digest(of: Array(token.utf8))) else { return nil }
+        if let expiresAt = person.expiresAt, expiresAt <= time.now() { return nil }
+        return person
+    }
+
+    func person(named name: String) -> PersonRecord? { state.people[name] }
+}

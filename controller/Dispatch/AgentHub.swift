@@ -1,0 +1,83 @@
+import AgentProtocol
+import ReleaseDefinition
+import Synchronization
+
+/// The open streams of agents. Each has a bounded buffer: who reads too slowly is cut off and, having reconnected, is
+/// given what is outstanding. One stream a host: a newer one closes the older, which may be a connection that died
+/// without a word.
+final class AgentHub: Sendable {
+    static let bufferMax = 64
+
+    enum Item: Sendable {
+        case order(AgentOrder, sequence: Int64)
+        case heartbeat
+    }
+
+    struct Session: Sendable {
+        fileprivate let number: UInt64
+        let host: HostID
+        let items: AsyncStream<Item>
+    }
+
+    private struct State {
+        var next: UInt64 = 1
+        var sessions: [HostID: (number: UInt64, continuation: AsyncStream<Item>.Continuation)] = [:]
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+
+    /// nil while the controller is stopping.
+    func open(_ host: HostID) -> Session? {
+        let (items, continuation) = AsyncStream.makeStream(
+            of: Item.self, bufferingPolicy: .bufferingOldest(Self.bufferMax))
+        return state.withLock { state in
+            guard !state.isClosed else { return nil }
+            let number = state.next
+            state.next += 1
+            state.sessions[host]?.continuation.finish()
+            state.sessions[host] = (number, continuation)
+            return Session(number: number, host: host, items: items)
+        }
+    }
+
+    /// True where this was the host's current stream: it is out of contact now.
+    func close(_ session: Session) -> Bool {
+        state.withLock { state in
+            guard state.sessions[session.host]?.number == session.number else { return false }
+            state.sessions[session.host]?.continuation.finish()
+            state.sessions[session.host] = nil
+            return true
+        }
+    }
+
+    /// False where the host has no stream, or was just cut off because its buffer is full.
+    @discardableResult
+    func send(_ order: AgentOrder, sequence: Int64, to host: HostID) -> Bool {
+        state.withLock { state in
+            guard let continuation = state.sessions[host]?.continuation else { return false }
+            if case .enqueued = continuation.yield(.order(order, sequence: sequence)) { return true }
+            continuation.finish()
+            return false
+        }
+    }
+
+    func heartbeat() {
+        state.withLock { state in
+            for (_, session) in state.sessions {
+                if case .dropped = session.continuation.yield(.heartbeat) { session.continuation.finish() }
+            }
+        }
+    }
+
+    func isOnline(_ host: HostID) -> Bool { state.withLock { $0.sessions[host] != nil } }
+    var online: Set<HostID> { state.withLock { Set($0.sessions.keys) } }
+
+    /// Ends every stream and opens no more: part of stopping.
+    func closeAll() {
+        state.withLock { state in
+            state.isClosed = true
+            for (_, session) in state.sessions { session.continuation.finish() }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import AgentProtocol
+import ControllerAPI
+import ReleaseDefinition
+
+extension Controller {
+    static let invitationLifetimeMax = TimeSpan.days(366)
+    static let invitationUsesMax = 10_000
+    /// The label that gives a single host its id.
+    static let nameLabel = "name"
+
+    /// Makes a join token. Only its hash is kept; what it allows is fixed here.
+    func invite(_ request: InvitationRequest, by actor: String) throws -> InvitationView {
+        let now = time.now()
+        guard configuration.environments.contains(request.environment) else {
+            throw ControllerError.badRequest(
+                "environment",
+                "There is no environment \(request.environment), there are \(configuration.environments.texts).",
+                remedy: "Invite into one of them.")
+        }
+        guard (1...Self.invitationUsesMax).contains(request.uses),
+            request.lifetime > .zero, request.lifetime <= Self.invitationLifetimeMax
+        else {
+            throw ControllerError.badRequest(
+                "invitation", "An invitation for \(request.uses) uses and \(request.lifetime) is not made.",
+                remedy: "Ask for 1 to \(Self.invitationUsesMax) uses and at most \(Self.invitationLifetimeMax).")
+        }
+        try checkLabels(request.labels)
+        let token = Hexadecimal.encode(random.bytes(32))
+        let invitation = Invitation(
+            id: Hexadecimal.encode(random.bytes(6)), tokenHash: SHA256Digest(of: Array(token.utf8)),
+            environment: request.environment, labels: request.labels, host: try namedHost(request),
+            uses: request.uses, expiresAt: now + request.lifetime)
+        try commit(.hostsInvited(invitation), by: actor, at: now)
+        let join = JoinString(
+            controller: configuration.url, token: token, authority: try authority.digest,
+            root: SHA256Digest(of: Array(firstRoot.utf8)))
+        return InvitationView(join: join.text, expiresAt: invitation.expiresAt)
+    }
+
+    /// Lets a host in: the token says who it is, the request only brings the public key.
+    /// - Throws: `controller.access.joinToken` for a token that is wrong, used up or expired: the caller learns no more
+    ///   than the time of expiry of a token it does hold.
+    func join(_ request: JoinRequest) throws -> JoinResponse {
+        let now = time.now()
+        let hash = SHA256Digest(of: Array(request.token.utf8))
+        guard let record = state.invitation(tokenHash: hash) else {
+            throw Self.refusal("The join token is not one of this controller's.")
+        }
+        let invitation = record.invitation
+        guard now < invitation.expiresAt else {
+            throw Self.refusal("The join token expired at \(invitation.expiresAt).")
+        }
+        guard record.usesLeft > 0 else {
+            throw Self.refusal("The join token was for \(invitation.uses) hosts, and as many have joined.")
+        }
+        let key = try HostKey(signingRequestPEM: request.certificateSigningRequest)
+        if let other = state.host(key: key.digest) {
+            throw ControllerError.conflict(
+                "hostKey", "The key of this request belongs to the host \(other.id) already.",
+                remedy: "Make a new key: a key is one host, and an image must not carry one.")
+        }
+        guard request.machineID.utf8.count <= 256 else {
+            throw ControllerError.badRequest(
+                "machineID", "The machine id has \(request.machineID.utf8.count) bytes, at most 256 are kept.",
+                remedy: "Send the content of /etc/machine-id.")
+        }
+        let host = try invitation.host ?? newHostID()
+        let certificate = try authority.issueHost(key, host: host, serial: random.bytes(20), at: now)
+        let facts = try CertificateFacts(pem: certificate)
+        try commit(
+            .hostJoined(
+                HostJoined(
+                    host: host, invitation: invitation.id, environment: invitation.environment,
+                    labels: invitation.labels, machineID: request.machineID, certificate: facts.fingerprint,
+                    certificateNotAfter: facts.notAfter, key: key.digest)),
+            by: "invitation:\(invitation.id)", at: now)
+        let authorities = try authority.pem
+        return JoinResponse(
+            host: host, environment: invitation.environment, labels: invitation.labels,
+            certificate: certificate + authorities, authorities: authorities, root: firstRoot)
+    }
+
+    private static func refusal(_ summary: String) -> ControllerError {
+        .unauthorized("joinToken", summary, remedy: "Make a new one with slipway hosts invite.")
+    }
+
+    /// The id that the invitation itself names: the label `name`, for one host only.
+    private func namedHost(_ request: InvitationRequest) throws -> HostID? {
+        guard let name = request.labels[Self.nameLabel], request.uses == 1 else { return nil }
+        let host = try HostID(name)
+        let isPromised = state.invitations.values.contains {
+            $0.invitation.host == host && $0.usesLeft > 0
+                && $0.invitation.expiresAt > time.now()
+        }
+        guard state.hosts[host] == nil, !isPromised else {
+            throw ControllerError.conflict(
+                "hostID", "The host id \(host) is taken, and ids are never used again.",
+                remedy: "Choose another name, or leave the label out to have an id made.")
+        }
+        return host
+    }
+
+    private func newHostID() throws -> HostID {
+        for _ in 0..<8 {
+            let host = try HostID("host-" + Hexadecimal.encode(random.bytes(6)))
+            if state.hosts[host] == nil { return host }
+        }
+        throw ControllerError.conflict(
+            "hostID", "No unused host id was found in eight attempts.", remedy: "Join again; report it if it persists.")
+    }
+
+    private func checkLabels(_ labels: [String: String]) throws {
+        func isWord(_ text: String) -> Bool {
+            (1...253).contains(text.utf8.count)
+                && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"()\"'\\,=!<>&;".utf8.contains($0) }
+        }
+        guard labels.count <= 64, labels.allSatisfy({ isWord($0.key) && isWord($0.value) }), labels["id"] == nil else {
+            throw ControllerError.badRequest(
+                "labels", "These labels cannot be given to a host.",
+                remedy: "Use at most 64, of printable characters without spaces, quotes, commas and brackets; not id.")
+        }
+    }
+}
+
+extension [EnvironmentName] {
+    /// For messages.
+    var texts: String { map(\.text).joined(separator: ", ") }
+}

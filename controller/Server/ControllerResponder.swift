@@ -1,0 +1,132 @@
+import ControllerAPI
+import Hummingbird
+import Logging
+import ReleaseDefinition
+
+/// From a request to its row of the table, in this order: route, access, size, act. Whatever is thrown becomes a problem
+/// document; nothing is thrown on to Hummingbird.
+struct ControllerResponder: HTTPResponder {
+    let table: RouteTable
+    let controller: Controller
+
+    func respond(to request: Request, context: ControllerContext) async throws -> Response {
+        do {
+            return try await answer(request, context)
+        } catch {
+            return problem(error, request)
+        }
+    }
+
+    private func answer(_ request: Request, _ context: ControllerContext) async throws -> Response {
+        let isHead = request.method == .head
+        switch table.match(isHead ? .get : request.method, request.uri.path) {
+        case .found(let route, let parameters):
+            let caller = try await admit(request, context, route)
+            if let length = request.headers[.contentLength].flatMap({ Int64($0) }), length > route.bodySizeMax.value {
+                throw ControllerError(
+                    .contentTooLarge, code: "request.bodyTooLarge",
+                    summary: "The body has \(ByteCount(length)), at most \(route.bodySizeMax) are taken here.",
+                    remedy: "Send a smaller body.")
+            }
+            let response = try await route.respond(
+                RouteRequest(
+                    request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax))
+            return isHead ? response.createHeadResponse() : response
+        case .otherMethods(let methods):
+            throw ControllerError(
+                .methodNotAllowed, code: "request.method",
+                summary: "\(request.uri.path) takes \(methods.joined(separator: ", ")), not \(request.method).",
+                remedy: "Use one of the methods named.")
+        case .none: throw ControllerError.notFound("resource \(request.uri.path)")
+        }
+    }
+
+    private func admit(_ request: Request, _ context: ControllerContext, _ route: Route) async throws -> Caller {
+        switch route.access {
+        case .anyone: return .anyone
+        case .host:
+            guard let certificate = await context.peerCertificate() else {
+                throw ControllerError.unauthorized(
+                    "noCertificate", "This route is for hosts, and the connection showed no certificate.",
+                    remedy: "Join the host with slipway-agent join; people use the other routes.")
+            }
+            guard let host = await controller.host(certificate: certificate),
+                host.certificateNotAfter > controller.time.now()
+            else {
+                throw ControllerError.unauthorized(
+                    "unknownCertificate",
+                    "The certificate \(certificate.short)… belongs to no host of this controller.",
+                    remedy: "Join the host again with a new invitation.")
+            }
+            return .host(host.id)
+        case .person(let permission):
+            let person = try await person(request)
+            guard person.may(permission) else {
+                throw ControllerError.forbidden(
+                    "permission", "\(person.name) may not do this: the permission \(permission.rawValue) is missing.",
+                    remedy: "Ask an administrator for a permission set that holds it.")
+            }
+            return .person(person)
+        case nil:
+            throw ControllerError.forbidden(
+                "route", "This route names no permission, so nobody may use it.", remedy: "Report this as a defect.")
+        }
+    }
+
+    private func person(_ request: Request) async throws -> PersonRecord {
+        if let header = request.headers[.authorization] {
+            let words = header.split(separator: " ")
+            if words.count == 2, words[0].lowercased() == "bearer",
+                let person = await controller.person(token: String(words[1]))
+            {
+                return person
+            }
+            throw ControllerError.unauthorized(
+                "token", "The token is not one of this controller's, or has expired.",
+                remedy: "Log in again with slipway login, or use the token file in the controller's folder.")
+        }
+        if let cookie = request.headers[.cookie], let name = controller.sessions.person(cookieHeader: cookie),
+            let person = await controller.person(named: name)
+        {
+            return person
+        }
+        throw ControllerError.unauthorized(
+            "noToken", "This needs a person's token.", remedy: "Send it as Authorization: Bearer TOKEN.")
+    }
+
+    private func problem(_ error: any Error, _ request: Request) -> Response {
+        let status: HTTPResponse.Status
+        let reported: any ReportableError
+        switch error {
+        case let error as ControllerError: (status, reported) = (error.status, error)
+        case let error as any ReportableError:
+            // The other modules' errors say who acts by their family: what the caller sent, or what we are.
+            (status, reported) = (ErrorStatus.status(of: error), error)
+        default:
+            (status, reported) = (.internalServerError, ReportedError(error))
+            controller.logger.error("unexpected", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+        }
+        if status.code >= 500 {
+            controller.logger.error("\(reported)", metadata: ["path": "\(request.uri.path)"])
+        }
+        var response = Responses.json(Problem(status: status.code, error: reported), status: status)
+        response.headers[.contentType] = Problem.mediaType
+        if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
+        return response
+    }
+}
+
+/// What an error of another module means to an HTTP caller.
+enum ErrorStatus {
+    static func status(of error: any ReportableError) -> HTTPResponse.Status {
+        let family = error.code.split(separator: ".").first.map(String.init) ?? ""
+        switch family {
+        case "definition", "definitionFiles", "packaging": return .unprocessableContent
+        case "rollout": return .conflict
+        case "effects":
+            // A limit that the sender's archive hit is the sender's; a disk that is full is ours.
+            return .internalServerError
+        default: return .internalServerError
+        }
+    }
+}

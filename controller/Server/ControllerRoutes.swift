@@ -1,0 +1,60 @@
+import AgentProtocol
+import ControllerAPI
+import Hummingbird
+import ReleaseDefinition
+
+/// The route table of `/v1`, with what each row asks of its caller. Console rows are in `Console/`.
+enum ControllerRoutes {
+    static func all(_ controller: Controller) -> [Route] {
+        health(controller) + agents(controller) + hosts(controller)
+    }
+
+    private static func health(_ controller: Controller) -> [Route] {
+        [
+            Route(.get, "/livez", access: .anyone(because: "says only that the process answers")) { _ in
+                Responses.text("ok\n")
+            },
+            Route(.get, "/readyz", access: .anyone(because: "says only that the log can be read")) { _ in
+                _ = try await controller.checkReadiness()
+                return Responses.text("ok\n")
+            },
+        ]
+    }
+
+    private static func agents(_ controller: Controller) -> [Route] {
+        [
+            Route(.get, "/v1/authority", access: .anyone(because: "a public certificate, pinned by its digest")) { _ in
+                Responses.bytes(Array(try controller.authority.pem.utf8), type: "application/pem-certificate-chain")
+            },
+            Route(
+                .post, "/v1/agent/join", access: .anyone(because: "the join token in the body is the credential"),
+                bodySizeMax: ByteCount(64 << 10)
+            ) { request in
+                Responses.json(try await controller.join(request.json(JoinRequest.self)))
+            },
+            Route(.get, "/v1/agent/stream", access: .host) { request in
+                try await AgentStream.respond(request, controller)
+            },
+            Route(.post, "/v1/agent/reports", access: .host, bodySizeMax: ByteCount(16 << 20)) { request in
+                guard case .host(let host) = request.caller else { throw ControllerError.notFound("host") }
+                return Responses.json(try await controller.receive(request.json(HostReportBatch.self), from: host))
+            },
+        ]
+    }
+
+    private static func hosts(_ controller: Controller) -> [Route] {
+        [
+            Route(.post, "/v1/hosts/invitations", access: .person(.manageHosts)) { request in
+                let invitation = try await request.json(InvitationRequest.self)
+                return Responses.json(
+                    try await controller.invite(invitation, by: request.actor), status: .created)
+            },
+            Route(.get, "/v1/hosts", access: .person(.view)) { _ in
+                Responses.json(ListView(items: await controller.hostViews()))
+            },
+            Route(.get, "/v1/hosts/{id}", access: .person(.view)) { request in
+                Responses.json(try await controller.hostView(request.parameter("id", as: HostID.self)))
+            },
+        ]
+    }
+}

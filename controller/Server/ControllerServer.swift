@@ -1,0 +1,83 @@
+import Hummingbird
+import HummingbirdHTTP2
+import Logging
+import NIOCore
+import NIOSSL
+import ReleaseDefinition
+import ServiceLifecycle
+
+/// One TLS 1.3 port for hosts, people, the console and the repository.
+public struct ControllerServer: Sendable {
+    private static let backlog = 4096
+
+    let controller: Controller
+    let table: RouteTable
+
+    /// - Throws: `controller.setup.routeWithoutPermission`.
+    public init(_ controller: Controller) throws {
+        self.controller = controller
+        table = try RouteTable(ControllerRoutes.all(controller))
+    }
+
+    /// Serves until cancelled, or until SIGTERM or SIGINT where `handlesSignals`: then streams are closed, requests in
+    /// flight are answered, and it returns.
+    public func run(
+        handlesSignals: Bool = false, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    ) async throws {
+        let listen = try ListenAddress(controller.configuration.listen)
+        let application = Application(
+            responder: ControllerResponder(table: table, controller: controller),
+            server: try .http2Upgrade(tlsConfiguration: tlsConfiguration()),
+            configuration: .init(
+                address: .hostname(listen.host, port: listen.port), serverName: "slipway", backlog: Self.backlog),
+            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? listen.port) },
+            logger: controller.logger)
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [application, BackgroundWork(controller: controller)],
+                gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: controller.logger))
+        try await group.run()
+    }
+
+    /// Certificates of clients are asked for and, if shown, must be ours; whether one is needed is decided by route.
+    private func tlsConfiguration() throws -> TLSConfiguration {
+        let serverPEM = try controller.folder.text(ControllerDirectory.serverCertificateName)
+        let authorities = try NIOSSLCertificate.fromPEMBytes(Array(controller.authority.pem.utf8))
+        let chain = try NIOSSLCertificate.fromPEMBytes(Array(serverPEM.utf8)) + authorities
+        let key = try NIOSSLPrivateKey(
+            bytes: Array(controller.folder.text(ControllerDirectory.serverKeyName).utf8), format: .pem)
+        var tls = TLSConfiguration.makeServerConfigurationWithMTLS(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key),
+            trustRoots: .certificates(authorities))
+        tls.minimumTLSVersion = .tlsv13
+        tls.certificateVerification = .optionalVerification
+        return tls
+    }
+}
+
+/// What goes on beside requests: heartbeats, deadlines of rollouts, renewal of metadata.
+struct BackgroundWork: Service {
+    let controller: Controller
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            try? await cancelWhenGracefulShutdown {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await controller.keepStreamsAlive() }
+                    try await group.waitForAll()
+                }
+            }
+        } onGracefulShutdown: {
+            controller.hub.closeAll()
+        }
+    }
+}
+
+extension Controller {
+    nonisolated func keepStreamsAlive() async throws {
+        while true {
+            try await time.sleep(for: .seconds(10))
+            hub.heartbeat()
+        }
+    }
+}

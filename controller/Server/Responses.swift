@@ -1,0 +1,46 @@
+import Hummingbird
+import ReleaseDefinition
+
+/// The forms of an answer.
+enum Responses {
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
+        // Only a defect of a view type makes this fail; the caller then gets an empty object rather than a lie.
+        let bytes = (try? JSONCoding.value(of: value).wireBytes) ?? Array("{}".utf8)
+        return self.bytes(bytes, type: "application/json", status: status)
+    }
+
+    static func text(_ text: String, status: HTTPResponse.Status = .ok) -> Response {
+        bytes(Array(text.utf8), type: "text/plain; charset=utf-8", status: status)
+    }
+
+    static func bytes(_ bytes: [UInt8], type: String, status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: type, .contentLength: String(bytes.count), .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    /// The body of a `text/event-stream`: `run` writes lines until it returns, and is cancelled when the peer goes.
+    static func events(
+        _ request: Request, run: @escaping @Sendable (_ write: (String) async throws -> Void) async throws -> Void
+    ) -> Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
+            body: ResponseBody { writer in
+                try? await request.body.consumeWithCancellationOnInboundClose { _ in
+                    try await run { text in try await writer.write(ByteBuffer(string: text)) }
+                }
+                try await writer.finish(nil)
+            })
+    }
+}
+
+/// One event of a stream as its text (HTML Living Standard 9.2.6). JSON on the wire holds no line feed.
+enum EventText {
+    static let heartbeat = ": heartbeat\n\n"
+
+    static func event(_ name: String, id: Int64, data: JSONValue) -> String {
+        "id: \(id)\nevent: \(name)\ndata: \(String(decoding: data.wireBytes, as: UTF8.self))\n\n"
+    }
+}

@@ -1,0 +1,99 @@
+import Effects
+import ReleaseDefinition
+
+/// The controller's folder: where each thing lies, and nothing else about it.
+///
+///     controller.json  client.json  admin.token  keys/*.pem  ca/  tls/  events.sqlite  repository/
+struct ControllerDirectory: Sendable {
+    static let configurationName = "controller.json"
+    static let clientName = "client.json"
+    static let adminTokenName = "admin.token"
+    static let authorityCertificateName = "ca/authority.pem"
+    static let authorityKeyName = "ca/authority.key.pem"
+    static let serverCertificateName = "tls/server.pem"
+    static let serverKeyName = "tls/server.key.pem"
+    static let databaseName = "events.sqlite"
+    static let repositoryName = "repository"
+    static let workName = "work"
+    private static let fileSizeMax = ByteCount(1 << 20)
+
+    let directory: Directory
+
+    /// - Throws: `controller.setup.notInitialised` where there is no controller in it.
+    static func open(_ path: String) throws -> ControllerDirectory {
+        let absent = ControllerError.setup(
+            "notInitialised", "There is no controller in \(path).",
+            remedy: "Make one with: slipway-controller init --dir \(path)")
+        let directory: Directory
+        do {
+            directory = try Directory.open(path)
+        } catch let error as EffectsError where error.code == "effects.file.absent" {
+            throw absent
+        }
+        guard try directory.status(configurationName) != nil else { throw absent }
+        return ControllerDirectory(directory: directory)
+    }
+
+    func path(_ name: String) -> String { "\(directory.path)/\(name)" }
+
+    func text(_ name: String) throws -> String {
+        let bytes = try directory.read(name, sizeMax: Self.fileSizeMax)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ControllerError.setup(
+                "file", "The file \(path(name)) is not text.", remedy: "Restore it from a backup.")
+        }
+        return text
+    }
+
+    func json<Value: Decodable>(_ type: Value.Type, _ name: String) throws -> Value {
+        do {
+            return try JSONCoding.decode(type, from: try directory.read(name, sizeMax: Self.fileSizeMax))
+        } catch let error as DefinitionError {
+            throw ControllerError.setup(
+                "file", "The file \(path(name)) cannot be read.", remedy: "Correct it or restore it from a backup.",
+                cause: error.summary)
+        }
+    }
+
+    func write(_ name: String, json value: some Encodable) throws {
+        try directory.writeDurably(name, try JSONCoding.value(of: value).prettyBytes, mode: 0o644)
+    }
+
+    func writeSecret(_ name: String, _ text: String) throws {
+        try directory.writeDurably(name, Array(text.utf8), mode: 0o600)
+    }
+}
+
+/// `controller.json`: what an operator may change between two runs.
+struct ControllerConfiguration: Sendable, Codable {
+    /// `HOST:PORT`.
+    var listen: String
+    /// Where hosts and people reach it: `https://HOST:PORT`.
+    var url: String
+    /// What else the server's certificate is for: names and addresses.
+    var names: [String]
+    var profile: String
+    /// In the order of promotion.
+    var environments: [EnvironmentName]
+}
+
+/// `client.json`: what `slipway --dir DIR` reads. Paths are relative to the folder.
+struct ClientConfiguration: Sendable, Codable {
+    var url: String
+    var authority: String
+    var tokenFile: String
+}
+
+/// Which Ed25519 key signs what; in the solo profile all lie in `keys/`.
+enum KeyName {
+    static let root = "root"
+    static let targets = "targets"
+    static let snapshot = "snapshot"
+    static let timestamp = "timestamp"
+    static let director = "director"
+    static let releases = "releases"
+    static let emergency = "emergency"
+    static let all = [root, targets, snapshot, timestamp, director, releases, emergency]
+
+    static func file(_ name: String) -> String { "keys/\(name).pem" }
+}

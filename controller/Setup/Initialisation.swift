@@ -1,0 +1,137 @@
+import Effects
+import ReleaseDefinition
+import ReleaseTrust
+
+/// What `slipway-controller init` makes, as a value before anything is written.
+struct Initialisation: Sendable {
+    var configuration: ControllerConfiguration
+
+    /// - Parameter names: names and addresses beside the usual ones that the server's certificate is for.
+    /// - Throws: `controller.setup.profile`, `.environments`, `.listen`.
+    init(listen: String, profile: String, environments: String, names: [String] = []) throws {
+        guard profile == "solo" else {
+            let isKnown = ["team", "regulated"].contains(profile)
+            throw ControllerError.setup(
+                "profile",
+                isKnown
+                    ? "The profile \(profile) is not in this version: keys off the controller come later."
+                    : "There is no profile \(profile.debugDescription); there are solo, team and regulated.",
+                remedy: "Use --profile solo, and keep in mind that its controller can install anything.")
+        }
+        let address = try ListenAddress(listen)
+        let list = try Self.environments(environments)
+        let host = address.listensEverywhere ? NetworkAddress.hostName ?? "localhost" : address.host
+        let usual = [host, "localhost", "127.0.0.1", "::1"] + (NetworkAddress.hostName.map { [$0] } ?? [])
+        var all: [String] = []
+        for name in names + usual where !all.contains(name) { all.append(name) }
+        let reachable = ListenAddress(host: names.first ?? host, port: address.port)
+        configuration = ControllerConfiguration(
+            listen: address.description, url: "https://\(reachable)", names: all, profile: profile, environments: list)
+    }
+
+    private static func environments(_ text: String) throws -> [EnvironmentName] {
+        let names = try text.split(separator: ",").map { try EnvironmentName(String($0)) }
+        guard !names.isEmpty, Set(names).count == names.count, !names.contains(where: { $0.text == "emergency" }) else {
+            throw ControllerError.setup(
+                "environments", "\(text.debugDescription) is no list of environments.",
+                remedy: "Write each name once, as staging,production; emergency is reserved.")
+        }
+        return names
+    }
+
+    /// Makes the controller in `path`. `controller.json` is written last: without it there is no controller.
+    /// - Throws: `controller.conflict.exists` where the folder holds anything.
+    func perform(in path: String, time: any TimeDoor = SystemTime(), random: any RandomDoor = SystemRandom()) throws {
+        let directory = try Directory.create(path, mode: 0o700)
+        guard try directory.list().isEmpty else {
+            throw ControllerError.conflict(
+                "exists", "The folder \(path) is not empty; nothing was written.",
+                remedy: "Choose another folder, or move what is in it away.")
+        }
+        let now = time.now()
+        let folder = ControllerDirectory(directory: directory)
+        for name in ["keys", "ca", "tls"] { try directory.createDirectory(name, mode: 0o700) }
+        for name in KeyName.all { try folder.writeSecret(KeyName.file(name), KeyGeneration.ed25519PrivateKeyPEM()) }
+        let authority = try makeCertificates(folder, random: random, at: now)
+        let root = try makeRepository(folder, at: now)
+        let token = Hexadecimal.encode(random.bytes(32))
+        try writeRecord(folder, authority: authority, root: root.digest, change: root.change, token: token, at: now)
+        try folder.writeSecret(ControllerDirectory.adminTokenName, token + "\n")
+        try folder.write(
+            ControllerDirectory.clientName,
+            json: ClientConfiguration(
+                url: configuration.url, authority: ControllerDirectory.authorityCertificateName,
+                tokenFile: ControllerDirectory.adminTokenName))
+        try folder.write(ControllerDirectory.configurationName, json: configuration)
+    }
+
+    private func makeCertificates(
+        _ folder: ControllerDirectory, random: any RandomDoor, at now: UTCInstant
+    ) throws -> CertificateAuthority {
+        let authorityKey = try KeyGeneration.ecdsaP256PrivateKeyPEM()
+        let authority = try CertificateAuthority.make(keyPEM: authorityKey, serial: random.bytes(20), at: now)
+        try folder.writeSecret(ControllerDirectory.authorityKeyName, authorityKey)
+        try folder.directory.writeDurably(
+            ControllerDirectory.authorityCertificateName, Array(try authority.pem.utf8), mode: 0o644)
+        try ServerCertificate.issue(folder, authority: authority, names: configuration.names, random: random, at: now)
+        return authority
+    }
+
+    private func makeRepository(
+        _ folder: ControllerDirectory, at now: UTCInstant
+    ) throws -> (change: RepositoryChange, digest: SHA256Digest) {
+        let change = try RepositoryWriter.create(keys: RepositoryKeeper.keys(folder), at: now)
+        guard let root = change.files.first(where: { $0.name == RepositoryKeeper.firstRootName }) else {
+            throw ControllerError.setup(
+                "root", "The first metadata holds no \(RepositoryKeeper.firstRootName).",
+                remedy: "This is a defect of Slipway: please report it.")
+        }
+        try RepositoryKeeper.publish(change.files, in: folder)
+        return (change, SHA256Digest(of: root.bytes))
+    }
+
+    private func writeRecord(
+        _ folder: ControllerDirectory, authority: CertificateAuthority, root: SHA256Digest, change: RepositoryChange,
+        token: String, at now: UTCInstant
+    ) throws {
+        let store = try EventStore(path: folder.path(ControllerDirectory.databaseName))
+        let admin = PersonRecord(
+            name: "admin", tokenHash: SHA256Digest(of: Array(token.utf8)), permissionSets: [.admin], expiresAt: nil)
+        let initialised = ControllerInitialised(
+            profile: configuration.profile, environments: configuration.environments, authority: try authority.digest,
+            root: root)
+        let events: [ControllerEvent] = [.initialised(initialised), .personAdded(admin)]
+        _ = try store.append(
+            StoreChange(
+                events: events.map { NewEvent(actor: "slipway-controller init", event: $0) },
+                documents: [RepositoryKeeper.documentName: try JSONCoding.canonicalBytes(of: change.state)]),
+            expecting: 0, at: now)
+        try store.close()
+    }
+}
+
+/// The server's own certificate, made anew by the authority when the old one nears its end.
+enum ServerCertificate {
+    static let renewalMargin = TimeSpan.days(60)
+
+    static func issue(
+        _ folder: ControllerDirectory, authority: CertificateAuthority, names: [String], random: any RandomDoor,
+        at now: UTCInstant
+    ) throws {
+        let key = try KeyGeneration.ecdsaP256PrivateKeyPEM()
+        let certificate = try authority.issueServer(keyPEM: key, names: names, serial: random.bytes(20), at: now)
+        try folder.writeSecret(ControllerDirectory.serverKeyName, key)
+        try folder.directory.writeDurably(
+            ControllerDirectory.serverCertificateName, Array(certificate.utf8), mode: 0o644)
+    }
+
+    static func renewWhereDue(
+        _ folder: ControllerDirectory, authority: CertificateAuthority, names: [String], random: any RandomDoor,
+        at now: UTCInstant
+    ) throws {
+        let facts = try CertificateFacts(pem: folder.text(ControllerDirectory.serverCertificateName))
+        if facts.notAfter < now + renewalMargin {
+            try issue(folder, authority: authority, names: names, random: random, at: now)
+        }
+    }
+}

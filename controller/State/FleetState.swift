@@ -1,0 +1,159 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// Everything the controller knows, computed from the log and the reports alone. Pure: the same entries in the same
+/// order give the same state, which is how a restart resumes.
+struct FleetState: Sendable {
+    var initialised: ControllerInitialised?
+    var people: [String: PersonRecord] = [:]
+    private var peopleByToken: [SHA256Digest: String] = [:]
+    var invitations: [String: InvitationRecord] = [:]
+    private var invitationsByToken: [SHA256Digest: String] = [:]
+    var hosts: [HostID: HostRecord] = [:]
+    private var hostsByCertificate: [SHA256Digest: HostID] = [:]
+    private var hostsByKey: [SHA256Digest: HostID] = [:]
+    var releases: [ReleaseName: ReleaseRecord] = [:]
+    var rollouts: [RolloutID: RolloutRecord] = [:]
+    /// In the order of their start.
+    var rolloutOrder: [RolloutID] = []
+
+    mutating func apply(_ entry: EventEntry) {
+        switch entry.event {
+        case .initialised(let event): initialised = event
+        case .personAdded(let person):
+            people[person.name] = person
+            peopleByToken[person.tokenHash] = person.name
+        case .hostsInvited(let invitation):
+            invitations[invitation.id] = InvitationRecord(invitation: invitation)
+            invitationsByToken[invitation.tokenHash] = invitation.id
+        case .hostJoined(let event):
+            invitations[event.invitation]?.hosts.append(event.host)
+            hosts[event.host] = HostRecord(joined: event, at: entry.at)
+            hostsByCertificate[event.certificate] = event.host
+            hostsByKey[event.key] = event.host
+        case .releaseSubmitted(let event):
+            releases[event.release] = ReleaseRecord(submitted: event, at: entry.at, by: entry.actor)
+        case .releaseApproved(let event): releases[event.release]?.approve(event, at: entry.at)
+        case .releaseRevoked(let event): releases[event.release]?.revoke(event, at: entry.at, by: entry.actor)
+        case .rolloutChanged(let event):
+            if rollouts[event.rollout] == nil { rolloutOrder.append(event.rollout) }
+            rollouts[event.rollout, default: RolloutRecord(id: event.rollout)].apply(event.event, entry)
+        }
+    }
+
+    /// Reports change what is known of the host that sent them, never a decision.
+    mutating func apply(_ stored: StoredReport) { hosts[stored.host]?.apply(stored) }
+
+    func person(tokenHash: SHA256Digest) -> PersonRecord? { peopleByToken[tokenHash].flatMap { people[$0] } }
+
+    func invitation(tokenHash: SHA256Digest) -> InvitationRecord? {
+        invitationsByToken[tokenHash].flatMap { invitations[$0] }
+    }
+
+    func host(certificate: SHA256Digest) -> HostRecord? { hostsByCertificate[certificate].flatMap { hosts[$0] } }
+    func host(key: SHA256Digest) -> HostRecord? { hostsByKey[key].flatMap { hosts[$0] } }
+    var hostsInOrder: [HostRecord] { hosts.values.sorted { $0.id < $1.id } }
+}
+
+struct InvitationRecord: Sendable {
+    var invitation: Invitation
+    /// Who joined with it, in order.
+    var hosts: [HostID] = []
+    var usesLeft: Int { invitation.uses - hosts.count }
+}
+
+/// A host: what we decided about it, and what it said last.
+struct HostRecord: Sendable {
+    let id: HostID
+    let environment: EnvironmentName
+    let labels: [String: String]
+    let joinedAt: UTCInstant
+    let certificateNotAfter: UTCInstant
+    let machineID: String
+    /// The highest sequence of a stored report; anything up to it is a repetition.
+    private(set) var lastReport: Int64 = 0
+    private(set) var lastReportAt: UTCInstant?
+    private(set) var inventory: HostInventory?
+    private(set) var running: [ProductName: InstalledRelease] = [:]
+    private(set) var steps: [OrderID: InstallationStep] = [:]
+    private(set) var outcomes: [OrderID: OrderOutcome] = [:]
+
+    init(joined: HostJoined, at now: UTCInstant) {
+        id = joined.host
+        environment = joined.environment
+        labels = joined.labels
+        joinedAt = now
+        certificateNotAfter = joined.certificateNotAfter
+        machineID = joined.machineID
+    }
+
+    /// Until its first inventory a host counts as pushed: it must be in contact to be given anything.
+    var delivery: DeliveryMode { inventory?.delivery ?? .push }
+
+    mutating func apply(_ stored: StoredReport) {
+        guard stored.report.sequence > lastReport else { return }
+        lastReport = stored.report.sequence
+        lastReportAt = stored.receivedAt
+        switch stored.report.body {
+        case .inventory(let inventory):
+            self.inventory = inventory
+            running = Dictionary(
+                inventory.installed.map { ($0.release.product, $0) }, uniquingKeysWith: { first, _ in first })
+        case .progress(let progress): steps[progress.order] = progress.step
+        case .outcome(let outcome):
+            outcomes[outcome.order] = outcome
+            running[outcome.release.product] = outcome.running
+        case .health(let health): running[health.running.release.product] = health.running
+        }
+    }
+}
+
+struct ReleaseRecord: Sendable {
+    struct Approval: Sendable {
+        /// nil: the emergency role.
+        var environment: EnvironmentName?
+        var at: UTCInstant
+    }
+
+    struct Revocation: Sendable {
+        var environment: EnvironmentName
+        var at: UTCInstant
+        var by: String
+        var reason: String
+    }
+
+    let submitted: ReleaseSubmitted
+    let submittedAt: UTCInstant
+    let submittedBy: String
+    private(set) var approvals: [Approval] = []
+    private(set) var revocations: [Revocation] = []
+
+    init(submitted: ReleaseSubmitted, at now: UTCInstant, by actor: String) {
+        self.submitted = submitted
+        submittedAt = now
+        submittedBy = actor
+    }
+
+    mutating func approve(_ event: ReleaseApproved, at now: UTCInstant) {
+        guard !approvals.contains(where: { $0.environment == event.environment }) else { return }
+        approvals.append(Approval(environment: event.environment, at: now))
+    }
+
+    mutating func revoke(_ event: ReleaseRevoked, at now: UTCInstant, by actor: String) {
+        guard revocation(in: event.environment) == nil else { return }
+        revocations.append(
+            Revocation(
+                environment: event.environment, at: now, by: event.rollout.map { "rollout:\($0)" } ?? actor,
+                reason: event.reason))
+    }
+
+    func isApproved(in environment: EnvironmentName) -> Bool {
+        approvals.contains { $0.environment == environment }
+    }
+
+    var isApprovedForEmergency: Bool { approvals.contains { $0.environment == nil } }
+
+    func revocation(in environment: EnvironmentName) -> Revocation? {
+        revocations.first { $0.environment == environment }
+    }
+}

@@ -1,0 +1,127 @@
+import AgentProtocol
+import ReleaseDefinition
+import ReleaseRollout
+
+/// A decision, as the log keeps it. What is not in here did not happen; every view is computed from these.
+public enum ControllerEvent: Sendable, Codable {
+    case initialised(ControllerInitialised)
+    case personAdded(PersonRecord)
+    case hostsInvited(Invitation)
+    case hostJoined(HostJoined)
+    case releaseSubmitted(ReleaseSubmitted)
+    case releaseApproved(ReleaseApproved)
+    case releaseRevoked(ReleaseRevoked)
+    case rolloutChanged(RolloutChanged)
+
+    /// The permanent name of the act, the same in log, audit and documentation.
+    public var action: String {
+        switch self {
+        case .initialised: "controller.initialised"
+        case .personAdded: "person.added"
+        case .hostsInvited: "hosts.invited"
+        case .hostJoined: "host.joined"
+        case .releaseSubmitted: "release.submitted"
+        case .releaseApproved: "release.approved"
+        case .releaseRevoked: "release.revoked"
+        case .rolloutChanged(let it): it.event.name
+        }
+    }
+
+    /// What was acted on.
+    public var object: String {
+        switch self {
+        case .initialised: "controller"
+        case .personAdded(let it): "person:\(it.name)"
+        case .hostsInvited(let it): "invitation:\(it.id)"
+        case .hostJoined(let it): "host:\(it.host)"
+        case .releaseSubmitted(let it): "release:\(it.release)"
+        case .releaseApproved(let it): "release:\(it.release)"
+        case .releaseRevoked(let it): "release:\(it.release)"
+        case .rolloutChanged(let it): "rollout:\(it.rollout)"
+        }
+    }
+}
+
+public struct ControllerInitialised: Sendable, Equatable, Codable {
+    public var profile: String
+    /// In the order of promotion; at least one.
+    public var environments: [EnvironmentName]
+    public var authority: SHA256Digest
+    public var root: SHA256Digest
+}
+
+/// A person with a local token. The token itself is never kept.
+public struct PersonRecord: Sendable, Equatable, Codable {
+    public var name: String
+    public var tokenHash: SHA256Digest
+    public var permissionSets: [PermissionSet]
+    public var expiresAt: UTCInstant?
+
+    public func may(_ permission: Permission) -> Bool {
+        permissionSets.contains { $0.permissions.contains(permission) }
+    }
+}
+
+/// What a join token allows. Everything that a host will be called stands here, nothing comes from the host.
+public struct Invitation: Sendable, Equatable, Codable {
+    public var id: String
+    public var tokenHash: SHA256Digest
+    public var environment: EnvironmentName
+    public var labels: [String: String]
+    /// The id of the one host that may join; nil: ids are made at joining.
+    public var host: HostID?
+    public var uses: Int
+    public var expiresAt: UTCInstant
+}
+
+public struct HostJoined: Sendable, Equatable, Codable {
+    public var host: HostID
+    public var invitation: String
+    public var environment: EnvironmentName
+    public var labels: [String: String]
+    public var machineID: String
+    public var certificate: SHA256Digest
+    public var certificateNotAfter: UTCInstant
+    public var key: SHA256Digest
+}
+
+public struct ReleaseSubmitted: Sendable, Codable {
+    public var release: ReleaseName
+    public var manifest: SHA256Digest
+    public var manifestLength: ByteCount
+    public var category: ReleaseCategory
+    public var summary: String
+    public var owner: String
+    public var units: [UnitSubmitted]
+}
+
+public struct UnitSubmitted: Sendable, Equatable, Codable {
+    public var name: UnitName
+    public var installTo: String
+    public var files: Int
+    public var size: ByteCount
+    public var payload: SHA256Digest
+}
+
+/// The manifest was signed into the role of an environment, or the emergency role.
+public struct ReleaseApproved: Sendable, Equatable, Codable {
+    public var release: ReleaseName
+    public var manifest: SHA256Digest
+    /// nil: the emergency role.
+    public var environment: EnvironmentName?
+}
+
+/// The director lets no host of the environment install this manifest or go on running it.
+public struct ReleaseRevoked: Sendable, Equatable, Codable {
+    public var release: ReleaseName
+    public var manifest: SHA256Digest
+    public var environment: EnvironmentName
+    public var reason: String
+    /// The rollout that backed out, where no person did it.
+    public var rollout: RolloutID?
+}
+
+public struct RolloutChanged: Sendable, Equatable, Codable {
+    public var rollout: RolloutID
+    public var event: RolloutEvent
+}

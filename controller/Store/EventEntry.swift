@@ -1,0 +1,71 @@
+import ReleaseDefinition
+
+/// What a caller wants appended.
+public struct NewEvent: Sendable {
+    public var actor: String
+    public var event: ControllerEvent
+
+    public init(actor: String, event: ControllerEvent) {
+        self.actor = actor
+        self.event = event
+    }
+}
+
+/// One entry of the log. Its bytes are canonical JSON that names the digest of the entry before it, so a change, a swap
+/// or a removal anywhere but at the end breaks every later entry (trust.md "Audit log").
+public struct EventEntry: Sendable, Codable {
+    /// From 1, without gaps.
+    public var sequence: Int64
+    public var at: UTCInstant
+    public var actor: String
+    public var action: String
+    public var object: String
+    public var event: ControllerEvent
+    /// Of the bytes of the entry before; of nothing for the first.
+    public var previous: SHA256Digest
+
+    static let beforeFirst = SHA256Digest(of: [])
+}
+
+/// The end of a log: what the next entry must follow.
+struct EventHead: Sendable, Equatable {
+    var sequence: Int64
+    var digest: SHA256Digest
+
+    static let empty = EventHead(sequence: 0, digest: EventEntry.beforeFirst)
+
+    /// The entry's bytes, and the head after it.
+    func following(_ new: NewEvent, at now: UTCInstant) throws -> (entry: EventEntry, bytes: [UInt8], head: EventHead) {
+        let entry = EventEntry(
+            sequence: sequence + 1, at: now, actor: new.actor, action: new.event.action, object: new.event.object,
+            event: new.event, previous: digest)
+        let bytes = try JSONCoding.canonicalBytes(of: entry)
+        return (entry, bytes, EventHead(sequence: entry.sequence, digest: SHA256Digest(of: bytes)))
+    }
+
+    /// Checks that stored bytes are the next entry.
+    /// - Throws: `controller.store.chain` with the sequence at which the chain breaks.
+    func reading(sequence stored: Int64, _ bytes: [UInt8]) throws -> (entry: EventEntry, head: EventHead) {
+        func broken(_ what: String, cause: String? = nil) -> ControllerError {
+            .store(
+                "chain", "The event log is damaged at entry \(sequence + 1): \(what).",
+                remedy: """
+                    Nothing was started. Restore events.sqlite from a backup, and find out who or what changed it: an \
+                    intact log is never rewritten.
+                    """, cause: cause)
+        }
+        guard stored == sequence + 1 else { throw broken("entry \(stored) follows entry \(sequence)") }
+        let entry: EventEntry
+        do {
+            entry = try JSONCoding.decode(EventEntry.self, from: bytes)
+        } catch {
+            throw broken("it cannot be read", cause: "\(error)")
+        }
+        guard entry.sequence == stored else { throw broken("its row says \(stored), its text \(entry.sequence)") }
+        guard entry.previous == digest else {
+            throw broken(
+                "it follows an entry with digest \(entry.previous.short)…, the entry before has \(digest.short)…")
+        }
+        return (entry, EventHead(sequence: stored, digest: SHA256Digest(of: bytes)))
+    }
+}
