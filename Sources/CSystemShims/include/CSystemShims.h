@@ -22,3 +22,12 @@ int slipway_pidfd_send_signal(int pidfd, int signal);
 
 /// syncfs(2) on the file system that holds the descriptor.
 int slipway_syncfs(int descriptor);
+
+/// posix_spawn(3) of a program in a session of its own: standard input from /dev/null, both outputs to `output`, every
+/// other descriptor closed, signals as in a fresh process, `directory` as working directory.
+/// Returns 0 or the error's number (errno is not set).
+int slipway_spawn(const char *executable, char *const arguments[], char *const environment[], const char *directory,
+                  int output, pid_t *process);
+
+/// pipe2(2) with O_CLOEXEC: ends[0] is for reading, ends[1] for writing.
+int slipway_pipe(int ends[2]);

@@ -1,0 +1,72 @@
+import CSystemShims
+import Glibc
+import ReleaseDefinition
+
+/// A child just started, in a session of its own.
+struct SpawnedProcess {
+    let processID: Int32
+    let startTicks: Int64
+
+    /// - Parameter output: gets both outputs; the caller closes its own copy.
+    /// - Throws: `effects.process.start`.
+    init(_ command: ProcessCommand, output: Int32, mark: String? = nil) throws {
+        guard command.executable.hasPrefix("/"), command.workingDirectory.hasPrefix("/") else {
+            throw Self.refusal(
+                command, "executable and working directory (\(command.workingDirectory)) must be absolute paths")
+        }
+        let variables = command.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        let texts = [command.executable] + command.arguments + variables
+        guard !texts.contains(where: { $0.utf8.contains(0) }),
+            !command.environment.keys.contains(where: { $0.isEmpty || $0.utf8.contains(UInt8(ascii: "=")) })
+        else { throw Self.refusal(command, "an argument or a variable has a zero byte, or a variable's name is none") }
+        var status = stat()
+        guard stat(command.workingDirectory, &status) == 0, FileStatus.Kind(mode: status.st_mode) == .directory else {
+            throw Self.refusal(command, "the working directory \(command.workingDirectory) is not there")
+        }
+        // The actions in the child overwrite descriptors 0 to 2: what they copy from must lie above.
+        let source = try SystemCall.check("fcntl", command.executable) { fcntl(output, F_DUPFD_CLOEXEC, 3) }
+        defer { close(source) }
+        var processID: pid_t = 0
+        let result = Self.withCStrings([command.executable] + command.arguments) { arguments in
+            Self.withCStrings(variables + (mark.map { [$0] } ?? [])) { environment in
+                slipway_spawn(
+                    command.executable, arguments, environment, command.workingDirectory, source, &processID)
+            }
+        }
+        guard result == 0 else { throw Self.failure(command, result) }
+        self.processID = processID
+        // It is our child and not reaped yet: even when it has ended already, its entry is there.
+        startTicks = ProcessTable.entry(processID)?.startTicks ?? 0
+    }
+
+    private static func withCStrings<Value>(
+        _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Value
+    ) -> Value {
+        var copies = texts.map { strdup($0) }
+        defer { for copy in copies { free(copy) } }
+        copies.append(nil)
+        return copies.withUnsafeBufferPointer { buffer in
+            // Never nil: there is the closing nil at least.
+            buffer.baseAddress.map(body) ?? withUnsafePointer(to: nil, body)
+        }
+    }
+
+    private static func refusal(_ command: ProcessCommand, _ reason: String, cause: String? = nil) -> EffectsError {
+        EffectsError(
+            code: "process.start", summary: "\(command.executable) could not be started: \(reason).",
+            remedy: "Check the path, its mode and, for a script, its first line (#!/bin/sh).", cause: cause)
+    }
+
+    private static func failure(_ command: ProcessCommand, _ number: Int32) -> EffectsError {
+        let reason =
+            switch number {
+            case ENOENT: "the program, or the interpreter its first line names, is not there"
+            case EACCES: "it is not executable for this user, or lies on a file system mounted noexec"
+            case ENOEXEC: "it is neither a program for this machine nor a script with a #! line"
+            case E2BIG: "arguments and environment are too long"
+            case EAGAIN, ENOMEM: "the system has no room for another process"
+            default: "the system refused"
+            }
+        return refusal(command, reason, cause: "posix_spawn: \(SystemCall.message(number))")
+    }
+}
