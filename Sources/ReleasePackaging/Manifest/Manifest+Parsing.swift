@@ -88,6 +88,10 @@ extension ManifestUnit {
         for attribute in definition.attributes {
             _ = try EntryPath(attribute.path)
             try It.check("mode of \(attribute.path)", attribute.mode ?? 0, in: 0...0o777)
+            for name in [attribute.owner, attribute.group].compactMap(\.self)
+            where !PayloadEntry.isAccountName(name) {
+                throw It.refuse("bounds", "has the owner or group \(PathFlaw.shown(name)), no account name")
+            }
         }
         for path in definition.persistent { _ = try EntryPath(path) }
         guard definition.installTo.hasPrefix("/"),

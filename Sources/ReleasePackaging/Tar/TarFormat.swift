@@ -76,6 +76,12 @@ extension TarEntry {
         return header
     }
 
+    /// Of `header()`, without making one where a block is enough.
+    var headerLength: Int {
+        if case .link(let target) = content, target.text.utf8.count > 100 { return header().count }
+        return path.text.utf8.count < 100 && size <= TarFormat.sizeMax ? TarFormat.blockSize : header().count
+    }
+
     private var type: UInt8 {
         switch content {
         case .file: UInt8(ascii: "0")

@@ -1,0 +1,30 @@
+import Effects
+import ReleaseDefinition
+
+/// What a build made; its blobs lie in the store.
+public struct BuiltPackage: Equatable, Sendable {
+    public var manifest: Manifest
+    public var manifestBytes: [UInt8]
+
+    public var digest: SHA256Digest { SHA256Digest(of: manifestBytes) }
+}
+
+/// Turns a definition and the release folder it stands in into a manifest and blobs.
+public enum PackageBuilder {
+    /// - Parameters:
+    ///   - source: the release folder; paths of the definition are relative to it.
+    ///   - base: an earlier manifest of the product whose blobs are in `blobs`: what did not change is taken from it, and
+    ///     unchanged files keep its dates.
+    ///   - jobs: threads that compress; the result does not depend on it.
+    /// - Throws: `packaging.source.…`, `packaging.path.…`, `effects.file.…`.
+    public static func build(
+        _ definition: ReleaseDefinition, from source: Directory, into blobs: BlobStore, sourceDate: UTCInstant,
+        base: Manifest? = nil, jobs: Int = Workers.coreCount
+    ) async throws -> BuiltPackage {
+        try await Workers.suspending {
+            try PackageBuild(
+                definition: definition, source: source, blobs: blobs, sourceDate: sourceDate, base: base, jobs: jobs
+            ).run()
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import Effects
+import ReleaseDefinition
+import Synchronization
+
+/// Unpacks the members of a payload on several threads, each thread a member at a time: check, inflate, then write the
+/// pieces of files that lie in it. A file that spans members is finished by whoever writes its last piece.
+///
+/// Memory: a compressed and an inflated member for each thread. Open files: one for each thread and the spanning ones that
+/// are under way, of which there are no more than threads.
+final class MemberUnpacker: Sendable {
+    private let index: PayloadIndex
+    private let layout: TarLayout
+    private let payload: OpenFile
+    private let staging: Directory
+    private let accounts: HostAccounts
+    private let isPresent: [Bool]
+    private let starts: [(compressed: Int64, tar: Int64)]
+    private let spanning = Mutex<[Int: SpanningFile]>([:])
+
+    private struct SpanningFile {
+        var file: OpenFile
+        var left: Int64
+    }
+
+    init(
+        _ index: PayloadIndex, layout: TarLayout, payload: OpenFile, staging: Directory, accounts: HostAccounts,
+        isPresent: [Bool]
+    ) {
+        self.index = index
+        self.layout = layout
+        self.payload = payload
+        self.staging = staging
+        self.accounts = accounts
+        self.isPresent = isPresent
+        var (compressed, tar) = (Int64(0), Int64(0))
+        starts = index.members.map { member in
+            defer {
+                compressed += member.compressed.length.value
+                tar += member.tar.length.value
+            }
+            return (compressed, tar)
+        }
+    }
+
+    func run(jobs: Int) throws {
+        let turn = Turn(index.members.count)
+        try Workers.run(min(jobs, index.members.count)) { [self] in
+            let inflater = try MemberInflater()
+            let maker = FileMaker(root: staging, accounts: accounts)
+            let compressed = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: ContentCutter.sizeMax + 1024, alignment: 16)
+            let tar = UnsafeMutableRawBufferPointer.allocate(byteCount: ContentCutter.sizeMax, alignment: 16)
+            defer {
+                compressed.deallocate()
+                tar.deallocate()
+            }
+            try turn.each { number in
+                guard isNeeded(number) else { return }
+                let bytes = try open(number, inflater, compressed, tar)
+                try apply(bytes, at: starts[number].tar, maker)
+            }
+        }
+    }
+
+    /// Whether any file that is not there yet has bytes in the member.
+    private func isNeeded(_ number: Int) -> Bool {
+        let start = starts[number].tar
+        let end = start + index.members[number].tar.length.value
+        var place = layout.entry(at: start)
+        while place < index.entries.count, layout.places[place].start < end {
+            if index.entries[place].file != nil, !isPresent[place] { return true }
+            place += 1
+        }
+        return false
+    }
+
+    /// Checked, then inflated: from the same buffer, so that nothing changes in between.
+    private func open(
+        _ number: Int, _ inflater: MemberInflater, _ compressed: UnsafeMutableRawBufferPointer,
+        _ tar: UnsafeMutableRawBufferPointer
+    ) throws -> UnsafeRawBufferPointer {
+        let member = index.members[number]
+        let input = UnsafeMutableRawBufferPointer(
+            rebasing: compressed[..<Int(clamping: member.compressed.length.value)])
+        let output = UnsafeMutableRawBufferPointer(rebasing: tar[..<Int(clamping: member.tar.length.value)])
+        let count = try payload.read(at: starts[number].compressed, into: input)
+        var hasher = SHA256Hasher()
+        hasher.update(UnsafeRawBufferPointer(rebasing: input[..<count]))
+        guard count == input.count, hasher.finish() == member.compressed.sha256 else {
+            throw PackagingError(
+                code: "payload.digest",
+                summary:
+                    "Member \(number) of \(payload.path), \(input.count) bytes at \(starts[number].compressed), does"
+                    + " not have the signed digest \(member.compressed.sha256.short)….",
+                remedy:
+                    "Nothing of it is installed. Fetch the payload again; if that repeats, the server or the disk is"
+                    + " damaged or tampered with.")
+        }
+        try inflater.inflate(UnsafeRawBufferPointer(input), into: output)
+        return UnsafeRawBufferPointer(output)
+    }
+
+    /// Goes through a part of the tar stream: headers, padding and the end must be what the index demands, contents go
+    /// into their files.
+    private func apply(_ bytes: UnsafeRawBufferPointer, at start: Int64, _ maker: FileMaker) throws {
+        let end = start + Int64(bytes.count)
+        func part(_ from: Int64, _ to: Int64) -> UnsafeRawBufferPointer? {
+            let (low, high) = (max(from, start), min(to, end))
+            guard low < high else { return nil }
+            return UnsafeRawBufferPointer(rebasing: bytes[Int(low - start)..<Int(high - start)])
+        }
+        var place = layout.entry(at: start)
+        while place < index.entries.count, layout.places[place].start < end {
+            let (entry, at) = (index.entries[place], layout.places[place])
+            if let header = part(at.start, at.content) {
+                let skipped = Int(max(0, start - at.start))
+                guard entry.tarEntry.header().dropFirst(skipped).starts(with: header) else {
+                    throw Self.refuse("header", "has another header for \(entry.path) than its index demands")
+                }
+            }
+            let next = place + 1 < layout.places.count ? layout.places[place + 1].start : layout.length
+            if let padding = part(at.end, next), !padding.allSatisfy({ $0 == 0 }) {
+                throw Self.refuse("padding", "has bytes after \(entry.path) where there must be zeros")
+            }
+            if let blob = entry.file, !isPresent[place] {
+                if let content = part(at.content, at.end) {
+                    try write(content, at: max(0, start - at.content), place, blob, maker)
+                } else if blob.length.value == 0, part(at.content - 1, at.content) != nil {
+                    try finish(try maker.create(entry.path), entry, SHA256Digest(of: []), maker)
+                }
+            }
+            place += 1
+        }
+    }
+
+    private func write(
+        _ content: UnsafeRawBufferPointer, at offset: Int64, _ place: Int, _ blob: BlobReference, _ maker: FileMaker
+    ) throws {
+        let entry = index.entries[place]
+        if Int64(content.count) == blob.length.value {
+            let file = try maker.create(entry.path)
+            try file.write(content)
+            var hasher = SHA256Hasher()
+            hasher.update(content)
+            return try finish(file, entry, hasher.finish(), maker)
+        }
+        let file = try spanning.withLock { files in
+            if let known = files[place] { return known.file }
+            let made = try maker.create(entry.path)
+            files[place] = SpanningFile(file: made, left: blob.length.value)
+            return made
+        }
+        try file.write(content, at: offset)
+        let isLast = spanning.withLock { files in
+            files[place]?.left -= Int64(content.count)
+            guard files[place]?.left == 0 else { return false }
+            files[place] = nil
+            return true
+        }
+        // Its pieces came in any order: read back in the right one, from the page cache.
+        if isLast { try finish(file, entry, try file.digest(), maker) }
+    }
+
+    private func finish(
+        _ file: OpenFile, _ entry: PayloadEntry, _ digest: SHA256Digest, _ maker: FileMaker
+    ) throws {
+        guard digest == entry.file?.sha256 else {
+            throw Self.refuse("file", "has other bytes for \(entry.path) than its index demands")
+        }
+        try maker.finish(file, as: entry)
+    }
+
+    private static func refuse(_ code: String, _ what: String) -> PackagingError {
+        PackagingError(
+            code: "payload.\(code)", summary: "The payload \(what).",
+            remedy: "Nothing of it is installed. The publisher builds the package again.")
+    }
+}

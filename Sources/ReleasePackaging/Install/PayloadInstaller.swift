@@ -1,0 +1,100 @@
+import Effects
+import ReleaseDefinition
+
+/// Puts a payload on a host, and checks one that is there.
+public enum PayloadInstaller {
+    /// Makes the unit's tree in `staging`, an empty folder; durable when it returns.
+    ///
+    /// Nothing is used before it was checked against the manifest: the index by digest, each member by digest before it is
+    /// inflated, to just its signed length, headers by comparison with what the index demands, each file by digest. Every
+    /// component is opened beneath `staging` without following links, and links are made last.
+    ///
+    /// - Parameters:
+    ///   - base: the tree of an earlier release: a file that is there with the same bytes is taken from it.
+    ///   - unchanged: how. A linked file is shared with the earlier release: only where the service cannot write it.
+    /// - Throws: `packaging.blob.…`, `packaging.index.…`, `packaging.payload.…`, `packaging.staging.…`, `effects.file.…`.
+    ///   What was made is left for the caller to remove; nothing outside `staging` was touched.
+    public static func unpack(
+        _ unit: ManifestUnit, blobs: BlobStore, into staging: Directory, base: Directory? = nil,
+        unchanged: UnchangedFiles = .copy, jobs: Int = Workers.coreCount
+    ) throws {
+        let index = try PayloadIndex(parsing: try blobs.read(unit.payload.index), for: unit.payload)
+        try unpack(
+            index, payload: { try blobs.open(unit.payload.compressed) }, into: staging, base: base,
+            unchanged: unchanged, jobs: jobs)
+    }
+
+    static func unpack(
+        _ index: PayloadIndex, payload: () throws -> OpenFile, into staging: Directory, base: Directory?,
+        unchanged: UnchangedFiles, jobs: Int
+    ) throws {
+        let accounts = try HostAccounts(resolving: index.entries)
+        let jobs = max(1, min(jobs, 64))
+        for entry in index.entries where entry.content == .directory {
+            try staging.createDirectory(entry.path.text, mode: 0o755)
+        }
+        var isPresent = [Bool](repeating: false, count: index.entries.count)
+        if let base {
+            for place in try UnchangedCopier(
+                index.entries, from: base, into: staging, accounts: accounts, how: unchanged
+            ).run(jobs: jobs) { isPresent[place] = true }
+        }
+        try checkSpace(index.entries, isPresent: isPresent, in: staging)
+        try MemberUnpacker(
+            index, layout: try TarLayout(index.entries), payload: try payload(), staging: staging, accounts: accounts,
+            isPresent: isPresent
+        ).run(jobs: jobs)
+        try finish(index.entries, in: staging, accounts)
+        try staging.syncFileSystem()
+    }
+
+    /// Links after all files, then the folders' own modes, owners and times, the deepest first.
+    private static func finish(
+        _ entries: [PayloadEntry], in staging: Directory, _ accounts: HostAccounts
+    ) throws {
+        for entry in entries {
+            guard case .link(let target) = entry.content else { continue }
+            try staging.createSymlink(entry.path.text, to: target.text)
+            if let (owner, group) = accounts.owner(of: entry) {
+                try staging.setLinkOwner(entry.path.text, owner, group: group)
+            }
+        }
+        for entry in entries.reversed() where entry.content == .directory {
+            let directory = try staging.directory(entry.path.text)
+            if let (owner, group) = accounts.owner(of: entry) { try directory.setOwner(owner, group: group) }
+            try directory.setMode(entry.mode)
+            try directory.setModified(at: entry.changedAt)
+        }
+    }
+
+    /// A full disk is found before anything is written to it, where it can be.
+    private static func checkSpace(_ entries: [PayloadEntry], isPresent: [Bool], in staging: Directory) throws {
+        var needed: Int64 = 0
+        for (entry, isPresent) in zip(entries, isPresent) where !isPresent {
+            // Blocks of 4 KiB, and one for each entry itself; at most a tebibyte in all, so no sum overflows.
+            needed += ((entry.file?.length.value ?? 0) + 4095) / 4096 * 4096
+        }
+        let free = try staging.freeSpace()
+        guard free.value >= needed else {
+            throw PackagingError(
+                code: "staging.space",
+                summary: "The release needs \(ByteCount(needed)) in \(staging.path), \(free) are free.",
+                remedy: "The installed release is kept. Free some space and try again.")
+        }
+    }
+
+    /// Copies the unit's hook programs to `directory`, each named for its moment, mode 0755; durable when it returns.
+    public static func installHooks(of unit: ManifestUnit, blobs: BlobStore, into directory: Directory) throws {
+        for hook in unit.hooks {
+            try directory.writeDurably(hook.moment.rawValue, try blobs.read(hook.blob), mode: 0o755)
+        }
+    }
+}
+
+/// How a file that did not change gets from the earlier release's tree into the new one.
+public enum UnchangedFiles: String, Sendable, CaseIterable {
+    /// A file of its own.
+    case copy
+    /// A second name of the same file where mode, owner and time are equal too; else a copy.
+    case link
+}
