@@ -1,0 +1,31 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// One line of the journal: what changed, and what the controller is told about it, together or not at all.
+public struct JournalEntry: Sendable, Equatable, Codable {
+    /// Of the steady clock.
+    public var at: UTCInstant
+    public var changes: [HostChange]
+
+    public init(at: UTCInstant, changes: [HostChange]) {
+        self.at = at
+        self.changes = changes
+    }
+}
+
+public enum HostChange: Sendable, Equatable, Codable {
+    /// An order is taken up. `counter` of its assignment; nil where the host orders itself.
+    case received(task: InstallationTask, counter: Int64?)
+    case installation(event: InstallationEvent)
+    /// An order that got its final word without being taken up.
+    case refused(order: FinishedOrder, counter: Int64?)
+    /// The whole set for the product, as the latest assignment gives it.
+    case revoked(product: ProductName, manifests: [SHA256Digest])
+    case unlocked(product: ProductName)
+    /// A release folder was deleted.
+    case deleted(release: HostRelease)
+    case report(report: HostReport)
+    /// The controller has everything up to this sequence.
+    case acknowledged(sequence: Int64)
+    case checkpoint(checkpoint: HostCheckpoint)
+}

@@ -1,0 +1,144 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// Everything a host must not forget, as the fold of its journal. Pure.
+public struct HostState: Sendable, Equatable {
+    /// Orders whose ids are remembered, so that none is carried out twice.
+    public static let finishedMax = 512
+    /// Reports that wait for a controller. Beyond it the oldest progress reports go first, outcomes never.
+    public static let reportsMax = 4096
+
+    public private(set) var products: [ProductName: ProductRecord] = [:]
+    /// Oldest first.
+    public private(set) var finished: [FinishedOrder] = []
+    /// The one order in progress: a host activates one thing at a time.
+    public private(set) var installation: Installation?
+    /// Not acknowledged, by sequence.
+    public private(set) var reports: [HostReport] = []
+    public private(set) var nextSequence: Int64 = 1
+
+    public init() {}
+
+    public func record(of product: ProductName) -> ProductRecord {
+        products[product] ?? ProductRecord(product: product)
+    }
+
+    public func isKnown(_ order: OrderID) -> Bool {
+        installation?.task.order == order || finished.contains { $0.order == order }
+    }
+
+    public mutating func apply(_ entry: JournalEntry) {
+        for change in entry.changes { apply(change, at: entry.at) }
+    }
+
+    private mutating func apply(_ change: HostChange, at now: UTCInstant) {
+        switch change {
+        case .received(let task, let counter):
+            installation = Installation(task, at: now)
+            guard let subject = task.subject else { return }
+            update(subject.name.product) { $0.counter = max($0.counter, counter ?? 0) }
+        case .installation(let event): applyInstallation(event, at: now)
+        case .refused(let finishedOrder, let counter):
+            remember(finishedOrder)
+            update(finishedOrder.release.product) { $0.counter = max($0.counter, counter ?? 0) }
+        case .revoked(let product, let manifests):
+            update(product) { $0.revoked = manifests }
+        case .unlocked(let product): update(product) { $0.lockedBy = nil }
+        case .deleted(let release):
+            update(release.name.product) { record in record.releases.removeAll { $0.release == release } }
+        case .report(let report):
+            reports.append(report)
+            nextSequence = max(nextSequence, report.sequence + 1)
+            dropProgressBeyondMax()
+        case .acknowledged(let sequence): reports.removeAll { $0.sequence <= sequence }
+        case .checkpoint(let checkpoint): self = HostState(checkpoint)
+        }
+    }
+
+    private mutating func applyInstallation(_ event: InstallationEvent, at now: UTCInstant) {
+        guard var installation else { return }
+        installation.apply(event, at: now)
+        self.installation = installation
+        let task = installation.task
+        guard let subject = task.subject else { return }
+        let product = subject.name.product
+        switch event {
+        case .staged:
+            if let to = task.to { update(product) { $0.note(to, .staged) } }
+        case .committed:
+            update(product) { record in
+                record.current = task.to
+                if let to = task.to { record.note(to, .good) }
+            }
+        case .backingOut(let failure, _, _):
+            // From here on the release that is being left counts as bad, even if the way back is cut short.
+            let left = task.order.action == .install ? task.to : task.from
+            if failure != nil, let left { update(product) { $0.note(left, .failed) } }
+        case .ended(let outcome, let failure):
+            finish(task, subject, outcome, failure, at: now)
+        default: break
+        }
+    }
+
+    private mutating func finish(
+        _ task: InstallationTask, _ subject: HostRelease, _ outcome: HostOutcome, _ failure: InstallationFailure?,
+        at now: UTCInstant
+    ) {
+        installation = nil
+        remember(FinishedOrder(order: task.order, release: subject.name, outcome: outcome, at: now, failure: failure))
+        update(subject.name.product) { record in
+            switch outcome {
+            case .backedOut where task.order.action == .backOut:
+                record.current = task.to
+                if let from = task.from { record.note(from, .failed) }
+            case .backOutFailed: record.lockedBy = task.order
+            default: break
+            }
+        }
+    }
+
+    private mutating func remember(_ order: FinishedOrder) {
+        finished.append(order)
+        if finished.count > Self.finishedMax { finished.removeFirst(finished.count - Self.finishedMax) }
+    }
+
+    private mutating func update(_ product: ProductName, _ change: (inout ProductRecord) -> Void) {
+        var record = record(of: product)
+        change(&record)
+        products[product] = record
+    }
+
+    private mutating func dropProgressBeyondMax() {
+        while reports.count > Self.reportsMax,
+            let index = reports.firstIndex(where: { if case .outcome = $0.body { false } else { true } })
+        {
+            reports.remove(at: index)
+        }
+    }
+}
+
+/// The whole state in one journal entry, so that a journal need not grow for ever. Only taken while nothing is in
+/// progress.
+public struct HostCheckpoint: Sendable, Equatable, Codable {
+    public var products: [ProductRecord]
+    public var finished: [FinishedOrder]
+    public var reports: [HostReport]
+    public var nextSequence: Int64
+}
+
+extension HostState {
+    /// nil while an installation is in progress.
+    public var checkpoint: HostCheckpoint? {
+        guard installation == nil else { return nil }
+        return HostCheckpoint(
+            products: products.values.sorted { $0.product < $1.product }, finished: finished, reports: reports,
+            nextSequence: nextSequence)
+    }
+
+    public init(_ checkpoint: HostCheckpoint) {
+        for record in checkpoint.products { products[record.product] = record }
+        finished = checkpoint.finished
+        reports = checkpoint.reports
+        nextSequence = checkpoint.nextSequence
+    }
+}

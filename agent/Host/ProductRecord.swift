@@ -1,0 +1,85 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// What this host knows about one product: what runs, what it could return to, and what it must refuse.
+public struct ProductRecord: Sendable, Equatable, Codable {
+    public var product: ProductName
+    /// What the links show once nothing is in progress; nil: nothing.
+    public var current: HostRelease?
+    /// On this host's disk, in the order they were last committed or staged: newest first.
+    public var releases: [KeptRelease]
+    /// The highest counter of an assignment that was taken up; a lower one is a replay.
+    public var counter: Int64
+    /// Manifests that may neither be installed nor go on running.
+    public var revoked: [SHA256Digest]
+    /// Set by a failed back-out: nothing is installed until a person unlocks the product.
+    public var lockedBy: OrderID?
+    /// How many releases to keep, from the running release's manifest.
+    public var keep: Int
+
+    public init(product: ProductName) {
+        self.product = product
+        current = nil
+        releases = []
+        counter = 0
+        revoked = []
+        lockedBy = nil
+        keep = BackOutSettings().keep
+    }
+
+    /// What a back-out returns to: the newest release that was proved healthy here, is not the running one and is not
+    /// revoked. A release that failed is never returned to (R12).
+    public func lastGood(before release: HostRelease?) -> HostRelease? {
+        releases.first { $0.standing == .good && $0.release != release && !revoked.contains($0.release.manifest) }?.release
+    }
+
+    /// Never deleted, whatever else is.
+    public var protected: Set<HostRelease> {
+        var kept: Set<HostRelease> = []
+        if let current { kept.insert(current) }
+        if let good = lastGood(before: current) { kept.insert(good) }
+        return kept
+    }
+
+    mutating func note(_ release: HostRelease, _ standing: KeptRelease.Standing) {
+        releases.removeAll { $0.release == release }
+        releases.insert(KeptRelease(release: release, standing: standing), at: 0)
+    }
+}
+
+/// A release folder on this host and what is known of it.
+public struct KeptRelease: Sendable, Equatable, Codable {
+    public enum Standing: String, Sendable, Codable {
+        /// Its folder may be complete or not; it never was healthy here.
+        case staged
+        /// It was committed: every check passed for the minimum healthy time.
+        case good
+        /// It was backed out.
+        case failed
+    }
+
+    public var release: HostRelease
+    public var standing: Standing
+
+    public init(release: HostRelease, standing: Standing) {
+        self.release = release
+        self.standing = standing
+    }
+}
+
+/// An order that has its final word.
+public struct FinishedOrder: Sendable, Equatable, Codable {
+    public var order: OrderID
+    public var release: ReleaseName
+    public var outcome: HostOutcome
+    public var at: UTCInstant
+    public var failure: InstallationFailure?
+
+    public init(order: OrderID, release: ReleaseName, outcome: HostOutcome, at: UTCInstant, failure: InstallationFailure?) {
+        self.order = order
+        self.release = release
+        self.outcome = outcome
+        self.at = at
+        self.failure = failure
+    }
+}

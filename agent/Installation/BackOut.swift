@@ -1,0 +1,118 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// The way back: the units that were touched, in reverse order, each stopped, switched, started and checked. All old
+/// trees are re-hashed before the first of them is switched to.
+public struct BackOut: Sendable, Equatable {
+    /// nil: ordered, not forced.
+    public let failure: InstallationFailure?
+    /// The unit at which the way forward ended; those above it were not touched.
+    public let lastUnit: Int
+    /// False: that unit was only being stopped; its link still shows the old release.
+    public let lastWasSwitched: Bool
+    public private(set) var step: BackOutStep
+    /// From 1 to `Installation.backOutAttemptsMax`.
+    public private(set) var attempt: Int
+    /// The error of the latest failed attempt.
+    public private(set) var error: ReportedError?
+    public private(set) var notBefore: UTCInstant
+    public private(set) var deadlineAt: UTCInstant
+
+    init(failure: InstallationFailure?, lastUnit: Int, lastWasSwitched: Bool, at now: UTCInstant) {
+        self.failure = failure
+        self.lastUnit = lastUnit
+        self.lastWasSwitched = lastWasSwitched
+        step = .verifying
+        attempt = 1
+        error = nil
+        notBefore = now
+        deadlineAt = now + Installation.tidyDeadline
+    }
+
+    mutating func begin(_ step: BackOutStep, deadlineAt: UTCInstant) {
+        self.step = step
+        self.deadlineAt = deadlineAt
+    }
+
+    mutating func retry(after error: ReportedError, at now: UTCInstant) {
+        self.error = error
+        attempt += 1
+        step = .verifying
+        notBefore = now + Installation.backOutRetryDelay
+        deadlineAt = notBefore + Installation.tidyDeadline
+    }
+
+    /// The step after the present one; nil: the restored release is healthy.
+    func next(_ changes: [UnitChange]) -> BackOutStep? {
+        switch step {
+        case .verifying: firstStep(of: lastUnit)
+        case .stopping(let unit): .switching(unit: unit)
+        case .switching(let unit):
+            // A unit that the old release did not have is gone now; there is nothing to start.
+            changes.kind(of: unit) == .add ? below(unit) : .starting(unit: unit)
+        case .starting(let unit): .checking(unit: unit)
+        case .checking(let unit): below(unit)
+        }
+    }
+
+    private func below(_ unit: Int) -> BackOutStep? { unit > 0 ? firstStep(of: unit - 1) : nil }
+
+    private func firstStep(of unit: Int) -> BackOutStep {
+        unit == lastUnit && !lastWasSwitched ? .starting(unit: unit) : .stopping(unit: unit)
+    }
+}
+
+public enum BackOutStep: Sendable, Equatable, Codable {
+    /// The trees of the old release are re-hashed: a back-out promises the exact bytes.
+    case verifying
+    case stopping(unit: Int)
+    case switching(unit: Int)
+    case starting(unit: Int)
+    case checking(unit: Int)
+}
+
+/// What happened; each is in the journal before its consequence.
+public enum InstallationEvent: Sendable, Equatable, Codable {
+    case verified(changes: [UnitChange])
+    case preflight
+    case staged
+    case stopping(unit: Int)
+    case switched(unit: Int)
+    case starting(unit: Int)
+    case checking(unit: Int)
+    case committed
+    case backingOut(failure: InstallationFailure?, unit: Int, wasSwitched: Bool)
+    case backOutStep(BackOutStep)
+    case backOutRetried(error: ReportedError)
+    /// A start-up found it unfinished and goes on with the same action.
+    case recovered
+    /// A start-up found it before its first stop: what was staged is dropped, and it begins again.
+    case restarted
+    case ended(outcome: HostOutcome, failure: InstallationFailure?)
+}
+
+/// What the shell tells the machine.
+public enum InstallationCommand: Sendable, Equatable {
+    /// The pending action is done; of `verify` with what it found.
+    case done
+    case verified(changes: [UnitChange])
+    /// There is nothing to do or nothing may be done; only before the first stop.
+    case refused(HostOutcome)
+    /// The pending action failed. Evidence was captured before this is said.
+    case failed(InstallationFailure)
+    /// Time has passed.
+    case tick
+    /// The agent has started and found this in its journal.
+    case recover
+}
+
+/// What the shell does for the machine; each may be done twice.
+public enum InstallationAction: Sendable, Equatable {
+    case verify, preflight, stage, activate
+    case stop(unit: Int)
+    case switchOver(unit: Int)
+    case start(unit: Int)
+    case check(unit: Int)
+    case tidy
+    case backOut(BackOutStep, attempt: Int)
+}
