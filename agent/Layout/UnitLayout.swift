@@ -1,0 +1,132 @@
+import Effects
+import ReleaseDefinition
+
+/// Where one unit lives on a host (package-format.md, On a host):
+///
+///     /opt/payments                          a link to payments.releases/1.4-1a2b3c4d
+///     /opt/payments.releases/1.4-1a2b3c4d/   a release's tree
+///     /opt/payments.releases/.staging/       a tree in the making, on the same file system
+///     /opt/payments.persistent/uploads/      what all releases share
+///
+/// Links are relative, so a tree made below another root (`--root`) can be moved.
+struct UnitLayout: Sendable {
+    static let stagingName = ".staging"
+
+    /// The folder that holds the link.
+    let parent: String
+    /// The last part of `installTo`.
+    let name: String
+
+    var releasesName: String { name + ".releases" }
+    var persistentName: String { name + ".persistent" }
+    /// `/opt/payments`, below the root.
+    var path: String { parent == "/" ? "/" + name : parent + "/" + name }
+    var releasesPath: String { path + ".releases" }
+    var persistentPath: String { path + ".persistent" }
+
+    /// - Throws: `agent.layout.path`: not absolute, or with empty, `.` or `..` parts.
+    init(installTo: String, root: String) throws(AgentError) {
+        let parts = installTo.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        let isPlain =
+            installTo.hasPrefix("/") && !parts.isEmpty
+            && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." && !$0.utf8.contains(0) }
+        guard isPlain, let last = parts.last else {
+            throw AgentError(
+                code: "layout.path", summary: "\(installTo.debugDescription) is no folder to install to.",
+                remedy: "Write an absolute path without `.`, `..` and double slashes, as /opt/payments.")
+        }
+        let base = root == "/" ? "" : root
+        let above = parts.dropLast().joined(separator: "/")
+        let joined = above.isEmpty ? base : base + "/" + above
+        parent = joined.isEmpty ? "/" : joined
+        name = String(last)
+    }
+
+    /// What the link says; nil: there is none.
+    /// - Throws: `agent.layout.foreign`: something that is not ours is there.
+    func current() throws -> String? {
+        guard let holder = try openParent() else { return nil }
+        guard let status = try holder.status(name) else { return nil }
+        guard status.kind == .symlink else { throw foreign("a real folder or file") }
+        let target = try holder.readLink(name)
+        let prefix = releasesName + "/"
+        guard target.hasPrefix(prefix), !target.dropFirst(prefix.count).contains("/") else {
+            throw foreign("a link to \(target)")
+        }
+        return String(target.dropFirst(prefix.count))
+    }
+
+    /// Makes the link show a release, in one rename. Safe to repeat.
+    func switchOver(to folder: String) throws {
+        let holder = try Directory.create(parent)
+        if try current() == folder { return try holder.sync() }
+        let next = ".\(name).next"
+        try holder.removeTree(next)
+        try holder.createSymlink(next, to: releasesName + "/" + folder)
+        try holder.rename(next, to: name)
+    }
+
+    /// There is nothing of the unit any more: of a first install that is backed out, or a unit that was dropped.
+    func unlink() throws {
+        guard try current() != nil, let holder = try openParent() else { return }
+        try holder.removeFile(name)
+        try holder.sync()
+    }
+
+    /// The folder of all releases, made if absent.
+    func releases() throws -> Directory { try Directory.create(parent).createDirectory(releasesName) }
+
+    /// An installed tree; nil: there is none of that name.
+    func tree(_ folder: String) throws -> Directory? {
+        guard let holder = try openParent(), try holder.status(releasesName)?.kind == .directory else { return nil }
+        let releases = try holder.directory(releasesName)
+        guard try releases.status(folder)?.kind == .directory else { return nil }
+        return try releases.directory(folder)
+    }
+
+    /// An empty folder for a tree in the making; whatever was there is gone.
+    func freshStaging() throws -> Directory {
+        let releases = try releases()
+        try releases.removeTree(Self.stagingName)
+        return try releases.createDirectory(Self.stagingName)
+    }
+
+    func dropStaging() throws {
+        guard let holder = try openParent(), try holder.status(releasesName)?.kind == .directory else { return }
+        try holder.directory(releasesName).removeTree(Self.stagingName)
+    }
+
+    /// Gives the staged tree its name; what a killed attempt left under that name is removed first.
+    /// - Precondition: the link does not show that name.
+    func adoptStaging(as folder: String) throws {
+        let releases = try releases()
+        if try releases.status(folder) != nil { try releases.removeTree(folder) }
+        try releases.rename(Self.stagingName, to: folder)
+    }
+
+    /// Deletes a release's tree: out of the way by one rename, so that a half-deleted one is never taken for whole.
+    func delete(_ folder: String) throws {
+        guard try current() != folder, let holder = try openParent(),
+            try holder.status(releasesName)?.kind == .directory
+        else { return }
+        let releases = try holder.directory(releasesName)
+        guard try releases.status(folder) != nil else { return }
+        let doomed = ".deleting-" + folder
+        try releases.removeTree(doomed)
+        try releases.rename(folder, to: doomed)
+        try releases.removeTree(doomed)
+    }
+
+    private func openParent() throws -> Directory? {
+        do { return try Directory.open(parent) } catch let error as EffectsError
+            where error.code == "effects.file.absent"
+        { return nil }
+    }
+
+    private func foreign(_ what: String) -> AgentError {
+        AgentError(
+            code: "layout.foreign", summary: "\(path) is \(what), not a link that Slipway made.",
+            remedy: "To keep what is there as the release that a back-out returns to, run "
+                + "`slipway-agent adopt \(path) --product PRODUCT`; or move it away.")
+    }
+}
