@@ -1,0 +1,131 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+
+/// `agent.json`: who this host is and whom it follows. Owned by root; what it pins, no message changes.
+public struct AgentConfiguration: Sendable, Equatable, Codable {
+    /// `https://host:port`; nil on a host that only follows a repository and never reports.
+    public var controller: String?
+    public var host: HostID
+    public var environment: EnvironmentName
+    public var delivery: DeliveryMode
+    /// The base URL of the repository, without a slash at the end.
+    public var repository: String
+    /// What a pulling host follows.
+    public var channels: [ChannelName]
+    public var checkInterval: TimeSpan
+    /// The prefix of every `installTo`; `/` on a real host.
+    public var root: String
+    /// What `${NAME}` in health checks stands for, and part of the environment of hooks and services.
+    public var variables: [String: String]
+    public var labels: [String: String]
+
+    public static let fileName = "agent.json"
+    public static let sizeMax = ByteCount(1 << 20)
+
+    public init(
+        controller: String?, host: HostID, environment: EnvironmentName, delivery: DeliveryMode, repository: String,
+        channels: [ChannelName] = [], checkInterval: TimeSpan = .minutes(5), root: String = "/",
+        variables: [String: String] = [:], labels: [String: String] = [:]
+    ) {
+        self.controller = controller
+        self.host = host
+        self.environment = environment
+        self.delivery = delivery
+        self.repository = repository
+        self.channels = channels
+        self.checkInterval = checkInterval
+        self.root = root
+        self.variables = variables
+        self.labels = labels
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case controller, host, environment, delivery, repository, channels, checkInterval, root, variables, labels
+    }
+
+    /// - Throws: `agent.configuration`: absent, unreadable, an unknown key or a value out of bounds.
+    public static func read(in folder: Directory) throws -> AgentConfiguration {
+        guard let bytes = try folder.readIfPresent(fileName, sizeMax: sizeMax) else {
+            throw AgentError(
+                code: "notFound", summary: "There is no \(fileName) in \(folder.path).",
+                remedy: "Enrol this host with `slipway-agent join STRING --dir \(folder.path)`.")
+        }
+        let value: JSONValue
+        let read: AgentConfiguration
+        do {
+            value = try JSONValue(parsing: bytes)
+            read = try JSONCoding.decode(AgentConfiguration.self, from: value)
+        } catch {
+            throw problem("\(folder.path)/\(fileName) cannot be read.", cause: "\(error)")
+        }
+        let known = Set(CodingKeys.allCases.map(\.rawValue))
+        if let unknown = (value.objectValue ?? []).first(where: { !known.contains($0.name) }) {
+            throw problem("\(fileName) has a member \(unknown.name.debugDescription) that this version does not know.")
+        }
+        try read.check()
+        return read
+    }
+
+    /// - Throws: `agent.configuration`.
+    public func check() throws {
+        let least: TimeSpan = isOnLoopback ? .seconds(1) : .seconds(30)
+        guard checkInterval >= least, checkInterval <= .hours(24) else {
+            throw Self.problem("checkInterval is \(checkInterval), allowed are \(least) to 24h.")
+        }
+        guard root.hasPrefix("/"), root == "/" || !root.hasSuffix("/") else {
+            throw Self.problem("root is \(root.debugDescription), an absolute path without a slash at the end is needed.")
+        }
+        guard !repository.hasSuffix("/"), repository.hasPrefix("https://") || repository.hasPrefix("http://") else {
+            throw Self.problem("repository is \(repository.debugDescription), a URL without a slash at the end is needed.")
+        }
+        for name in variables.keys where !Variables.isName(name) {
+            throw Self.problem("variables has the name \(name.debugDescription); use A-Z, 0-9 and _, no digit first.")
+        }
+    }
+
+    /// Only there may a host ask every second (semantics 1).
+    private var isOnLoopback: Bool {
+        ["http://127.0.0.1", "https://127.0.0.1", "http://localhost", "https://localhost", "http://[::1]", "https://[::1]"]
+            .contains { base in
+                repository.hasPrefix(base)
+                    && [nil, ":", "/"].contains(repository.dropFirst(base.count).first.map(String.init))
+            }
+    }
+
+    public func write(in folder: Directory) throws {
+        try folder.writeDurably(Self.fileName, JSONCoding.value(of: self).prettyBytes, mode: 0o600)
+    }
+
+    private static func problem(_ summary: String, cause: String? = nil) -> AgentError {
+        AgentError(
+            code: "configuration", summary: summary, remedy: "Correct agent.json and start the agent again.",
+            cause: cause)
+    }
+}
+
+/// `${NAME}` in a word.
+enum Variables {
+    static func isName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, !(0x30...0x39).contains(first) else { return false }
+        return text.utf8.allSatisfy { (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
+    }
+
+    /// - Throws: `agent.variable`: the host has no such variable, or the braces are not closed.
+    static func expand(_ text: String, _ variables: [String: String]) throws(AgentError) -> String {
+        var result = ""
+        var rest = text[...]
+        while let start = rest.firstRange(of: "${") {
+            result += rest[..<start.lowerBound]
+            rest = rest[start.upperBound...]
+            guard let end = rest.firstIndex(of: "}"), let value = variables[String(rest[..<end])] else {
+                throw AgentError(
+                    code: "variable", summary: "\(text.debugDescription) uses a variable that this host does not have.",
+                    remedy: "Add it to `variables` in agent.json, or correct the health check.")
+            }
+            result += value
+            rest = rest[rest.index(after: end)...]
+        }
+        return result + rest
+    }
+}

@@ -1,0 +1,55 @@
+import Effects
+import ReleaseDefinition
+
+/// The files that the agent owns, in the folder of `--dir`:
+///
+///     agent.json               who this host is
+///     tls/                     key.pem, certificate.pem, authorities.pem
+///     trust/                   the trusted metadata, as the exact bytes received
+///     journal                  everything that must not be forgotten, reports included
+///     downloads/               blobs on their way to a release; emptied after each order
+///     releases/PRODUCT/RELEASE/  manifest.json, and indexes and hooks by their digests
+///     services/, logs/         the processes that the agent looks after, and what they print
+struct AgentFolder: Sendable {
+    let base: Directory
+
+    static func open(_ path: String) throws -> AgentFolder {
+        do { return AgentFolder(base: try Directory.open(path)) } catch let error as EffectsError
+            where error.code == "effects.file.absent"
+        {
+            throw AgentError(
+                code: "notFound", summary: "There is no folder \(path).",
+                remedy: "Enrol this host with `slipway-agent join STRING --dir \(path)`.")
+        }
+    }
+
+    func trust() throws -> Directory { try folder("trust") }
+    func downloads() throws -> Directory { try folder("downloads") }
+    func releases() throws -> Directory { try folder("releases") }
+    func services() throws -> Directory { try folder("services") }
+    func logs() throws -> Directory { try folder("logs") }
+    func tls() throws -> Directory { try folder("tls") }
+
+    /// Something else in the folder's place is moved aside (R10).
+    private func folder(_ name: String) throws -> Directory {
+        if let status = try base.status(name), status.kind != .directory {
+            let aside = "\(name).damaged"
+            try base.removeTree(aside)
+            try base.rename(name, to: aside)
+        }
+        return try base.createDirectory(name, mode: 0o700)
+    }
+
+    /// What TLS needs; nil on a host that never enrolled.
+    func identity() throws -> TLSIdentity? {
+        let tls = try tls()
+        let sizeMax = ByteCount(1 << 20)
+        guard let authorities = try tls.readIfPresent("authorities.pem", sizeMax: sizeMax) else { return nil }
+        let certificate = try tls.readIfPresent("certificate.pem", sizeMax: sizeMax)
+        let key = try tls.readIfPresent("key.pem", sizeMax: sizeMax)
+        return TLSIdentity(
+            trustRoots: String(decoding: authorities, as: UTF8.self),
+            certificateChain: certificate.map { String(decoding: $0, as: UTF8.self) },
+            privateKey: key.map { String(decoding: $0, as: UTF8.self) })
+    }
+}

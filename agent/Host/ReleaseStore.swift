@@ -1,0 +1,98 @@
+import Effects
+import ReleaseDefinition
+import ReleasePackaging
+
+/// What must be at hand to run, leave or return to a release with no network: its manifest, indexes and hooks, in
+/// `releases/PRODUCT/RELEASE/`, beside the trees and never inside them.
+struct ReleaseStore: Sendable {
+    private static let manifestName = "manifest.json"
+
+    let directory: Directory
+    /// The prefix of every `installTo`.
+    let root: String
+
+    /// Keeps what a verified manifest names; the payloads are not kept, the installed tree is the cache.
+    func keep(_ manifest: Manifest, bytes: [UInt8], blobs: BlobStore) throws -> StoredRelease {
+        let release = HostRelease(name: manifest.name, manifest: SHA256Digest(of: bytes))
+        let product = try directory.createDirectory(release.name.product.text)
+        let temporary = ".new-" + release.folder
+        try product.removeTree(temporary)
+        let folder = try product.createDirectory(temporary)
+        let kept = BlobStore(folder)
+        for unit in manifest.units {
+            try kept.add(try blobs.read(unit.payload.index))
+            for hook in unit.hooks {
+                try kept.add(try blobs.read(hook.blob))
+                try folder.openFile(hook.blob.sha256.hex).setMode(0o755)
+            }
+        }
+        try folder.writeDurably(Self.manifestName, bytes)
+        try folder.sync()
+        try product.removeTree(release.folder)
+        try product.rename(temporary, to: release.folder)
+        return try stored(release)
+    }
+
+    /// - Throws: `agent.release.absent`, `agent.release.damaged`: its manifest is not the one that was approved.
+    func stored(_ release: HostRelease) throws -> StoredRelease {
+        let path = release.name.product.text + "/" + release.folder
+        guard try directory.status(path)?.kind == .directory,
+            let bytes = try directory.readIfPresent(path + "/" + Self.manifestName, sizeMax: Manifest.bytesMax)
+        else {
+            throw AgentError(
+                code: "release.absent", summary: "\(release) is not on this host any more.",
+                remedy: "Order the release again; it is fetched anew.")
+        }
+        guard SHA256Digest(of: bytes) == release.manifest else {
+            throw AgentError(
+                code: "release.damaged",
+                summary: "The stored manifest of \(release) has the digest \(SHA256Digest(of: bytes).short).",
+                remedy: "Order the release again; check the disk.")
+        }
+        return StoredRelease(
+            release: release, manifest: try Manifest(parsing: bytes), folder: try directory.directory(path), root: root)
+    }
+
+    /// Every release whose manifest can be read and is what its folder's name says; what cannot be read is left alone.
+    func all() throws -> [HostRelease] {
+        var found: [HostRelease] = []
+        for product in try directory.list() where product.kind == .directory {
+            for entry in try directory.list(product.name) where entry.kind == .directory {
+                let path = product.name + "/" + entry.name + "/" + Self.manifestName
+                guard let bytes = try? directory.readIfPresent(path, sizeMax: Manifest.bytesMax),
+                    let manifest = try? Manifest(parsing: bytes)
+                else { continue }
+                let release = HostRelease(name: manifest.name, manifest: SHA256Digest(of: bytes))
+                if release.folder == entry.name, product.name == release.name.product.text { found.append(release) }
+            }
+        }
+        return found
+    }
+
+    func delete(_ release: HostRelease) throws {
+        try directory.removeTree(release.name.product.text + "/" + release.folder)
+    }
+}
+
+/// A release with its manifest read and checked against its digest.
+struct StoredRelease: Sendable {
+    let release: HostRelease
+    let manifest: Manifest
+    let folder: Directory
+    let root: String
+
+    func layout(_ unit: ManifestUnit) throws -> UnitLayout {
+        try UnitLayout(installTo: unit.definition.installTo, root: root)
+    }
+
+    /// The tree of a unit, by its own path and not through the link.
+    func treePath(_ unit: ManifestUnit) throws -> String { try layout(unit).releasesPath + "/" + release.folder }
+
+    func index(_ unit: ManifestUnit) throws -> [UInt8] { try BlobStore(folder).read(unit.payload.index) }
+
+    /// The path of a hook's program, whose bytes were just compared with the signed digest.
+    func hookPath(_ hook: ManifestHook) throws -> String {
+        _ = try BlobStore(folder).read(hook.blob)
+        return folder.path + "/" + hook.blob.sha256.hex
+    }
+}

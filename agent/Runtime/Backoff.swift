@@ -1,0 +1,39 @@
+import Effects
+import ReleaseDefinition
+
+/// Waiting times between tries: doubling, capped, with full jitter, so that a fleet does not come back as one (R43).
+struct Backoff: Sendable {
+    let least: TimeSpan
+    let most: TimeSpan
+    private var ceiling: TimeSpan
+
+    init(least: TimeSpan, most: TimeSpan) {
+        self.least = least
+        self.most = most
+        ceiling = least
+    }
+
+    mutating func reset() { ceiling = least }
+
+    /// Between nothing and the present ceiling.
+    mutating func next(_ random: any RandomDoor) -> TimeSpan {
+        let span = TimeSpan(milliseconds: random.fraction(of: ceiling.milliseconds))
+        ceiling = min(ceiling * 2, most)
+        return span
+    }
+}
+
+extension RandomDoor {
+    /// Evenly from 0 up to and including `bound`.
+    func fraction(of bound: Int64) -> Int64 {
+        guard bound > 0 else { return 0 }
+        let value = bytes(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        return Int64(value % (UInt64(bound) + 1))
+    }
+
+    /// The interval ±20 % (semantics 1).
+    func spread(_ interval: TimeSpan) -> TimeSpan {
+        let fifth = interval.milliseconds / 5
+        return TimeSpan(milliseconds: interval.milliseconds - fifth + fraction(of: fifth * 2))
+    }
+}

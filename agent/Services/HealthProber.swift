@@ -1,0 +1,74 @@
+import Effects
+import ReleaseDefinition
+import ReleasePackaging
+
+/// Asks one question of a running unit.
+struct HealthProber: Sendable {
+    struct Answer: Sendable, Equatable {
+        var passed: Bool
+        /// What was answered; of a failure the beginning of it.
+        var detail: String
+    }
+
+    private static let bodyShownMax = 2048
+
+    var http: any HTTPDoor
+    var processes: any ProcessDoor
+    var environment: StepEnvironment
+
+    func ask(_ check: HealthCheck, of unit: ManifestUnit, in stored: StoredRelease) async -> Answer {
+        do {
+            switch check.probe {
+            case .http(let url, let status):
+                return try await askHTTP(url, status: status, timeout: check.timeout)
+            case .command(let words):
+                return try await askCommand(words, of: unit, in: stored, timeout: check.timeout)
+            }
+        } catch {
+            return Answer(passed: false, detail: ReportedError(error).description)
+        }
+    }
+
+    private func askHTTP(_ url: String, status: Int, timeout: TimeSpan) async throws -> Answer {
+        let url = try Variables.expand(url, environment.configuration.variables)
+        let response = try await http.send(
+            HTTPRequest("GET", url, responseSizeMax: ByteCount(1 << 20), timeout: timeout))
+        if response.status == status { return Answer(passed: true, detail: "\(url) answered \(status).") }
+        let body = String(decoding: response.body.prefix(Self.bodyShownMax), as: UTF8.self)
+        return Answer(
+            passed: false, detail: "\(url) answered \(response.status), expected was \(status). Body: \(body)")
+    }
+
+    private func askCommand(
+        _ words: [String], of unit: ManifestUnit, in stored: StoredRelease, timeout: TimeSpan
+    ) async throws -> Answer {
+        let tree = try stored.treePath(unit)
+        let command = try ProgramWords(words, tree: tree, variables: environment.configuration.variables)
+        let result = try await processes.run(
+            ProcessCommand(
+                executable: command.executable, arguments: command.arguments,
+                environment: environment.values(for: unit, of: stored), workingDirectory: tree, timeout: timeout))
+        if result.end == .exited(0) { return Answer(passed: true, detail: "\(command.executable) ended with 0.") }
+        return Answer(
+            passed: false,
+            detail: "\(command.executable) ended with \(result.end). Output: \(result.output.tail(Self.bodyShownMax))")
+    }
+}
+
+/// `[bin/serve, --port, ${PORT}]`: the first word is relative to the tree, or absolute.
+struct ProgramWords: Sendable, Equatable {
+    let executable: String
+    let arguments: [String]
+
+    init(_ words: [String], tree: String, variables: [String: String]) throws(AgentError) {
+        var expanded: [String] = []
+        for word in words { expanded.append(try Variables.expand(word, variables)) }
+        guard let first = expanded.first, !first.isEmpty else {
+            throw AgentError(
+                code: "command.empty", summary: "A command of the release has no words.",
+                remedy: "Write the program in release.yaml.")
+        }
+        executable = first.hasPrefix("/") ? first : tree + "/" + first
+        arguments = Array(expanded.dropFirst())
+    }
+}

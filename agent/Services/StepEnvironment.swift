@@ -1,0 +1,57 @@
+import ReleaseDefinition
+import ReleasePackaging
+
+/// The whole environment of hooks, services and command checks; nothing of the agent's own is inherited.
+///
+/// | name | what |
+/// |---|---|
+/// | `SLIPWAY_PRODUCT`, `SLIPWAY_VERSION`, `SLIPWAY_UNIT` | the release whose program this is |
+/// | `SLIPWAY_VERSION_FROM`, `SLIPWAY_VERSION_TO` | hooks only: what runs before and after; empty for nothing |
+/// | `SLIPWAY_FOLDER` | the unit's `installTo`, the link |
+/// | `SLIPWAY_RELEASE_FOLDER` | the tree itself |
+/// | `SLIPWAY_HOST`, `SLIPWAY_ENVIRONMENT` | this host |
+/// | `SLIPWAY_LABEL_<KEY>` | its labels, upper case, other bytes as `_` |
+/// | `SLIPWAY_HOOK`, `SLIPWAY_ORDER` | hooks only: the moment, and the order as trace id |
+/// | the host's variables | as agent.json has them |
+struct StepEnvironment: Sendable {
+    var configuration: AgentConfiguration
+
+    func values(for unit: ManifestUnit, of stored: StoredRelease) throws -> [String: String] {
+        var values = [
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
+        ]
+        for (key, value) in configuration.labels { values["SLIPWAY_LABEL_" + Self.upper(key)] = value }
+        values.merge(configuration.variables) { _, variable in variable }
+        values["SLIPWAY_PRODUCT"] = stored.release.name.product.text
+        values["SLIPWAY_VERSION"] = stored.release.name.version.text
+        values["SLIPWAY_UNIT"] = unit.name.text
+        values["SLIPWAY_FOLDER"] = try stored.layout(unit).path
+        values["SLIPWAY_RELEASE_FOLDER"] = try stored.treePath(unit)
+        values["SLIPWAY_HOST"] = configuration.host.text
+        values["SLIPWAY_ENVIRONMENT"] = configuration.environment.text
+        return values
+    }
+
+    private static func upper(_ key: String) -> String {
+        let bytes = key.uppercased().utf8.map { byte -> UInt8 in
+            (0x41...0x5A).contains(byte) || (0x30...0x39).contains(byte) ? byte : UInt8(ascii: "_")
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// What a hook is told about the order it runs for.
+struct HookContext: Sendable {
+    var order: OrderID
+    var from: HostRelease?
+    var to: HostRelease?
+
+    init(_ task: InstallationTask) { (order, from, to) = (task.order, task.from, task.to) }
+
+    func values(_ moment: HookMoment) -> [String: String] {
+        [
+            "SLIPWAY_HOOK": moment.rawValue, "SLIPWAY_ORDER": order.description,
+            "SLIPWAY_VERSION_FROM": from?.name.version.text ?? "", "SLIPWAY_VERSION_TO": to?.name.version.text ?? "",
+        ]
+    }
+}

@@ -1,0 +1,118 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+import ReleasePackaging
+
+/// Stops, starts and checks one unit of one release, hooks included, in the order of semantics 8. Every operation may be
+/// repeated: after a crash it is.
+struct UnitOperations: Sendable {
+    /// How often the process of a service is looked at while its health is checked.
+    private static let processCheck = HealthCheck(
+        probe: .command(["the service's process"]), every: .milliseconds(250), timeout: .seconds(1), failures: 3)
+
+    var hooks: HookRunner
+    var prober: HealthProber
+    var services: ServiceSupervisor
+    var time: any TimeDoor
+    var environment: StepEnvironment
+
+    /// `drain`, `preStop`, `stop`, and the end of the supervised service.
+    /// - Parameter strict: false: a failing hook is no reason to stop here (the later tries of a back-out, R5).
+    func stop(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext, strict: Bool = true) async throws {
+        for moment in [HookMoment.drain, .preStop, .stop] {
+            do { try await hooks.run(moment, of: unit, in: stored, context) } catch {
+                if strict || error is CancellationError { throw error }
+            }
+        }
+        if case .command = unit.definition.service {
+            do { try await services.stop(key(unit, stored)) } catch { throw StepError(error, otherwise: .hook) }
+        }
+    }
+
+    /// `preStart`, the supervised service, `start`.
+    func start(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext) async throws {
+        try await hooks.run(.preStart, of: unit, in: stored, context)
+        do { try await startService(unit, of: stored) } catch { throw StepError(error, otherwise: .hook) }
+        try await hooks.run(.start, of: unit, in: stored, context)
+    }
+
+    /// Nothing if the unit has no service of its own.
+    func startService(_ unit: ManifestUnit, of stored: StoredRelease) async throws {
+        guard case .command(let words) = unit.definition.service else { return }
+        let tree = try stored.treePath(unit)
+        let program = try ProgramWords(words, tree: tree, variables: environment.configuration.variables)
+        let command = ProcessCommand(
+            executable: program.executable, arguments: program.arguments,
+            environment: try environment.values(for: unit, of: stored), workingDirectory: tree, timeout: .zero)
+        try await services.start(
+            ServiceSpec(
+                product: stored.release.name.product, unit: unit.name, release: stored.release, command: command))
+    }
+
+    /// Until every check has passed for the minimum healthy time; then `postHealthy`, `undrain`.
+    /// - Throws: `StepError` of class `health` with the failing answer, or of class `hook`.
+    func check(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext) async throws {
+        try await awaitHealth(unit, of: stored)
+        try await hooks.run(.postHealthy, of: unit, in: stored, context)
+        try await hooks.run(.undrain, of: unit, in: stored, context)
+    }
+
+    private func awaitHealth(_ unit: ManifestUnit, of stored: StoredRelease) async throws {
+        let definition = unit.definition
+        var checks = definition.health
+        if case .command = definition.service { checks.append(Self.processCheck) }
+        guard !checks.isEmpty else { return }
+        let clock = SteadyClock(time)
+        var watch = HealthWatch(
+            checks: checks, minimumHealthy: definition.minimumHealthy, healthyDeadline: definition.healthyDeadline,
+            startedAt: clock.now())
+        var ends = await services.status(key(unit, stored), release: stored.release).ends
+        while true {
+            for index in watch.due(at: clock.now()) {
+                let answer: HealthProber.Answer
+                if definition.health.indices.contains(index) {
+                    answer = await prober.ask(definition.health[index], of: unit, in: stored)
+                } else {
+                    answer = await askProcess(unit, of: stored, &ends)
+                }
+                try Task.checkCancellation()
+                watch.observe(check: index, passed: answer.passed, detail: answer.detail, at: clock.now())
+            }
+            switch watch.verdict(at: clock.now()) {
+            case .healthy: return
+            case .unhealthy(let problem): throw unhealthy(unit, problem, checks)
+            case .waiting: break
+            }
+            let wait = watch.nextInstant.since(clock.now())
+            if wait > .zero { try await time.sleep(for: wait) }
+        }
+    }
+
+    private func askProcess(
+        _ unit: ManifestUnit, of stored: StoredRelease, _ ends: inout Int
+    ) async -> HealthProber.Answer {
+        let status = await services.status(key(unit, stored), release: stored.release)
+        defer { ends = status.ends }
+        guard status.isRunning, status.ends == ends else {
+            return .init(passed: false, detail: "The process of the service ended by itself (\(status.ends) times).")
+        }
+        return .init(passed: true, detail: "The process of the service runs.")
+    }
+
+    private func unhealthy(_ unit: ManifestUnit, _ problem: HealthProblem, _ checks: [HealthCheck]) -> StepError {
+        let how =
+            problem.isLate
+            ? "was not healthy for \(unit.definition.minimumHealthy) within \(unit.definition.healthyDeadline)"
+            : "failed its check \(problem.failuresInRow) times in a row"
+        return StepError(
+            .health,
+            AgentError(
+                code: "health.failed", summary: "The unit \(unit.name) \(how). \(problem.detail.tail(1024))",
+                remedy: "The failing answer and the end of the service's log are in the evidence."),
+            output: problem.detail)
+    }
+
+    func key(_ unit: ManifestUnit, _ stored: StoredRelease) -> ServiceKey {
+        ServiceKey(product: stored.release.name.product, unit: unit.name)
+    }
+}
