@@ -46,7 +46,13 @@ struct HookContext: Sendable {
     var from: HostRelease?
     var to: HostRelease?
 
-    init(_ task: InstallationTask) { (order, from, to) = (task.order, task.from, task.to) }
+    init(_ task: InstallationTask) { self.init(order: task.order, from: task.from, to: task.to) }
+
+    init(order: OrderID, from: HostRelease?, to: HostRelease?) {
+        self.order = order
+        self.from = from
+        self.to = to
+    }
 
     func values(_ moment: HookMoment) -> [String: String] {
         [

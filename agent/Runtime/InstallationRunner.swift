@@ -1,0 +1,203 @@
+import AgentProtocol
+import Effects
+import Logging
+import ReleaseDefinition
+import ReleasePackaging
+
+/// Carries out the machine's actions: the one place where an installation touches the host.
+struct InstallationRunner: Sendable {
+    var source: any ReleaseSource
+    var store: ReleaseStore
+    var downloads: BlobStore
+    var operations: UnitOperations
+    var preflight: Preflight
+    var jobs: Int
+    var log: Logger
+
+    /// Never throws: whatever goes wrong is a command to the machine, with what was seen.
+    func perform(_ action: InstallationAction, of installation: Installation, _ host: HostState) async
+        -> InstallationCommand
+    {
+        do {
+            return try await act(action, installation, host)
+        } catch {
+            let step = installation.step ?? .received
+            let failed = StepError(error, otherwise: Self.failureClass(of: action))
+            let unit = Self.unit(of: action).flatMap { index in
+                installation.changes.indices.contains(index) ? installation.changes[index].unit : nil
+            }
+            return .failed(failed.failure(at: step, log: await serviceLog(installation.task, unit)))
+        }
+    }
+
+    private func act(
+        _ action: InstallationAction, _ installation: Installation, _ host: HostState
+    ) async throws -> InstallationCommand {
+        let task = installation.task
+        let forward = UnitPairs(changes: installation.changes, old: try stored(task.from), new: try stored(task.to))
+        let context = HookContext(task)
+        switch action {
+        case .verify: return try await verify(task, host)
+        case .preflight:
+            guard let to = task.to else { return .done }
+            try preflight.check(try await manifest(of: to), task, host)
+        case .stage:
+            if let to = task.to { try await stage(to, base: task.from) }
+        case .activate: break
+        case .stop(let index):
+            if let (unit, stored) = forward.old(index) { try await operations.stop(unit, of: stored, context) }
+        case .switchOver(let index): try forward.switchOver(index)
+        case .start(let index):
+            if let (unit, stored) = forward.new(index) { try await operations.start(unit, of: stored, context) }
+        case .check(let index):
+            if let (unit, stored) = forward.new(index) { try await operations.check(unit, of: stored, context) }
+        case .tidy: try dropStaging(task)
+        case .backOut(let step, let attempt):
+            try await backOut(step, attempt: attempt, installation)
+        }
+        return .done
+    }
+
+    // MARK: - Before the switch
+
+    private func verify(_ task: InstallationTask, _ host: HostState) async throws -> InstallationCommand {
+        if task.order.action == .backOut {
+            let changes = try UnitPairs.plan(old: stored(task.to), new: stored(task.from))
+            return .verified(changes: changes)
+        }
+        guard let envelope = task.envelope, let to = task.to else {
+            throw AgentError(
+                code: "order.empty", summary: "The order \(task.order) names nothing to install.",
+                remedy: "This is a defect of Slipway: please report it with the journal.")
+        }
+        let record = host.record(of: to.name.product)
+        guard !record.revoked.contains(to.manifest) else {
+            throw AgentError(
+                code: "revoked", summary: "\(to) was revoked in the environment of this host.",
+                remedy: "Order another release.")
+        }
+        if let from = task.from, to.name.version < from.name.version {
+            throw AgentError(
+                code: "downgrade", summary: "\(to) is older than \(from), which this host runs.",
+                remedy: "To return to an older release, order a back-out.")
+        }
+        try dropStaging(task)
+        let authorised = try await source.authorise(envelope)
+        let (manifest, bytes) = try await source.manifest(of: authorised)
+        guard manifest.name == to.name, SHA256Digest(of: bytes) == to.manifest else {
+            throw AgentError(
+                code: "verify.name", summary: "The manifest under \(to) calls itself \(manifest.name).",
+                remedy: "Whoever approved it must look at what they signed; nothing was installed.")
+        }
+        try downloads.add(bytes)
+        return .verified(changes: try UnitPairs.plan(old: stored(task.from), new: manifest))
+    }
+
+    private func manifest(of release: HostRelease) async throws -> Manifest {
+        let file = try downloads.directory.read(release.manifest.hex, sizeMax: Manifest.bytesMax)
+        guard SHA256Digest(of: file) == release.manifest else {
+            throw AgentError(
+                code: "release.damaged", summary: "The downloaded manifest of \(release) changed on the disk.",
+                remedy: "Check the disk, then order the release again.")
+        }
+        return try Manifest(parsing: file)
+    }
+
+    /// All units are complete, verified and durable on the disk before any of them is activated.
+    private func stage(_ release: HostRelease, base: HostRelease?) async throws {
+        let manifest = try await manifest(of: release)
+        do {
+            try await source.fetch(manifest.blobs, into: downloads)
+        } catch { throw StepError(error, otherwise: .transport) }
+        let kept = try store.keep(manifest, bytes: manifest.bytes, blobs: downloads)
+        let old = try? stored(base)
+        for unit in manifest.units {
+            try Task.checkCancellation()
+            let layout = try kept.layout(unit)
+            if try isWhole(unit, kept, layout) { continue }
+            guard try layout.current() != release.folder else {
+                throw AgentError(
+                    code: "layout.drift", summary: "\(layout.path) shows \(release), but its files were changed.",
+                    remedy: "Point the link at another release, or order a newer one.")
+            }
+            let staging = try layout.freshStaging()
+            let baseTree = try old.flatMap { old in
+                try old.manifest[unit: unit.name].flatMap { try old.layout($0).tree(old.release.folder) }
+            }
+            try PayloadInstaller.unpack(unit, blobs: downloads, into: staging, base: baseTree, jobs: jobs)
+            try PersistentPaths(layout: layout, paths: unit.definition.persistent).link(into: staging)
+            try staging.syncFileSystem()
+            try layout.adoptStaging(as: release.folder)
+        }
+    }
+
+    /// The release is on the disk already, from an earlier order, with every byte as it was signed.
+    private func isWhole(_ unit: ManifestUnit, _ stored: StoredRelease, _ layout: UnitLayout) throws -> Bool {
+        guard let tree = try layout.tree(stored.release.folder) else { return false }
+        return (try? PayloadInstaller.verifyTree(unit, index: stored.index(unit), tree: tree)) != nil
+    }
+
+    func dropStaging(_ task: InstallationTask) throws {
+        for release in [task.from, task.to].compactMap(\.self) {
+            guard let stored = try? store.stored(release) else { continue }
+            for unit in stored.manifest.units { try stored.layout(unit).dropStaging() }
+        }
+        try downloads.removeAll()
+    }
+
+    // MARK: - The way back
+
+    private func backOut(_ step: BackOutStep, attempt: Int, _ installation: Installation) async throws {
+        let task = installation.task
+        let isOrdered = task.order.action == .backOut
+        let (removed, restored) = isOrdered ? (task.from, task.to) : (task.to, task.from)
+        let pairs = UnitPairs(changes: installation.changes, old: try stored(restored), new: try stored(removed))
+        let context = HookContext(order: task.order, from: removed, to: restored)
+        switch step {
+        case .verifying: try pairs.verifyOld()
+        case .stopping(let index):
+            guard let (unit, stored) = pairs.new(index) else { return }
+            try await operations.stop(unit, of: stored, context, strict: attempt == 1)
+        case .switching(let index): try pairs.switchBack(index)
+        case .starting(let index):
+            if let (unit, stored) = pairs.old(index) { try await operations.start(unit, of: stored, context) }
+        case .checking(let index):
+            if let (unit, stored) = pairs.old(index) { try await operations.check(unit, of: stored, context) }
+        }
+    }
+
+    // MARK: - Words
+
+    private func stored(_ release: HostRelease?) throws -> StoredRelease? {
+        guard let release else { return nil }
+        do { return try store.stored(release) } catch let error as AgentError
+            where error.code == "agent.release.absent"
+        { return nil }
+    }
+
+    private func serviceLog(_ task: InstallationTask, _ unit: UnitName?) async -> String {
+        guard let unit, let product = task.subject?.name.product else { return "" }
+        return await operations.services.logTail(
+            ServiceKey(product: product, unit: unit), FailureEvidence.logTailMax)
+    }
+
+    private static func unit(of action: InstallationAction) -> Int? {
+        switch action {
+        case .stop(let unit), .switchOver(let unit), .start(let unit), .check(let unit): unit
+        case .backOut(.stopping(let unit), _), .backOut(.switching(let unit), _): unit
+        case .backOut(.starting(let unit), _), .backOut(.checking(let unit), _): unit
+        default: nil
+        }
+    }
+
+    private static func failureClass(of action: InstallationAction) -> FailureClass {
+        switch action {
+        case .verify: .verify
+        case .preflight: .preflight
+        case .stage, .activate, .switchOver, .tidy: .install
+        case .stop, .start: .hook
+        case .check: .health
+        case .backOut: .backOut
+        }
+    }
+}

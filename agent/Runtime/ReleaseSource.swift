@@ -1,0 +1,27 @@
+import Effects
+import ReleaseDefinition
+import ReleasePackaging
+import ReleaseTrust
+
+/// Where approved releases come from: verified metadata, manifests and blobs of the repository that this host follows.
+/// One path for push, pull and by hand.
+protocol ReleaseSource: Sendable {
+    /// The director's word, checked; metadata is refreshed where that is needed to check it.
+    /// - Throws: `trust.…`; `trust.assignment.audience` where another host is meant.
+    func verify(_ envelope: JSONValue) async throws -> VerifiedAssignment
+
+    /// What an assignment revokes, whether or not this host is addressed.
+    func revocations(_ envelope: JSONValue) async throws -> VerifiedRevocations
+
+    /// Both authorities name the same manifest: refreshes the metadata and looks the release up.
+    func authorise(_ envelope: JSONValue) async throws -> AuthorisedRelease
+
+    /// The manifest that was authorised, as the exact bytes.
+    func manifest(of release: AuthorisedRelease) async throws -> (manifest: Manifest, bytes: [UInt8])
+
+    /// Makes every blob present and whole in the store.
+    func fetch(_ blobs: [BlobReference], into store: BlobStore) async throws
+
+    /// The channel's current assignment; nil when it did not change since it was last asked for, or there is none.
+    func assignment(of channel: ChannelName) async throws -> JSONValue?
+}

@@ -1,0 +1,93 @@
+import ReleaseDefinition
+import ReleasePackaging
+
+/// The units of two releases side by side, by the number that the plan of changes gives each. `old` is the release that
+/// the way forward leaves and the way back restores.
+struct UnitPairs: Sendable {
+    let changes: [UnitChange]
+    let old: StoredRelease?
+    let new: StoredRelease?
+
+    init(changes: [UnitChange], old: StoredRelease?, new: StoredRelease?) {
+        self.changes = changes
+        self.old = old
+        self.new = new
+    }
+
+    /// Units of the new release in its order, then those that it drops, last first.
+    /// - Throws: `agent.unit.moved`: a unit would change its folder.
+    static func plan(old: StoredRelease?, new: Manifest?) throws -> [UnitChange] {
+        let before = old?.manifest.units ?? []
+        let after = new?.units ?? []
+        var changes: [UnitChange] = []
+        for unit in after {
+            let previous = before.first { $0.name == unit.name }
+            if let previous, previous.definition.installTo != unit.definition.installTo {
+                throw AgentError(
+                    code: "unit.moved",
+                    summary: "The unit \(unit.name) moves from \(previous.definition.installTo) to "
+                        + "\(unit.definition.installTo).",
+                    remedy: "Give the unit another name: the old one is then removed and the new one added.")
+            }
+            changes.append(change(unit, previous == nil ? .add : .replace, beside: previous))
+        }
+        for unit in before.reversed() where !after.contains(where: { $0.name == unit.name }) {
+            changes.append(change(unit, .remove, beside: nil))
+        }
+        return changes
+    }
+
+    static func plan(old: StoredRelease?, new: StoredRelease?) throws -> [UnitChange] {
+        try plan(old: old, new: new?.manifest)
+    }
+
+    private static func change(_ unit: ManifestUnit, _ kind: UnitChange.Kind, beside: ManifestUnit?) -> UnitChange {
+        // At most three hooks in a step, each of which may ask for another time for half an hour.
+        let longest = max(unit.definition.hooks.timeout, beside?.definition.hooks.timeout ?? .zero)
+        let hooks = unit.hooks.count + (beside?.hooks.count ?? 0)
+        let step = hooks == 0 ? TimeSpan.minutes(2) : (min(longest, .minutes(60)) + HookRunner.laterMax) * 3
+        return UnitChange(
+            unit: unit.name, kind: kind, stepTimeout: step + ServiceSupervisor.grace,
+            healthyDeadline: max(unit.definition.healthyDeadline, beside?.definition.healthyDeadline ?? .zero))
+    }
+
+    func old(_ index: Int) -> (ManifestUnit, StoredRelease)? { find(index, in: old) }
+    func new(_ index: Int) -> (ManifestUnit, StoredRelease)? { find(index, in: new) }
+
+    private func find(_ index: Int, in stored: StoredRelease?) -> (ManifestUnit, StoredRelease)? {
+        guard let stored, changes.indices.contains(index), let unit = stored.manifest[unit: changes[index].unit] else {
+            return nil
+        }
+        return (unit, stored)
+    }
+
+    /// Forward: the link shows the new release, or is gone if the new release has no such unit.
+    func switchOver(_ index: Int) throws {
+        if let (unit, stored) = new(index) {
+            try stored.layout(unit).switchOver(to: stored.release.folder)
+        } else if let (unit, stored) = old(index) {
+            try stored.layout(unit).unlink()
+        }
+    }
+
+    func switchBack(_ index: Int) throws {
+        if let (unit, stored) = old(index) {
+            try stored.layout(unit).switchOver(to: stored.release.folder)
+        } else if let (unit, stored) = new(index) {
+            try stored.layout(unit).unlink()
+        }
+    }
+
+    /// Re-hashes every tree of the old release: what is switched back to is exactly what was approved.
+    func verifyOld() throws {
+        guard let old else { return }
+        for unit in old.manifest.units {
+            guard let tree = try old.layout(unit).tree(old.release.folder) else {
+                throw AgentError(
+                    code: "release.absent", summary: "The tree of \(old.release) is not on this host any more.",
+                    remedy: "Order a sound release; it is fetched anew.")
+            }
+            try PayloadInstaller.verifyTree(unit, index: old.index(unit), tree: tree)
+        }
+    }
+}
