@@ -1,11 +1,46 @@
 import ReleaseDefinition
 
 /// Whom an assignment is for.
-public enum AssignmentAudience: Sendable, Equatable, Codable {
+public enum AssignmentAudience: Sendable, Equatable {
     case host(HostID)
     /// Every host that follows the channel, whose `HostBucket` in the rollout is below the bound or that is included by
     /// name, and that is not excluded by name.
     case channel(ChannelName, bucketBound: Int64, included: [HostID], excluded: [HostID])
+}
+
+/// `{"host": "web-1"}` or `{"channel": {"name": …, "bucketBound": …, "included": […], "excluded": […]}}`.
+extension AssignmentAudience: Codable {
+    private enum Keys: String, CodingKey { case host, channel }
+    private struct Channel: Codable {
+        var name: ChannelName
+        var bucketBound: Int64
+        var included: [HostID]
+        var excluded: [HostID]
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Keys.self)
+        switch (container.contains(.host), container.contains(.channel)) {
+        case (true, false): self = .host(try container.decode(HostID.self, forKey: .host))
+        case (false, true):
+            let channel = try container.decode(Channel.self, forKey: .channel)
+            self = .channel(
+                channel.name, bucketBound: channel.bucketBound, included: channel.included, excluded: channel.excluded)
+        default:
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "expected is either a host or a channel"))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        switch self {
+        case .host(let id): try container.encode(id, forKey: .host)
+        case .channel(let name, let bucketBound, let included, let excluded):
+            try container.encode(
+                Channel(name: name, bucketBound: bucketBound, included: included, excluded: excluded), forKey: .channel)
+        }
+    }
 }
 
 /// What the director says: this host (or channel) shall run, or leave, this release now. It is the payload of a DSSE
@@ -54,6 +89,11 @@ public struct Assignment: Sendable, Equatable, Codable {
                 && (included.contains(host)
                     || Int64(HostBucket(rollout: order.rollout, host: host).value) < bucketBound)
         }
+    }
+
+    /// Signs the assignment with the director's keys: what travels.
+    public func signed(by keys: [SigningKey]) throws -> DSSEEnvelope {
+        try .sign(try JSONCoding.canonicalBytes(of: self), type: Self.payloadType, keys: keys)
     }
 
     /// The release comes from the product's emergency role.

@@ -13,5 +13,5 @@ public struct AuthorisedRelease: Sendable, Equatable {
     }
 
     /// The manifest below the repository's `targets/`.
-    public var filePath: String { TargetPath.file(of: target.path, sha256: target.sha256) }
+    public var filePath: String { TargetPath.file(of: target.path, sha256: assignment.manifest) }
 }

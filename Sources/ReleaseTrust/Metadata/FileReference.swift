@@ -1,0 +1,69 @@
+import COpenSSL
+import ReleaseDefinition
+
+/// What timestamp and snapshot say of another metadata file. TUF 4.4, 4.5.
+struct FileReference: Sendable, Equatable {
+    let version: Int64
+    let length: Int64?
+    let hashes: FileHashes?
+
+    init(reading file: MetadataReader) throws(TrustError) {
+        version = try file.positive("version")
+        length = file.optional("length") == nil ? nil : try file.integer("length", from: 0)
+        hashes = file.optional("hashes") == nil ? nil : try FileHashes(reading: try file.member("hashes"))
+    }
+
+    /// - Throws: `trust.<role>.length`, `trust.<role>.hash`. TUF 5.5.2, 5.6.2.
+    func requireMatch(_ bytes: [UInt8], role: String, namedBy delegator: String) throws(TrustError) {
+        if let length, length != Int64(bytes.count) {
+            throw .refused(
+                role, "length", "the file has \(bytes.count) bytes, \(delegator) says \(length)",
+                remedy:
+                    "Nothing was accepted. Files of two states of the repository are mixed, or somebody changed one.")
+        }
+        if let hashes, !hashes.match(bytes) {
+            throw .refused(
+                role, "hash", "the file's hash is \(SHA256Digest(of: bytes)), \(delegator) says \(hashes)",
+                remedy:
+                    "Nothing was accepted. Files of two states of the repository are mixed, or somebody changed one.")
+        }
+    }
+
+    func matches(_ bytes: [UInt8]) -> Bool {
+        (length ?? Int64(bytes.count)) == Int64(bytes.count) && (hashes?.match(bytes) ?? true)
+    }
+}
+
+/// The hashes of a file, of which SHA-256 and SHA-512 are read; at least one of them must be there.
+struct FileHashes: Sendable, Equatable, CustomStringConvertible {
+    let sha256: SHA256Digest?
+    private let sha512: [UInt8]?
+
+    init(reading hashes: MetadataReader) throws(TrustError) {
+        sha256 = try hashes.optional("sha256")?.digest()
+        if let text = try hashes.optional("sha512")?.string() {
+            guard let bytes = Hexadecimal.decode(text), bytes.count == 64 else {
+                throw hashes.malformed("sha512 is no hash of 64 bytes")
+            }
+            sha512 = bytes
+        } else {
+            sha512 = nil
+        }
+        for (_, hash) in try hashes.members() { _ = try hash.string() }
+        guard sha256 != nil || sha512 != nil else { throw hashes.malformed("neither sha256 nor sha512 is given") }
+    }
+
+    func match(_ bytes: [UInt8]) -> Bool {
+        if let sha256, sha256 != SHA256Digest(of: bytes) { return false }
+        if let sha512, sha512 != Self.sha512(of: bytes) { return false }
+        return true
+    }
+
+    private static func sha512(of bytes: [UInt8]) -> [UInt8]? {
+        var digest = [UInt8](repeating: 0, count: 64)
+        guard EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha512(), nil) == 1 else { return nil }
+        return digest
+    }
+
+    var description: String { sha256?.hex ?? Hexadecimal.encode(sha512 ?? []) }
+}

@@ -1,0 +1,57 @@
+import ReleaseDefinition
+
+/// Who may sign for a role, and how many of them must: the part of a delegator that is about one role.
+struct RoleKeys: Sendable {
+    /// By key id, recomputed from the key; nil for an algorithm that the policy does not accept.
+    let keys: [String: PublicKey?]
+    let threshold: Int
+
+    var publicKeys: Set<PublicKey> { Set(keys.values.compactMap { $0 }) }
+
+    /// A key that could sign before and cannot now. Adding a key or changing the threshold takes nothing away.
+    func lostKey(of old: RoleKeys) -> Bool { !old.publicKeys.isSubset(of: publicKeys) }
+
+    /// - Parameter table: the delegator's `keys`.
+    init(reading role: MetadataReader, table: KeyTable) throws(TrustError) {
+        var keys: [String: PublicKey?] = [:]
+        for keyID in try role.strings("keyids") {
+            guard keys[keyID] == nil else { throw role.malformed("the key id \(keyID.debugDescription) stands twice") }
+            // An id without a key can never sign; TUF leaves it to the threshold to notice.
+            keys.updateValue(table.keys[keyID] ?? nil, forKey: keyID)
+        }
+        self.keys = keys
+        let threshold = try role.positive("threshold")
+        guard let exact = Int(exactly: threshold) else { throw role.malformed("threshold \(threshold)") }
+        self.threshold = exact
+    }
+}
+
+/// The `keys` member of root, delegations and the director's entry. TUF 4.2.2, 4.3.
+struct KeyTable: Sendable {
+    let keys: [String: PublicKey?]
+
+    /// - Throws: `trust.key.id` where a key id is not the hash of its key; `trust.key.form`, `trust.key.weak`.
+    init(reading table: MetadataReader) throws(TrustError) {
+        var keys: [String: PublicKey?] = [:]
+        for (keyID, key) in try table.members() {
+            let hash = SHA256Digest(of: key.value.canonicalBytes).hex
+            guard keyID.utf8.elementsEqual(hash.utf8) else {
+                throw TrustError(
+                    code: "key.id",
+                    summary: "\(table.role) metadata names a key \(keyID.debugDescription) whose hash is \(hash).",
+                    remedy: "Nothing was accepted. Publish the metadata with key ids that are the keys' SHA-256.")
+            }
+            let algorithm = (try key.string("keytype"), try key.string("scheme"))
+            let publicPart = try key.member("keyval").string("public")
+            if algorithm == ("ed25519", "ed25519") {
+                guard let bytes = Hexadecimal.decode(publicPart) else {
+                    throw key.malformed("keyval.public is no lower-case hexadecimal text")
+                }
+                keys.updateValue(try PublicKey(ed25519: bytes), forKey: keyID)
+            } else {
+                keys.updateValue(nil as PublicKey?, forKey: keyID)
+            }
+        }
+        self.keys = keys
+    }
+}
