@@ -1,0 +1,60 @@
+/// What would make a pure module depend on anything but its arguments, each with what to write instead.
+enum BannedWords {
+    struct Word {
+        /// Matched in code at the start of a word.
+        var text: String
+        var replacement: String
+    }
+
+    static let words: [Word] = [
+        Word(text: "Date(", replacement: "take `at now: UTCInstant` as an argument"),
+        Word(text: ".now", replacement: "take `at now: UTCInstant` as an argument"),
+        Word(text: "ContinuousClock", replacement: "take `at now: UTCInstant` as an argument"),
+        Word(text: "SuspendingClock", replacement: "take `at now: UTCInstant` as an argument"),
+        Word(text: "clock_gettime", replacement: "take `at now: UTCInstant` as an argument"),
+        Word(text: "gettimeofday", replacement: "take `at now: UTCInstant` as an argument"),
+        Word(text: "sleep", replacement: "answer a deadline; its owner waits through Effects.TimeDoor"),
+        Word(text: "TimeZone.current", replacement: "take the zone as an argument"),
+        Word(text: "Locale.current", replacement: "write without a locale"),
+        Word(text: "FileManager", replacement: "take bytes; Effects.Directory reads and writes them"),
+        Word(text: "fopen", replacement: "take bytes; Effects.Directory reads and writes them"),
+        Word(text: "UUID(", replacement: "take the id as an argument; Effects.RandomDoor makes one"),
+        Word(text: ".random", replacement: "take the random bytes as an argument; Effects.RandomDoor makes them"),
+        Word(text: ".shuffle", replacement: "order by a digest, as HostBucket does"),
+        Word(text: "RandomNumberGenerator", replacement: "take the random bytes as an argument"),
+        Word(text: "RAND_", replacement: "take the random bytes as an argument; Effects.RandomDoor makes them"),
+        Word(text: "keygen", replacement: "take the key as an argument; Effects.KeyGeneration makes it"),
+        Word(text: "ProcessInfo", replacement: "take the value as an argument"),
+        Word(text: "getenv", replacement: "take the value as an argument"),
+        Word(text: "print(", replacement: "answer a value; the program prints it"),
+        Word(text: "Task {", replacement: "answer an action; its owner carries it out"),
+        Word(text: "Task.detached", replacement: "answer an action; its owner carries it out"),
+    ]
+
+    static func check(_ file: SourceFile) -> [Violation] {
+        guard let module = file.module, ImportTable.rows[module]?.isPure == true else { return [] }
+        return file.codeLines.enumerated().flatMap { index, line in
+            words.filter { contains($0.text, in: line) }.map { word in
+                let message = "\(module) is pure and has \"\(word.text)\": \(word.replacement)."
+                return Violation(path: file.path, line: index + 1, message: message)
+            }
+        }
+    }
+
+    /// `keygen` is banned wherever it stands in a name (`EVP_PKEY_keygen_init`), the others at the start of one.
+    static func contains(_ word: String, in line: String) -> Bool {
+        var rest = line[...]
+        while let range = rest.firstRange(of: word) {
+            let before = range.lowerBound == line.startIndex ? " " : line[line.index(before: range.lowerBound)]
+            let startsName = word.hasPrefix(".") || !(before.isLetter || before.isNumber || before == "_")
+            let endsName =
+                !(range.upperBound < line.endIndex && word.last?.isLetter == true)
+                || !(line[range.upperBound].isLetter || line[range.upperBound].isNumber)
+            if word == "keygen" || word == "RandomNumberGenerator" || (startsName && (endsName || word == ".shuffle")) {
+                return true
+            }
+            rest = line[range.upperBound...]
+        }
+        return false
+    }
+}

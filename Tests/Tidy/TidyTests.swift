@@ -1,0 +1,47 @@
+import Testing
+
+@Suite("The house rules hold in every file")
+struct TidyTests {
+    private func expectNone(_ violations: [Violation]) {
+        let report = violations.map(\.description).joined(separator: "\n")
+        #expect(violations.isEmpty, "\(report)")
+    }
+
+    @Test("Each module imports only what the import table allows")
+    func imports() {
+        expectNone(SourceTree.swiftFiles.flatMap(ImportTable.check))
+    }
+
+    @Test("Every module has files and a row in the import table")
+    func rowsAndModulesAgree() {
+        let modules = Set(SourceTree.swiftFiles.compactMap(\.module))
+        #expect(modules == Set(ImportTable.rows.keys))
+    }
+
+    @Test("Pure modules ask nothing of clock, disk, network or chance")
+    func bannedWords() {
+        expectNone(SourceTree.swiftFiles.flatMap(BannedWords.check))
+    }
+
+    @Test("Files are short, trap on nothing from outside and leave nothing for later")
+    func form() {
+        expectNone(SourceTree.swiftFiles.flatMap(FileForm.check))
+    }
+
+    @Test("A program's main stays under 30 lines")
+    func mains() {
+        let mains = SourceTree.swiftFiles.filter { $0.module?.hasSuffix("/main") == true }
+        #expect(mains.count == 2)
+        #expect(mains.filter { $0.lineCount >= 30 }.map(\.path) == [])
+    }
+
+    @Test("Decision records are numbered without gaps and have their four sections")
+    func decisions() {
+        let paths = SourceTree.paths(in: "docs/decisions").sorted()
+        let records = paths.map { path in
+            (name: String(path.dropFirst("docs/decisions/".count)), text: SourceTree.read(path) ?? "")
+        }
+        #expect(!records.isEmpty)
+        expectNone(DecisionRecords.check(records))
+    }
+}
