@@ -34,6 +34,7 @@ extension ControllerClient {
 private struct RolloutWatch {
     /// Three missed heartbeats.
     static let silenceMax = TimeSpan.seconds(30)
+    static let pause = TimeSpan.milliseconds(200)
 
     let client: ControllerClient
     let id: RolloutID
@@ -51,13 +52,15 @@ private struct RolloutWatch {
                 lostAt = nil
                 if view.state.isFinal, seen >= view.sequence { return }
                 if try await follow(until: view.sequence, report) == .ended { return }
+                // The controller closed the stream without an error, as it does when it is told to stop.
+                try await time.sleep(for: Self.pause)
             } catch let error as ControllerAPIError where error.family == .unreachable {
                 let now = time.monotonic()
                 if lostAt == nil { report(.lost(error)) }
                 let since = lostAt ?? now
                 lostAt = since
                 guard now < since + absenceMax else { throw error }
-                try await time.sleep(for: .milliseconds(200))
+                try await time.sleep(for: Self.pause)
             }
         }
     }

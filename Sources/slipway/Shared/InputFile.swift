@@ -8,6 +8,11 @@ enum InputFile {
         return try Directory.open(folder).read(name, sizeMax: sizeMax)
     }
 
+    static func open(_ path: String) throws -> OpenFile {
+        let (folder, name) = split(path)
+        return try Directory.open(folder).openFile(name)
+    }
+
     /// UTF-8 text without the white space around it.
     static func readText(_ path: String) throws -> String {
         let bytes = try read(path)

@@ -9,6 +9,10 @@ struct OutputOptions: ParsableArguments {
     @Option(help: "How data is printed.")
     var output: OutputFormat = .table
 
+    init() {}
+
+    init(output: OutputFormat) { self.output = output }
+
     /// A list: a table with a heading, an array, a line each, or the names.
     func print<Item: Presentable>(_ items: [Item]) throws {
         switch output {

@@ -63,7 +63,8 @@ enum ProgramExit: Int32, Error, CaseIterable {
         if let exit = error as? ProgramExit { return exit }
         if let error = error as? any ReportableError {
             Talk.say("error: \(error)")
-            return (error as? ControllerAPIError).map { ProgramExit($0.family) } ?? .failed
+            if let error = error as? ControllerAPIError { return ProgramExit(error.family) }
+            return error.code == "effects.file.absent" ? .notFound : .failed
         }
         if error is CancellationError { return .interrupted }
         let message = SlipwayCommand.fullMessage(for: error)

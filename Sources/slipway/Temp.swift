@@ -1,3 +1,0 @@
-import Effects
-
-enum SourceArchive { static func bytes(of: Directory) throws -> [UInt8] { [] } }
