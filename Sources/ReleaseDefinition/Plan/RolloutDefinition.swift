@@ -124,7 +124,7 @@ public struct Tolerance: Sendable, Equatable, Codable {
 
     public func allowed(of total: Int) -> Int {
         let byPercent = percent.map { total * min(max(0, $0), 100) / 100 }
-        return min(count ?? .max, byPercent ?? .max, total)
+        return max(0, min(count ?? .max, byPercent ?? .max, total))
     }
 }
 
