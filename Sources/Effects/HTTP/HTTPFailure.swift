@@ -16,6 +16,8 @@ enum HTTPFailure {
         case let error as BoringSSLError: tls(.handshakeFailed(error), url)
         case let error as IOError: closedOrUnreachable(error, url)
         case is ChannelError: make("closed", "\(url): the connection broke.", tryAgain, "\(error)")
+        // The HTTP parser's word for a connection that closed within a body.
+        case let error where "\(error)" == "stream ended at an unexpected time": client(.remoteConnectionClosed, url)
         // Errors of the HTTP parser and whatever else the client brings up; errors of the caller's own callbacks were
         // set apart before.
         default: make("protocol", "\(url) does not speak HTTP as it must.", checkAddress, "\(error)")
@@ -92,14 +94,25 @@ enum HTTPFailure {
             "Use a name or address that the certificate lists, or issue one that lists this.", error.description)
     }
 
+    /// `CERTIFICATE_VERIFY_FAILED` out of a line with numbers and source files.
+    private static func tlsReason(_ text: String) -> String {
+        let words = text.split { !($0.isLetter || $0.isNumber || $0 == "_") }
+        return words.first { $0.contains("_") && $0 == $0.uppercased() }.map(String.init) ?? text
+    }
+
     private static func tls(_ error: NIOSSLError, _ url: String) -> EffectsError {
-        let text = "\(error)"
+        let text = tlsReason("\(error)")
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return make(
                 "tls.untrusted", "\(url): the server's certificate is not from an authority we trust.",
                 "Check that this is the right server; if it has a new authority, join again.", text)
         }
-        if text.contains("ALERT") || text.contains("CERTIFICATE_REQUIRED") {
+        if text.contains("PROTOCOL_VERSION") || text.contains("UNSUPPORTED_PROTOCOL") {
+            return make(
+                "tls.failed", "\(url): the server does not speak TLS 1.3.",
+                "Let the server, or the proxy before it, speak TLS 1.3.", text)
+        }
+        if text.contains("ALERT") {
             return make(
                 "tls.refused", "\(url): the server ended the TLS session; it may refuse our certificate.",
                 "Look at the server's log; if this host was revoked or its certificate expired, join again.", text)

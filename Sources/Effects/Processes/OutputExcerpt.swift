@@ -21,7 +21,12 @@ struct OutputExcerpt {
             head.append(contentsOf: first)
             rest = rest.dropFirst(first.count)
         }
-        for byte in rest.suffix(tailMax) {
+        guard rest.count < tailMax else {
+            tail = Array(rest.suffix(tailMax))
+            tailStart = 0
+            return
+        }
+        for byte in rest {
             if tail.count < tailMax {
                 tail.append(byte)
             } else {

@@ -1,0 +1,186 @@
+import Glibc
+import ReleaseDefinition
+import Testing
+
+@testable import Effects
+
+@Suite("Programs run to their end")
+struct ProcessRunTests {
+    let folder: TemporaryFolder
+    let processes = LiveProcesses(grace: .milliseconds(300))
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func shell(_ script: String, timeout: TimeSpan = .seconds(20)) -> ProcessCommand {
+        ProcessCommand(
+            executable: "/bin/sh", arguments: ["-c", script], environment: ["PATH": "/usr/bin:/bin", "A": "b c"],
+            workingDirectory: folder.path, timeout: timeout)
+    }
+
+    /// Who is alive with this text among its arguments.
+    private func alive(_ text: String) -> [Int32] {
+        ProcessTable.all().filter { !$0.isZombie }.map(\.processID).filter { processID in
+            guard let bytes = try? Directory.open("/proc").openFile("\(processID)/cmdline").read(upTo: 4096) else {
+                return false
+            }
+            return String(decoding: bytes, as: UTF8.self).contains(text)
+        }
+    }
+
+    @Test("A program sees its arguments, its environment and nothing else; both outputs and its exit status come back")
+    func surroundings() async throws {
+        let result = try await processes.run(
+            shell("echo out; echo err >&2; pwd; cat; env | grep -v -e ^SLIPWAY_PROCESS= -e ^PWD= | sort; exit 7"))
+        #expect(result.end == .exited(7))
+        #expect(result.output == "out\nerr\n\(folder.path)\nA=b c\nPATH=/usr/bin:/bin\n")
+        #expect(!result.outputIsOpen)
+    }
+
+    @Test("A program has standard input, both outputs, no other descriptor, and no terminal")
+    func descriptors() async throws {
+        let leaky = open("/etc/passwd", O_RDONLY)
+        defer { close(leaky) }
+        // The listing itself opens one more.
+        let result = try await processes.run(
+            shell("ls /proc/$$/fd | tr '\\n' ' '; (echo x >/dev/tty) 2>&1 | grep -c /dev/tty"))
+        #expect(result.output == "0 1 2 1\n")
+    }
+
+    @Test("A signal that ends a program is told from an exit status")
+    func signalled() async throws {
+        #expect(try await processes.run(shell("kill -SEGV $$")).end == .signalled(SIGSEGV))
+    }
+
+    @Test("R1: the result does not wait for a child left behind that holds the output")
+    func childHoldsOutput() async throws {
+        let startedAt = ContinuousClock.now
+        let result = try await processes.run(shell("sleep 61.25 & echo started; exit 0"))
+        #expect(startedAt.duration(to: .now) < .seconds(1))
+        #expect(result == ProcessResult(end: .exited(0), output: "started\n", outputIsOpen: true))
+        // It is not ours to kill: the hook ended in time. The test cleans up.
+        let left = alive("61.25")
+        #expect(left.count == 1)
+        for processID in left { kill(processID, SIGKILL) }
+    }
+
+    @Test("R2: after a time-out nothing is left: not what traps TERM, not what made a session of its own, not orphans")
+    func timeoutKillsFamily() async throws {
+        let script = """
+            trap '' TERM
+            sleep 62.25 &
+            setsid sh -c 'trap "" TERM; sleep 62.25 & sleep 62.25' &
+            (setsid setsid sleep 62.25 >/dev/null 2>&1 &)
+            echo ready
+            while :; do sleep 62.25; done
+            """
+        let startedAt = ContinuousClock.now
+        let result = try await processes.run(shell(script, timeout: .milliseconds(500)))
+        #expect(result.end == .timedOut)
+        #expect(result.output == "ready\n")
+        #expect(startedAt.duration(to: .now) < .seconds(5))
+        #expect(alive("62.25").isEmpty)
+    }
+
+    @Test("A program that heeds TERM is given the time to clean up")
+    func termIsHeeded() async throws {
+        let script = "trap 'echo cleaned; exit 3' TERM; echo ready; while :; do sleep 0.01; done"
+        let result = try await LiveProcesses().run(shell(script, timeout: .milliseconds(300)))
+        #expect(result.end == .timedOut)
+        #expect(result.output.hasPrefix("ready\n") && result.output.hasSuffix("cleaned\n"))
+    }
+
+    @Test("R3: a program that asks a question gets the end of its input")
+    func noInput() async throws {
+        #expect(try await processes.run(shell("read answer || echo none")).output == "none\n")
+    }
+
+    @Test("R7: a flood of output costs bounded memory and keeps its start and its end")
+    func flood() async throws {
+        let result = try await processes.run(
+            shell("echo first; head -c 200000000 /dev/zero | tr '\\0' x; echo; echo last"))
+        #expect(result.end == .exited(0))
+        #expect(result.output.utf8.count < 40 << 10)
+        #expect(result.output.hasPrefix("first\nxxx"))
+        #expect(result.output.hasSuffix("xxx\nlast\n"))
+        let leftOut = 200_000_000 + 6 + 6 - ProcessResult.outputHeadMax - ProcessResult.outputTailMax
+        #expect(result.output.contains("\n[\(leftOut) bytes left out]\n"))
+    }
+
+    @Test("A flood after the program's own end does not hold the result up")
+    func floodByGrandchild() async throws {
+        let result = try await processes.run(shell("yes 63.25 & exit 0"))
+        #expect(result.end == .exited(0))
+        // Its output is closed now: it ends by itself.
+        try await eventually { alive("63.25").isEmpty }
+    }
+
+    @Test("A cancelled run leaves nothing")
+    func cancelled() async throws {
+        let processes = processes
+        let command = shell("touch here; exec sleep 64.25")
+        let task = Task { try await processes.run(command) }
+        try await eventually { try folder.directory.status("here") != nil }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(alive("64.25").isEmpty)
+    }
+
+    @Test("What cannot be started says why")
+    func startFailures() async throws {
+        try folder.directory.writeDurably("data", Array("no program".utf8), mode: 0o755)
+        try folder.directory.writeDurably("script", Array("#!/no/interpreter\n".utf8), mode: 0o755)
+        try folder.directory.writeDurably("closed", Array("#!/bin/sh\n".utf8), mode: 0o644)
+        let cases: [(String, String, String)] = [
+            ("/no/program", folder.path, "is not there"),
+            (folder.path + "/script", folder.path, "interpreter"),
+            (folder.path + "/closed", folder.path, "not executable"),
+            (folder.path + "/data", folder.path, "neither a program"),
+            ("/bin/true", "/no/folder", "working directory /no/folder"),
+            ("true", folder.path, "absolute"),
+            ("/bin/tr\u{0}ue", folder.path, "zero byte"),
+        ]
+        for (executable, place, words) in cases {
+            let command = ProcessCommand(executable: executable, workingDirectory: place, timeout: .seconds(5))
+            let error = await #expect(throws: EffectsError.self) { try await processes.run(command) }
+            #expect(error?.code == "effects.process.start")
+            #expect(error?.summary.contains(words) == true, "\(error?.summary ?? "")")
+        }
+    }
+
+    @Test("A hundred runs leave no descriptor and no zombie")
+    func nothingLeft() async throws {
+        _ = try await processes.run(shell("true"))
+        for _ in 0..<10 {
+            try await withThrowingTaskGroup(of: ProcessResult.self) { group in
+                for _ in 0..<10 { group.addTask { try await processes.run(shell("exit 0")) } }
+                for try await result in group { #expect(result.end == .exited(0)) }
+            }
+        }
+        // Other tests of this process run beside this one: what counts is that ours are gone.
+        try await eventually {
+            ProcessTable.all().filter { $0.parentID == getpid() && $0.isZombie }.isEmpty
+        }
+    }
+
+    @Test("The kernel's table is read even where a process chose a misleading name")
+    func processNames() throws {
+        let line = "42 (a) S 1 (b)) R 7 8 9 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0"
+        let entry = try #require(ProcessTable.parse(Array(line.utf8)))
+        #expect(entry.processID == 42 && entry.parentID == 7 && entry.groupID == 8 && entry.sessionID == 9)
+        #expect(entry.startTicks == 12345 && !entry.isZombie)
+        for broken in ["", "42", "42 (", ") 42 (", "x (a) S 1", "1 (a) S 1 2 3"] {
+            #expect(ProcessTable.parse(Array(broken.utf8)) == nil)
+        }
+    }
+
+    @Test("An excerpt keeps head and tail whatever the pieces are", arguments: [1, 3, 7, 100])
+    func excerpt(pieceSize: Int) {
+        let text = (0..<50).map { UInt8(ascii: "a") + UInt8($0 % 26) }
+        var excerpt = OutputExcerpt(headMax: 10, tailMax: 8)
+        for start in stride(from: 0, to: text.count, by: pieceSize) {
+            excerpt.append(text[start..<min(start + pieceSize, text.count)])
+        }
+        let tail = String(decoding: text.suffix(8), as: UTF8.self)
+        #expect(excerpt.text == "abcdefghij\n[32 bytes left out]\n\(tail)")
+    }
+}
