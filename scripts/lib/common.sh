@@ -1,8 +1,9 @@
-# Shared by the scripts: sourced, never run. Sets ROOT and BIN; installs what is missing.
+# Shared by the scripts: sourced, never run. Sets ROOT and BIN; installs what is missing. SLIPWAY_BIN=FOLDER takes built
+# programs from there instead of building them.
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-BIN=$ROOT/.build/release
+BIN=${SLIPWAY_BIN:-$ROOT/.build/release}
 
 # What the build links against (libcrypto, zlib, SQLite), and python3 for the example service and the web server.
 BUILD_PACKAGES=(git ca-certificates pkg-config libssl-dev zlib1g-dev libsqlite3-dev python3)
@@ -59,6 +60,7 @@ need_swift() {
 
 # One static release, for the demo, the self-hosting test and the benchmark: always the same flags, so it is built once.
 build_release() {
+    [ -z "${SLIPWAY_BIN:-}" ] || return 0
     note "Building the release (a few minutes the first time) …"
     (cd "$ROOT" && swift build -c release --static-swift-stdlib 1>&2)
 }

@@ -1,0 +1,144 @@
+import ArgumentParser
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import Testing
+
+@testable import slipway
+
+@Suite struct ProgramExitTests {
+    @Test("Exit codes are the contract's numbers")
+    func numbers() {
+        #expect(ProgramExit.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130])
+    }
+
+    @Test("The code of a watch follows the final state, and no other state ends it")
+    func finalStates() {
+        #expect(ProgramExit(.completed) == .done)
+        #expect(ProgramExit(.backedOut) == .backedOut)
+        #expect(ProgramExit(.backOutFailed) == .failed)
+        for state in RolloutState.allCases { #expect((ProgramExit(state) != nil) == state.isFinal, "\(state)") }
+    }
+
+    @Test(
+        "A status that the controller answers becomes a code of its own",
+        arguments: [
+            (404, ProgramExit.notFound), (401, .permission), (403, .permission), (409, .conflict), (412, .conflict),
+            (423, .notNow), (503, .unreachable), (400, .failed), (500, .failed),
+        ])
+    func statuses(_ status: Int, _ exit: ProgramExit) {
+        #expect(ProgramExit(ControllerAPIError.family(ofStatus: status)) == exit)
+    }
+
+    @Test("Every command of the tree has an abstract, and help lists the exit codes")
+    func help() {
+        func walk(_ command: any ParsableCommand.Type) -> [any ParsableCommand.Type] {
+            [command] + command.configuration.subcommands.flatMap(walk)
+        }
+        for command in walk(SlipwayCommand.self) {
+            #expect(!command.configuration.abstract.isEmpty, "\(command)")
+        }
+        #expect(SlipwayCommand.helpMessage().contains("130 interrupted"))
+    }
+}
+
+@Suite struct OptionTests {
+    @Test("A push to nobody in particular is refused: --hosts or --all, never both")
+    func hostSelection() {
+        let connection = ["--dir", "x"]
+        #expect(throws: (any Error).self) { try PushCommand.parse(["payments@1.4"] + connection) }
+        #expect(throws: (any Error).self) {
+            try PushCommand.parse(["payments@1.4", "--all", "--hosts", "role=web"] + connection)
+        }
+        #expect(throws: Never.self) { try PushCommand.parse(["payments@1.4", "--all"] + connection) }
+    }
+
+    @Test("Values are parsed once, at the door, with our own words when they are wrong")
+    func values() throws {
+        let command = try PushCommand.parse(["payments@1.4", "--hosts", "role=web and not pinned", "--dir", "x"])
+        #expect(command.release.product.text == "payments")
+        #expect(command.selection.query.text == "role=web and not pinned")
+        #expect(throws: (any Error).self) { try PushCommand.parse(["payments", "--all", "--dir", "x"]) }
+    }
+
+    @Test("Labels are KEY=VALUE, each key once")
+    func labels() throws {
+        #expect(try HostsInviteCommand.parse(labels: ["role=web", "zone=a=b"]) == ["role": "web", "zone": "a=b"])
+        #expect(throws: (any Error).self) { try HostsInviteCommand.parse(labels: ["role"]) }
+        #expect(throws: (any Error).self) { try HostsInviteCommand.parse(labels: ["role=a", "role=b"]) }
+    }
+
+    @Test("Without a controller's folder a command says what it needs")
+    func connection() throws {
+        #expect(throws: (any Error).self) { try HostsListCommand.parse([]) }
+        #expect(throws: (any Error).self) { try HostsListCommand.parse(["--controller", "https://x"]) }
+        #expect(throws: Never.self) { try HostsListCommand.parse(["--dir", "x"]) }
+    }
+}
+
+@Suite struct PresentationTests {
+    @Test("Columns are as wide as their widest cell and lines have no trailing space")
+    func table() {
+        let table = TextTable(["A", "LONGER"], [["wide cell", "x"], ["y", "zz"]])
+        #expect(table.text == "A          LONGER\nwide cell  x\ny          zz\n")
+    }
+
+    @Test("Rows of every list fill every column")
+    func cells() throws {
+        let rollout = RolloutPresentation(rollout: try Sample.rollout(.running, sequence: 1))
+        #expect(rollout.cells.count == RolloutPresentation.columns.count)
+        let host = HostView(
+            id: try HostID("web-1"), environment: try EnvironmentName("staging"), labels: [:], delivery: nil,
+            contact: .never, lastContactAt: nil, agentVersion: nil, products: [])
+        let rows = HostRow.rows([host])
+        #expect(rows.map(\.cells.count) == [HostRow.columns.count])
+    }
+
+    @Test("A change is one line: time, phase, host, words")
+    func line() throws {
+        #expect(RolloutFollower.line(try Sample.change(1, .running)) == "08:00:00  phase 1  web-1  succeeded")
+    }
+}
+
+@Suite struct RepositoryCopyTests {
+    @Test("A copy has every file, is brought up to date by what is new only, and leaves nothing unfinished")
+    func copies() async throws {
+        try await WorkFolder.with { work in
+            let source = try work.createDirectory("source")
+            let destination = try work.createDirectory("destination")
+            for (path, text) in [
+                ("blobs/aa", "payload"), ("targets/staging/payments/1.4/x.manifest.json", "{}"),
+                ("metadata/1.root.json", "root"), ("metadata/timestamp.json", "one"), ("director/staging.json", "d"),
+            ] { try Self.write(path, text, in: source) }
+            let copy = RepositoryCopy(from: source, to: destination)
+            #expect(try copy.run().files == 5)
+            #expect(try copy.run().files == 0)
+            try Self.write("blobs/bb", "more", in: source)
+            try Self.write("metadata/timestamp.json", "two", in: source)
+            #expect(try copy.run().files == 2)
+            let timestamp = try destination.read("metadata/timestamp.json", sizeMax: ByteCount(100))
+            #expect(timestamp == Array("two".utf8))
+            #expect(try destination.list("blobs").map(\.name) == ["aa", "bb"])
+        }
+    }
+
+    @Test("A file that a killed copy left short is written again")
+    func repairs() async throws {
+        try await WorkFolder.with { work in
+            let source = try work.createDirectory("source")
+            let destination = try work.createDirectory("destination")
+            try Self.write("blobs/aa", "payload", in: source)
+            try Self.write("metadata/timestamp.json", "one", in: source)
+            try Self.write("blobs/aa", "pay", in: destination)
+            try Self.write("blobs/.publishing-aa", "payl", in: destination)
+            _ = try RepositoryCopy(from: source, to: destination).run()
+            #expect(try destination.read("blobs/aa", sizeMax: ByteCount(100)) == Array("payload".utf8))
+            #expect(try destination.list("blobs").map(\.name) == ["aa"])
+        }
+    }
+
+    private static func write(_ path: String, _ text: String, in directory: Directory) throws {
+        _ = try directory.createDirectory(InputFile.split(path).folder)
+        try directory.writeDurably(path, Array(text.utf8))
+    }
+}

@@ -1,0 +1,107 @@
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import Testing
+
+@Suite struct RolloutWatchTests {
+    @Test("A watch that loses the controller goes on after the last change it saw, and tells nothing twice")
+    func resumes() async throws {
+        let http = ScriptedHTTP([
+            .status(200, try Sample.view(.running, sequence: 5)),
+            .events([try Sample.event(5, .running), try Sample.event(7, .running)]),
+            .unreachable, .unreachable,
+            .status(200, try Sample.view(.running, sequence: 8)),
+            .events([try Sample.event(7, .running), try Sample.event(8, .running), try Sample.event(9, .completed)]),
+        ])
+        let seen = try await Self.watch(http)
+        #expect(seen == [.change(5), .change(7), .lost, .found, .change(8), .change(9)])
+        #expect(http.requests.last?.headers.contains(HTTPField("Last-Event-ID", "7")) == true)
+    }
+
+    @Test("A final state that an operator left again does not end the watch: a back-out is followed to its end")
+    func followsBackOut() async throws {
+        let http = ScriptedHTTP([
+            .status(200, try Sample.view(.backingOut, sequence: 12)),
+            .events([
+                try Sample.event(9, .completed), try Sample.event(12, .backingOut), try Sample.event(15, .backedOut),
+            ]),
+        ])
+        #expect(try await Self.watch(http) == [.change(9), .change(12), .change(15)])
+    }
+
+    @Test("A rollout that has ended and was told ends the watch without a stream")
+    func alreadyOver() async throws {
+        let http = ScriptedHTTP([.status(200, try Sample.view(.completed, sequence: 9))])
+        #expect(try await Self.watch(http, after: 9) == [])
+    }
+
+    @Test("A watch gives up when the controller stays away for the longest absence")
+    func givesUp() async throws {
+        let http = ScriptedHTTP([])
+        await #expect(throws: ControllerAPIError.self) { try await Self.watch(http) }
+        do {
+            _ = try await Self.watch(ScriptedHTTP([]))
+        } catch let error as ControllerAPIError {
+            #expect(error.code == "api.unreachable" && error.family == .unreachable)
+        }
+    }
+
+    @Test("A rollout that is not there ends the watch at once with the controller's own error")
+    func notFound() async throws {
+        let problem = Problem(
+            status: 404, error: DefinitionError(code: "x", summary: "no such rollout", remedy: "list"))
+        let http = ScriptedHTTP([.status(404, try JSONCoding.value(of: problem))])
+        do {
+            _ = try await Self.watch(http)
+            Issue.record("it must throw")
+        } catch let error as ControllerAPIError {
+            #expect(error.family == .notFound)
+            #expect(error.code == "definition.x")
+        }
+    }
+
+    enum Seen: Equatable {
+        case change(Int64)
+        case lost, found
+    }
+
+    static func watch(_ http: ScriptedHTTP, after: Int64 = 0) async throws -> [Seen] {
+        let client = ControllerClient(http: http, baseURL: "https://controller:8443/", token: "secret")
+        var seen: [Seen] = []
+        for try await event in client.watch(Sample.id, after: after, time: PatientTime()) {
+            switch event {
+            case .change(let change): seen.append(.change(change.sequence))
+            case .lost: seen.append(.lost)
+            case .found: seen.append(.found)
+            }
+        }
+        return seen
+    }
+}
+
+enum Sample {
+    static let id = RolloutID(unchecked: "r1")
+    static let at = UTCInstant(secondsSince1970: 1_800_000_000)
+
+    static func rollout(_ state: RolloutState, sequence: Int64) throws -> RolloutView {
+        RolloutView(
+            id: id, sequence: sequence, release: try ReleaseName("payments@1.4"), manifest: SHA256Digest(of: []),
+            environment: try EnvironmentName("staging"), query: .all, isEmergency: false, state: state, reason: nil,
+            startedAt: at, startedBy: "admin", endedAt: nil, phases: [], hosts: [])
+    }
+
+    static func view(_ state: RolloutState, sequence: Int64) throws -> JSONValue {
+        try JSONCoding.value(of: rollout(state, sequence: sequence))
+    }
+
+    static func change(_ sequence: Int64, _ state: RolloutState) throws -> RolloutChange {
+        RolloutChange(
+            sequence: sequence, at: at, rollout: id, kind: "host.succeeded", text: "succeeded", phase: 1,
+            host: try HostID("web-1"), state: state)
+    }
+
+    static func event(_ sequence: Int64, _ state: RolloutState) throws -> ServerSentEvent {
+        let data = try JSONCoding.value(of: change(sequence, state)).wireBytes
+        return ServerSentEvent(id: String(sequence), name: "change", data: String(decoding: data, as: UTF8.self))
+    }
+}
