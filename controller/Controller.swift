@@ -3,6 +3,7 @@ import ControllerAPI
 import Effects
 import Logging
 import ReleaseDefinition
+import ReleaseTrust
 
 /// The one who decides. Every decision is made here on the current state, appended to the log, applied, and only then
 /// acted on; the actor is the single writer.
@@ -11,14 +12,25 @@ public actor Controller {
     nonisolated let configuration: ControllerConfiguration
     nonisolated let authority: CertificateAuthority
     nonisolated let hub = AgentHub()
+    nonisolated let watchers = WatcherHub()
     nonisolated let sessions: PersonSessions
     nonisolated let time: any TimeDoor
     nonisolated let random: any RandomDoor
     nonisolated let logger: Logger
     /// The exact text of the first root, which hosts pin.
     nonisolated let firstRoot: String
+    nonisolated let director: Director
+    nonisolated let keys: RepositoryKeys
     let store: EventStore
     var state = FleetState()
+    var repository: RepositoryState
+    /// In this process: before the first time every channel counts as due.
+    var channelsPublishedAt = UTCInstant(secondsSince1970: 0)
+    /// Deadlines are watched between `resume` and `suspend`.
+    var isRunning = false
+    var timer: Task<Void, Never>?
+    /// Something could not be written: when to try again.
+    var retryAt: UTCInstant?
     /// Held as long as the controller lives: one process a folder.
     private let lock: DirectoryLock
 
@@ -44,8 +56,16 @@ public actor Controller {
             certificatePEM: folder.text(ControllerDirectory.authorityCertificateName),
             keyPEM: folder.text(ControllerDirectory.authorityKeyName))
         firstRoot = try folder.text("\(ControllerDirectory.repositoryName)/metadata/1.root.json")
+        keys = try RepositoryKeeper.keys(folder)
+        director = Director(keys: keys.director)
         sessions = PersonSessions(time: time, random: random)
         store = try EventStore(path: folder.path(ControllerDirectory.databaseName))
+        guard let document = try store.document(RepositoryKeeper.documentName) else {
+            throw ControllerError.store(
+                "document", "The database in \(path) holds no state of the signed metadata.",
+                remedy: "Restore events.sqlite from a backup.")
+        }
+        repository = try JSONCoding.decode(RepositoryState.self, from: document)
         var state = FleetState()
         try store.replay(event: { state.apply($0) }, report: { state.apply($0) })
         guard state.initialised != nil else {
@@ -60,7 +80,12 @@ public actor Controller {
     @discardableResult
     func commit(_ change: StoreChange, at now: UTCInstant) throws -> [EventEntry] {
         let entries = try store.append(change, expecting: store.sequence, at: now)
-        for entry in entries { state.apply(entry) }
+        for entry in entries {
+            state.apply(entry)
+            if case .rolloutChanged(let it) = entry.event, let change = state.rollouts[it.rollout]?.changes.last {
+                watchers.send(change)
+            }
+        }
         for report in change.reports { state.apply(report) }
         return entries
     }

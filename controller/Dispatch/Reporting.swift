@@ -1,6 +1,7 @@
 import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
+import ReleaseRollout
 
 extension Controller {
     /// Takes a host's reports: durable before the receipt, each counted once however often it comes.
@@ -23,14 +24,45 @@ extension Controller {
         }
         guard !new.isEmpty else { return HostReportReceipt(acknowledged: last) }
         let now = time.now()
-        let reports = new.map { StoredReport(host: host, report: $0, receivedAt: now) }
-        try commit(StoreChange(reports: reports), at: now)
+        var change = StoreChange(reports: new.map { StoredReport(host: host, report: $0, receivedAt: now) })
+        var decisions = Decisions()
+        for report in new {
+            guard let command = RolloutCommand(report.body, from: host) else { continue }
+            for id in state.rolloutOrder {
+                guard let record = state.rollouts[id], record.contains(host) else { continue }
+                if let order = report.body.order, order.rollout != id { continue }
+                try decisions.decide(command, on: record, by: "host:\(host)", at: now)
+            }
+        }
+        // One transaction: a report is never stored without what was decided upon it, nor the other way round.
+        change.events = decisions.events
+        try commit(change, at: now)
+        drive()
         return HostReportReceipt(acknowledged: last)
     }
 
-    func contactBegan(_ host: HostID) {}
-
-    func contactEnded(_ host: HostID) {}
-
     func checkReadiness() throws -> Int64 { store.sequence }
+}
+
+extension HostReportBody {
+    /// nil: not about an order.
+    fileprivate var order: OrderID? {
+        switch self {
+        case .progress(let progress): progress.order
+        case .outcome(let outcome): outcome.order
+        case .inventory, .health: nil
+        }
+    }
+}
+
+extension RolloutCommand {
+    /// What a report means to a rollout; nil: nothing.
+    fileprivate init?(_ body: HostReportBody, from host: HostID) {
+        switch body {
+        case .progress(let progress): self = .progress(host, progress)
+        case .outcome(let outcome): self = .outcome(host, outcome)
+        case .health(let health): self = .health(host, health)
+        case .inventory: return nil
+        }
+    }
 }

@@ -6,7 +6,8 @@ import ReleaseDefinition
 /// The route table of `/v1`, with what each row asks of its caller. Console rows are in `Console/`.
 enum ControllerRoutes {
     static func all(_ controller: Controller) -> [Route] {
-        health(controller) + agents(controller) + hosts(controller)
+        health(controller) + agents(controller) + hosts(controller) + rollouts(controller) + releases(controller)
+            + repository(controller)
     }
 
     private static func health(_ controller: Controller) -> [Route] {

@@ -60,16 +60,24 @@ struct BackgroundWork: Service {
     let controller: Controller
 
     func run() async throws {
+        try await controller.resume()
         await withGracefulShutdownHandler {
             try? await cancelWhenGracefulShutdown {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await controller.keepStreamsAlive() }
+                    group.addTask { try await controller.renewMetadata() }
+                    group.addTask {
+                        try await controller.time.sleep(for: Controller.reconnectGrace)
+                        await controller.noteAbsentHosts()
+                    }
                     try await group.waitForAll()
                 }
             }
         } onGracefulShutdown: {
             controller.hub.closeAll()
+            controller.watchers.closeAll()
         }
+        await controller.suspend()
     }
 }
 
@@ -78,6 +86,7 @@ extension Controller {
         while true {
             try await time.sleep(for: .seconds(10))
             hub.heartbeat()
+            watchers.heartbeat()
         }
     }
 }

@@ -48,6 +48,10 @@ public struct RouteRequest: Sendable {
         request.uri.queryParameters[Substring(name)].map(String.init)
     }
 
+    public func header(_ name: String) -> String? {
+        HTTPFields.Element.Name(name).flatMap { request.headers[$0] }
+    }
+
     /// The whole body, bounded.
     public func body() async throws -> [UInt8] {
         do {

@@ -31,10 +31,31 @@ extension Controller {
     }
 
     private func products(of record: HostRecord) -> [HostProductView] {
-        record.running.values.sorted { $0.release.product < $1.release.product }.map { installed in
-            HostProductView(
-                product: installed.release.product, wanted: nil, running: installed.release.version,
-                manifest: installed.manifest, isHealthy: installed.isHealthy, rollout: nil)
+        let wanted = state.wanted(on: record.id)
+        return Set(record.running.keys).union(wanted.keys).sorted().map { product in
+            let installed = record.running[product]
+            return HostProductView(
+                product: product, wanted: wanted[product]?.version ?? nil, running: installed?.release.version,
+                manifest: installed?.manifest, isHealthy: installed?.isHealthy ?? false,
+                rollout: wanted[product]?.rollout)
         }
+    }
+}
+
+extension FleetState {
+    /// By the last decision about each product: after a back-out it is what the host ran before.
+    func wanted(on host: HostID) -> [ProductName: (version: ReleaseVersion?, rollout: RolloutID)] {
+        var wanted: [ProductName: (version: ReleaseVersion?, rollout: RolloutID)] = [:]
+        for id in rolloutOrder {
+            guard let record = rollouts[id], let plan = record.plan, let order = record.hosts[host]?.order else {
+                continue
+            }
+            let release = plan.definition.release
+            var isBackOut = order.action == .backOut
+            if case .backedOut = record.hosts[host]?.outcome { isBackOut = true }
+            let before = plan.hosts.first { $0.id == host }?.running?.version
+            wanted[release.product] = (isBackOut ? before : release.version, id)
+        }
+        return wanted
     }
 }

@@ -3,17 +3,101 @@ import ControllerAPI
 import ReleaseDefinition
 import ReleaseRollout
 
-/// A rollout as its events made it, with the changes that watchers are told.
+/// A rollout as its events made it, with what the engine has no use for but watchers have: the changes in words, and
+/// when each host's order began and ended.
 struct RolloutRecord: Sendable {
+    struct Host: Sendable {
+        var order: OrderID?
+        var step: InstallationStep?
+        var outcome: HostOutcome?
+        var error: ReportedError?
+        var startedAt: UTCInstant?
+        var endedAt: UTCInstant?
+    }
+
+    struct Phase: Sendable {
+        var startedAt: UTCInstant?
+        var endedAt: UTCInstant?
+    }
+
     let id: RolloutID
     private(set) var rollout = Rollout()
+    /// Of the last event that changed it.
     private(set) var lastSequence: Int64 = 0
     private(set) var changes: [RolloutChange] = []
+    private(set) var hosts: [HostID: Host] = [:]
+    private(set) var phases: [Int: Phase] = [:]
+    private(set) var startedAt: UTCInstant?
+    private(set) var startedBy = ""
+    private(set) var endedAt: UTCInstant?
+    /// What its channel said last; nil: it never published.
+    private(set) var channelView: ChannelView?
 
     init(id: RolloutID) { self.id = id }
+
+    var plan: RolloutPlan? { rollout.plan }
+    var isActive: Bool { if case .ended = rollout.state { false } else { rollout.plan != nil } }
+
+    var end: RolloutEnd? { if case .ended(let end, _) = rollout.state { end } else { nil } }
+
+    func contains(_ host: HostID) -> Bool { hosts[host] != nil }
 
     mutating func apply(_ event: RolloutEvent, _ entry: EventEntry) {
         rollout.apply(event)
         lastSequence = entry.sequence
+        note(event)
+        changes.append(
+            RolloutChange(
+                sequence: entry.sequence, at: event.at, rollout: id, kind: event.name,
+                text: RolloutNarration.text(of: event.fact, phaseName: phaseName), phase: event.fact.phaseNumber,
+                host: event.fact.host, state: RolloutNarration.state(of: rollout.state)))
+    }
+
+    private func phaseName(_ phase: Int) -> String {
+        guard let phases = plan?.phases, phases.indices.contains(phase) else { return "phase \(phase + 1)" }
+        return phases[phase].name
+    }
+
+    private mutating func note(_ event: RolloutEvent) {
+        switch event.fact {
+        case .started(let plan, let by):
+            (startedAt, startedBy) = (event.at, by)
+            for host in plan.hosts { hosts[host.id] = Host() }
+        case .phaseStarted(let phase): phases[phase, default: Phase()].startedAt = event.at
+        case .phasePassed(let phase): phases[phase, default: Phase()].endedAt = event.at
+        case .hostAdmitted(let host, let action):
+            hosts[host] = Host(order: OrderID(rollout: id, action: action), startedAt: event.at)
+        case .orderSent(let host, let order): hosts[host]?.order = order
+        case .channelPublished(let view): channelView = view
+        case .hostProgressed(let host, _, let step): hosts[host]?.step = step
+        case .hostEnded(let ending):
+            hosts[ending.host]?.outcome = ending.outcome
+            hosts[ending.host]?.error = ending.error
+            if let step = ending.step { hosts[ending.host]?.step = step }
+            hosts[ending.host]?.endedAt = event.at
+        case .ended: endedAt = event.at
+        default: break
+        }
+    }
+}
+
+extension RolloutFact {
+    /// From 1.
+    var phaseNumber: Int? {
+        switch self {
+        case .phaseStarted(let phase), .phasePassed(let phase), .bakeStarted(let phase, _): phase + 1
+        case .backOutStarted(_, let phase, _): phase + 1
+        default: nil
+        }
+    }
+
+    var host: HostID? {
+        switch self {
+        case .hostAdmitted(let host, _), .orderSent(let host, _), .hostProgressed(let host, _, _),
+            .hostUnhealthy(let host, _), .contactChanged(let host, _), .hostReturned(let host, _):
+            host
+        case .hostEnded(let ending): ending.host
+        default: nil
+        }
     }
 }

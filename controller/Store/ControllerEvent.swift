@@ -101,6 +101,7 @@ public struct UnitSubmitted: Sendable, Equatable, Codable {
     public var files: Int
     public var size: ByteCount
     public var payload: SHA256Digest
+    public var healthyDeadline: TimeSpan
 }
 
 /// The manifest was signed into the role of an environment, or the emergency role.

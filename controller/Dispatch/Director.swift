@@ -1,0 +1,59 @@
+import AgentProtocol
+import ReleaseDefinition
+import ReleaseRollout
+import ReleaseTrust
+
+/// The director's pen: what should run where, signed online. It can only name what approvers have signed; a host checks
+/// both.
+struct Director: Sendable {
+    static let pushLifetime = TimeSpan.hours(1)
+    static let channelLifetime = TimeSpan.days(7)
+
+    private let keys: [SigningKey]
+
+    init(keys: [SigningKey]) { self.keys = keys }
+
+    /// For one pushed host.
+    func assignment(
+        _ order: OrderID, for host: HostID, of plan: RolloutPlan, counter: Int64, revoked: [SHA256Digest],
+        at now: UTCInstant
+    ) throws -> JSONValue {
+        try sign(
+            Self.draft(
+                order, of: plan, audience: .host(host), counter: counter, revoked: revoked,
+                expiresAt: now + Self.pushLifetime))
+    }
+
+    /// For everyone who follows the channel of the plan's environment and product.
+    func assignment(
+        _ view: ChannelView, of plan: RolloutPlan, counter: Int64, revoked: [SHA256Digest], at now: UTCInstant
+    ) throws -> JSONValue {
+        let channel = ChannelName(
+            environment: plan.definition.environment, product: plan.definition.release.product)
+        let audience = AssignmentAudience.channel(
+            channel, bucketBound: view.bucketBound, included: view.included, excluded: view.excluded)
+        return try sign(
+            Self.draft(
+                view.order, of: plan, audience: audience, counter: counter, revoked: revoked,
+                expiresAt: now + Self.channelLifetime))
+    }
+
+    private static func draft(
+        _ order: OrderID, of plan: RolloutPlan, audience: AssignmentAudience, counter: Int64,
+        revoked: [SHA256Digest], expiresAt: UTCInstant
+    ) -> Assignment {
+        let release = plan.definition.release
+        let environment = plan.definition.environment
+        let place: ApprovalPlace = plan.urgency.isEmergency ? .emergency : .environment(environment)
+        return Assignment(
+            order: order, environment: environment, audience: audience, release: release, manifest: plan.manifest,
+            targetPath: TargetPath.manifest(place, release), counter: counter, expiresAt: expiresAt.wholeSeconds,
+            revoked: revoked)
+    }
+
+    private func sign(_ assignment: Assignment) throws -> JSONValue {
+        try DSSEEnvelope.sign(
+            JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: keys
+        ).json
+    }
+}

@@ -1,0 +1,251 @@
+import AgentProtocol
+import ReleaseDefinition
+import ReleaseRollout
+
+/// Several decisions made on top of one another, before any of them is stored.
+struct Decisions {
+    private var rollouts: [RolloutID: Rollout] = [:]
+    private(set) var events: [NewEvent] = []
+
+    /// Asks the engine and goes on from its answer.
+    mutating func decide(
+        _ command: RolloutCommand, on record: RolloutRecord, by actor: String, at now: UTCInstant
+    ) throws(RolloutError) {
+        var rollout = rollouts[record.id] ?? record.rollout
+        for event in try rollout.decide(command, at: now) {
+            rollout.apply(event)
+            add(.rolloutChanged(RolloutChanged(rollout: record.id, event: event)), by: actor)
+        }
+        rollouts[record.id] = rollout
+    }
+
+    mutating func add(_ event: ControllerEvent, by actor: String) {
+        events.append(NewEvent(actor: actor, event: event))
+    }
+}
+
+/// Carries out what the engine wants: decisions first into the log, then onto the wire. Killed between the two, the
+/// orders that are outstanding go out again when the hosts are back.
+extension Controller {
+    static let engineActor = "engine"
+    /// An engine that never comes to rest is a defect; the log must not fill up with it.
+    private static let roundsMax = 10_000
+
+    /// Decides, stores and acts, for one rollout.
+    func tell(_ id: RolloutID, _ command: RolloutCommand, by actor: String) throws {
+        guard let record = state.rollouts[id] else { throw ControllerError.notFound("rollout \(id)") }
+        let now = time.now()
+        var decisions = Decisions()
+        try decisions.decide(command, on: record, by: actor, at: now)
+        try commit(StoreChange(events: decisions.events), at: now)
+        drive()
+    }
+
+    /// Brings every active rollout to rest: nothing is pending when it returns, and the next deadline is set.
+    func drive() {
+        for record in state.rolloutOrder.compactMap({ state.rollouts[$0] }) where record.needsAttention {
+            do {
+                try drive(record.id)
+            } catch {
+                // The log or the repository cannot be written: nothing is lost, the next deadline tries again.
+                logger.error("rollout waits", metadata: ["rollout": "\(record.id)", "error": "\(error)"])
+                retryAt = time.now() + .seconds(5)
+            }
+        }
+        setTimer()
+    }
+
+    private func drive(_ id: RolloutID) throws {
+        for _ in 0..<Self.roundsMax {
+            let now = time.now()
+            guard let record = state.rollouts[id] else { return }
+            let wasActive = record.isActive
+            let actions = record.rollout.pendingActions(at: now)
+            if actions.isEmpty { return }
+            try perform(actions, of: record, at: now)
+            if wasActive, state.rollouts[id]?.isActive == false { try publishChannel(of: id) }
+        }
+        logger.critical("rollout does not come to rest", metadata: ["rollout": "\(id)"])
+    }
+
+    private func perform(_ actions: [RolloutAction], of record: RolloutRecord, at now: UTCInstant) throws {
+        var orders: [(HostID, OrderID)] = []
+        for action in actions {
+            switch action {
+            case .revoke(let manifest): try revoke(manifest, of: record, at: now)
+            case .sendOrder(let host, let order): orders.append((host, order))
+            case .publishChannel(let view):
+                try publish(view, of: record)
+                try recordDone(.channelPublished(view), on: record.id, at: now)
+            }
+        }
+        if !orders.isEmpty { try send(orders, of: record.id, at: now) }
+    }
+
+    /// One transaction for all orders of a round, then the wire.
+    private func send(_ orders: [(HostID, OrderID)], of id: RolloutID, at now: UTCInstant) throws {
+        guard let record = state.rollouts[id], let plan = record.plan else { return }
+        var decisions = Decisions()
+        for (host, order) in orders {
+            try decisions.decide(.orderSent(host, order), on: record, by: Self.engineActor, at: now)
+        }
+        try commit(StoreChange(events: decisions.events), at: now)
+        for (host, order) in orders { try transmit(order, of: plan, to: host, at: now) }
+    }
+
+    func transmit(_ order: OrderID, of plan: RolloutPlan, to host: HostID, at now: UTCInstant) throws {
+        guard hub.isOnline(host) else { return }
+        let envelope = try director.assignment(
+            order, for: host, of: plan, counter: store.sequence, revoked: state.revoked(for: plan), at: now)
+        hub.send(.assignment(envelope), sequence: store.sequence, to: host)
+    }
+
+    private func revoke(_ manifest: SHA256Digest, of record: RolloutRecord, at now: UTCInstant) throws {
+        guard let plan = record.plan else { return }
+        let environment = plan.definition.environment
+        let release = plan.definition.release
+        var decisions = Decisions()
+        if state.releases[release]?.revocation(in: environment) == nil {
+            let why = record.reason ?? "rollout \(record.id) backs out"
+            decisions.add(
+                .releaseRevoked(
+                    ReleaseRevoked(
+                        release: release, manifest: manifest, environment: environment, reason: why,
+                        rollout: record.id)), by: Self.engineActor)
+            try commit(StoreChange(events: decisions.events), at: now)
+        }
+        try publishChannel(environment: environment, product: release.product)
+        try recordDone(.revocationPublished, on: record.id, at: now)
+    }
+
+    private func recordDone(_ command: RolloutCommand, on id: RolloutID, at now: UTCInstant) throws {
+        guard let record = state.rollouts[id] else { return }
+        var decisions = Decisions()
+        try decisions.decide(command, on: record, by: Self.engineActor, at: now)
+        try commit(StoreChange(events: decisions.events), at: now)
+    }
+}
+
+extension Controller {
+    // MARK: time
+
+    /// The one timer: to the nearest deadline of any rollout.
+    private func setTimer() {
+        timer?.cancel()
+        timer = nil
+        guard isRunning else { return }
+        let deadlines = state.rollouts.values.compactMap(\.rollout.nextDeadlineAt) + [retryAt].compactMap { $0 }
+        guard let next = deadlines.min() else { return }
+        let span = max(next.since(time.now()), .milliseconds(1))
+        let time = time
+        timer = Task { [weak self] in
+            guard (try? await time.sleep(for: span)) != nil else { return }
+            await self?.timePassed()
+        }
+    }
+
+    private func timePassed() {
+        let now = time.now()
+        retryAt = nil
+        tellAll(.tick) { record in record.rollout.nextDeadlineAt.map { $0 <= now } ?? false }
+    }
+
+    // MARK: contact
+
+    func contactBegan(_ host: HostID) {
+        tellAll(.contact(host, .online)) { $0.contains(host) }
+        let now = time.now()
+        for id in state.rolloutOrder {
+            guard let record = state.rollouts[id], let plan = record.plan, record.contains(host) else { continue }
+            for order in record.rollout.outstandingOrders(for: host) {
+                do {
+                    try transmit(order, of: plan, to: host, at: now)
+                } catch {
+                    logger.error("order not sent again", metadata: ["host": "\(host)", "error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    func contactEnded(_ host: HostID) {
+        tellAll(.contact(host, .offline)) { $0.contains(host) }
+    }
+
+    /// A fact from outside, to every rollout it concerns. Such facts never make the engine throw.
+    func tellAll(_ command: RolloutCommand, where concerns: (RolloutRecord) -> Bool) {
+        let now = time.now()
+        var decisions = Decisions()
+        do {
+            for id in state.rolloutOrder {
+                guard let record = state.rollouts[id], record.needsAttention, concerns(record) else { continue }
+                try decisions.decide(command, on: record, by: Self.engineActor, at: now)
+            }
+            if !decisions.events.isEmpty { try commit(StoreChange(events: decisions.events), at: now) }
+        } catch {
+            logger.error("a fact was not stored", metadata: ["fact": "\(command)", "error": "\(error)"])
+            retryAt = now + .seconds(5)
+        }
+        drive()
+    }
+
+    // MARK: start and stop
+
+    /// How long hosts have to come back after the controller did, before they count as out of contact.
+    static let reconnectGrace = TimeSpan.seconds(20)
+
+    /// Goes on where the log ends.
+    func resume() throws {
+        isRunning = true
+        try RepositoryKeeper.publish(repository.files, in: folder)
+        try publishAllChannels()
+        tellAll(.controllerReturned) { _ in true }
+    }
+
+    func suspend() {
+        isRunning = false
+        timer?.cancel()
+        timer = nil
+    }
+
+    /// Hosts of active rollouts that did not come back.
+    func noteAbsentHosts() {
+        let online = hub.online
+        let wanted = state.rollouts.values.filter(\.needsAttention).flatMap { $0.plan?.hosts ?? [] }
+        for host in Set(wanted.filter { $0.delivery == .push }.map(\.id)) where !online.contains(host) {
+            contactEnded(host)
+        }
+    }
+}
+
+extension RolloutRecord {
+    /// Ended rollouts too may have something to do: an operator's late back-out, a host that comes back.
+    var needsAttention: Bool { rollout.plan != nil }
+
+    /// Why it is in its state, in words.
+    var reason: String? {
+        switch rollout.state {
+        case .planned, .running, .baking: nil
+        case .paused(let it), .halted(let it): it.reason.text
+        case .stopping(let reason): reason.text
+        case .backingOut(let it): it.reason.text
+        case .ended(let end, _):
+            switch end {
+            case .succeeded: nil
+            case .backedOut(let reason), .stopped(let reason), .failed(let reason): reason.text
+            case .superseded: RolloutNarration.text(of: end)
+            }
+        }
+    }
+}
+
+extension FleetState {
+    /// What no host of the plan's environment may install or go on running: of its product alone.
+    func revoked(for plan: RolloutPlan) -> [SHA256Digest] {
+        revoked(environment: plan.definition.environment, product: plan.definition.release.product)
+    }
+
+    func revoked(environment: EnvironmentName, product: ProductName) -> [SHA256Digest] {
+        releases.values.filter { $0.submitted.release.product == product && $0.revocation(in: environment) != nil }
+            .map(\.submitted.manifest).sorted()
+    }
+}

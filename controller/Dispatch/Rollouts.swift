@@ -1,0 +1,187 @@
+import AgentProtocol
+import ControllerAPI
+import ReleaseDefinition
+import ReleaseRollout
+
+/// What people ask of rollouts.
+extension Controller {
+    /// Starts a rollout as its file says.
+    func start(_ definition: RolloutDefinition, by actor: String) throws -> ControllerAPI.RolloutView {
+        try start(definition, urgency: .ordinary, by: actor) { _ in true }
+    }
+
+    /// The release to the hosts that are connected now, by the default strategy.
+    func push(_ request: PushRequest, by actor: String) throws -> ControllerAPI.RolloutView {
+        let environment = try request.environment ?? environment(of: request.hosts)
+        let definition = RolloutDefinition(
+            release: request.release, environment: environment, hosts: request.hosts, strategy: .phasedByDefault)
+        let online = hub.online
+        return try start(definition, urgency: .ordinary, by: actor) { online.contains($0.id) }
+    }
+
+    /// Signs the release into the emergency role, then to every matching host at once.
+    func emergencyPush(_ request: EmergencyPushRequest, by actor: String) throws -> ControllerAPI.RolloutView {
+        guard !request.reason.isEmpty else {
+            throw ControllerError.badRequest(
+                "reason", "An emergency push has no reason.", remedy: "Say why it cannot wait, with --reason.")
+        }
+        let environment = try request.environment ?? environment(of: request.hosts)
+        let definition = RolloutDefinition(
+            release: request.release, environment: environment, hosts: request.hosts, strategy: .bigBang,
+            limits: RolloutLimits(parallelism: .percent(100)))
+        let reason = request.change.map { "\(request.reason) (\($0))" } ?? request.reason
+        let record = try release(request.release)
+        try refuseRevoked(record, in: environment)
+        if !record.isApprovedForEmergency { try approve(record.submitted, in: nil, by: actor) }
+        return try start(definition, urgency: .emergency(reason: reason), by: actor) { _ in true }
+    }
+
+    func act(
+        _ verb: RolloutVerb, on id: RolloutID, _ request: RolloutVerbRequest, by actor: String
+    ) throws -> ControllerAPI.RolloutView {
+        let reason = try reason(of: verb, request)
+        let command: RolloutCommand =
+            switch verb {
+            case .pause: .pause(by: actor, reason: reason)
+            case .halt: .halt(by: actor, reason: reason)
+            case .resume: .resume(by: actor, reason: reason)
+            case .stop: .stop(by: actor, reason: reason)
+            case .abort:
+                .abort(try request.scope.map { .backOut(try target($0)) } ?? .keep, by: actor, reason: reason)
+            case .backOut: .backOut(try target(request.scope ?? .rollout), by: actor, reason: reason)
+            }
+        try tell(id, command, by: actor)
+        return try rolloutView(id)
+    }
+
+    private func reason(of verb: RolloutVerb, _ request: RolloutVerbRequest) throws -> String {
+        if let reason = request.reason, !reason.isEmpty { return String(reason.prefix(1000)) }
+        guard verb == .pause || verb == .stop else {
+            throw ControllerError.badRequest(
+                "reason", "\(verb.rawValue) needs a reason: it stands in the log.", remedy: "Add --reason.")
+        }
+        return "no reason given"
+    }
+
+    private func target(_ scope: BackOutScope) throws -> BackOutTarget {
+        switch scope {
+        case .phase: .phase
+        case .rollout: .rollout
+        case .host:
+            throw ControllerError.badRequest(
+                "scope", "A back-out by hand is of a phase or of the rollout, not of one host.",
+                remedy: "Use scope phase or rollout.")
+        }
+    }
+}
+
+extension Controller {
+    private func start(
+        _ definition: RolloutDefinition, urgency: RolloutUrgency, by actor: String,
+        admits: (HostRecord) -> Bool
+    ) throws -> ControllerAPI.RolloutView {
+        let record = try release(definition.release)
+        let environment = definition.environment
+        try refuseRevoked(record, in: environment)
+        guard record.isApproved(in: environment) || (urgency.isEmergency && record.isApprovedForEmergency) else {
+            throw ControllerError(
+                .init(code: 423), code: "approval.missing",
+                summary: "\(definition.release) is not approved for \(environment).",
+                remedy: "Promote it: slipway release promote \(definition.release) --to \(environment)")
+        }
+        let hosts = state.hostsInOrder.filter { $0.environment == environment && admits($0) }
+        let now = time.now()
+        let id = try newRolloutID()
+        let product = definition.release.product
+        let plan = try RolloutPlan.make(
+            definition, manifest: record.submitted.manifest, id: id,
+            hosts: hosts.map { $0.planHost(product) }, urgency: urgency,
+            healthyDeadline: record.submitted.units.map(\.healthyDeadline).max())
+        var decisions = Decisions()
+        for other in try superseded(by: plan) {
+            try decisions.decide(.supersede(by: id), on: other, by: actor, at: now)
+        }
+        let new = RolloutRecord(id: id)
+        try decisions.decide(.start(plan, by: actor), on: new, by: actor, at: now)
+        let online = hub.online
+        for host in plan.hosts where host.delivery == .push {
+            try decisions.decide(
+                .contact(host.id, online.contains(host.id) ? .online : .offline), on: new, by: actor, at: now)
+        }
+        try commit(StoreChange(events: decisions.events), at: now)
+        drive()
+        return try rolloutView(id)
+    }
+
+    /// The rollouts that give way (semantics 6). Refused: the same product on the same hosts while another rollout of
+    /// the same precedence moves. One that stands still gives way to a newer, and every one to an emergency.
+    private func superseded(by plan: RolloutPlan) throws -> [RolloutRecord] {
+        let hosts = Set(plan.hosts.map(\.id))
+        let others = state.rolloutOrder.compactMap { state.rollouts[$0] }.filter { record in
+            guard record.isActive, let other = record.plan else { return false }
+            return other.definition.release.product == plan.definition.release.product
+                && other.definition.environment == plan.definition.environment
+                && other.hosts.contains { hosts.contains($0.id) }
+        }
+        for other in others {
+            let isEmergency = other.plan?.urgency.isEmergency == true
+            let stands: Bool
+            switch other.rollout.state {
+            case .paused, .halted: stands = true
+            default: stands = false
+            }
+            guard plan.urgency.isEmergency || (stands && !isEmergency) else {
+                throw ControllerError.conflict(
+                    "rolloutActive",
+                    "The rollout \(other.id) of \(other.plan?.definition.release.description ?? "") is under way on the "
+                        + "same hosts.",
+                    remedy: "Wait for its end (slipway rollout watch \(other.id)), or stop or back it out first.")
+            }
+        }
+        return others
+    }
+
+    func release(_ name: ReleaseName) throws -> ReleaseRecord {
+        guard let record = state.releases[name] else {
+            throw ControllerError.notFound("release \(name)", remedy: "List them with slipway release list.")
+        }
+        return record
+    }
+
+    func refuseRevoked(_ record: ReleaseRecord, in environment: EnvironmentName) throws {
+        guard let revocation = record.revocation(in: environment) else { return }
+        throw ControllerError.conflict(
+            "revoked",
+            "\(record.submitted.release) was revoked for \(environment) at \(revocation.at) by \(revocation.by): "
+                + "\(revocation.reason)",
+            remedy: "Submit a corrected release under a new version.")
+    }
+
+    /// The one environment of the hosts that match.
+    private func environment(of query: HostQuery) throws -> EnvironmentName {
+        let matching = state.hostsInOrder.filter { query.matches(id: $0.id, labels: $0.labels) }
+        let environments = Set(matching.map(\.environment)).sorted()
+        guard let environment = environments.first, environments.count == 1 else {
+            throw ControllerError.badRequest(
+                "environment",
+                environments.isEmpty
+                    ? "No host matches \(query)."
+                    : "The hosts that match \(query) are of several environments: \(environments.texts).",
+                remedy: environments.isEmpty ? "Look with slipway hosts list." : "Name one with --environment.")
+        }
+        return environment
+    }
+
+    /// `r12-5f3a`: a number for people, some chance so that the order of hosts is not the same each time.
+    private func newRolloutID() throws -> RolloutID {
+        try RolloutID("r\(state.rolloutOrder.count + 1)-\(Hexadecimal.encode(random.bytes(2)))")
+    }
+}
+
+extension HostRecord {
+    func planHost(_ product: ProductName) -> PlanHost {
+        PlanHost(
+            id: id, labels: labels, delivery: delivery, checkInterval: inventory?.checkInterval,
+            running: running[product]?.release)
+    }
+}

@@ -1,0 +1,78 @@
+import ControllerAPI
+import DefinitionFiles
+import Effects
+import Hummingbird
+import NIOCore
+import ReleaseDefinition
+import ReleasePackaging
+
+/// From an upload to a manifest whose blobs lie in the repository: nothing is approved by that.
+struct ReleaseIntake: Sendable {
+    static let uploadSizeMax = ByteCount(4 << 30)
+    private static let definitionName = "release.yaml"
+    private static let definitionSizeMax = ByteCount(1 << 20)
+
+    let controller: Controller
+
+    /// - Throws: what is wrong with the upload, in the words of the module that found it.
+    func manifest(from request: RouteRequest) async throws -> (manifest: Manifest, bytes: [UInt8]) {
+        let type = request.header("Content-Type").flatMap { ReleaseSubmissionType(rawValue: $0) }
+        guard let type else {
+            let known = ReleaseSubmissionType.allCases.map(\.rawValue).joined(separator: " or ")
+            throw ControllerError(
+                .unsupportedMediaType, code: "request.mediaType",
+                summary: "The body is \(request.header("Content-Type") ?? "of no type"), expected is \(known).",
+                remedy: "Submit a folder or a package with slipway release submit.")
+        }
+        let folder = controller.folder
+        let work = try folder.directory.createDirectory(ControllerDirectory.workName, mode: 0o700)
+        let name = Hexadecimal.encode(controller.random.bytes(8))
+        let own = try work.createDirectory(name, mode: 0o700)
+        defer { try? work.removeTree(name) }
+        let upload = try await receive(request, into: own)
+        let blobs = try RepositoryKeeper.blobs(folder)
+        switch type {
+        case .package:
+            let contents = try PackageFile.read(upload, into: blobs)
+            return (contents.manifest, contents.manifestBytes)
+        case .sourceArchive:
+            let tree = try own.createDirectory("tree", mode: 0o700)
+            try SourceArchive.extract(upload, into: tree)
+            return try await build(tree, into: blobs)
+        }
+    }
+
+    private func receive(_ request: RouteRequest, into own: Directory) async throws -> OpenFile {
+        let file = try own.createFile("upload", mode: 0o600)
+        var size: Int64 = 0
+        for try await buffer in request.request.body {
+            size += Int64(buffer.readableBytes)
+            guard size <= request.bodySizeMax.value else {
+                throw ControllerError(
+                    .contentTooLarge, code: "request.bodyTooLarge",
+                    summary: "The upload is longer than \(request.bodySizeMax).",
+                    remedy: "Build the package where the files are, and leave out what hosts do not need.")
+            }
+            try file.write(Array(buffer.readableBytesView))
+        }
+        return try own.openFile("upload")
+    }
+
+    private func build(_ tree: Directory, into blobs: BlobStore) async throws -> (Manifest, [UInt8]) {
+        let text: [UInt8]
+        do {
+            text = try tree.read(Self.definitionName, sizeMax: Self.definitionSizeMax)
+        } catch let error as EffectsError where error.code == "effects.file.absent" {
+            throw ControllerError(
+                .unprocessableContent, code: "request.definitionMissing",
+                summary: "The release folder holds no \(Self.definitionName).",
+                remedy: "Write one beside the files; slipway release draft DIR makes a first one.")
+        }
+        let definition = try ReleaseFile.parse(text, file: Self.definitionName)
+        try await controller.refuseDifferent(definition.name)
+        let base = await controller.newestManifest(of: definition.product)
+        let built = try await PackageBuilder.build(
+            definition, from: tree, into: blobs, sourceDate: controller.time.now().wholeSeconds, base: base)
+        return (built.manifest, built.manifestBytes)
+    }
+}

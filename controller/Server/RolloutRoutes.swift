@@ -1,0 +1,61 @@
+import ControllerAPI
+import Hummingbird
+import ReleaseDefinition
+
+extension ControllerRoutes {
+    static func rollouts(_ controller: Controller) -> [Route] {
+        [
+            Route(.post, "/v1/rollouts", access: .person(.deploy)) { request in
+                let definition = try await request.json(RolloutDefinition.self)
+                return Responses.json(try await controller.start(definition, by: request.actor), status: .created)
+            },
+            Route(.get, "/v1/rollouts", access: .person(.view)) { _ in
+                Responses.json(ListView(items: await controller.rolloutViews()))
+            },
+            Route(.get, "/v1/rollouts/{id}", access: .person(.view)) { request in
+                Responses.json(try await controller.rolloutView(request.parameter("id", as: RolloutID.self)))
+            },
+            Route(.get, "/v1/rollouts/{id}/events", access: .person(.view)) { request in
+                try await changes(request, controller, of: request.parameter("id", as: RolloutID.self))
+            },
+            Route(.get, "/v1/events", access: .person(.view)) { request in
+                try await changes(request, controller, of: nil)
+            },
+            Route(.post, "/v1/pushes", access: .person(.deploy)) { request in
+                let push = try await request.json(PushRequest.self)
+                return Responses.json(try await controller.push(push, by: request.actor), status: .created)
+            },
+            Route(.post, "/v1/emergency-pushes", access: .person(.pushEmergencies)) { request in
+                let push = try await request.json(EmergencyPushRequest.self)
+                return Responses.json(try await controller.emergencyPush(push, by: request.actor), status: .created)
+            },
+        ]
+            + RolloutVerb.allCases.map { verb in
+                Route(.post, "/v1/rollouts/{id}/\(verb.rawValue)", access: .person(.deploy)) { request in
+                    let id = try request.parameter("id", as: RolloutID.self)
+                    let body = try await request.json(RolloutVerbRequest.self)
+                    return Responses.json(try await controller.act(verb, on: id, body, by: request.actor))
+                }
+            }
+    }
+
+    /// The history from `Last-Event-ID` on, then every change as it happens.
+    private static func changes(
+        _ request: RouteRequest, _ controller: Controller, of id: RolloutID?
+    ) async throws -> Response {
+        let last = request.header("Last-Event-ID").flatMap { Int64($0) } ?? 0
+        let (number, items) = try await controller.changes(of: id, after: last)
+        return Responses.events(request.request) { write in
+            defer { controller.watchers.remove(number) }
+            try await write(EventText.heartbeat)
+            for await item in items {
+                switch item {
+                case .heartbeat: try await write(EventText.heartbeat)
+                case .change(let change):
+                    let data = try JSONCoding.value(of: change)
+                    try await write(EventText.event(RolloutChange.eventName, id: change.sequence, data: data))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import AgentProtocol
+import ControllerAPI
+import ReleaseDefinition
+import ReleaseRollout
+
+/// A rollout's facts in one line each, and its states in the API's words.
+enum RolloutNarration {
+    static func state(of state: ReleaseRollout.RolloutState) -> ControllerAPI.RolloutState {
+        switch state {
+        case .planned, .running, .baking: .running
+        case .paused: .paused
+        case .halted: .halted
+        case .stopping: .stopping
+        case .backingOut: .backingOut
+        case .ended(let end, _):
+            switch end {
+            case .succeeded: .completed
+            case .backedOut: .backedOut
+            case .stopped: .stopped
+            case .failed: .backOutFailed
+            case .superseded: .superseded
+            }
+        }
+    }
+
+    static func text(of fact: RolloutFact, phaseName: (Int) -> String) -> String {
+        switch fact {
+        case .started(let plan, let by): started(plan, by)
+        case .phaseStarted(let phase): "\(phaseName(phase)) begins"
+        case .hostAdmitted(let host, let action): "\(host): \(words(action)) may begin"
+        case .orderSent(let host, let order): "\(host): order \(order) sent"
+        case .channelPublished(let view):
+            "channel: \(words(view.order.action)) for \(view.everyone ? "everyone" : "\(view.included.count) hosts")"
+        case .revocationPublished: "the release is revoked: no host installs it again"
+        case .hostProgressed(let host, _, let step): "\(host): \(step.rawValue)"
+        case .hostEnded(let ending): ended(ending)
+        case .hostUnhealthy(let host, let detail): "\(host): became unhealthy: \(detail)"
+        case .contactChanged(let host, let contact): "\(host): \(contact.rawValue)"
+        case .hostReturned(let host, _): "\(host): back in contact, its order stands"
+        case .clocksRestarted: "the controller is back: clocks of hosts start again"
+        case .bakeStarted(let phase, let until): "\(phaseName(phase)) is watched until \(until)"
+        case .phasePassed(let phase): "\(phaseName(phase)) passed"
+        case .paused(let reason): "paused: \(reason.text)"
+        case .halted(let reason): "halted: \(reason.text)"
+        case .haltReminded: "still halted: somebody must resume, back out or let it end"
+        case .resumed(let by, let reason): "resumed by \(by): \(reason)"
+        case .stopping(let reason): "stopping: \(reason.text)"
+        case .hostBackOutStarted(let hosts, let reason):
+            "backing out \(hosts.map(\.text).joined(separator: ", ")): \(reason.text)"
+        case .backOutStarted(let scope, _, let reason): "backing out the \(scope.rawValue): \(reason.text)"
+        case .ended(let end): text(of: end)
+        }
+    }
+
+    static func text(of end: RolloutEnd) -> String {
+        switch end {
+        case .succeeded: "succeeded"
+        case .backedOut(let reason): "backed out: \(reason.text)"
+        case .stopped(let reason): "stopped: \(reason.text)"
+        case .failed(let reason): "failed: \(reason.text)"
+        case .superseded(let by): "superseded by \(by)"
+        }
+    }
+
+    private static func started(_ plan: RolloutPlan, _ by: String) -> String {
+        let hosts = plan.hosts.count
+        let kind = plan.urgency.isEmergency ? "emergency push" : "rollout"
+        return "\(kind) of \(plan.definition.release) to \(hosts) hosts in \(plan.phases.count) phases, by \(by)"
+    }
+
+    private static func words(_ action: OrderAction) -> String { action == .install ? "installation" : "back-out" }
+
+    private static func ended(_ ending: HostEnding) -> String {
+        let text = "\(ending.host): \(words(ending.action)) \(words(ending.outcome))"
+        guard let error = ending.error else { return text }
+        return "\(text): \(error.summary)"
+    }
+
+    private static func words(_ outcome: HostOutcome) -> String {
+        switch outcome {
+        case .succeeded: "succeeded"
+        case .alreadyCurrent: "was not needed"
+        case .failed(let failure): "failed (\(failure.rawValue))"
+        case .backedOut(let cause): cause.map { "backed out (\($0.rawValue))" } ?? "backed out"
+        case .backOutFailed: "could not be backed out"
+        case .skipped(let reason): "skipped (\(reason))"
+        case .offline: "waits: the host is offline"
+        case .gone: "ended: the host is gone"
+        case .silent: "is unknown: the host never reports"
+        case .cancelled: "cancelled"
+        case .superseded: "superseded"
+        }
+    }
+}
