@@ -46,7 +46,13 @@ struct MappingReader {
             expected: "a key of the format", remedy: meant.map { "Did you mean \($0)?" } ?? keys)
     }
 
-    private func path(to key: String) -> String { field.path.isEmpty ? key : "\(field.path).\(key)" }
+    /// A key that is no plain word stands in quotes, so that a path is always one line.
+    private func path(to key: String) -> String {
+        let isWord =
+            key.utf8.count <= 40 && key.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-".contains($0)) }
+        let component = isWord ? key : quote(key)
+        return field.path.isEmpty ? component : "\(field.path).\(component)"
+    }
 
     func has(_ key: String) -> Bool { members[key] != nil }
 

@@ -31,9 +31,17 @@ extension YAMLNode {
     }
 }
 
-/// In quotes, control characters escaped, cut after 80 characters: fit for one line of a terminal.
+/// In quotes, cut after 80 characters, and fit for one line of a terminal: what is not printed as itself, or turns the
+/// direction of what follows, is escaped.
 func quote(_ text: String) -> String {
-    let short = text.prefix(80)
-    let quoted = String(short).debugDescription
-    return short.endIndex == text.endIndex ? quoted : quoted + "…"
+    var quoted = "\""
+    let scalars = text.unicodeScalars
+    for scalar in scalars.prefix(80) {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse:
+            quoted += scalar.escaped(asASCII: true)
+        default: quoted.unicodeScalars.append(scalar)
+        }
+    }
+    return quoted + (scalars.count > 80 ? "\"…" : "\"")
 }
