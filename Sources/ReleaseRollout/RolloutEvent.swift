@@ -42,6 +42,8 @@ public enum RolloutFact: Sendable, Equatable, Codable {
     case hostBackOutStarted(hosts: [HostID], reason: StatusReason)
     case backOutStarted(scope: BackOutScope, phase: Int, reason: StatusReason)
     case ended(RolloutEnd)
+    /// A newer rollout has the hosts: nothing of this one is sent any more.
+    case superseded(by: RolloutID)
 
     /// A case's name, without its values.
     public var name: String {
@@ -68,15 +70,20 @@ public enum RolloutFact: Sendable, Equatable, Codable {
         case .hostBackOutStarted: "hostBackOutStarted"
         case .backOutStarted: "backOutStarted"
         case .ended: "ended"
+        case .superseded: "superseded"
         }
     }
 }
 
-/// How an order ended on a host: by the host's own word, or by a deadline.
+/// Whose word the end of an order is.
+public enum EndingSource: String, Sendable, Codable { case host, engine }
+
+/// How an order ended on a host: by the host's own word, or by the engine's, when a deadline passed.
 public struct HostEnding: Sendable, Equatable, Codable {
     public var host: HostID
     public var action: OrderAction
     public var outcome: HostOutcome
+    public var source: EndingSource
     /// What runs now, as far as the host said.
     public var running: ReleaseName?
     /// The step that failed.

@@ -5,25 +5,135 @@ import ReleaseDefinition
 ///
 /// Use: `let events = try rollout.decide(command, at: now)`, store them, `apply` each, then carry out
 /// `pendingActions(at:)` and come back with the command that records each; `tick` at `nextDeadlineAt`.
+///
+/// Invariant: the events, applied in order to `Rollout()`, give this value again. Nothing else changes it.
 public struct Rollout: Sendable, Equatable {
     public internal(set) var plan: RolloutPlan?
     public internal(set) var state: RolloutState = .planned
 
+    var startedBy = ""
+    var startedAt: UTCInstant?
+    /// In the order of the plan.
+    var hosts: [HostRecord] = []
+    var places: [HostID: Int] = [:]
+    /// For each phase, its places in `hosts`.
+    var phases: [Range<Int>] = []
+    /// The newest phase that was started.
+    var phase = 0
+    var publishedChannel: ChannelView?
+    /// The back-out of a phase or of the rollout, from its start for ever: hosts that turn out late to have the release
+    /// are taken back too.
+    var backOut: RolloutState.BackOut?
+    var revocation = Revocation.none
+    /// A person let a pilot pass that was up to date before.
+    var isPilotWaived = false
+    var successor: RolloutID?
+
+    enum Revocation: Sendable, Equatable { case none, wanted, published }
+
     public init() {}
 
-    /// - Throws: `rollout.verb.…` for a person's verb that does not fit; never for what hosts or the controller report.
-    public func decide(_ command: RolloutCommand, at now: UTCInstant) throws(RolloutError) -> [RolloutEvent] { [] }
+    /// - Throws: `rollout.verb.…` for a person's verb that does not fit; never for what hosts or the controller report:
+    ///   what is late, doubled, re-ordered or about another rollout is answered with no events.
+    public func decide(_ command: RolloutCommand, at now: UTCInstant) throws(RolloutError) -> [RolloutEvent] {
+        var facts = try answer(command, at: now)
+        // A foreign word about a rollout that has not begun moves nothing.
+        guard plan != nil || !facts.isEmpty else { return [] }
+        var next = self
+        var events: [RolloutEvent] = []
+        // The command's own facts come before the deadlines: a report that arrives at the last moment counts. Each
+        // round moves at least one host or the rollout one state on; the bound is never met, and if it were, what
+        // remains is due at once and the next tick goes on.
+        var rounds = 16 + 8 * (next.hosts.count + facts.count)
+        repeat {
+            let step = facts.map { RolloutEvent(at: now, $0) }
+            for event in step { next.apply(event) }
+            events += step
+            facts = next.consequences(at: now)
+            rounds -= 1
+        } while !facts.isEmpty && rounds > 0
+        return events
+    }
 
-    public mutating func apply(_ event: RolloutEvent) {}
-
-    public func pendingActions(at now: UTCInstant) -> [RolloutAction] { [] }
-
-    /// Orders to send again to a pushed host whose stream has just opened (after `contact(host, .online)`).
-    public func outstandingOrders(for host: HostID) -> [OrderID] { [] }
+    /// What follows by itself from the state and the time: one step of it, nothing if all is at rest.
+    private func consequences(at now: UTCInstant) -> [RolloutFact] {
+        guard plan != nil, successor == nil else { return [] }
+        let expired = expiries(at: now)
+        if !expired.isEmpty { return expired }
+        let decisions = verdict(at: now)
+        if !decisions.isEmpty { return decisions }
+        let failed = backOutsOfFailedHosts()
+        return failed.isEmpty ? admissions() : failed
+    }
 
     /// When `tick` is due; nil: nothing waits for time.
-    public var nextDeadlineAt: UTCInstant? { nil }
+    public var nextDeadlineAt: UTCInstant? {
+        guard plan != nil, successor == nil else { return nil }
+        let orders = hosts.lazy.compactMap { deadline(of: $0)?.deadline.at }.min()
+        return [orders, stateDeadlineAt].compactMap(\.self).min()
+    }
 
-    /// nil before the start.
-    public var view: RolloutView? { nil }
+    private var stateDeadlineAt: UTCInstant? {
+        switch state {
+        case .baking(_, let until): until
+        case .paused(let pause): pause.since + RolloutClocks.pauseMax
+        case .halted(let halt):
+            min(
+                halt.since + RolloutClocks.haltReminder * Int64(halt.reminders + 1),
+                halt.since + RolloutClocks.haltMax)
+        case .planned, .running, .stopping, .backingOut, .ended: nil
+        }
+    }
+
+    /// The clock that runs for a host, with the order it is about: a back-out, once wanted, is the only one.
+    func deadline(of host: HostRecord) -> (action: OrderAction, deadline: OrderDeadline)? {
+        guard let limits = plan?.definition.limits else { return nil }
+        if let backOut = host.backOut, host.install.isEnded {
+            return OrderDeadline(backOut, of: host, limits: limits, mayStart: backsOut).map { (.backOut, $0) }
+        }
+        return OrderDeadline(host.install, of: host, limits: limits, mayStart: startsHosts).map { (.install, $0) }
+    }
+
+    private func expiries(at now: UTCInstant) -> [RolloutFact] {
+        hosts.compactMap { host in
+            guard let (action, deadline) = deadline(of: host), deadline.at <= now else { return nil }
+            return .hostEnded(
+                HostEnding(host: host.id, action: action, outcome: deadline.outcome, source: .engine))
+        }
+    }
+
+    /// Whether installations may be started now. After success too: hosts that come back catch up.
+    var startsHosts: Bool {
+        guard successor == nil else { return false }
+        switch state {
+        case .running, .baking, .ended(.succeeded, _): return true
+        case .planned, .paused, .halted, .stopping, .backingOut, .ended: return false
+        }
+    }
+
+    /// Whether back-outs may be started now: always, but while the back-out itself is held.
+    var backsOut: Bool {
+        guard successor == nil else { return false }
+        switch state {
+        case .paused(let held), .halted(let held):
+            if case .backingOut = held.of { return false }
+            return true
+        case .planned: return false
+        case .running, .baking, .stopping, .backingOut, .ended: return true
+        }
+    }
+
+    var isOver: Bool { if case .ended = state { true } else { false } }
+
+    func record(_ host: HostID) -> HostRecord? { places[host].map { hosts[$0] } }
+
+    /// The hosts of a phase, none for a phase that does not exist.
+    func members(of phase: Int) -> ArraySlice<HostRecord> {
+        phases.indices.contains(phase) ? hosts[phases[phase]] : []
+    }
+
+    func phasePlan(_ phase: Int) -> PlanPhase? {
+        guard let plan, plan.phases.indices.contains(phase) else { return nil }
+        return plan.phases[phase]
+    }
 }

@@ -35,5 +35,8 @@ public enum RolloutState: Sendable, Equatable {
         /// The newest phase that was started: a phase back-out is about it alone.
         public var phase: Int
         public var reason: StatusReason
+
+        /// Whether the back-out is about hosts of that phase.
+        public func covers(phase: Int) -> Bool { scope == .phase ? phase == self.phase : phase <= self.phase }
     }
 }

@@ -2,14 +2,123 @@ import AgentProtocol
 import ReleaseDefinition
 
 extension RolloutPlan {
-    /// Freezes hosts into phases. `hosts` may be the whole fleet of the environment: those the query does not match are
-    /// left out.
-    /// - Parameter healthyDeadline: the longest `healthy deadline` of the release's checks, where known.
+    /// Freezes hosts into phases: cumulative, ⌊p × N⌋, in the order of their buckets after the pilot; the same input
+    /// always gives the same plan. `hosts` may be the whole fleet of the environment: those that the query does not
+    /// match are left out.
+    /// - Parameter healthyDeadline: the longest healthy deadline of the release's checks, where known.
     /// - Throws: `rollout.plan.noHosts`, `rollout.plan.invalid` with every problem at once.
     public static func make(
         _ definition: RolloutDefinition, manifest: SHA256Digest, id: RolloutID, hosts: [PlanHost],
         urgency: RolloutUrgency = .ordinary, healthyDeadline: TimeSpan? = nil
     ) throws(RolloutError) -> RolloutPlan {
-        throw RolloutError(code: "plan.invalid", summary: "Not yet.", remedy: "")
+        let matched = hosts.filter { definition.hosts.matches(id: $0.id, labels: $0.labels) }
+        guard !matched.isEmpty else {
+            throw RolloutError(
+                code: "plan.noHosts",
+                summary:
+                    "The host query \(definition.hosts.text.debugDescription) matches 0 of \(hosts.count) hosts in "
+                    + "\(definition.environment).",
+                remedy: "A rollout without hosts is never done: correct the query or enrol the hosts first.")
+        }
+        var checks = PlanChecks()
+        checks.check(definition, urgency: urgency, healthyDeadline: healthyDeadline)
+        checks.checkUnique(matched)
+        let definitions = Self.phases(of: definition, urgency: urgency)
+        checks.checkReach(definitions, total: matched.count)
+        if let error = checks.error { throw error }
+
+        let arranged = arrange(
+            matched, id: id, release: definition.release,
+            pilot: definitions.isPhased ? definitions.pilotSize(of: matched.count) : 0)
+        let phases = definitions.fill(arranged, limits: definition.limits, isAtOnce: urgency.isEmergency)
+        return RolloutPlan(id: id, definition: definition, manifest: manifest, urgency: urgency, phases: phases)
+    }
+
+    /// An emergency is one phase, whatever the definition says.
+    private static func phases(of definition: RolloutDefinition, urgency: RolloutUrgency) -> PhaseList {
+        switch definition.strategy {
+        case .phased(let phases) where !urgency.isEmergency: PhaseList(phases: phases, isPhased: true)
+        case .phased, .bigBang: PhaseList(phases: [.init(size: .percent(100))], isPhased: false)
+        }
+    }
+
+    /// The pilot's hosts first, the others by bucket. For the pilot: hosts labelled `pilot=true`, then others, those
+    /// labelled `critical=true` last; of equals, a host that does not run the release yet tells more than one that does.
+    private static func arrange(
+        _ hosts: [PlanHost], id: RolloutID, release: ReleaseName, pilot: Int
+    ) -> [PlanHost] {
+        let byBucket =
+            hosts
+            .map { (bucket: HostBucket(rollout: id, host: $0.id), host: $0) }
+            .sorted { $0.bucket != $1.bucket ? $0.bucket < $1.bucket : $0.host.id < $1.host.id }
+            .map(\.host)
+        guard pilot > 0 else { return byBucket }
+        func rank(_ host: PlanHost) -> Int {
+            let byLabel = host.labels["pilot"] == "true" ? 0 : host.labels["critical"] == "true" ? 2 : 1
+            return byLabel * 2 + (host.running == release ? 1 : 0)
+        }
+        let ranked = byBucket.enumerated().sorted {
+            let (one, other) = (rank($0.element), rank($1.element))
+            return one != other ? one < other : $0.offset < $1.offset
+        }
+        let chosen = Set(ranked.prefix(pilot).map(\.offset))
+        return ranked.prefix(pilot).map(\.element)
+            + byBucket.enumerated().filter { !chosen.contains($0.offset) }.map(\.element)
+    }
+}
+
+/// The phases as they are written, before hosts are in them.
+struct PhaseList {
+    var phases: [PhaseDefinition]
+    var isPhased: Bool
+
+    /// The first phase that has a host is the pilot, whatever merged into it.
+    func pilotSize(of total: Int) -> Int {
+        phases.lazy.map { $0.size.hosts(of: total) }.first { $0 > 0 } ?? 0
+    }
+
+    /// A phase that adds no host merges into the next; where there is none, into the one before. Merging keeps the
+    /// longer bake.
+    func fill(_ hosts: [PlanHost], limits: RolloutLimits, isAtOnce: Bool) -> [PlanPhase] {
+        var filled: [PlanPhase] = []
+        var merged: [PhaseDefinition] = []
+        var reached = 0
+        for phase in phases {
+            merged.append(phase)
+            let bound = phase.size.hosts(of: hosts.count)
+            guard bound > reached else { continue }
+            let kind: PhaseKind = !isPhased ? .bigBang : filled.isEmpty ? .pilot : .later
+            let members = Array(hosts[reached..<bound])
+            let parallelism = isAtOnce ? members.count : max(1, limits.parallelism.hosts(of: members.count))
+            filled.append(
+                PlanPhase(
+                    kind: kind, name: Self.name(kind, number: filled.count + 1), hosts: members,
+                    bake: Self.bake(merged), failureTolerance: Self.tolerance(kind, of: merged, limits: limits),
+                    parallelism: parallelism))
+            merged = []
+            reached = bound
+        }
+        if let last = filled.indices.last { filled[last].bake = max(filled[last].bake, Self.bake(merged)) }
+        return filled
+    }
+
+    private static func bake(_ merged: [PhaseDefinition]) -> TimeSpan { merged.map(\.bake).max() ?? .zero }
+
+    private static func tolerance(
+        _ kind: PhaseKind, of merged: [PhaseDefinition], limits: RolloutLimits
+    ) -> Tolerance {
+        switch kind {
+        case .pilot: merged.lazy.compactMap(\.failureTolerance).first ?? .none
+        case .later: merged.last?.failureTolerance ?? limits.failureTolerance ?? Tolerance(percent: 5)
+        case .bigBang: limits.failureTolerance ?? Tolerance(percent: 10)
+        }
+    }
+
+    private static func name(_ kind: PhaseKind, number: Int) -> String {
+        switch kind {
+        case .pilot: "pilot"
+        case .later: "phase \(number)"
+        case .bigBang: "everyone"
+        }
     }
 }

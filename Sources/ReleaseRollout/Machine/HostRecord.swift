@@ -1,0 +1,150 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// Where an order to a host stands. Whatever is not waiting in turn or ended has a deadline.
+enum OrderState: Sendable, Equatable {
+    /// In turn since then; nil: its phase has not started.
+    case waiting(since: UTCInstant?)
+    /// It may have its order; the controller is to send it.
+    case admitted(since: UTCInstant)
+    /// The order is out; the host has said nothing about it yet.
+    case ordered(since: UTCInstant)
+    case working(InstallationStep, since: UTCInstant)
+    case ended(HostOutcome)
+
+    var isOpen: Bool {
+        switch self {
+        case .admitted, .ordered, .working: true
+        case .waiting, .ended: false
+        }
+    }
+
+    /// The order has left the controller: the host may be at it.
+    var isInFlight: Bool {
+        switch self {
+        case .ordered, .working: true
+        case .waiting, .admitted, .ended: false
+        }
+    }
+
+    var isWaitingInTurn: Bool {
+        if case .waiting(since: .some) = self { true } else { false }
+    }
+
+    var isWaiting: Bool { if case .waiting = self { true } else { false } }
+    var isAdmitted: Bool { if case .admitted = self { true } else { false } }
+    var isEnded: Bool { if case .ended = self { true } else { false } }
+    var outcome: HostOutcome? { if case .ended(let outcome) = self { outcome } else { nil } }
+}
+
+/// Whether the rollout's release is on a host.
+enum Presence: Sendable, Equatable {
+    case absent
+    /// This rollout brought it.
+    case present
+    /// It was there before this rollout, which therefore cannot take it back.
+    case before
+    case unknown
+}
+
+/// What a host counts as for its phase's gate (semantics 2 and 3): exactly one of these.
+enum HostVerdict: Sendable, Equatable {
+    case open, succeeded, alreadyCurrent, failed, unreached, skipped, absent
+}
+
+struct HostRecord: Sendable, Equatable {
+    let id: HostID
+    let delivery: DeliveryMode
+    let checkInterval: TimeSpan?
+    let phase: Int
+
+    var install = OrderState.waiting(since: nil)
+    /// A retry of a failure that was not the release's is a new attempt: the host carries each out once.
+    var installAttempt = 1
+    /// The host itself has said how the order ended; more is a duplicate.
+    var hasInstallWord = false
+
+    /// nil: no back-out is wanted.
+    var backOut: OrderState?
+    var backOutAttempt = 1
+    var hasBackOutWord = false
+    /// The engine let it have a back-out order; else the host went back by itself.
+    var wasOrderedBack = false
+    /// A person resumed in the face of this host's failed back-out.
+    var isBackOutFailureAcknowledged = false
+
+    var contact: HostContact?
+    var contactSince: UTCInstant?
+    var returns = 0
+    var presence: Presence
+    /// What a person resumed in the face of: the same again does not count.
+    var acknowledged: HostVerdict?
+
+    var running: ReleaseName?
+    var failedStep: InstallationStep?
+    var error: ReportedError?
+
+    /// A flapping host that never says a word about its order may not hold a phase open for ever.
+    static let returnsMax = 8
+    /// Semantics 5: two retries, then hands off.
+    static let backOutAttemptsMax = 3
+
+    init(_ host: PlanHost, phase: Int, release: ReleaseName) {
+        id = host.id
+        delivery = host.delivery
+        checkInterval = host.checkInterval
+        self.phase = phase
+        running = host.running
+        presence = host.running == release ? .before : .absent
+    }
+
+    /// Known to be out of contact. Of a pulling host that is never known.
+    var isOutOfContact: Bool { delivery == .push && contact == .offline }
+
+    var verdict: HostVerdict {
+        guard case .ended(let outcome) = install else { return .open }
+        switch outcome {
+        // Taken back by a person, or by the host upon a revocation: not a success of the release.
+        case .succeeded: return backOut == nil ? .succeeded : .failed
+        case .alreadyCurrent: return backOut == nil ? .alreadyCurrent : .failed
+        // Not a cause in the release (a controller that answers 503, a full disk): it counts against the reach.
+        case .failed(.transport), .failed(.preflight), .offline: return .unreached
+        case .failed, .backedOut, .backOutFailed: return .failed
+        case .skipped, .cancelled, .superseded: return .skipped
+        case .gone, .silent: return .absent
+        }
+    }
+
+    var isAcknowledged: Bool { acknowledged != nil && acknowledged == verdict }
+
+    /// A back-out of this host can be ordered: it has, or may have, the release from this rollout, nothing of this
+    /// rollout is under way on it, and it is not locked by a back-out that failed (never back out a back-out).
+    var canBackOut: Bool {
+        install.isEnded && install.outcome != .backOutFailed && backOut == nil
+            && (presence == .present || presence == .unknown)
+    }
+
+    /// nil: not ended, or ended in a way that says nothing about backing out.
+    var backOutSucceeded: Bool? {
+        switch backOut {
+        case .ended(.backedOut), .ended(.succeeded), .ended(.alreadyCurrent): true
+        case .ended(.failed), .ended(.backOutFailed): false
+        case .ended, .waiting, .admitted, .ordered, .working, nil: nil
+        }
+    }
+
+    /// After the host's own word about the install order.
+    func presence(after ending: HostEnding, release: ReleaseName) -> Presence {
+        switch ending.outcome {
+        case .succeeded: return .present
+        case .alreadyCurrent: return .before
+        case .failed(.lost), .backOutFailed: return presence == .before ? .before : .unknown
+        case .failed, .backedOut, .skipped, .offline, .gone, .silent, .cancelled, .superseded:
+            guard ending.source == .host, ending.running == release else {
+                return ending.source == .host ? .absent : presence
+            }
+            // It failed and the release is there all the same: only if it was not there before is it ours to remove.
+            return presence == .before ? .before : .present
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import AgentProtocol
+import ReleaseDefinition
+
+extension Rollout {
+    /// What is still to be done, the revocation first. Empty once the events that record each have been applied.
+    public func pendingActions(at now: UTCInstant) -> [RolloutAction] {
+        guard let plan else { return [] }
+        // A revocation outlives everything, also a newer rollout.
+        var actions: [RolloutAction] = revocation == .wanted ? [.revoke(plan.manifest)] : []
+        guard successor == nil else { return actions }
+        for host in hosts where host.delivery == .push {
+            if host.backOut?.isAdmitted == true, backsOut {
+                actions.append(.sendOrder(host: host.id, order: order(.backOut, for: host)))
+            } else if host.install.isAdmitted, startsHosts {
+                actions.append(.sendOrder(host: host.id, order: order(.install, for: host)))
+            }
+        }
+        if let channel, channel != publishedChannel { actions.append(.publishChannel(channel)) }
+        return actions
+    }
+
+    /// Orders to send again to a pushed host whose stream has just opened, after `contact(host, .online)` was decided:
+    /// the first sending may have been lost. A host that has said nothing yet is not started anew during a halt.
+    public func outstandingOrders(for host: HostID) -> [OrderID] {
+        guard successor == nil, let record = record(host), record.delivery == .push else { return [] }
+        if let backOut = record.backOut {
+            switch backOut {
+            case .working: return [order(.backOut, for: record)]
+            case .admitted, .ordered: return backsOut ? [order(.backOut, for: record)] : []
+            case .waiting, .ended: return []
+            }
+        }
+        switch record.install {
+        case .working: return [order(.install, for: record)]
+        case .admitted, .ordered: return startsHosts ? [order(.install, for: record)] : []
+        case .waiting, .ended: return []
+        }
+    }
+
+    private func order(_ action: OrderAction, for host: HostRecord) -> OrderID {
+        OrderID(
+            rollout: plan?.id ?? RolloutID(unchecked: "none"), action: action,
+            attempt: action == .install ? host.installAttempt : host.backOutAttempt)
+    }
+
+    /// What the channel is to say now; nil: this rollout has nothing to say there and never had.
+    private var channel: ChannelView? {
+        guard let plan else { return nil }
+        let pulling = hosts.filter { $0.delivery == .pull }
+        let view =
+            backOut != nil || pulling.contains { $0.backOut?.isOpen == true }
+            ? backOutView(pulling, plan) : installView(pulling, plan)
+        return view.included.isEmpty && !view.everyone && publishedChannel == nil ? nil : view
+    }
+
+    private func installView(_ pulling: [HostRecord], _ plan: RolloutPlan) -> ChannelView {
+        let starts = startsHosts
+        let order = OrderID(
+            rollout: plan.id, action: .install, attempt: pulling.map(\.installAttempt).max() ?? 1)
+        // Hosts that never enrolled are admitted only now, and only if every host was meant.
+        if case .ended(.succeeded, _) = state, plan.definition.hosts == .all {
+            let excluded = pulling.filter { !Self.mayHave($0, starts: true) && !$0.install.isWaiting }
+            return ChannelView(order: order, included: [], everyone: true, excluded: excluded.map(\.id))
+        }
+        return ChannelView(order: order, included: pulling.filter { Self.mayHave($0, starts: starts) }.map(\.id))
+    }
+
+    /// Whether the channel offers the release to this host. During a pause or a halt it does not to a host that has
+    /// said nothing yet: no new starts.
+    private static func mayHave(_ host: HostRecord, starts: Bool) -> Bool {
+        guard host.backOut == nil else { return false }
+        switch host.install {
+        case .working, .ended(.succeeded), .ended(.alreadyCurrent): return true
+        case .admitted, .ordered, .ended(.offline): return starts
+        case .waiting, .ended: return false
+        }
+    }
+
+    private func backOutView(_ pulling: [HostRecord], _ plan: RolloutPlan) -> ChannelView {
+        let attempt = pulling.map(\.backOutAttempt).max() ?? 1
+        let included = pulling.filter { host in
+            switch host.backOut {
+            case .working: true
+            case .admitted, .ordered, .ended(.offline): backsOut
+            // Kept while the attempt is the same, so that the channel does not change with every host that is done.
+            case .ended: host.backOutSucceeded == true && host.wasOrderedBack && host.backOutAttempt == attempt
+            case .waiting, nil: false
+            }
+        }
+        return ChannelView(
+            order: OrderID(rollout: plan.id, action: .backOut, attempt: attempt), included: included.map(\.id))
+    }
+}

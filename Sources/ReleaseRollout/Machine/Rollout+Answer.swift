@@ -1,0 +1,144 @@
+import AgentProtocol
+import ReleaseDefinition
+
+extension Rollout {
+    /// The facts of the command itself, before what follows from them.
+    func answer(_ command: RolloutCommand, at now: UTCInstant) throws(RolloutError) -> [RolloutFact] {
+        switch command {
+        case .start(let plan, let by): return try start(plan, by: by)
+        case .orderSent(let host, let order): return orderSent(host, order)
+        case .channelPublished(let view):
+            // The same again, or the word of another rollout.
+            return view.order.rollout == plan?.id && view != publishedChannel ? [.channelPublished(view: view)] : []
+        case .revocationPublished: return revocation == .wanted ? [.revocationPublished] : []
+        case .controllerReturned: return controllerReturned()
+        case .progress(let host, let progress): return self.progress(host, progress)
+        case .outcome(let host, let outcome): return self.outcome(host, outcome)
+        case .health(let host, let health): return self.health(host, health)
+        case .contact(let host, let contact): return self.contact(host, contact)
+        case .gone(let host): return gone(host)
+        case .tick: return []
+        case .pause(let by, let reason): return try pause(StatusReason(.operatorPaused, reason, by: by))
+        case .halt(let by, let reason): return try halt(StatusReason(.operatorHalted, reason, by: by))
+        case .resume(let by, let reason): return try resume(by: by, reason: reason)
+        case .stop(let by, let reason): return try stop(StatusReason(.operatorStopped, reason, by: by), verb: "stopped")
+        case .abort(.keep, let by, let reason):
+            return try stop(StatusReason(.operatorAborted, reason, by: by), verb: "aborted")
+        case .abort(.backOut(let target), let by, let reason):
+            guard !isOver else { throw refusal("aborted", remedy: "Back it out instead, if its release has to go.") }
+            return try abort(target, StatusReason(.operatorAborted, reason, by: by))
+        case .backOut(let target, let by, let reason):
+            return try startBackOut(target, StatusReason(.operatorBackedOut, reason, by: by))
+        case .supersede(let by): return try supersede(by: by)
+        }
+    }
+
+    /// The host's record, if the order is one of this rollout and not an older attempt than the current one.
+    private func record(_ host: HostID, for order: OrderID) -> HostRecord? {
+        guard let plan, order.rollout == plan.id, let record = record(host), successor == nil else { return nil }
+        let attempt = order.action == .install ? record.installAttempt : record.backOutAttempt
+        return order.attempt >= attempt ? record : nil
+    }
+
+    private func orderSent(_ host: HostID, _ order: OrderID) -> [RolloutFact] {
+        guard let record = record(host, for: order), record.delivery == .push else { return [] }
+        switch order.action {
+        case .install:
+            switch record.install {
+            // Waiting or cancelled: a pause or a stop came while the order was on its way; the host has it all the same.
+            case .waiting, .admitted, .ended(.cancelled): return [.orderSent(host: host, order: order)]
+            // Sent again at a reconnect, or recorded after the host's own word overtook it, or after its deadline.
+            case .ordered, .working, .ended: return []
+            }
+        case .backOut:
+            switch record.backOut {
+            case .waiting, .admitted: return [.orderSent(host: host, order: order)]
+            case .ordered, .working, .ended, nil: return []
+            }
+        }
+    }
+
+    private func progress(_ host: HostID, _ progress: OrderProgress) -> [RolloutFact] {
+        guard let record = record(host, for: progress.order) else { return [] }
+        let state = progress.order.action == .install ? record.install : record.backOut
+        let fact = RolloutFact.hostProgressed(host: host, action: progress.order.action, step: progress.step)
+        switch state {
+        // The first step overtook `orderSent`; or it was out of contact or cancelled, and had begun all the same.
+        case .waiting, .admitted, .ordered, .ended(.offline), .ended(.cancelled):
+            let hasWord = progress.order.action == .install ? record.hasInstallWord : record.hasBackOutWord
+            return hasWord ? [] : [fact]
+        // Steps never go back: a report that was sent twice did.
+        case .working(let step, _): return step.ordinal < progress.step.ordinal ? [fact] : []
+        // Reports after the outcome are old ones; a back-out that nobody ordered is judged by its outcome.
+        case .ended, nil: return []
+        }
+    }
+
+    private func outcome(_ host: HostID, _ outcome: OrderOutcome) -> [RolloutFact] {
+        guard let record = record(host, for: outcome.order) else { return [] }
+        let action = outcome.order.action
+        // A host speaks once on each order; what comes again was not acknowledged in time.
+        guard !(action == .install ? record.hasInstallWord : record.hasBackOutWord) else { return [] }
+        return [
+            .hostEnded(
+                HostEnding(
+                    host: host, action: action, outcome: outcome.outcome, source: .host,
+                    running: outcome.running?.release, step: outcome.evidence?.step, error: outcome.evidence?.error))
+        ]
+    }
+
+    /// A host that had succeeded and does not stay healthy is a failure while anybody is watching.
+    private func health(_ host: HostID, _ health: ProductHealth) -> [RolloutFact] {
+        guard !health.running.isHealthy, health.running.release == plan?.definition.release,
+            health.running.manifest == plan?.manifest, let record = record(host), record.verdict == .succeeded
+        else { return [] }
+        switch state {
+        case .running, .baking, .paused, .halted, .stopping: return [.hostUnhealthy(host: host, detail: health.detail)]
+        // Being backed out already, or the verdict is closed: early life support has its own rules.
+        case .planned, .backingOut, .ended: return []
+        }
+    }
+
+    private func contact(_ host: HostID, _ contact: HostContact) -> [RolloutFact] {
+        guard let record = record(host), record.delivery == .push, record.contact != contact, successor == nil else {
+            return []
+        }
+        var facts = [RolloutFact.contactChanged(host: host, contact: contact)]
+        guard contact == .online, record.returns < HostRecord.returnsMax else { return facts }
+        // Semantics 2: a catch-up order stands. It takes its turn, so that many who come back do not all stop at once.
+        if record.backOut == .ended(.offline) {
+            facts.append(.hostReturned(host: host, action: .backOut))
+        } else if record.install == .ended(.offline), record.backOut == nil, catchesUp {
+            facts.append(.hostReturned(host: host, action: .install))
+        }
+        return facts
+    }
+
+    private var catchesUp: Bool {
+        switch state {
+        case .running, .baking, .paused, .halted, .ended(.succeeded, _): true
+        case .planned, .stopping, .backingOut, .ended: false
+        }
+    }
+
+    private func gone(_ host: HostID) -> [RolloutFact] {
+        guard let record = record(host), successor == nil else { return [] }
+        switch record.install {
+        case .waiting, .admitted, .ordered, .working, .ended(.offline), .ended(.failed(.lost)):
+            return [.hostEnded(HostEnding(host: host, action: .install, outcome: .gone, source: .engine))]
+        // What it had said before it left stands.
+        case .ended: return []
+        }
+    }
+
+    private func controllerReturned() -> [RolloutFact] {
+        guard plan != nil, successor == nil else { return [] }
+        let concerns = hosts.contains { $0.install.isOpen || $0.backOut?.isOpen == true || $0.contact != nil }
+        return concerns || !isOver ? [.clocksRestarted] : []
+    }
+}
+
+extension InstallationStep {
+    /// Its place in the course of an order.
+    fileprivate var ordinal: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}

@@ -1,0 +1,145 @@
+import AgentProtocol
+import ReleaseDefinition
+
+extension Rollout {
+    /// Facts about single hosts.
+    mutating func applyToHost(_ fact: RolloutFact, at: UTCInstant) {
+        switch fact {
+        case .hostAdmitted(let id, let action):
+            update(id, action) { _ in .admitted(since: at) }
+            if action == .backOut { update(id) { $0.wasOrderedBack = true } }
+        case .orderSent(let id, let order): update(id, order.action) { _ in .ordered(since: at) }
+        case .hostProgressed(let id, let action, let step):
+            let isPushed = record(id)?.delivery == .push
+            update(id, action) { .working(step, since: $0.clockStart(isPushed: isPushed, at: at)) }
+        case .hostEnded(let ending): end(ending, at: at)
+        case .hostUnhealthy(let id, let detail):
+            update(id) { host in
+                host.install = .ended(.failed(.health))
+                host.failedStep = .committed
+                host.error = ReportedError(
+                    code: "rollout.host.unhealthy",
+                    summary: "The host became unhealthy after it had succeeded: \(detail)",
+                    remedy: "It is backed out; its log tells why.")
+            }
+        case .contactChanged(let id, let contact):
+            update(id) { host in
+                host.contact = contact
+                host.contactSince = at
+            }
+        case .hostReturned(let id, let action):
+            update(id) { $0.returns += 1 }
+            update(id, action) { _ in .waiting(since: at) }
+        case .hostBackOutStarted(let ids, _):
+            for id in ids { update(id) { $0.backOut = .waiting(since: at) } }
+        default: break
+        }
+    }
+
+    private mutating func update(_ host: HostID, _ action: OrderAction, _ change: (OrderState) -> OrderState) {
+        update(host) { host in
+            switch action {
+            case .install: host.install = change(host.install)
+            case .backOut: host.backOut = change(host.backOut ?? .waiting(since: nil))
+            }
+        }
+    }
+
+    private mutating func end(_ ending: HostEnding, at: UTCInstant) {
+        guard let release = plan?.definition.release else { return }
+        let backOut = self.backOut
+        update(ending.host) { host in
+            switch ending.action {
+            case .install: host.endInstall(ending, release: release)
+            case .backOut: host.endBackOut(ending)
+            }
+            // Also after the verdict is closed: a host that turns out late to have a release that was backed out is
+            // taken back.
+            if let backOut, backOut.covers(phase: host.phase), host.canBackOut { host.backOut = .waiting(since: at) }
+        }
+    }
+
+    /// A channel is one word to all who follow it: hosts it names have their order with it, hosts it no longer names and
+    /// that have said nothing never began.
+    mutating func publish(_ view: ChannelView, at: UTCInstant) {
+        publishedChannel = view
+        let included = Set(view.included)
+        let excluded = Set(view.excluded)
+        let mayStartLater: Bool
+        switch state {
+        case .running, .baking, .paused, .halted, .ended(.succeeded, _): mayStartLater = true
+        case .planned, .stopping, .backingOut, .ended: mayStartLater = false
+        }
+        updateAll { host in
+            guard host.delivery == .pull else { return }
+            let isNamed = included.contains(host.id) || (view.everyone && !excluded.contains(host.id))
+            switch view.order.action {
+            case .install:
+                if isNamed {
+                    // Also a host that went back into the queue meanwhile: this word was out before that.
+                    if host.install.isAdmitted || host.install.isWaiting || host.install == .ended(.cancelled) {
+                        host.install = .ordered(since: at)
+                    }
+                } else {
+                    host.withdrawInstall(mayStartLater: mayStartLater, at: at)
+                }
+                host.withdrawBackOut(at: at)
+            case .backOut:
+                host.withdrawInstall(mayStartLater: mayStartLater, at: at)
+                guard isNamed else { return host.withdrawBackOut(at: at) }
+                if host.backOut?.isAdmitted == true || host.backOut?.isWaiting == true {
+                    host.backOut = .ordered(since: at)
+                }
+            }
+        }
+    }
+}
+
+extension OrderState {
+    /// A pushed host's clock runs from its order, one that pulls, or that starts by itself, from its first step.
+    fileprivate func clockStart(isPushed: Bool, at: UTCInstant) -> UTCInstant {
+        switch self {
+        case .working(_, let since): since
+        case .ordered(let since) where isPushed: since
+        case .waiting, .admitted, .ordered, .ended: at
+        }
+    }
+}
+
+extension HostRecord {
+    fileprivate mutating func endInstall(_ ending: HostEnding, release: ReleaseName) {
+        let wasLost = install == .ended(.failed(.lost))
+        presence = presence(after: ending, release: release)
+        if ending.source == .host {
+            hasInstallWord = true
+            running = ending.running
+        }
+        if ending.error != nil { error = ending.error }
+        if ending.step != nil { failedStep = ending.step }
+        // The deadline's verdict stands; the record learns what runs.
+        if wasLost, ending.outcome == .succeeded || ending.outcome == .alreadyCurrent { return }
+        install = .ended(ending.outcome)
+        if ending.outcome == .succeeded { (error, failedStep) = (nil, nil) }
+    }
+
+    fileprivate mutating func endBackOut(_ ending: HostEnding) {
+        if ending.source == .host {
+            hasBackOutWord = true
+            running = ending.running
+        }
+        if ending.error != nil { error = ending.error }
+        if ending.step != nil { failedStep = ending.step }
+        backOut = .ended(ending.outcome)
+        if backOutSucceeded == true { presence = .absent }
+    }
+
+    fileprivate mutating func withdrawInstall(mayStartLater: Bool, at: UTCInstant) {
+        guard case .ordered = install else { return }
+        install = mayStartLater ? .waiting(since: at) : .ended(.cancelled)
+    }
+
+    fileprivate mutating func withdrawBackOut(at: UTCInstant) {
+        guard case .ordered = backOut else { return }
+        backOut = .waiting(since: at)
+    }
+}

@@ -1,0 +1,142 @@
+import ReleaseDefinition
+
+/// What people want (semantics 4 and 5). A verb that has happened already is answered with no events; one that does not
+/// fit is refused.
+extension Rollout {
+    func start(_ plan: RolloutPlan, by: String) throws(RolloutError) -> [RolloutFact] {
+        guard self.plan == nil else {
+            if self.plan == plan { return [] }
+            throw RolloutError(
+                code: "verb.alreadyStarted", summary: "\(description) cannot be started again with another plan.",
+                remedy: "Start a rollout of its own for the new plan.")
+        }
+        guard !plan.phases.isEmpty, plan.phases.allSatisfy({ !$0.hosts.isEmpty }) else {
+            throw RolloutError(
+                code: "plan.noHosts", summary: "Rollout \(plan.id) has a phase without hosts.",
+                remedy: "Make the plan with RolloutPlan.make.")
+        }
+        return [.started(plan: plan, by: by), .phaseStarted(phase: 0)]
+    }
+
+    func pause(_ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {
+        switch state {
+        case .running, .baking, .backingOut: return [.paused(reason: reason)]
+        case .paused: return []
+        case .planned, .halted, .stopping, .ended: throw refusal("paused", remedy: "No new host starts as it is.")
+        }
+    }
+
+    func halt(_ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {
+        switch state {
+        case .running, .baking, .backingOut, .paused: return [.halted(reason: reason)]
+        case .halted: return []
+        case .planned, .stopping, .ended: throw refusal("halted", remedy: "No new host starts as it is.")
+        }
+    }
+
+    func resume(by: String, reason: String) throws(RolloutError) -> [RolloutFact] {
+        switch state {
+        case .paused, .halted: return [.resumed(by: by, reason: reason)]
+        case .planned, .running, .baking, .stopping, .backingOut, .ended:
+            throw refusal("resumed", remedy: "Only a paused or halted rollout can be.")
+        }
+    }
+
+    func stop(_ reason: StatusReason, verb: String) throws(RolloutError) -> [RolloutFact] {
+        switch state {
+        case .running, .baking: return [.stopping(reason: reason)]
+        case .paused(let held), .halted(let held):
+            // A back-out that is given up is no success of any kind.
+            if case .backingOut = held.of { return [.ended(.failed(backOutGivenUp(reason)))] }
+            return [.stopping(reason: reason)]
+        case .stopping: return []
+        case .backingOut:
+            throw refusal(verb, remedy: "Let the back-out end, or pause it first if it has to be left half done.")
+        case .planned, .ended: throw refusal(verb, remedy: "There is nothing to stop.")
+        }
+    }
+
+    func backOutGivenUp(_ reason: StatusReason) -> StatusReason {
+        let left = hosts.count { $0.backOut != nil && $0.backOutSucceeded != true }
+        return StatusReason(
+            .backOutIncomplete, "The back-out was left with \(left) hosts not backed out: \(reason.text)", by: reason.by
+        )
+    }
+
+    func abort(_ target: BackOutTarget, _ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {
+        guard case .hosts = target else { return try startBackOut(target, reason) }
+        guard !isBackingOut else { throw refusal("aborted", remedy: "It is being backed out.") }
+        return try stop(reason, verb: "aborted") + startBackOut(target, reason)
+    }
+
+    private var isBackingOut: Bool {
+        switch state {
+        case .backingOut: true
+        case .paused(let held), .halted(let held): if case .backingOut = held.of { true } else { false }
+        case .planned, .running, .baking, .stopping, .ended: false
+        }
+    }
+
+    func startBackOut(_ target: BackOutTarget, _ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {
+        guard plan != nil else { throw refusal("backed out", remedy: "It was not started.") }
+        if let successor {
+            // Never cascade to older releases: whoever has the hosts now decides.
+            throw RolloutError(
+                code: "verb.superseded",
+                summary: "\(description) cannot be backed out: rollout \(successor) has its hosts.",
+                remedy: "Back out rollout \(successor), or start a rollout of the release that is wanted.")
+        }
+        switch target {
+        case .hosts(let ids): return try backOutHosts(ids, reason)
+        case .phase: return try backOutWave(.phase, reason)
+        case .rollout: return try backOutWave(.rollout, reason)
+        }
+    }
+
+    private func backOutHosts(_ ids: [HostID], _ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {
+        let wanted = ids.filter { record($0)?.backOut == nil }
+        // All of them are being backed out, or were: said twice.
+        if wanted.isEmpty, !ids.isEmpty { return [] }
+        let unable = wanted.filter { record($0)?.canBackOut != true }
+        guard unable.isEmpty, !wanted.isEmpty else {
+            throw RolloutError(
+                code: "verb.nothingToBackOut",
+                summary: "\(unable.count) of \(ids.count) hosts cannot be backed out of \(description): "
+                    + unable.prefix(10).map(\.text).joined(separator: ", "),
+                remedy: "Only hosts on which this rollout has ended and to which it brought the release can be.")
+        }
+        return [.hostBackOutStarted(hosts: wanted, reason: reason)]
+    }
+
+    private func backOutWave(_ scope: BackOutScope, _ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {
+        let wave = RolloutState.BackOut(scope: scope, phase: phase, reason: reason)
+        // In progress, and no narrower than what is wanted.
+        if case .backingOut(let current) = state, current.scope == .rollout || scope == .phase { return [] }
+        if isOver {
+            let concerns = hosts.contains { host in
+                wave.covers(phase: host.phase)
+                    && (host.canBackOut || host.install.isInFlight || host.backOutSucceeded == false)
+            }
+            guard concerns else {
+                throw RolloutError(
+                    code: "verb.nothingToBackOut", summary: "\(description): 0 hosts have its release from it.",
+                    remedy: "Nothing is left to do; `rollout show` lists what each host runs.")
+            }
+        }
+        return [.backOutStarted(scope: scope, phase: phase, reason: reason)]
+    }
+
+    func supersede(by rollout: RolloutID) throws(RolloutError) -> [RolloutFact] {
+        guard let plan, plan.id != rollout, successor == nil else { return [] }
+        // A back-out is finished in any case: hosts that the newer rollout does not mean would be left on a release
+        // that was found bad. Hosts that run the newer one by then answer `alreadyCurrent`.
+        return isBackingOut ? [] : [.superseded(by: rollout)]
+    }
+
+    func refusal(_ verb: String, remedy: String) -> RolloutError {
+        RolloutError(
+            code: "verb.notPossible", summary: "\(description) is \(stateName): it cannot be \(verb).", remedy: remedy)
+    }
+
+    var description: String { plan.map { "Rollout \($0.id) of \($0.definition.release)" } ?? "The rollout" }
+}

@@ -1,0 +1,82 @@
+import ReleaseDefinition
+
+/// Collects what is wrong with a plan, so that it is said all at once.
+struct PlanChecks {
+    private var problems: [String] = []
+    /// As the reader of `rollout.yaml` allows.
+    private static let spanMax = TimeSpan.days(3650)
+
+    /// nil: nothing is wrong.
+    var error: RolloutError? {
+        problems.isEmpty
+            ? nil
+            : RolloutError(
+                code: "plan.invalid",
+                summary: "The rollout cannot be planned: " + problems.joined(separator: "; ") + ".",
+                remedy: "Correct the rollout's definition; nothing was started.")
+    }
+
+    mutating func check(_ definition: RolloutDefinition, urgency: RolloutUrgency, healthyDeadline: TimeSpan?) {
+        let limits = definition.limits
+        check(limits.parallelism, "parallelism")
+        check(limits.offlineTolerance, "the offline tolerance")
+        if let tolerance = limits.failureTolerance { check(tolerance, "the failure tolerance") }
+        check(limits.offlineGrace, "the offline grace")
+        check(limits.progressDeadline, "the progress deadline")
+        if limits.progressDeadline <= .zero {
+            problems.append("the progress deadline is \(limits.progressDeadline), it must be longer than 0s")
+        }
+        if let healthyDeadline, healthyDeadline >= limits.progressDeadline {
+            problems.append(
+                "the release's healthy deadline, \(healthyDeadline), is not shorter than the progress deadline, "
+                    + "\(limits.progressDeadline)")
+        }
+        if case .phased(let phases) = definition.strategy {
+            if phases.isEmpty { problems.append("the strategy is phased and has 0 phases, 1 is the least") }
+            for (index, phase) in phases.enumerated() {
+                check(phase.size, "the size of phase \(index + 1)")
+                check(phase.bake, "the bake of phase \(index + 1)")
+                if let tolerance = phase.failureTolerance { check(tolerance, "the tolerance of phase \(index + 1)") }
+            }
+        }
+        if case .emergency(let reason) = urgency, reason.isEmpty {
+            problems.append("it is an emergency without a reason")
+        }
+    }
+
+    mutating func checkUnique(_ hosts: [PlanHost]) {
+        var seen: Set<HostID> = []
+        for host in hosts where !seen.insert(host.id).inserted { problems.append("host \(host.id) is there twice") }
+    }
+
+    /// A last phase that leaves hosts out would end as a success that is none for them.
+    mutating func checkReach(_ list: PhaseList, total: Int) {
+        guard let reached = list.phases.map({ $0.size.hosts(of: total) }).max(), reached < total else { return }
+        problems.append("its phases reach \(reached) of \(total) hosts, the last must reach all (100%)")
+    }
+
+    private mutating func check(_ size: PhaseSize, _ what: String) {
+        switch size {
+        case .count(let count) where count < 1: problems.append("\(what) is \(count), it must be 1 or more")
+        case .percent(let percent) where !(1...100).contains(percent):
+            problems.append("\(what) is \(percent)%, it must be 1% to 100%")
+        case .count, .percent: break
+        }
+    }
+
+    private mutating func check(_ tolerance: Tolerance, _ what: String) {
+        if tolerance.count == nil, tolerance.percent == nil {
+            problems.append("\(what) names neither a count nor a percentage")
+        }
+        if let count = tolerance.count, count < 0 { problems.append("\(what) is \(count), it must be 0 or more") }
+        if let percent = tolerance.percent, !(0...100).contains(percent) {
+            problems.append("\(what) is \(percent)%, it must be 0% to 100%")
+        }
+    }
+
+    private mutating func check(_ span: TimeSpan, _ what: String) {
+        if span < .zero || span > Self.spanMax {
+            problems.append("\(what) is \(span), it must be 0s to \(Self.spanMax)")
+        }
+    }
+}
