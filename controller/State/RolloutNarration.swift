@@ -48,6 +48,7 @@ enum RolloutNarration {
         case .hostBackOutStarted(let hosts, let reason):
             "backing out \(hosts.map(\.text).joined(separator: ", ")): \(reason.text)"
         case .backOutStarted(let scope, _, let reason): "backing out the \(scope.rawValue): \(reason.text)"
+        case .superseded(let by): "superseded by \(by)"
         case .ended(let end): text(of: end)
         }
     }
