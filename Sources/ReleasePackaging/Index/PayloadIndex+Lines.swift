@@ -148,7 +148,7 @@ extension PayloadEntry {
     fileprivate var json: [JSONMember] {
         var members = [
             JSONMember("changedAt", .string(changedAt.description)),
-            JSONMember("mode", .string("0" + String(mode, radix: 8))), JSONMember("path", .string(path.text)),
+            JSONMember("mode", .string(Self.text(mode))), JSONMember("path", .string(path.text)),
         ]
         switch content {
         case .directory: members.append(JSONMember("type", .string("directory")))
@@ -172,9 +172,9 @@ extension PayloadEntry {
         guard let path = json["path"]?.stringValue, let mode = json["mode"]?.stringValue,
             let changedAt = json["changedAt"]?.stringValue, let type = json["type"]?.stringValue
         else { throw refuse("has no entry where one is expected") }
-        guard mode.utf8.first == UInt8(ascii: "0"), let bits = UInt16(mode, radix: 8), bits <= 0o777,
-            "0" + String(bits, radix: 8) == mode
-        else { throw refuse("has the mode \(PathFlaw.shown(mode)), no permission bits") }
+        guard let bits = UInt16(mode, radix: 8), bits <= 0o777, Self.text(bits) == mode else {
+            throw refuse("has the mode \(PathFlaw.shown(mode)), no permission bits")
+        }
         self.path = try EntryPath(path)
         self.mode = bits
         owner = try Self.account(json["owner"], line)
@@ -196,6 +196,12 @@ extension PayloadEntry {
             throw refuse("has a value that is none", cause: error.description)
         }
         guard json.objectValue?.count == count else { throw refuse("has an entry with unknown members") }
+    }
+
+    /// Four octal digits, as in a manifest.
+    private static func text(_ mode: UInt16) -> String {
+        let digits = String(mode, radix: 8)
+        return String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
     }
 
     /// A name for the host's account database; never a number, which another host could give to somebody else.

@@ -1,0 +1,245 @@
+import Effects
+import Glibc
+import ReleaseDefinition
+import ReleasePackaging
+import Testing
+
+@Suite("Unpacking a payload")
+struct UnpackTests {
+    let fixture: PackagingFixture
+
+    init() throws {
+        fixture = try PackagingFixture()
+        try fixture.writeTree()
+    }
+
+    @Test("The tree on the host equals the source, whatever the number of jobs and the umask", arguments: [1, 4])
+    func equal(jobs: Int) async throws {
+        let unit = try await fixture.build().manifest.units[0]
+        let staging = try fixture.staging()
+        let old = umask(0o077)
+        defer { umask(old) }
+        try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging, jobs: jobs)
+        #expect(try describe(staging) == describe(fixture.source.directory("service")))
+        #expect(try staging.status("bin/server")?.mode == 0o755)
+        #expect(try staging.status("share/doc/ünïcode $(name).txt")?.mode == 0o644)
+        #expect(try staging.status("empty-folder")?.mode == 0o755)
+        #expect(try staging.status("empty")?.modifiedAt == PackagingFixture.sourceDate)
+        #expect(try staging.status("data")?.modifiedAt == PackagingFixture.sourceDate)
+    }
+
+    @Test("Modes and owners that the definition lists are applied, by name")
+    func attributes() async throws {
+        let definition = try PackagingFixture.definition(attributes: [
+            PathAttribute(path: "./share/doc/README", mode: 0o600, owner: getuid() == 0 ? "daemon" : nil),
+            PathAttribute(path: "empty-folder", mode: 0o770),
+        ])
+        let unit = try await fixture.build(definition).manifest.units[0]
+        let staging = try fixture.staging()
+        try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging)
+        #expect(try staging.status("share/doc/README")?.mode == 0o600)
+        #expect(try staging.status("empty-folder")?.mode == 0o770)
+        if getuid() == 0 {
+            #expect(try staging.status("share/doc/README")?.ownerID == getpwnam("daemon").pointee.pw_uid)
+        }
+        try PayloadInstaller.verifyTree(unit, index: try fixture.blobs.read(unit.payload.index), tree: staging)
+    }
+
+    @Test("An owner whom the host does not know is refused before anything is written")
+    func unknownOwner() async throws {
+        let definition = try PackagingFixture.definition(attributes: [
+            PathAttribute(path: "empty", owner: "nobody-here")
+        ])
+        let unit = try await fixture.build(definition).manifest.units[0]
+        let staging = try fixture.staging()
+        #expect(
+            code { try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging) } == "packaging.tree.account")
+        #expect(try staging.list().isEmpty)
+    }
+
+    @Test("A staging folder that is not empty is refused, and a link in it is not followed")
+    func notEmpty() async throws {
+        let unit = try await fixture.build().manifest.units[0]
+        let outside = try fixture.staging("outside")
+        let staging = try fixture.staging()
+        try staging.createSymlink("bin", to: "../outside")
+        let found = code { try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging) }
+        #expect(found == "effects.file.escape")
+        #expect(try outside.list().isEmpty)
+    }
+
+    @Test("A payload that is not here is named, and so is one of another length")
+    func absent() async throws {
+        let unit = try await fixture.build().manifest.units[0]
+        try fixture.tamper(unit.payload.compressed) { $0.removeLast() }
+        #expect(try unpackCode(unit) == "packaging.blob.length")
+        try fixture.blobs.remove(unit.payload.compressed)
+        #expect(try unpackCode(unit) == "packaging.blob.absent")
+    }
+
+    private func unpackCode(_ unit: ManifestUnit) throws -> String? {
+        let staging = try fixture.staging()
+        defer { try? fixture.folder.directory.removeTree("staging") }
+        return code { try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging) }
+    }
+
+    @Test("A full disk is found before it is filled, with what is needed and what is free")
+    func fullDisk() async throws {
+        guard getuid() == 0 else {
+            print("skipped: only root may mount a small file system")
+            return
+        }
+        let unit = try await fixture.build().manifest.units[0]
+        let small = try fixture.staging("small")
+        try #require(mount("tmpfs", small.path, "tmpfs", 0, "size=200k") == 0)
+        defer { umount2(small.path, Int32(MNT_DETACH)) }
+        let staging = try Directory.open(small.path)
+        do {
+            try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging)
+            Issue.record("a disk of 200 KB took a megabyte")
+        } catch let error as PackagingError {
+            #expect(error.code == "packaging.staging.space")
+            #expect(error.summary.contains("200.0 KiB are free"))
+        }
+    }
+
+    @Test("A disk that fills up while it is written to gives the system's word")
+    func fillingDisk() async throws {
+        guard getuid() == 0 else {
+            print("skipped: only root may mount a small file system")
+            return
+        }
+        // No room for blobs while building: the builder's writes fail half way.
+        let small = try fixture.staging("small")
+        try #require(mount("tmpfs", small.path, "tmpfs", 0, "size=200k") == 0)
+        defer { umount2(small.path, Int32(MNT_DETACH)) }
+        let store = BlobStore(try Directory.open(small.path))
+        let found = await code {
+            _ = try await PackageBuilder.build(
+                try PackagingFixture.definition(), from: fixture.source, into: store,
+                sourceDate: PackagingFixture.sourceDate, jobs: 2)
+        }
+        #expect(found == "effects.file.noSpace")
+        #expect(try store.directory.list().isEmpty)
+    }
+
+    @Test("Hooks are put beside the tree, executable, under the name of their moment")
+    func hooks() async throws {
+        try fixture.write("hooks/drain", Array("#!/bin/sh\n".utf8))
+        let hooks = UnitHooks(programs: [HookProgram(moment: .drain, path: "./hooks/drain")])
+        let unit = try await fixture.build(PackagingFixture.definition(hooks: hooks)).manifest.units[0]
+        let place = try fixture.staging("hooks")
+        try PayloadInstaller.installHooks(of: unit, blobs: fixture.blobs, into: place)
+        #expect(try place.status("drain")?.mode == 0o755)
+        #expect(try place.read("drain", sizeMax: ByteCount(100)) == Array("#!/bin/sh\n".utf8))
+    }
+}
+
+@Suite("Unchanged files from an earlier tree")
+struct UnchangedFilesTests {
+    let fixture: PackagingFixture
+    let old: Directory
+
+    init() throws {
+        fixture = try PackagingFixture()
+        try fixture.writeTree()
+        old = try fixture.staging("old")
+    }
+
+    private func upgrade(_ unchanged: UnchangedFiles, spoil: () throws -> Void = {}) async throws -> Directory {
+        let first = try await fixture.build()
+        try PayloadInstaller.unpack(first.manifest.units[0], blobs: fixture.blobs, into: old)
+        try spoil()
+        try fixture.write("service/many/3", Array("changed".utf8))
+        let second = try await fixture.build(PackagingFixture.definition(version: "1.1"), base: first.manifest)
+        let unit = second.manifest.units[0]
+        let staging = try fixture.staging()
+        try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging, base: old, unchanged: unchanged)
+        #expect(try describe(staging) == describe(fixture.source.directory("service")))
+        try PayloadInstaller.verifyTree(unit, index: try fixture.blobs.read(unit.payload.index), tree: staging)
+        return staging
+    }
+
+    @Test(
+        "They are copied as files of their own, or linked where that is asked for", arguments: UnchangedFiles.allCases)
+    func taken(unchanged: UnchangedFiles) async throws {
+        let staging = try await upgrade(unchanged)
+        let links = unchanged == .link ? 2 : 1
+        #expect(try staging.status("bin/server")?.links == UInt64(links))
+        #expect(try staging.status("many/3")?.links == 1)
+    }
+
+    @Test(
+        "A file that was changed, removed or replaced there comes from the payload", arguments: UnchangedFiles.allCases)
+    func spoilt(unchanged: UnchangedFiles) async throws {
+        let staging = try await upgrade(unchanged) {
+            let server = try old.updateFile("bin/server")
+            try server.write([0x7A], at: 100)
+            try old.removeFile("many/5")
+            try old.removeTree("share")
+            try old.createSymlink("share", to: "/etc")
+            try old.removeFile("a/b")
+            try #require(mkfifo(old.path + "/a/b", 0o644) == 0)
+        }
+        #expect(try staging.status("bin/server")?.links == 1)
+    }
+}
+
+@Suite("Checking an installed tree")
+struct VerifyTreeTests {
+    let fixture: PackagingFixture
+    let tree: Directory
+
+    init() throws {
+        fixture = try PackagingFixture()
+        try fixture.writeTree()
+        tree = try fixture.staging("tree")
+    }
+
+    private func verify(extra: ExtraEntries = .refused, _ change: () throws -> Void) async throws -> PackagingError? {
+        let unit = try await fixture.build(PackagingFixture.definition(persistent: ["data", "uploads/kept"])).manifest
+            .units[0]
+        try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: tree)
+        try change()
+        do {
+            try PayloadInstaller.verifyTree(
+                unit, index: try fixture.blobs.read(unit.payload.index), tree: tree, extra: extra)
+            return nil
+        } catch let error as PackagingError { return error }
+    }
+
+    @Test("An untouched tree passes, and persistent paths may be anything")
+    func passes() async throws {
+        let error = try await verify {
+            try tree.removeTree("data")
+            try tree.createSymlink("data", to: "../../web.persistent/data")
+            try tree.createDirectory("uploads/kept/more")
+        }
+        #expect(error == nil)
+    }
+
+    @Test("Each difference is found and named")
+    func differences() async throws {
+        let error = try await verify {
+            try tree.updateFile("bin/server").write([0], at: 299_999)
+            try tree.removeFile("many/1")
+            try tree.openFile("many/2").setMode(0o755)
+            try tree.removeFile("bin/current")
+            try tree.createSymlink("bin/current", to: "../empty")
+            try tree.removeFile("many/4")
+            try tree.createDirectory("many/4")
+            _ = try tree.createFile("surplus")
+        }
+        #expect(error?.code == "packaging.tree.changed")
+        for part in [
+            "bin/server has other bytes", "many/1 is missing", "many/2 has mode 0755 instead of 0644",
+            "bin/current points to \"../empty\"", "many/4 is no longer a file", "surplus is not part of the release",
+        ] { #expect(error?.summary.contains(part) == true, "\(part)") }
+    }
+
+    @Test("Extra entries can be reported instead of refused")
+    func extras() async throws {
+        let error = try await verify(extra: .reported) { _ = try tree.createFile("surplus\\name") }
+        #expect(error == nil)
+    }
+}
