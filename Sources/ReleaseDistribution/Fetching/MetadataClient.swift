@@ -1,0 +1,147 @@
+import Effects
+import ReleaseDefinition
+import ReleaseTrust
+
+/// The I/O around the trust core: asks the repository for what `MetadataRefresh` wants, keeps what it accepted.
+///
+/// The store is a folder of this host's own, with the root that it was enrolled with (`pin`). One client per store.
+/// Errors of trust (`trust.…`) mean that something was refused; the store then holds what was accepted before.
+public actor MetadataClient {
+    private let store: MetadataStore
+    private let http: any HTTPDoor
+    private let time: any TimeDoor
+    private let address: RepositoryAddress
+    private var heard: [ChannelName: Heard] = [:]
+    /// Files of the store that were found damaged since the start; each was moved aside as `NAME.damaged`.
+    public private(set) var quarantined: [String] = []
+
+    private struct Heard {
+        var tag: String?
+        var envelope: JSONValue
+    }
+
+    private static let assignmentSizeMax = ByteCount(1 << 20)
+
+    public init(store: Directory, http: any HTTPDoor, time: any TimeDoor, address: RepositoryAddress) {
+        self.store = MetadataStore(directory: store)
+        self.http = http
+        self.time = time
+        self.address = address
+    }
+
+    /// At enrolment, once: writes the first root into the store. The caller has compared its digest.
+    public static func pin(root: [UInt8], in store: Directory) throws { try MetadataStore(directory: store).pin(root) }
+
+    // MARK: Without the network
+
+    /// The director's word by what this host has stored: enough to back out, also with expired metadata.
+    /// - Throws: `trust.…`, as `TrustedMetadata.verify`.
+    public func verify(
+        _ envelope: JSONValue, for host: HostID, environment: EnvironmentName, highestCounter: Int64 = 0,
+        at now: UTCInstant
+    ) throws -> VerifiedAssignment {
+        try open(at: now).trusted.verify(
+            assignment: envelope, for: host, environment: environment, highestCounter: highestCounter, at: now)
+    }
+
+    /// What an assignment revokes, whether this host is addressed or not.
+    public func verifyRevocations(
+        _ envelope: JSONValue, environment: EnvironmentName, at now: UTCInstant
+    ) throws -> VerifiedRevocations {
+        try open(at: now).trusted.verifyRevocations(assignment: envelope, environment: environment, at: now)
+    }
+
+    // MARK: With the network
+
+    /// Brings root, timestamp, snapshot, targets and the roles on the way to the wanted targets up to date.
+    @discardableResult
+    public func refresh(at now: UTCInstant, targets: [String] = []) async throws -> TrustedMetadata {
+        var refresh = try open(at: now, targets: targets)
+        try await run(&refresh)
+        return refresh.trusted
+    }
+
+    /// Both authorities: refreshes, checks the director's word, looks its target up in the approvers' role.
+    /// - Throws: `trust.…` when one of them does not say so, `distribution.…`, `effects.…`.
+    public func authorise(
+        _ envelope: JSONValue, for host: HostID, environment: EnvironmentName, highestCounter: Int64 = 0,
+        revoked: Set<SHA256Digest> = [], at now: UTCInstant
+    ) async throws -> AuthorisedRelease {
+        var refresh = try open(at: now)
+        try await run(&refresh)
+        let verified = try refresh.trusted.verify(
+            assignment: envelope, for: host, environment: environment, highestCounter: highestCounter, at: now)
+        refresh.want(target: verified.assignment.targetPath)
+        try await run(&refresh)
+        return try refresh.trusted.authorise(verified, revoked: revoked, at: now)
+    }
+
+    /// The current word on a channel, fetched only if it changed; nil when the channel says nothing. Not verified yet.
+    public func fetchAssignment(channel: ChannelName) async throws -> JSONValue? {
+        let path = RepositoryLayout.channel(channel)
+        let known = heard[channel]
+        let condition = known?.tag.map { [HTTPField("If-None-Match", $0)] } ?? []
+        let request = address.request(path, headers: condition, sizeMax: Self.assignmentSizeMax)
+        let response = try await send(request, path)
+        switch response.status {
+        case 200:
+            let envelope: JSONValue
+            do { envelope = try JSONValue(parsing: response.body) } catch {
+                throw DistributionError(
+                    code: "channel.form", summary: "\(request.url) is no JSON.",
+                    remedy: "Nothing was done. Check that the repository's address is right.", cause: "\(error)")
+            }
+            heard[channel] = Heard(tag: response.head["ETag"], envelope: envelope)
+            return envelope
+        case 304:
+            if let known { return known.envelope }
+            throw address.error(304, path)
+        case 404:
+            heard[channel] = nil
+            return nil
+        default: throw address.error(response.status, path)
+        }
+    }
+
+    // MARK: One refresh
+
+    /// With a root that is damaged, the enrolment's: the walk through all roots since heals it.
+    private func open(at now: UTCInstant, targets: [String] = []) throws -> MetadataRefresh {
+        let (files, damaged) = try store.load()
+        quarantined += damaged
+        do { return try MetadataRefresh(stored: files, at: now, targets: targets) } catch {
+            guard let pinned = try store.pinned() else { throw error }
+            let rootName = MetadataFile.storedName(role: "root")
+            if files[rootName] != nil {
+                try store.quarantine(rootName)
+                quarantined.append(rootName)
+            }
+            var healed = files
+            healed[rootName] = pinned
+            return try MetadataRefresh(stored: healed, at: now, targets: targets)
+        }
+    }
+
+    private func run(_ refresh: inout MetadataRefresh) async throws {
+        while let request = refresh.nextRequest {
+            let path = RepositoryLayout.metadata(request.fileName)
+            let response = try await send(address.request(path, sizeMax: request.lengthMax), path)
+            switch response.status {
+            case 200: for change in try refresh.receive(response.body) { try store.apply(change) }
+            case 404 where request.mayBeAbsent: try refresh.receiveAbsent()
+            default: throw address.error(response.status, path)
+            }
+        }
+    }
+
+    /// Tries once more where the server was not available at that moment.
+    private func send(_ request: HTTPRequest, _ path: String) async throws -> HTTPResponse {
+        let (http, address) = (http, address)
+        return try await RetryPolicy.brief.run(time) {
+            let response = try await http.send(request)
+            let error = address.error(response.status, path)
+            if response.status >= 400, RetryPolicy.isPassing(error) { throw error }
+            return response
+        }
+    }
+}

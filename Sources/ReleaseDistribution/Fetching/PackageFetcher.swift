@@ -1,0 +1,155 @@
+import Effects
+import ReleaseDefinition
+import ReleasePackaging
+import ReleaseTrust
+import Synchronization
+
+/// Fetches an authorised release: every transfer bounded by a signed length, every byte checked against a signed hash
+/// before it has a name in the store.
+public struct PackageFetcher: Sendable {
+    private let http: any HTTPDoor
+    private let time: any TimeDoor
+    private let address: RepositoryAddress
+    private let retry: RetryPolicy
+
+    public init(
+        http: any HTTPDoor, time: any TimeDoor, address: RepositoryAddress, retry: RetryPolicy = .patient
+    ) {
+        self.http = http
+        self.time = time
+        self.address = address
+        self.retry = retry
+    }
+
+    /// - Throws: `trust.target.…`, `packaging.manifest.…`, `distribution.manifest.otherRelease`, errors of transport.
+    public func manifest(for release: AuthorisedRelease) async throws -> Manifest {
+        let path = RepositoryLayout.manifest(of: release)
+        guard release.target.length <= Manifest.bytesMax else {
+            throw DistributionError(
+                code: "manifest.tooLarge",
+                summary: "The manifest of \(release.assignment.release) has \(release.target.length), at most "
+                    + "\(Manifest.bytesMax) are allowed.", remedy: "Split the release.")
+        }
+        let request = address.request(path, sizeMax: release.target.length)
+        let bytes = try await retry.run(time) {
+            let response = try await http.send(request)
+            guard response.status == 200 else { throw address.error(response.status, path) }
+            return response.body
+        }
+        try release.target.requireMatch(bytes)
+        let manifest = try Manifest(parsing: bytes)
+        guard manifest.name == release.assignment.release else {
+            throw DistributionError(
+                code: "manifest.otherRelease",
+                summary: "The manifest at \(release.target.path) is of \(manifest.name), not of "
+                    + "\(release.assignment.release).",
+                remedy: "Nothing was installed. See who approved it under that name.")
+        }
+        return manifest
+    }
+
+    /// Fetches what the store does not have. A transfer that broke goes on where it stopped, also after a restart, if
+    /// the server knows ranges; otherwise from the start.
+    /// - Parameter progress: called after each piece.
+    /// - Throws: `packaging.blob.digest` when the server has wrong bytes, twice; `distribution.…`, `effects.…`.
+    public func blobs(
+        _ references: [BlobReference], into store: BlobStore,
+        progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }
+    ) async throws {
+        let counter = FetchCounter(references, progress)
+        for reference in references {
+            if try store.has(reference) {
+                counter.finished(reference)
+                continue
+            }
+            try await fetch(reference, into: store, counter)
+            counter.finished(reference)
+        }
+    }
+
+    private func fetch(_ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter) async throws {
+        let lengthAtTry = Mutex<Int64>(-1)
+        for isLastTry in [false, true] {
+            try await retry.run(
+                time,
+                hasProgressed: {
+                    let length = (try? store.partial(blob).size().value) ?? 0
+                    return lengthAtTry.withLock { old in
+                        defer { old = length }
+                        return length > old && old >= 0
+                    }
+                }
+            ) {
+                try await transfer(blob, into: store, counter)
+            }
+            do { return try store.adoptPartial(blob) } catch let error as PackagingError where !isLastTry {
+                // Joined from pieces of two different answers, or damaged on the way: once more from the start.
+                guard error.code == "packaging.blob.digest" else { throw error }
+                try store.discardPartial(blob)
+            }
+        }
+    }
+
+    /// Appends what is missing. Passing failures keep what came; the next try goes on from there.
+    private func transfer(_ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter) async throws {
+        let path = RepositoryLayout.blob(blob.sha256)
+        let file = try store.partial(blob)
+        let start = try file.size().value
+        counter.current(start)
+        if start == blob.length.value { return }
+        let range = start > 0 ? [HTTPField("Range", "bytes=\(start)-")] : []
+        let address = address
+        do {
+            try await http.download(
+                address.request(
+                    path, headers: range, sizeMax: blob.length, timeout: Self.timeout(for: blob.length)),
+                head: { head in
+                    switch head.status {
+                    case 200: try file.truncate(to: ByteCount(0))
+                    case 206 where start > 0 && Self.continues(head, at: start, of: blob.length): return
+                    case 206, 416:
+                        // A range that we did not ask for, or none where we know there is one.
+                        try file.truncate(to: ByteCount(0))
+                        throw DistributionError(
+                            code: "unavailable",
+                            summary:
+                                "\(RepositoryLayout.url(address.baseURL, path)) does not go on at byte \(start) of "
+                                + "\(blob.length.value).",
+                            remedy: "It is fetched from the start.")
+                    default: throw address.error(head.status, path)
+                    }
+                },
+                receive: { piece in
+                    guard try file.size().value + Int64(piece.count) <= blob.length.value else {
+                        throw Self.tooLong(RepositoryLayout.url(address.baseURL, path), blob)
+                    }
+                    try file.write(piece)
+                    counter.current(try file.size().value)
+                })
+        } catch let error as EffectsError where error.code == "effects.file.noSpace" {
+            // What could not be finished must not keep the disk full.
+            try store.discardPartial(blob)
+            throw error
+        }
+        guard try file.size() == blob.length else {
+            throw DistributionError(
+                code: "unavailable",
+                summary: "\(RepositoryLayout.url(address.baseURL, path)) sent \(try file.size().value) bytes of "
+                    + "\(blob.length.value).", remedy: "It is tried again; if it stays so, publish the release again.")
+        }
+    }
+
+    /// `Content-Range: bytes 5-9/10`. RFC 9110 14.4.
+    private static func continues(_ head: HTTPHead, at start: Int64, of length: ByteCount) -> Bool {
+        head["Content-Range"] == "bytes \(start)-\(length.value - 1)/\(length.value)"
+    }
+
+    private static func tooLong(_ url: String, _ blob: BlobReference) -> DistributionError {
+        DistributionError(
+            code: "blob.tooLong", summary: "\(url) sends more than the signed \(blob.length.value) bytes.",
+            remedy: "Nothing was installed. The server's copy is wrong: publish the release again.")
+    }
+
+    /// A minute, and 64 KiB/s at least.
+    private static func timeout(for length: ByteCount) -> TimeSpan { .seconds(60 + length.value >> 16) }
+}
