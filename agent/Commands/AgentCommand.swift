@@ -3,6 +3,8 @@ import ReleaseDefinition
 
 /// `slipway-agent`: what a host runs.
 public struct AgentCommand: AsyncParsableCommand {
+    public static let version = "0.1.0"
+
     public static let configuration = CommandConfiguration(
         commandName: "slipway-agent",
         abstract: "Installs releases on this host, proves them healthy, and finds its way back.",

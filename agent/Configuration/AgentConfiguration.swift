@@ -74,10 +74,12 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
             throw Self.problem("checkInterval is \(checkInterval), allowed are \(least) to 24h.")
         }
         guard root.hasPrefix("/"), root == "/" || !root.hasSuffix("/") else {
-            throw Self.problem("root is \(root.debugDescription), an absolute path without a slash at the end is needed.")
+            throw Self.problem(
+                "root is \(root.debugDescription), an absolute path without a slash at the end is needed.")
         }
         guard !repository.hasSuffix("/"), repository.hasPrefix("https://") || repository.hasPrefix("http://") else {
-            throw Self.problem("repository is \(repository.debugDescription), a URL without a slash at the end is needed.")
+            throw Self.problem(
+                "repository is \(repository.debugDescription), a URL without a slash at the end is needed.")
         }
         for name in variables.keys where !Variables.isName(name) {
             throw Self.problem("variables has the name \(name.debugDescription); use A-Z, 0-9 and _, no digit first.")
@@ -86,11 +88,14 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
 
     /// Only there may a host ask every second (semantics 1).
     private var isOnLoopback: Bool {
-        ["http://127.0.0.1", "https://127.0.0.1", "http://localhost", "https://localhost", "http://[::1]", "https://[::1]"]
-            .contains { base in
-                repository.hasPrefix(base)
-                    && [nil, ":", "/"].contains(repository.dropFirst(base.count).first.map(String.init))
-            }
+        [
+            "http://127.0.0.1", "https://127.0.0.1", "http://localhost", "https://localhost", "http://[::1]",
+            "https://[::1]",
+        ]
+        .contains { base in
+            repository.hasPrefix(base)
+                && [nil, ":", "/"].contains(repository.dropFirst(base.count).first.map(String.init))
+        }
     }
 
     public func write(in folder: Directory) throws {

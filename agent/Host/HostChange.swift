@@ -20,8 +20,10 @@ public enum HostChange: Sendable, Equatable, Codable {
     /// An order that got its final word without being taken up.
     case refused(order: FinishedOrder, counter: Int64?)
     /// The whole set for the product, as the latest assignment gives it.
-    case revoked(product: ProductName, manifests: [SHA256Digest])
+    case revoked(product: ProductName, manifests: [SHA256Digest], counter: Int64)
     case unlocked(product: ProductName)
+    /// How many releases the running release asks to keep.
+    case keep(product: ProductName, count: Int)
     /// A release folder was deleted.
     case deleted(release: HostRelease)
     case report(report: HostReport)

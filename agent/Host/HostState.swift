@@ -41,8 +41,9 @@ public struct HostState: Sendable, Equatable {
         case .refused(let finishedOrder, let counter):
             remember(finishedOrder)
             update(finishedOrder.release.product) { $0.counter = max($0.counter, counter ?? 0) }
-        case .revoked(let product, let manifests):
-            update(product) { $0.revoked = manifests }
+        case .revoked(let product, let manifests, let counter):
+            update(product) { ($0.revoked, $0.revocationCounter) = (manifests, counter) }
+        case .keep(let product, let count): update(product) { $0.keep = count }
         case .unlocked(let product): update(product) { $0.lockedBy = nil }
         case .deleted(let release):
             update(release.name.product) { record in record.releases.removeAll { $0.release == release } }

@@ -12,6 +12,8 @@ public struct ProductRecord: Sendable, Equatable, Codable {
     public var counter: Int64
     /// Manifests that may neither be installed nor go on running.
     public var revoked: [SHA256Digest]
+    /// The counter of the assignment that said so; an older one does not change it.
+    public var revocationCounter: Int64
     /// Set by a failed back-out: nothing is installed until a person unlocks the product.
     public var lockedBy: OrderID?
     /// How many releases to keep, from the running release's manifest.
@@ -23,6 +25,7 @@ public struct ProductRecord: Sendable, Equatable, Codable {
         releases = []
         counter = 0
         revoked = []
+        revocationCounter = 0
         lockedBy = nil
         keep = BackOutSettings().keep
     }
@@ -30,7 +33,8 @@ public struct ProductRecord: Sendable, Equatable, Codable {
     /// What a back-out returns to: the newest release that was proved healthy here, is not the running one and is not
     /// revoked. A release that failed is never returned to (R12).
     public func lastGood(before release: HostRelease?) -> HostRelease? {
-        releases.first { $0.standing == .good && $0.release != release && !revoked.contains($0.release.manifest) }?.release
+        releases.first { $0.standing == .good && $0.release != release && !revoked.contains($0.release.manifest) }?
+            .release
     }
 
     /// Never deleted, whatever else is.
@@ -75,7 +79,9 @@ public struct FinishedOrder: Sendable, Equatable, Codable {
     public var at: UTCInstant
     public var failure: InstallationFailure?
 
-    public init(order: OrderID, release: ReleaseName, outcome: HostOutcome, at: UTCInstant, failure: InstallationFailure?) {
+    public init(
+        order: OrderID, release: ReleaseName, outcome: HostOutcome, at: UTCInstant, failure: InstallationFailure?
+    ) {
         self.order = order
         self.release = release
         self.outcome = outcome

@@ -128,7 +128,8 @@ extension Installation {
             case .backingOut: (.backOut, .backingOut)
             }
         return failure(
-            failureClass, step, code: "deadline", "The step \(step.rawValue) was not done by its deadline \(deadlineAt).")
+            failureClass, step, code: "deadline",
+            "The step \(step.rawValue) was not done by its deadline \(deadlineAt).")
     }
 
     private func lostFailure() -> InstallationFailure {

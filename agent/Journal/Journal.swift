@@ -37,7 +37,8 @@ final class Journal {
             bytes = try folder.readIfPresent(fileName, sizeMax: sizeMax) ?? []
         } catch let error as EffectsError where error.code == "effects.file.tooLarge" {
             let name = try quarantine(in: folder)
-            let journal = try Journal(folder: folder, damage: .quarantined(as: name), length: ByteCount(0), nextNumber: 1)
+            let journal = try Journal(
+                folder: folder, damage: .quarantined(as: name), length: ByteCount(0), nextNumber: 1)
             return (journal, [])
         }
         let reading = JournalReading(bytes)

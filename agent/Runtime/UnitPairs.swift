@@ -87,7 +87,8 @@ struct UnitPairs: Sendable {
                     code: "release.absent", summary: "The tree of \(old.release) is not on this host any more.",
                     remedy: "Order a sound release; it is fetched anew.")
             }
-            try PayloadInstaller.verifyTree(unit, index: old.index(unit), tree: tree)
+            // What a service left beside the release's own files (a cache, a socket) is no reason to stay on a bad one.
+            try PayloadInstaller.verifyTree(unit, index: old.index(unit), tree: tree, extra: .reported)
         }
     }
 }

@@ -134,7 +134,8 @@ actor ServiceSupervisor {
                 if time.monotonic().milliseconds - startedAt.milliseconds >= Self.steadyAfter.milliseconds {
                     delay = Self.delayMin
                 }
-                log.warning("service ended by itself", metadata: ["service": "\(spec.key)", "next start in": "\(delay)"])
+                log.warning(
+                    "service ended by itself", metadata: ["service": "\(spec.key)", "next start in": "\(delay)"])
             }
             do { try await time.sleep(for: delay) } catch { return }
             delay = min(delay * 2, Self.delayMax)
@@ -179,7 +180,9 @@ actor ServiceSupervisor {
         let logs = try folder.logs()
         let name = "\(key).log"
         guard let status = try logs.status(name) else { return }
-        if status.kind != .file { try logs.removeTree(name) } else if status.size > Self.logSizeMax {
+        if status.kind != .file {
+            try logs.removeTree(name)
+        } else if status.size > Self.logSizeMax {
             try logs.rename(name, to: name + ".1")
         }
     }
@@ -209,7 +212,9 @@ enum ServiceStrays {
 
     private static func readAll(_ file: OpenFile) throws -> [UInt8] {
         var all: [UInt8] = []
-        while all.count < environmentSizeMax, case let bytes = try file.read(upTo: 1 << 16), !bytes.isEmpty { all += bytes }
+        while all.count < environmentSizeMax, case let bytes = try file.read(upTo: 1 << 16), !bytes.isEmpty {
+            all += bytes
+        }
         return all
     }
 }

@@ -27,7 +27,8 @@ struct StepError: Error, Sendable {
     /// By who acts: only what lies in the release counts against it (semantics 2).
     private static func failureClass(of code: String) -> FailureClass? {
         switch code {
-        case "effects.file.noSpace", "effects.file.descriptors", "effects.file.readOnly": .preflight
+        case "effects.file.noSpace", "effects.file.descriptors", "effects.file.readOnly", "packaging.staging.space":
+            .preflight
         case let code where code.hasPrefix("effects.http") || code.hasPrefix("distribution.transport"): .transport
         case let code where code.hasPrefix("trust.") || code.hasPrefix("packaging."): .verify
         default: nil

@@ -18,7 +18,8 @@ struct UnitOperations: Sendable {
 
     /// `drain`, `preStop`, `stop`, and the end of the supervised service.
     /// - Parameter strict: false: a failing hook is no reason to stop here (the later tries of a back-out, R5).
-    func stop(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext, strict: Bool = true) async throws {
+    func stop(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext, strict: Bool = true) async throws
+    {
         for moment in [HookMoment.drain, .preStop, .stop] {
             do { try await hooks.run(moment, of: unit, in: stored, context) } catch {
                 if strict || error is CancellationError { throw error }

@@ -1,0 +1,156 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+
+extension Agent {
+    /// Carries out orders one after another, for as long as the agent runs.
+    func installForever() async {
+        while !Task.isCancelled {
+            do {
+                try startNext()
+                if host.installation != nil { await drive() } else { await waitForOrder() }
+            } catch {
+                // The journal cannot be written: nothing is done that could not be remembered.
+                log.error("the journal cannot be written", metadata: ["error": "\(ReportedError(error))"])
+                try? await time.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    private func waitForOrder() async {
+        guard let span = nextNotBefore() else { return await ordersWake.wait() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.ordersWake.wait() }
+            group.addTask { try? await self.time.sleep(for: max(span, .milliseconds(1))) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Takes the installation in progress to its end.
+    func drive() async {
+        while !Task.isCancelled, let installation = host.installation {
+            do {
+                guard let action = installation.pendingAction(at: clock.now()) else {
+                    try await waitForRetry(installation)
+                    continue
+                }
+                let command = await perform(action, installation)
+                guard !Task.isCancelled else { return }
+                try advance(installation, command)
+            } catch is CancellationError {
+                return
+            } catch {
+                // A full disk, most likely: what was staged is given back, and the same action comes again.
+                log.error("a step cannot be recorded", metadata: ["error": "\(ReportedError(error))"])
+                if installation.isBeforeStop { try? runner.dropStaging(installation.task) }
+                try? await time.sleep(for: .seconds(1))
+            }
+        }
+        await tidyUp()
+    }
+
+    private func advance(_ installation: Installation, _ command: InstallationCommand) throws {
+        let events: [InstallationEvent]
+        do {
+            events = try installation.decide(command, at: clock.now())
+        } catch {
+            let failed = StepError(error, otherwise: .install).failure(at: installation.step ?? .received)
+            events = try installation.decide(.failed(failed), at: clock.now())
+        }
+        if case .failed(let failure) = command {
+            log.error(
+                "step failed",
+                metadata: [
+                    "order": "\(installation.task.order)", "step": "\(failure.evidence.step.rawValue)",
+                    "class": "\(failure.failureClass.rawValue)", "error": "\(failure.evidence.error)",
+                ])
+        }
+        try record(events.map { .installation(event: $0) })
+        for event in events { say(event, installation) }
+    }
+
+    private func say(_ event: InstallationEvent, _ installation: Installation) {
+        let order = "\(installation.task.order)"
+        switch event {
+        case .ended(let outcome, _): log.info("order ended", metadata: ["order": "\(order)", "outcome": "\(outcome)"])
+        case .backOutRetried(let error):
+            log.error("back-out failed, trying again", metadata: ["order": "\(order)", "error": "\(error)"])
+        default:
+            if let step = host.installation?.step {
+                log.info("step", metadata: ["order": "\(order)", "step": "\(step.rawValue)"])
+            }
+        }
+    }
+
+    /// The action, or its deadline if that comes first.
+    private func perform(_ action: InstallationAction, _ installation: Installation) async -> InstallationCommand {
+        let (runner, host, time) = (runner, host, time)
+        // A little later than the deadline itself, so that the machine sees it passed.
+        let left = max(.zero, installation.deadlineAt?.since(clock.now()) ?? .hours(24)) + .milliseconds(5)
+        return await withTaskGroup(of: InstallationCommand?.self) { group in
+            group.addTask { await runner.perform(action, of: installation, host) }
+            group.addTask {
+                // nil: cancelled, because the action was done first.
+                do { try await time.sleep(for: left) } catch { return nil }
+                return .tick
+            }
+            var first = await group.next() ?? nil
+            group.cancelAll()
+            // A step that is over its time is given up before anything else begins; a result that is there all the same
+            // does not count.
+            while let other = await group.next() { first = first ?? other }
+            return first ?? .tick
+        }
+    }
+
+    private func waitForRetry(_ installation: Installation) async throws {
+        guard case .backingOut(let backOut) = installation.state else {
+            return try await time.sleep(for: .milliseconds(100))
+        }
+        try await time.sleep(for: max(.milliseconds(1), backOut.notBefore.since(clock.now())))
+    }
+
+    // MARK: - After an order
+
+    /// Deletes releases that need not be kept, one after another, when the host has nothing better to do.
+    func tidyUp() async {
+        do {
+            for product in host.products.keys.sorted() {
+                try noteKeep(product)
+                try await deleteOld(host.record(of: product))
+            }
+            try shortenJournal()
+        } catch {
+            log.warning("old releases could not be deleted", metadata: ["error": "\(ReportedError(error))"])
+        }
+    }
+
+    private func noteKeep(_ product: ProductName) throws {
+        let record = host.record(of: product)
+        guard let current = record.current, let stored = try? store.stored(current) else { return }
+        let keep = stored.manifest.backOut.keep
+        if keep != record.keep { try self.record([.keep(product: product, count: keep)]) }
+    }
+
+    private func deleteOld(_ record: ProductRecord) async throws {
+        let doomed = Retention.removable(
+            onDisk: record.releases.map(\.release), protected: record.protected, keep: record.keep)
+        for release in doomed {
+            guard host.installation == nil else { return }
+            try await runner.delete(release)
+            try self.record([.deleted(release: release)])
+            log.info("old release deleted", metadata: ["release": "\(release)"])
+        }
+    }
+}
+
+extension InstallationRunner {
+    /// The trees first: as long as the manifest is there, it can be done again.
+    func delete(_ release: HostRelease) async throws {
+        if let stored = try? store.stored(release) {
+            for unit in stored.manifest.units { try stored.layout(unit).delete(release.folder) }
+        }
+        try store.delete(release)
+    }
+}

@@ -1,0 +1,137 @@
+import AgentProtocol
+import ReleaseDefinition
+import ReleaseTrust
+
+/// An order that waits for its turn.
+struct QueuedOrder: Sendable {
+    var order: OrderID
+    var release: ReleaseName
+    var manifest: SHA256Digest
+    var envelope: JSONValue?
+    var counter: Int64?
+    var notBefore: UTCInstant?
+    /// Emergencies, and leaving a revoked release, go before everything else.
+    var isUrgent: Bool
+}
+
+extension Agent {
+    /// Takes an assignment as it came, by push or pull; never throws: what cannot be believed is logged and left alone.
+    func offer(_ envelope: JSONValue) async {
+        do {
+            try await noteRevocations(envelope)
+            let verified = try await source.verify(envelope)
+            try take(verified.assignment, envelope)
+        } catch let error as TrustError where error.code == "trust.assignment.notAddressed" {
+            log.debug("an assignment is for other hosts")
+        } catch {
+            log.error("an assignment was refused", metadata: ["error": "\(ReportedError(error))"])
+        }
+        ordersWake.call()
+    }
+
+    private func take(_ assignment: Assignment, _ envelope: JSONValue) throws {
+        let isKnown = host.isKnown(assignment.order) || queue.contains { $0.order == assignment.order }
+        guard !isKnown else { return }
+        let record = host.record(of: assignment.release.product)
+        let queued = QueuedOrder(
+            order: assignment.order, release: assignment.release, manifest: assignment.manifest, envelope: envelope,
+            counter: assignment.counter, notBefore: assignment.notBefore, isUrgent: assignment.isEmergency)
+        // Replayed or overtaken: either way something newer was taken up already.
+        guard assignment.counter > record.counter else { return try finish(queued, .superseded) }
+        for older in queue where older.release.product == queued.release.product && older.envelope != nil {
+            try finish(older, .superseded)
+        }
+        queue.removeAll { $0.release.product == queued.release.product && $0.envelope != nil }
+        queue.append(queued)
+        log.info("order received", metadata: ["order": "\(queued.order)", "release": "\(queued.release)"])
+    }
+
+    /// What was revoked may not be installed; if it runs, the host leaves it, addressed or not.
+    private func noteRevocations(_ envelope: JSONValue) async throws {
+        let revocations = try await source.revocations(envelope)
+        let record = host.record(of: revocations.product)
+        guard revocations.counter >= record.revocationCounter else { return }
+        if record.revoked != revocations.manifests {
+            try writeDown(revocations)
+        }
+        guard let current = record.current, revocations.manifests.contains(current.manifest),
+            host.installation == nil, record.lockedBy == nil, let rollout = Self.rollout(of: envelope)
+        else { return }
+        let order = OrderID(rollout: rollout.rollout, action: .backOut, attempt: rollout.attempt)
+        guard !host.isKnown(order), !queue.contains(where: { $0.order == order }) else { return }
+        log.warning("the running release was revoked", metadata: ["release": "\(current)"])
+        queue.append(
+            QueuedOrder(
+                order: order, release: current.name, manifest: current.manifest, envelope: nil, counter: nil,
+                notBefore: nil, isUrgent: true))
+    }
+
+    private func writeDown(_ revocations: VerifiedRevocations) throws {
+        try record([
+            .revoked(
+                product: revocations.product, manifests: revocations.manifests, counter: revocations.counter)
+        ])
+    }
+
+    /// Of an envelope whose signature was just verified.
+    private static func rollout(of envelope: JSONValue) -> OrderID? {
+        guard let payload = try? DSSEEnvelope(json: envelope).payload else { return nil }
+        return try? JSONCoding.decode(Assignment.self, from: payload).order
+    }
+
+    /// The next order whose time has come; those that need no work get their word at once.
+    func startNext() throws {
+        let now = time.now()
+        while host.installation == nil {
+            let due = queue.indices.filter { queue[$0].notBefore.map { $0 <= now } ?? true }
+            let chosen = due.min { one, other in
+                let (left, right) = (queue[one], queue[other])
+                if left.isUrgent != right.isUrgent { return left.isUrgent }
+                return (left.counter ?? 0) < (right.counter ?? 0)
+            }
+            guard let chosen else { return }
+            try start(queue[chosen])
+            queue.remove(at: chosen)
+        }
+    }
+
+    private func start(_ queued: QueuedOrder) throws {
+        let record = host.record(of: queued.release.product)
+        let subject = HostRelease(name: queued.release, manifest: queued.manifest)
+        if let holder = record.lockedBy {
+            return try finish(queued, .skipped("locked since the back-out of \(holder) failed"))
+        }
+        let task: InstallationTask
+        switch queued.order.action {
+        case .install:
+            guard record.current != subject else { return try finish(queued, .alreadyCurrent) }
+            task = InstallationTask(order: queued.order, envelope: queued.envelope, from: record.current, to: subject)
+        case .backOut:
+            guard let current = record.current, current.manifest == queued.manifest else {
+                return try finish(queued, .alreadyCurrent)
+            }
+            task = InstallationTask(
+                order: queued.order, envelope: queued.envelope, from: current, to: record.lastGood(before: current))
+        }
+        log.info(
+            "order started",
+            metadata: [
+                "order": "\(task.order)", "from": "\(task.from?.description ?? "nothing")",
+                "to": "\(task.to?.description ?? "nothing")",
+            ])
+        try self.record([.received(task: task, counter: queued.counter)])
+    }
+
+    private func finish(_ queued: QueuedOrder, _ outcome: HostOutcome) throws {
+        log.info("order ended", metadata: ["order": "\(queued.order)", "outcome": "\(outcome)"])
+        let finished = FinishedOrder(
+            order: queued.order, release: queued.release, outcome: outcome, at: time.now(), failure: nil)
+        try record([.refused(order: finished, counter: queued.counter)])
+    }
+
+    /// How long until a queued order's time comes; nil: none waits for a time.
+    func nextNotBefore() -> TimeSpan? {
+        let now = time.now()
+        return queue.compactMap(\.notBefore).map { max(.zero, $0.since(now)) }.min()
+    }
+}

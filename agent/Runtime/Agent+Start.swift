@@ -1,0 +1,79 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+
+extension Agent {
+    /// Start-up: says what the journal shows, repairs it, sees to it that what should run does, and takes up what was
+    /// left unfinished.
+    func recover() async throws {
+        try repairJournal()
+        for product in host.products.keys.sorted() { await ensureRunning(product) }
+        if let installation = host.installation {
+            let events = try installation.decide(.recover, at: clock.now())
+            log.warning(
+                "an unfinished order was found",
+                metadata: [
+                    "order": "\(installation.task.order)", "state": "\(installation.step?.rawValue ?? "ended")",
+                    "next":
+                        "\(events.contains(.restarted) ? "staging is dropped, it starts again" : "the step is repeated")",
+                ])
+            try record(events.map { .installation(event: $0) })
+        }
+        if configuration.controller != nil {
+            let report = HostReport(sequence: host.nextSequence, at: time.now(), body: .inventory(inventory()))
+            try record([.report(report: report)])
+        }
+    }
+
+    private func repairJournal() throws {
+        switch journal.damage {
+        case .none: return
+        case .tornTail(let length):
+            log.warning("the last write to the journal was cut short and is dropped", metadata: ["bytes": "\(length)"])
+        case .quarantined(let name):
+            log.error(
+                "the journal was damaged; it is kept and the state is rebuilt from the disk",
+                metadata: ["file": "\(name)"])
+            try rebuild()
+        }
+    }
+
+    private func rebuild() throws {
+        let onDisk = try store.all()
+        let running = onDisk.filter { release in
+            guard let stored = try? store.stored(release) else { return false }
+            return stored.manifest.units.allSatisfy { unit in
+                (try? stored.layout(unit).current()) == release.folder
+            }
+        }
+        let (rebuilt, lost) = HostState.rebuilt(salvaged: host, running: running, onDisk: onDisk, at: time.now())
+        guard let checkpoint = rebuilt.checkpoint else { return }
+        host = rebuilt
+        try journal.append(JournalEntry(at: clock.now(), changes: [.checkpoint(checkpoint: checkpoint)]))
+        for release in running { log.warning("running, by its links", metadata: ["release": "\(release)"]) }
+        guard let lost, let subject = lost.subject else { return }
+        log.error("how this order ended can no longer be told", metadata: ["order": "\(lost.order)"])
+        let finished = FinishedOrder(
+            order: lost.order, release: subject.name, outcome: .failed(.lost), at: time.now(), failure: nil)
+        try record([.refused(order: finished, counter: nil)])
+    }
+
+    /// After a reboot, or when a service ended while no agent was there. A product in the middle of an order is left to
+    /// the order, once that has begun to stop things.
+    private func ensureRunning(_ product: ProductName) async {
+        if let installation = host.installation, installation.task.subject?.name.product == product,
+            !installation.isBeforeStop
+        {
+            return
+        }
+        guard let current = host.record(of: product).current else { return }
+        do {
+            let stored = try store.stored(current)
+            for unit in stored.manifest.units { try await operations.startService(unit, of: stored) }
+        } catch {
+            log.error(
+                "what should run could not be started",
+                metadata: ["release": "\(current)", "error": "\(ReportedError(error))"])
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import AgentProtocol
+import Effects
+import Logging
+import ReleaseDefinition
+import ReleasePackaging
+import ReleaseTrust
+
+/// The agent of one host: owns the journal and everything that follows from it. One at a time; the loops around it
+/// (push, pull, reports) only hand things in and out.
+actor Agent {
+    let configuration: AgentConfiguration
+    let folder: AgentFolder
+    let source: any ReleaseSource
+    let runner: InstallationRunner
+    let operations: UnitOperations
+    let store: ReleaseStore
+    let time: any TimeDoor
+    let clock: SteadyClock
+    let log: Logger
+    /// Called when there is a report to send.
+    nonisolated let reportsWake = Wake()
+    nonisolated let ordersWake = Wake()
+
+    var host: HostState
+    let journal: Journal
+    var queue: [QueuedOrder] = []
+    private let lock: DirectoryLock
+    /// What start-up has to say, in order.
+    var recoveryNotes: [String] = []
+
+    /// Takes the lock, reads the journal and repairs what can be repaired. Starts nothing yet.
+    /// - Throws: `agent.busy`: another agent runs with this folder.
+    init(
+        folder: AgentFolder, configuration: AgentConfiguration, source: any ReleaseSource, doors: AgentDoors,
+        log: Logger
+    ) throws {
+        guard let lock = try folder.base.lock() else {
+            throw AgentError(
+                code: "busy", summary: "Another agent runs with the folder \(folder.base.path).",
+                remedy: "Stop it first (`systemctl stop slipway-agent`), or use another folder.")
+        }
+        self.lock = lock
+        self.folder = folder
+        self.configuration = configuration
+        self.source = source
+        self.log = log
+        time = doors.time
+        clock = SteadyClock(doors.time)
+        store = ReleaseStore(directory: try folder.releases(), root: configuration.root)
+        operations = try doors.operations(folder: folder, configuration: configuration, log: log)
+        runner = InstallationRunner(
+            source: source, store: store, downloads: BlobStore(try folder.downloads()), operations: operations,
+            preflight: Preflight(folder: folder, configuration: configuration), jobs: Workers.coreCount, log: log)
+        let entries: [JournalEntry]
+        (journal, entries) = try Journal.open(in: folder.base)
+        host = HostState()
+        for entry in entries { host.apply(entry) }
+    }
+
+    /// Writes down, then changes the state; with what the controller is told about it, together or not at all.
+    func record(_ changes: [HostChange]) throws {
+        var changes = changes
+        if configuration.controller != nil { changes += reports(about: changes) }
+        let entry = JournalEntry(at: clock.now(), changes: changes)
+        try journal.append(entry)
+        host.apply(entry)
+        if !host.reports.isEmpty { reportsWake.call() }
+    }
+
+    /// The reports that follow from changes, numbered on from the last one.
+    private func reports(about changes: [HostChange]) -> [HostChange] {
+        var next = host
+        var bodies: [HostReportBody] = []
+        for change in changes {
+            next.apply(JournalEntry(at: clock.now(), changes: [change]))
+            switch change {
+            case .received(let task, _): if let body = progress(.received, of: task) { bodies.append(body) }
+            case .installation(let event): bodies += report(of: event, after: next)
+            case .refused(let order, _):
+                bodies.append(
+                    .outcome(
+                        OrderOutcome(
+                            order: order.order, release: order.release, outcome: order.outcome,
+                            running: running(order.release.product, next), evidence: order.failure?.evidence)))
+            default: break
+            }
+        }
+        return bodies.enumerated().map { position, body in
+            .report(report: HostReport(sequence: host.nextSequence + Int64(position), at: time.now(), body: body))
+        }
+    }
+
+    private func report(of event: InstallationEvent, after next: HostState) -> [HostReportBody] {
+        guard let task = host.installation?.task ?? next.installation?.task, let subject = task.subject else {
+            return []
+        }
+        switch event {
+        case .ended(let outcome, let failure):
+            let product = subject.name.product
+            return [
+                .outcome(
+                    OrderOutcome(
+                        order: task.order, release: subject.name, outcome: outcome,
+                        running: running(product, next, isHealthy: outcome != .backOutFailed),
+                        evidence: failure?.evidence))
+            ]
+        case .backOutStep, .backOutRetried, .recovered: return []
+        default:
+            guard let step = next.installation?.step else { return [] }
+            return progress(step, of: task).map { [$0] } ?? []
+        }
+    }
+
+    private func progress(_ step: InstallationStep, of task: InstallationTask) -> HostReportBody? {
+        task.subject.map { .progress(OrderProgress(order: task.order, release: $0.name, step: step)) }
+    }
+
+    func running(_ product: ProductName, _ state: HostState, isHealthy: Bool = true) -> InstalledRelease? {
+        state.record(of: product).current.map {
+            InstalledRelease(release: $0.name, manifest: $0.manifest, isHealthy: isHealthy)
+        }
+    }
+
+    func inventory() -> HostInventory {
+        let installed = host.products.keys.sorted().compactMap { product in
+            running(product, host, isHealthy: host.record(of: product).lockedBy == nil)
+        }
+        return HostInventory(
+            agentVersion: AgentCommand.version, machineID: MachineID.read() ?? configuration.host.text,
+            delivery: configuration.delivery,
+            checkInterval: configuration.delivery == .pull ? configuration.checkInterval : nil, installed: installed)
+    }
+
+    // MARK: - Reports
+
+    /// The next ones to send, in order.
+    func pendingReports() -> [HostReport] { Array(host.reports.prefix(HostReportBatch.reportsMax)) }
+
+    func acknowledge(_ sequence: Int64) throws {
+        guard host.reports.contains(where: { $0.sequence <= sequence }) else { return }
+        try record([.acknowledged(sequence: min(sequence, host.nextSequence - 1))])
+        try shortenJournal()
+    }
+
+    func shortenJournal() throws {
+        guard journal.isLong, let checkpoint = host.checkpoint else { return }
+        try journal.rewrite(as: JournalEntry(at: clock.now(), changes: [.checkpoint(checkpoint: checkpoint)]))
+    }
+}

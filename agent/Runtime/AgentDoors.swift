@@ -1,0 +1,35 @@
+import Effects
+import Logging
+import ReleaseDefinition
+
+/// The doors that an agent goes through, live or seeded.
+struct AgentDoors: Sendable {
+    /// To the controller and the repository.
+    var http: any HTTPDoor
+    /// To what runs on this host: no certificate of ours is shown to it.
+    var local: any HTTPDoor
+    var processes: any ProcessDoor
+    var time: any TimeDoor
+    var random: any RandomDoor
+
+    func operations(folder: AgentFolder, configuration: AgentConfiguration, log: Logger) throws -> UnitOperations {
+        let environment = StepEnvironment(configuration: configuration)
+        return UnitOperations(
+            hooks: HookRunner(
+                processes: processes, time: time, environment: environment, workingDirectory: folder.base.path),
+            prober: HealthProber(http: local, processes: processes, environment: environment),
+            services: ServiceSupervisor(folder: folder, processes: processes, time: time, log: log), time: time,
+            environment: environment)
+    }
+}
+
+/// `/etc/machine-id`: which machine this is, whatever key it holds.
+enum MachineID {
+    static func read() -> String? {
+        guard let etc = try? Directory.open("/etc"),
+            let bytes = try? etc.readIfPresent("machine-id", sizeMax: ByteCount(4096))
+        else { return nil }
+        let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return text.isEmpty ? nil : text
+    }
+}

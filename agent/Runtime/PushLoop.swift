@@ -1,0 +1,127 @@
+import AgentProtocol
+import Effects
+import Logging
+import ReleaseDefinition
+
+/// Holds the controller's stream open and hands every assignment on. Comes back by itself, with full jitter; the
+/// controller gone is no fault of the host.
+struct PushLoop: Sendable {
+    /// Three heartbeats without a byte: the connection is dead, whatever TCP thinks.
+    static let silenceMax = AgentOrder.heartbeatInterval * 3
+
+    var agent: Agent
+    var doors: AgentDoors
+    var controller: String
+    var log: Logger
+
+    func run() async {
+        var backoff = Backoff(least: .milliseconds(500), most: .seconds(30))
+        var lastEvent: String?
+        while !Task.isCancelled {
+            do {
+                let request = HTTPRequest(
+                    "GET", controller + "/v1/agent/stream",
+                    headers: [HTTPField("Accept", "text/event-stream")]
+                        + (lastEvent.map { [HTTPField("Last-Event-ID", $0)] } ?? []),
+                    timeout: .seconds(30))
+                for try await event in doors.http.events(request, silenceMax: Self.silenceMax) {
+                    backoff.reset()
+                    lastEvent = event.id ?? lastEvent
+                    await receive(event)
+                }
+                log.warning("the controller closed the stream")
+            } catch {
+                guard !Task.isCancelled else { return }
+                log.warning("the stream to the controller broke", metadata: ["error": "\(ReportedError(error))"])
+            }
+            // What is queued may be sendable again as soon as this is.
+            agent.reportsWake.call()
+            do { try await doors.time.sleep(for: backoff.next(doors.random)) } catch { return }
+        }
+    }
+
+    private func receive(_ event: ServerSentEvent) async {
+        do {
+            let data = try JSONValue(parsing: Array(event.data.utf8), limits: JSONLimits(bytesMax: 1 << 20))
+            switch AgentOrder(eventName: event.name, data: data) {
+            case .assignment(let envelope): await agent.offer(envelope)
+            case .refresh, nil: break
+            }
+        } catch {
+            log.error("an event of the stream cannot be read", metadata: ["error": "\(ReportedError(error))"])
+        }
+    }
+}
+
+/// Asks for each channel's assignment, every check interval ±20 %. Needs nothing but a static web server.
+struct PullLoop: Sendable {
+    var agent: Agent
+    var doors: AgentDoors
+    var source: any ReleaseSource
+    var configuration: AgentConfiguration
+    var log: Logger
+
+    func run() async {
+        var wait = TimeSpan(
+            milliseconds: doors.random.fraction(of: min(configuration.checkInterval, .seconds(5)).milliseconds / 5))
+        while !Task.isCancelled {
+            do { try await doors.time.sleep(for: wait) } catch { return }
+            for channel in configuration.channels { await check(channel) }
+            wait = doors.random.spread(configuration.checkInterval)
+        }
+    }
+
+    private func check(_ channel: ChannelName) async {
+        do {
+            if let envelope = try await source.assignment(of: channel) { await agent.offer(envelope) }
+        } catch {
+            guard !Task.isCancelled else { return }
+            log.warning(
+                "the channel could not be read", metadata: ["channel": "\(channel)", "error": "\(ReportedError(error))"])
+        }
+    }
+}
+
+/// Sends what is queued, in order, until it is acknowledged; the queue is on the disk and outlives everything.
+struct ReportSender: Sendable {
+    var agent: Agent
+    var doors: AgentDoors
+    var controller: String
+    var log: Logger
+
+    func run() async {
+        var backoff = Backoff(least: .milliseconds(500), most: .seconds(60))
+        while !Task.isCancelled {
+            let reports = await agent.pendingReports()
+            guard !reports.isEmpty else {
+                await agent.reportsWake.wait()
+                continue
+            }
+            do {
+                try await agent.acknowledge(try await send(reports))
+                backoff.reset()
+            } catch {
+                guard !Task.isCancelled else { return }
+                log.warning(
+                    "reports wait for the controller",
+                    metadata: ["first": "\(reports[0].sequence)", "error": "\(ReportedError(error))"])
+                do { try await doors.time.sleep(for: backoff.next(doors.random)) } catch { return }
+            }
+        }
+    }
+
+    private func send(_ reports: [HostReport]) async throws -> Int64 {
+        let body = try JSONCoding.value(of: HostReportBatch(reports: reports)).wireBytes
+        let response = try await doors.http.send(
+            HTTPRequest(
+                "POST", controller + "/v1/agent/reports", headers: [HTTPField("Content-Type", "application/json")],
+                body: body, responseSizeMax: ByteCount(1 << 16)))
+        guard response.status == 200 else {
+            throw AgentError(
+                code: "reports.refused", summary: "The controller answered \(response.status) to reports.",
+                remedy: "The reports are kept and sent again; see the controller's log.",
+                cause: String(decoding: response.body.prefix(512), as: UTF8.self))
+        }
+        return try JSONCoding.decode(HostReportReceipt.self, from: response.body).acknowledged
+    }
+}
