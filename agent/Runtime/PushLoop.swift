@@ -77,7 +77,8 @@ struct PullLoop: Sendable {
         } catch {
             guard !Task.isCancelled else { return }
             log.warning(
-                "the channel could not be read", metadata: ["channel": "\(channel)", "error": "\(ReportedError(error))"])
+                "the channel could not be read",
+                metadata: ["channel": "\(channel)", "error": "\(ReportedError(error))"])
         }
     }
 }
