@@ -1,0 +1,80 @@
+import ReleaseDefinition
+import Testing
+
+@testable import ReleaseTrust
+
+/// A host's store and the loop that a shell with I/O would be.
+struct TestHost {
+    var stored: [String: [UInt8]]
+    /// The names asked for by the last refresh, in order.
+    private(set) var asked: [String] = []
+    static let id = try! HostID("web-1")
+
+    /// Enrolled with the first root.
+    init(of repository: TestRepository) throws {
+        stored = ["root.json": try #require(repository.served["1.root.json"])]
+    }
+
+    @discardableResult
+    mutating func refresh(
+        from repository: TestRepository, at now: UTCInstant? = nil, targets: [String] = [TestRepository.path("1.0")]
+    ) throws -> TrustedMetadata {
+        asked = []
+        var refresh = try MetadataRefresh(stored: stored, at: now ?? repository.now, targets: targets)
+        while let request = refresh.nextRequest {
+            asked.append(request.fileName)
+            if let bytes = repository.served[request.fileName] {
+                for change in try refresh.receive(bytes) {
+                    switch change {
+                    case .write(let name, let bytes): stored[name] = bytes
+                    case .remove(let name): stored[name] = nil
+                    }
+                }
+            } else {
+                guard request.mayBeAbsent else { throw TestFailure("\(request.fileName): 404") }
+                try refresh.receiveAbsent()
+            }
+        }
+        return refresh.trusted
+    }
+
+    /// The refresh is refused with this code; the refused role's stored file is what it was; the same host then accepts
+    /// the honest repository.
+    mutating func expectRefusal(
+        _ code: String, from attack: TestRepository, at now: UTCInstant? = nil,
+        targets: [String] = [TestRepository.path("1.0")], keeping role: String? = nil,
+        then honest: TestRepository, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let before = stored
+        let refused = #expect(throws: (any Error).self, sourceLocation: sourceLocation) {
+            try refresh(from: attack, at: now, targets: targets).requireTargets(targets)
+        }
+        #expect((refused as? TrustError)?.code == code, "\(refused as Any)", sourceLocation: sourceLocation)
+        if let role {
+            #expect(stored["\(role).json"] == before["\(role).json"], sourceLocation: sourceLocation)
+        }
+        #expect(throws: Never.self, sourceLocation: sourceLocation) {
+            try refresh(from: honest, targets: targets).requireTargets(targets)
+        }
+    }
+}
+
+struct TestFailure: Error {
+    var what: String
+    init(_ what: String) { self.what = what }
+}
+
+extension TrustedMetadata {
+    /// Every target is there and its roles can be used today.
+    func requireTargets(_ paths: [String]) throws {
+        for path in paths where try target(path) == nil { throw TestFailure("no target \(path)") }
+    }
+}
+
+/// Expects a refusal with this code.
+func expectRefusal(
+    _ code: String, sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> some Any
+) {
+    let refused = #expect(throws: (any Error).self, sourceLocation: sourceLocation) { _ = try body() }
+    #expect((refused as? TrustError)?.code == code, "\(refused as Any)", sourceLocation: sourceLocation)
+}
