@@ -106,15 +106,21 @@ final class Fleet: Sendable {
     /// Joins a host and starts its agent.
     @discardableResult
     func addAgent(
-        _ delivery: FleetAgent.Delivery = .push, environment: String = "staging", labels: [String: String] = [:]
+        _ delivery: FleetAgent.Delivery = .push, environment: String = "staging", labels: [String: String] = [:],
+        disk: String? = nil
     ) async throws -> FleetAgent {
         let options = labels.flatMap { ["--label", "\($0.key)=\($0.value)"] }
         let join = try await slipway(["hosts", "invite", "--environment", environment] + options)
         guard join.status == 0 else { throw TestFailure(description: "hosts invite: \(join.errors)") }
         let number = agents.count + 1
-        let agent = try FleetAgent(fleet: folder, number: number, delivery: delivery)
-        try await agent.join(join.output.filter { !$0.isWhitespace })
-        try agent.start()
+        let agent = try FleetAgent(fleet: folder, number: number, delivery: delivery, disk: disk)
+        let string = join.output.filter { !$0.isWhitespace }
+        if let disk {
+            try agent.joinAndStart(string, disk: disk)
+        } else {
+            try await agent.join(string)
+            try agent.start()
+        }
         state.withLock { $0.agents.append(agent) }
         return agent
     }

@@ -11,28 +11,51 @@ final class FleetAgent: Sendable {
     let name: String
     let port: Int
     let delivery: Delivery
+    /// Size of a file system of its own, as `4m`; nil: the fleet's.
+    let disk: String?
     private let fleet: String
     private let process = Mutex<ChildProcess?>(nil)
 
-    init(fleet: String, number: Int, delivery: Delivery) throws {
+    init(fleet: String, number: Int, delivery: Delivery, disk: String? = nil) throws {
         name = "agent-\(number)"
         port = try Ports.free()
+        self.disk = disk
         self.fleet = fleet
         self.delivery = delivery
     }
 
-    var folder: String { "\(fleet)/\(name)" }
+    var folder: String { "\(fleet)/\(name)/state" }
     /// Prefix of every `installTo`.
-    var root: String { "\(fleet)/host-\(name)" }
+    var root: String { "\(fleet)/\(name)/root" }
     var log: String { (try? Files.read("\(fleet)/\(name).log")) ?? "" }
     /// The tree that the product's link leads to; nil: nothing is installed.
     var installedTree: String? { Files.target(ofLink: root + "/opt/web-service") }
 
-    func join(_ string: String) async throws {
+    private func joining(_ string: String) -> [String] {
         var arguments = ["join", string, "--dir", folder, "--root", root, "--variable", "PORT=\(port)"]
         if case .pull(let url, let channel) = delivery {
             arguments += ["--pull", url, "--channel", channel, "--check-interval", "1s"]
         }
+        return arguments
+    }
+
+    /// Joins and starts on a disk of its own, which no other process sees.
+    func joinAndStart(_ string: String, disk: String) throws {
+        try Files.makeFolder("\(fleet)/\(name)")
+        let program = "'\(Files.programs)/slipway-agent'"
+        let join = joining(string).map { "'\($0)'" }.joined(separator: " ")
+        let words = SmallDisk.command(
+            folder: "\(fleet)/\(name)", size: disk,
+            then: "mkdir -p '\(root)'; \(program) \(join); exec \(program) run --dir '\(folder)'")
+        let log = "\(fleet)/\(name).log"
+        let child = try ChildProcess(
+            words[0], Array(words.dropFirst()), folder: fleet + "/run", output: log, errors: log)
+        process.withLock { $0 = child }
+    }
+
+    func join(_ string: String) async throws {
+        try Files.makeFolder(root)
+        let arguments = joining(string)
         let result = try await ChildProcess.run(Files.programs + "/slipway-agent", arguments, folder: fleet + "/run")
         guard result.status == 0 else { throw TestFailure(description: "slipway-agent join: \(result.errors)") }
     }
@@ -45,7 +68,12 @@ final class FleetAgent: Sendable {
     }
 
     /// SIGKILL; its service goes on.
-    func kill() { process.withLock { $0?.kill() } }
+    func kill() {
+        process.withLock { process in
+            if disk != nil, let process { SmallDisk.killAll(like: process.processID) }
+            process?.kill()
+        }
+    }
 
     var residentKiB: Int { process.withLock { $0?.residentKiB ?? 0 } }
 
