@@ -8,22 +8,12 @@ extension Agent {
         while !Task.isCancelled {
             do {
                 try startNext()
-                if host.installation != nil { await drive() } else { await waitForOrder() }
+                if host.installation != nil { await drive() } else { await ordersWake.wait() }
             } catch {
                 // The journal cannot be written: nothing is done that could not be remembered.
                 log.error("the journal cannot be written", metadata: ["error": "\(ReportedError(error))"])
                 try? await time.sleep(for: .seconds(1))
             }
-        }
-    }
-
-    private func waitForOrder() async {
-        guard let span = nextNotBefore() else { return await ordersWake.wait() }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.ordersWake.wait() }
-            group.addTask { try? await self.time.sleep(for: max(span, .milliseconds(1))) }
-            await group.next()
-            group.cancelAll()
         }
     }
 

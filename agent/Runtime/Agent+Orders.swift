@@ -9,24 +9,41 @@ struct QueuedOrder: Sendable {
     var manifest: SHA256Digest
     var envelope: JSONValue?
     var counter: Int64?
-    var notBefore: UTCInstant?
     /// Emergencies, and leaving a revoked release, go before everything else.
     var isUrgent: Bool
 }
 
 extension Agent {
     /// Takes an assignment as it came, by push or pull; never throws: what cannot be believed is logged and left alone.
-    func offer(_ envelope: JSONValue) async {
+    /// - Returns: whether it was understood, so that the same need not be offered again.
+    @discardableResult
+    func offer(_ envelope: JSONValue) async -> Bool {
+        defer { ordersWake.call() }
         do {
             try await noteRevocations(envelope)
             let verified = try await source.verify(envelope)
             try take(verified.assignment, envelope)
+            return true
         } catch let error as TrustError where error.code == "trust.assignment.notAddressed" {
             log.debug("an assignment is for other hosts")
+            return true
+        } catch let error as TrustError where error.code == "trust.assignment.early" {
+            offerLater(envelope)
+            return true
         } catch {
             log.error("an assignment was refused", metadata: ["error": "\(ReportedError(error))"])
+            return false
         }
-        ordersWake.call()
+    }
+
+    /// A word for later is heard again when its time comes.
+    private func offerLater(_ envelope: JSONValue) {
+        guard let notBefore = Self.assignment(in: envelope)?.notBefore else { return }
+        let time = time
+        Task {
+            try? await time.sleep(for: max(.milliseconds(1), notBefore.since(time.now())))
+            await self.offer(envelope)
+        }
     }
 
     private func take(_ assignment: Assignment, _ envelope: JSONValue) throws {
@@ -35,7 +52,7 @@ extension Agent {
         let record = host.record(of: assignment.release.product)
         let queued = QueuedOrder(
             order: assignment.order, release: assignment.release, manifest: assignment.manifest, envelope: envelope,
-            counter: assignment.counter, notBefore: assignment.notBefore, isUrgent: assignment.isEmergency)
+            counter: assignment.counter, isUrgent: assignment.isEmergency)
         // Replayed or overtaken: either way something newer was taken up already.
         guard assignment.counter > record.counter else { return try finish(queued, .superseded) }
         for older in queue where older.release.product == queued.release.product && older.envelope != nil {
@@ -55,15 +72,15 @@ extension Agent {
             try writeDown(revocations)
         }
         guard let current = record.current, revocations.manifests.contains(current.manifest),
-            host.installation == nil, record.lockedBy == nil, let rollout = Self.rollout(of: envelope)
+            host.installation == nil, record.lockedBy == nil, let said = Self.assignment(in: envelope)?.order
         else { return }
-        let order = OrderID(rollout: rollout.rollout, action: .backOut, attempt: rollout.attempt)
+        let order = OrderID(rollout: said.rollout, action: .backOut, attempt: said.attempt)
         guard !host.isKnown(order), !queue.contains(where: { $0.order == order }) else { return }
         log.warning("the running release was revoked", metadata: ["release": "\(current)"])
         queue.append(
             QueuedOrder(
                 order: order, release: current.name, manifest: current.manifest, envelope: nil, counter: nil,
-                notBefore: nil, isUrgent: true))
+                isUrgent: true))
     }
 
     private func writeDown(_ revocations: VerifiedRevocations) throws {
@@ -74,17 +91,15 @@ extension Agent {
     }
 
     /// Of an envelope whose signature was just verified.
-    private static func rollout(of envelope: JSONValue) -> OrderID? {
+    private static func assignment(in envelope: JSONValue) -> Assignment? {
         guard let payload = try? DSSEEnvelope(json: envelope).payload else { return nil }
-        return try? JSONCoding.decode(Assignment.self, from: payload).order
+        return try? JSONCoding.decode(Assignment.self, from: payload)
     }
 
-    /// The next order whose time has come; those that need no work get their word at once.
+    /// The next order; those that need no work get their word at once.
     func startNext() throws {
-        let now = time.now()
         while host.installation == nil {
-            let due = queue.indices.filter { queue[$0].notBefore.map { $0 <= now } ?? true }
-            let chosen = due.min { one, other in
+            let chosen = queue.indices.min { one, other in
                 let (left, right) = (queue[one], queue[other])
                 if left.isUrgent != right.isUrgent { return left.isUrgent }
                 return (left.counter ?? 0) < (right.counter ?? 0)
@@ -127,11 +142,5 @@ extension Agent {
         let finished = FinishedOrder(
             order: queued.order, release: queued.release, outcome: outcome, at: time.now(), failure: nil)
         try record([.refused(order: finished, counter: queued.counter)])
-    }
-
-    /// How long until a queued order's time comes; nil: none waits for a time.
-    func nextNotBefore() -> TimeSpan? {
-        let now = time.now()
-        return queue.compactMap(\.notBefore).map { max(.zero, $0.since(now)) }.min()
     }
 }

@@ -82,8 +82,9 @@ struct InstallationRunner: Sendable {
                 remedy: "To return to an older release, order a back-out.")
         }
         try dropStaging(task)
-        let authorised = try await source.authorise(envelope)
-        let (manifest, bytes) = try await source.manifest(of: authorised)
+        let authorised = try await source.authorise(envelope, revoked: Set(record.revoked))
+        let manifest = try await source.manifest(of: authorised)
+        let bytes = try manifest.bytes
         guard manifest.name == to.name, SHA256Digest(of: bytes) == to.manifest else {
             throw AgentError(
                 code: "verify.name", summary: "The manifest under \(to) calls itself \(manifest.name).",

@@ -64,16 +64,21 @@ struct PullLoop: Sendable {
     func run() async {
         var wait = TimeSpan(
             milliseconds: doors.random.fraction(of: min(configuration.checkInterval, .seconds(5)).milliseconds / 5))
+        // What each channel said last and was understood: the same word need not be verified at every check.
+        var understood: [ChannelName: JSONValue] = [:]
         while !Task.isCancelled {
             do { try await doors.time.sleep(for: wait) } catch { return }
-            for channel in configuration.channels { await check(channel) }
+            for channel in configuration.channels { await check(channel, &understood) }
             wait = doors.random.spread(configuration.checkInterval)
         }
     }
 
-    private func check(_ channel: ChannelName) async {
+    private func check(_ channel: ChannelName, _ understood: inout [ChannelName: JSONValue]) async {
         do {
-            if let envelope = try await source.assignment(of: channel) { await agent.offer(envelope) }
+            guard let envelope = try await source.assignment(of: channel), envelope != understood[channel] else {
+                return
+            }
+            if await agent.offer(envelope) { understood[channel] = envelope }
         } catch {
             guard !Task.isCancelled else { return }
             log.warning(

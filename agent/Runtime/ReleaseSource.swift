@@ -14,14 +14,14 @@ protocol ReleaseSource: Sendable {
     func revocations(_ envelope: JSONValue) async throws -> VerifiedRevocations
 
     /// Both authorities name the same manifest: refreshes the metadata and looks the release up.
-    func authorise(_ envelope: JSONValue) async throws -> AuthorisedRelease
+    func authorise(_ envelope: JSONValue, revoked: Set<SHA256Digest>) async throws -> AuthorisedRelease
 
-    /// The manifest that was authorised, as the exact bytes.
-    func manifest(of release: AuthorisedRelease) async throws -> (manifest: Manifest, bytes: [UInt8])
+    /// The manifest that was authorised, compared with its signed digest.
+    func manifest(of release: AuthorisedRelease) async throws -> Manifest
 
     /// Makes every blob present and whole in the store.
     func fetch(_ blobs: [BlobReference], into store: BlobStore) async throws
 
-    /// The channel's current assignment; nil when it did not change since it was last asked for, or there is none.
+    /// The channel's current assignment; nil when it says nothing.
     func assignment(of channel: ChannelName) async throws -> JSONValue?
 }

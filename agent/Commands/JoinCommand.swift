@@ -1,0 +1,65 @@
+import AgentProtocol
+import ArgumentParser
+import Effects
+import ReleaseDefinition
+
+struct JoinCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "join", abstract: "Enrol this host with the string that `slipway hosts invite` printed.")
+
+    @Argument(help: "The join string.")
+    var string: String
+
+    @Option(help: "The agent's folder; made if absent.")
+    var dir = "/var/lib/slipway-agent"
+
+    @Option(help: "A folder below which everything is installed, instead of /.")
+    var root = "/"
+
+    @Option(name: .customLong("variable"), help: ArgumentHelp("A variable of this host.", valueName: "NAME=VALUE"))
+    var variables: [String] = []
+
+    @Option(help: "Follow the repository at this URL instead of being pushed to.")
+    var pull: String?
+
+    @Option(name: .customLong("channel"), help: "A channel to follow; may be given more than once.")
+    var channels: [String] = []
+
+    @Option(help: "How often a pulling host asks, as 5m; from 30s on, from 1s on loopback.")
+    var checkInterval = "5m"
+
+    func run() async throws {
+        let userAgent = "slipway-agent/\(AgentCommand.version)"
+        var settings = Enrolment.Settings()
+        settings.root = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
+        settings.variables = try Self.pairs(variables)
+        settings.pull = pull.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+        settings.channels = try channels.map { try ChannelName($0) }
+        settings.checkInterval = try TimeSpan(checkInterval)
+        guard pull == nil || !channels.isEmpty else {
+            throw ValidationError("--pull needs at least one --channel, as staging.payments.")
+        }
+        let unverified = LiveHTTP.withoutVerification(userAgent: userAgent)
+        let enrolment = Enrolment(
+            join: try JoinString(string), unverified: unverified,
+            trusting: { try LiveHTTP(identity: TLSIdentity(trustRoots: $0), userAgent: userAgent) },
+            machineID: MachineID.read() ?? "unknown")
+        let configuration = try await enrolment.run(into: Directory.create(dir, mode: 0o700), settings: settings)
+        FileHandleOutput.standardError(
+            "This is the host \(configuration.host) of \(configuration.environment) now. Start it: "
+                + "slipway-agent run --dir \(dir)\n")
+        try Output.data(Array("\(configuration.host)\n".utf8))
+    }
+
+    private static func pairs(_ texts: [String]) throws -> [String: String] {
+        var pairs: [String: String] = [:]
+        for text in texts {
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, Variables.isName(String(parts[0])) else {
+                throw ValidationError("\(text.debugDescription) is no NAME=VALUE; names hold A-Z, 0-9 and _.")
+            }
+            pairs[String(parts[0])] = String(parts[1])
+        }
+        return pairs
+    }
+}

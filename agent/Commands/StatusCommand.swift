@@ -1,0 +1,137 @@
+import ArgumentParser
+import Effects
+import ReleaseDefinition
+
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable { case table, json }
+
+/// What this host is and runs, read from its journal without disturbing a running agent.
+struct StatusView: Codable, Sendable {
+    struct Product: Codable, Sendable {
+        var product: ProductName
+        var running: HostRelease?
+        /// What a back-out would return to.
+        var lastGood: HostRelease?
+        var kept: [KeptRelease]
+        var lockedBy: OrderID?
+    }
+
+    var host: HostID
+    var environment: EnvironmentName
+    var delivery: String
+    var products: [Product]
+    /// The order in progress.
+    var order: OrderID?
+    var step: String?
+    var reportsWaiting: Int
+
+    static func read(_ folder: AgentFolder) throws -> (StatusView, HostState) {
+        let configuration = try AgentConfiguration.read(in: folder.base)
+        let state = try HostState(reading: folder.base)
+        let products = state.products.values.sorted { $0.product < $1.product }.map { record in
+            Product(
+                product: record.product, running: record.current, lastGood: record.lastGood(before: record.current),
+                kept: record.releases, lockedBy: record.lockedBy)
+        }
+        let view = StatusView(
+            host: configuration.host, environment: configuration.environment,
+            delivery: configuration.delivery.rawValue, products: products, order: state.installation?.task.order,
+            step: state.installation?.step?.rawValue, reportsWaiting: state.reports.count)
+        return (view, state)
+    }
+}
+
+extension HostState {
+    /// Whole lines only: a line that an agent is writing at this moment is not there yet.
+    init(reading folder: Directory) throws {
+        self.init()
+        let bytes = try folder.readIfPresent(Journal.fileName, sizeMax: Journal.sizeMax) ?? []
+        for line in JournalReading(bytes).lines { apply(line.entry) }
+    }
+}
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show what this host runs, could return to, and is doing.")
+
+    @Option(help: "The agent's folder.")
+    var dir = "/var/lib/slipway-agent"
+
+    @Option(help: "table or json.")
+    var output = OutputFormat.table
+
+    func run() throws {
+        let (view, _) = try StatusView.read(AgentFolder.open(dir))
+        switch output {
+        case .json: try Output.data(JSONCoding.value(of: view).prettyBytes)
+        case .table:
+            var rows = [["PRODUCT", "RUNNING", "LAST GOOD", "KEPT", "STATE"]]
+            for one in view.products {
+                rows.append([
+                    one.product.text, one.running?.description ?? "nothing", one.lastGood?.description ?? "nothing",
+                    "\(one.kept.count)", one.lockedBy.map { "locked by \($0)" } ?? "ok",
+                ])
+            }
+            try Output.data(Array(Output.table(rows).utf8))
+            var words = "host \(view.host), environment \(view.environment), delivery \(view.delivery)"
+            words += ", reports waiting \(view.reportsWaiting)"
+            if let order = view.order { words += ", in progress \(order): \(view.step ?? "")" }
+            try Output.data(Array((words + "\n").utf8))
+        }
+    }
+}
+
+struct HistoryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "history", abstract: "Show the orders that this host carried out, and how each ended.")
+
+    @Option(help: "The agent's folder.")
+    var dir = "/var/lib/slipway-agent"
+
+    @Option(help: "table or json.")
+    var output = OutputFormat.table
+
+    func run() throws {
+        let folder = try AgentFolder.open(dir)
+        let (_, state) = try StatusView.read(folder)
+        switch output {
+        case .json: try Output.data(JSONCoding.value(of: state.finished).prettyBytes)
+        case .table:
+            var rows = [["AT", "ORDER", "RELEASE", "OUTCOME", "ERROR"]]
+            for one in state.finished {
+                rows.append([
+                    one.at.wholeSeconds.description, one.order.description, one.release.description, "\(one.outcome)",
+                    one.failure?.evidence.error.code ?? "",
+                ])
+            }
+            try Output.data(Array(Output.table(rows).utf8))
+        }
+    }
+}
+
+enum Output {
+    /// - Throws: `agent.output`: a full or closed stdout is an error, not success.
+    static func data(_ bytes: [UInt8]) throws(AgentError) {
+        guard FileHandleOutput.standardOutput(String(decoding: bytes, as: UTF8.self)) else {
+            throw AgentError(
+                code: "output", summary: "The result could not be written.", remedy: "Check where stdout leads.")
+        }
+    }
+
+    static func table(_ rows: [[String]]) -> String {
+        var widths: [Int] = []
+        for row in rows {
+            for (column, cell) in row.enumerated() {
+                if column == widths.count { widths.append(0) }
+                widths[column] = max(widths[column], cell.count)
+            }
+        }
+        return rows.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                line += cell
+                if column + 1 < row.count { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
+            }
+            return line + "\n"
+        }.joined()
+    }
+}

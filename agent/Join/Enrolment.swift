@@ -1,0 +1,127 @@
+import AgentProtocol
+import Effects
+import FoundationEssentials
+import ReleaseDefinition
+import ReleaseDistribution
+import X509
+
+/// Makes a host out of a machine: key, certificate, pinned authority and pinned first root, from one join string.
+struct Enrolment: Sendable {
+    var join: JoinString
+    /// First contact: checked by the digests of the join string alone.
+    var unverified: any HTTPDoor
+    /// A door that believes this authority (PEM).
+    var trusting: @Sendable (_ authorities: String) throws -> any HTTPDoor
+    var machineID: String
+
+    private static let authoritySizeMax = ByteCount(1 << 18)
+
+    /// What was written down; the host can run from now on.
+    /// - Throws: `agent.join.…`, `effects.…`. Nothing is kept of an enrolment that failed.
+    func run(into folder: Directory, settings: Settings) async throws -> AgentConfiguration {
+        if try folder.status(AgentConfiguration.fileName) != nil {
+            throw AgentError(
+                code: "joined", summary: "\(folder.path) belongs to a host already.",
+                remedy: "Use another folder, or remove it if that host is retired.")
+        }
+        let authority = try await authority()
+        let key = try KeyGeneration.ecdsaP256PrivateKeyPEM()
+        let response = try await request(certificate: key, authority: authority)
+        guard SHA256Digest(of: Array(response.root.utf8)) == join.root else {
+            throw AgentError(
+                code: "join.root", summary: "The controller's first root is not the one that the join string names.",
+                remedy: "Somebody is between this host and its controller, or the string is of another controller.")
+        }
+        let configuration = AgentConfiguration(
+            controller: join.controller, host: response.host, environment: response.environment,
+            delivery: settings.pull == nil ? .push : .pull,
+            repository: settings.pull ?? join.controller + "/repository",
+            channels: settings.channels, checkInterval: settings.checkInterval, root: settings.root,
+            variables: settings.variables, labels: response.labels)
+        try configuration.check()
+        let tls = try folder.createDirectory("tls", mode: 0o700)
+        try tls.writeDurably("key.pem", Array(key.utf8), mode: 0o600)
+        try tls.writeDurably("certificate.pem", Array(response.certificate.utf8), mode: 0o600)
+        try tls.writeDurably("authorities.pem", Array(response.authorities.utf8), mode: 0o600)
+        try MetadataClient.pin(
+            root: Array(response.root.utf8), in: try folder.createDirectory("trust", mode: 0o700))
+        // Last: it makes the folder a host's.
+        try configuration.write(in: folder)
+        return configuration
+    }
+
+    struct Settings: Sendable {
+        var root = "/"
+        var variables: [String: String] = [:]
+        /// The base URL of a repository to follow; nil: pushed by the controller.
+        var pull: String?
+        var channels: [ChannelName] = []
+        var checkInterval = TimeSpan.minutes(5)
+    }
+
+    /// The authority's certificate, believed because its digest is in the join string.
+    private func authority() async throws -> String {
+        let url = join.controller + "/v1/authority"
+        let response = try await unverified.send(HTTPRequest("GET", url, responseSizeMax: Self.authoritySizeMax))
+        let text = String(decoding: response.body, as: UTF8.self)
+        guard response.status == 200, let certificate = PEM.first(of: "CERTIFICATE", in: text) else {
+            throw AgentError(
+                code: "join.authority", summary: "\(url) answered \(response.status) and no certificate.",
+                remedy: "Check that the join string is of this controller.")
+        }
+        guard SHA256Digest(of: certificate) == join.authority else {
+            throw AgentError(
+                code: "join.authority",
+                summary: "The authority at \(join.controller) has the digest \(SHA256Digest(of: certificate).short)…, "
+                    + "the join string names \(join.authority.short)….",
+                remedy: "Somebody is between this host and its controller, or the string is of another controller.")
+        }
+        // Only the one certificate whose digest was compared, whatever else the answer holds.
+        return PEM.text(of: "CERTIFICATE", certificate)
+    }
+
+    private func request(certificate key: String, authority: String) async throws -> JoinResponse {
+        let signingRequest = try Self.signingRequest(key)
+        let body = JoinRequest(token: join.token, certificateSigningRequest: signingRequest, machineID: machineID)
+        let response = try await trusting(authority).send(
+            HTTPRequest(
+                "POST", join.controller + "/v1/agent/join", headers: [HTTPField("Content-Type", "application/json")],
+                body: try JSONCoding.value(of: body).wireBytes, responseSizeMax: ByteCount(2 << 20)))
+        guard response.status == 200 || response.status == 201 else {
+            let problem = try? JSONValue(parsing: response.body)
+            throw AgentError(
+                code: "join.refused",
+                summary: "The controller refused: \(problem?["detail"]?.stringValue ?? "status \(response.status)")",
+                remedy: problem?["remedy"]?.stringValue ?? "Ask for a new join string: `slipway hosts invite`.",
+                cause: problem?["code"]?.stringValue)
+        }
+        return try JSONCoding.decode(JoinResponse.self, from: response.body)
+    }
+
+    /// Only the public key counts; every name in the certificate comes from the controller.
+    private static func signingRequest(_ key: String) throws -> String {
+        let request = try CertificateSigningRequest(
+            version: .v1, subject: DistinguishedName { CommonName("slipway host") },
+            privateKey: Certificate.PrivateKey(pemEncoded: key), attributes: CertificateSigningRequest.Attributes())
+        return try request.serializeAsPEM().pemString
+    }
+}
+
+/// RFC 7468, as much as is needed.
+enum PEM {
+    static func first(of label: String, in text: String) -> [UInt8]? {
+        guard let start = text.firstRange(of: "-----BEGIN \(label)-----"),
+            let end = text[start.upperBound...].firstRange(of: "-----END \(label)-----")
+        else { return nil }
+        let base64 = text[start.upperBound..<end.lowerBound].utf8.filter { !(0x09...0x20).contains($0) }
+        return Data(base64Encoded: String(decoding: base64, as: UTF8.self)).map(Array.init)
+    }
+
+    static func text(of label: String, _ bytes: [UInt8]) -> String {
+        let base64 = Array(Data(bytes).base64EncodedString().utf8)
+        let lines = stride(from: 0, to: base64.count, by: 64).map { start in
+            String(decoding: base64[start..<min(start + 64, base64.count)], as: UTF8.self)
+        }
+        return "-----BEGIN \(label)-----\n" + lines.joined(separator: "\n") + "\n-----END \(label)-----\n"
+    }
+}
