@@ -63,11 +63,12 @@ public enum PackageFile {
     }
 
     /// Reads and checks a package; its blobs are in `blobs` afterwards. Whether anybody approved it is not asked here.
+    /// - Parameter sizeMax: of everything in it; the disk is not filled for whoever sends more.
     /// - Throws: `packaging.archive.…`, `packaging.manifest.…`, `packaging.package.…`.
-    public static func read(_ source: some ByteSource, into blobs: BlobStore) throws -> Contents {
-        // Each entry has a bound of its own; this only ends an endless archive.
-        var reader = TarReader(
-            source, limits: ArchiveLimits(entriesMax: 4096, sizeMax: ByteCount(1 << 42)), folders: .implied)
+    public static func read(
+        _ source: some ByteSource, into blobs: BlobStore, sizeMax: ByteCount = ByteCount(64 << 30)
+    ) throws -> Contents {
+        var reader = TarReader(source, limits: ArchiveLimits(entriesMax: 8192, sizeMax: sizeMax), folders: .implied)
         guard let first = try reader.next(), first.path.text == manifestName else {
             throw refuse("manifest", "does not begin with \(manifestName)")
         }

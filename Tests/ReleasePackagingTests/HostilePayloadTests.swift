@@ -84,6 +84,19 @@ struct HostilePayloadTests {
         #expect(try unpackCode(await relabelled { $0 = [] }) == "packaging.index.syntax")
     }
 
+    @Test("Any single flipped bit of an index is refused by a code, or says something else; it never traps")
+    func flippedBits() async throws {
+        let unit = try await fixture.build().manifest.units[0]
+        let bytes = try fixture.blobs.read(unit.payload.index)
+        let index = try PayloadIndex(parsing: bytes, for: unit.payload)
+        for position in bytes.indices {
+            var (spoilt, payload) = (bytes, unit.payload)
+            spoilt[position] ^= 1 << UInt8(position % 8)
+            payload.index = BlobReference(of: spoilt)
+            if let read = try? PayloadIndex(parsing: spoilt, for: payload) { #expect(read != index) }
+        }
+    }
+
     @Test("An index that is not the one the manifest binds is refused before it is parsed")
     func wrongIndex() async throws {
         let unit = try await fixture.build().manifest.units[0]

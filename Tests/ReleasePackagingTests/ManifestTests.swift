@@ -1,7 +1,8 @@
 import Effects
 import ReleaseDefinition
-import ReleasePackaging
 import Testing
+
+@testable import ReleasePackaging
 
 @Suite("The manifest")
 struct ManifestTests {
@@ -130,12 +131,43 @@ struct PackingTests {
         let attributes = [PathAttribute(path: "none", mode: 0o600)]
         #expect(
             await error(try PackagingFixture.definition(attributes: attributes))?.code == "packaging.source.attribute")
+        var definition = try PackagingFixture.definition()
+        for source in ["/etc", "..", "service/../../x", "run"] {
+            definition.units[0].source = source
+            #expect(await error(definition)?.code == "packaging.source.unit")
+        }
         try fixture.source.removeTree("service/run")
         #expect(await error()?.code == "packaging.source.empty")
         try fixture.source.removeTree("service")
         #expect(await error()?.code == "packaging.source.unit")
         try fixture.link("service", to: "/etc")
         #expect(await error()?.code == "packaging.source.unit")
+    }
+
+    @Test("A unit may be the whole release folder")
+    func whole() async throws {
+        var definition = try PackagingFixture.definition()
+        definition.units[0].source = "."
+        #expect(try await fixture.build(definition).manifest.units[0].payload.fileCount == 2)
+    }
+
+    @Test("A file that changes between the scan and the reading stops the build")
+    func changing() throws {
+        let service = try fixture.source.directory("service")
+        let entries = try TreeScan.scan(service)
+        for change in [
+            { try fixture.write("service/run", Array("xy".utf8)) }, { try fixture.write("service/run", []) },
+            { try service.removeFile("run") },
+        ] {
+            try change()
+            let stream = TarStream(root: service, entries: entries)
+            let found = code {
+                let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
+                defer { buffer.deallocate() }
+                while try stream.read(into: buffer) > 0 {}
+            }
+            #expect(found == "packaging.source.changed")
+        }
     }
 
     @Test("Text that no host could read is refused when the package is built")

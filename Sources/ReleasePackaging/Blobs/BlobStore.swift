@@ -77,11 +77,13 @@ public struct BlobStore: Sendable {
         try sweep()
     }
 
-    /// Removes what unfinished writers left. Call it when no other writer of this folder is alive.
-    public func sweep() throws {
+    /// Removes what unfinished writers left, and the partial downloads but these. Call it when no other writer of this
+    /// folder is alive.
+    public func sweep(keeping partials: Set<SHA256Digest> = []) throws {
+        let kept = Set(partials.map { Self.partialPrefix + $0.hex })
         for entry in try directory.list()
         where entry.name.hasPrefix(BlobWriter.prefix) || entry.name.hasPrefix(Self.partialPrefix) {
-            try directory.removeTree(entry.name)
+            if !kept.contains(entry.name) { try directory.removeTree(entry.name) }
         }
     }
 

@@ -39,15 +39,7 @@ struct PackageBuild: Sendable {
         for index in unit.attributes.indices {
             unit.attributes[index].path = try EntryPath(plain: unit.attributes[index].path).text
         }
-        let root: Directory
-        do { root = try source.directory(unit.source) } catch let error as EffectsError {
-            throw PackagingError(
-                code: "source.unit",
-                summary:
-                    "The unit \(unit.name) takes its files from \(unit.source.debugDescription), which is no folder"
-                    + " of \(source.path).",
-                remedy: "Build the files first, or correct `source`. A link is not followed.", cause: error.description)
-        }
+        let root = try folder(of: unit)
         var entries = try TreeScan.scan(root)
         guard !entries.isEmpty else {
             throw PackagingError(
@@ -66,6 +58,22 @@ struct PackageBuild: Sendable {
                 compressed: built.compressed, tar: built.tar, fileCount: entries.count,
                 index: try blobs.add(index.bytes)),
             hooks: try hooks(of: unit))
+    }
+
+    /// The folder that the unit's files are in; `.` is the release folder itself.
+    private func folder(of unit: UnitDefinition) throws -> Directory {
+        do {
+            let isWhole = unit.source == "." || unit.source == "./"
+            return try source.directory(isWhole ? "." : EntryPath(plain: unit.source).text)
+        } catch {
+            throw PackagingError(
+                code: "source.unit",
+                summary:
+                    "The unit \(unit.name) takes its files from \(unit.source.debugDescription), which is no folder"
+                    + " of \(source.path).",
+                remedy: "Build the files first, or correct `source`. A link is not followed.",
+                cause: ReportedError(error).description)
+        }
     }
 
     private func hooks(of unit: UnitDefinition) throws -> [ManifestHook] {

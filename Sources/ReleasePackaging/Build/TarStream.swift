@@ -71,7 +71,10 @@ final class TarStream {
             return
         }
         hasher = SHA256Hasher()
-        let file = try root.openFile(entry.path.text)
+        let file: OpenFile
+        do { file = try root.openFile(entry.path.text) } catch let error as EffectsError
+            where ["effects.file.absent", "effects.file.isDirectory", "effects.file.escape"].contains(error.code)
+        { throw TreeScan.changed(entry.path) }
         try check(file, entry)
         if size.value == 0 { try close(file, size: 0) } else { position = .content(file, left: size.value) }
     }

@@ -62,7 +62,8 @@ public struct EntryPath: Hashable, Comparable, Sendable, CustomStringConvertible
 enum PathFlaw: String {
     case empty, absolute, escape, length, depth, utf8, control, backslash, direction, dots
 
-    func error(_ text: String) -> PackagingError {
+    /// - Parameter link: where `text` is the target of a link.
+    func error(_ text: String, of link: EntryPath? = nil) -> PackagingError {
         let what =
             switch self {
             case .empty: "has an empty component"
@@ -78,7 +79,9 @@ enum PathFlaw: String {
             case .dots: "holds a component \".\""
             }
         return PackagingError(
-            code: "path.\(rawValue)", summary: "The path \(Self.shown(text)) \(what).",
+            code: "path.\(rawValue)",
+            summary: link.map { "The target \(Self.shown(text)) of the link \(Self.shown($0.text)) \(what)." }
+                ?? "The path \(Self.shown(text)) \(what).",
             remedy: "Rename or remove it in the source and build again; an archive that holds it is not installed.")
     }
 

@@ -10,7 +10,7 @@ public struct LinkTarget: Hashable, Sendable, CustomStringConvertible {
 
     /// - Throws: `packaging.path.…`.
     public init(_ text: String, from link: EntryPath) throws(PackagingError) {
-        if let flaw = Self.flaw(of: text, depth: link.components.count - 1) { throw flaw.error(text) }
+        if let flaw = Self.flaw(of: text, depth: link.components.count - 1) { throw flaw.error(text, of: link) }
         self.text = text
     }
 
