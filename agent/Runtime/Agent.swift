@@ -142,6 +142,9 @@ actor Agent {
         try shortenJournal()
     }
 
+    /// Gives the folder's lock back: this agent does nothing more.
+    func close() { lock.release() }
+
     func shortenJournal() throws {
         guard journal.isLong, let checkpoint = host.checkpoint else { return }
         try journal.rewrite(as: JournalEntry(at: clock.now(), changes: [.checkpoint(checkpoint: checkpoint)]))

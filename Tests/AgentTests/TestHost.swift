@@ -1,0 +1,113 @@
+import AgentProtocol
+import Effects
+import Logging
+import ReleaseDefinition
+import ReleaseDistribution
+import Testing
+
+@testable import AgentLibrary
+
+/// A host in two folders: the agent's own and the root below which it installs. The processes are real.
+final class TestHost: Sendable {
+    let dir: TemporaryFolder
+    let root: TemporaryFolder
+    let repository: TestRepository.Reader
+    let agent: Agent
+    private let task: Task<Void, Never>
+
+    static let name = HostID(unchecked: "host-1")
+
+    /// - Parameter after: the host whose folders are taken over, as after a restart of the agent.
+    init(
+        _ repository: TestRepository, dir: TemporaryFolder? = nil, root: TemporaryFolder? = nil,
+        variables: [String: String] = [:], controller: String? = "https://127.0.0.1:1"
+    ) async throws {
+        self.dir = try dir ?? TemporaryFolder()
+        self.root = try root ?? TemporaryFolder()
+        self.repository = TestRepository.Reader(directory: repository.folder.directory)
+        let folder = AgentFolder(base: self.dir.directory)
+        if try folder.trust().status("root.json") == nil {
+            try MetadataClient.pin(root: repository.firstRoot, in: folder.trust())
+        }
+        let configuration = AgentConfiguration(
+            controller: controller, host: Self.name, environment: TestRepository.environment, delivery: .pull,
+            repository: FolderHTTP.base, channels: [TestRepository.channel], root: self.root.path,
+            variables: variables, labels: ["zone": "a"])
+        let doors = AgentDoors(
+            http: FolderHTTP(repository.folder.directory), local: FolderHTTP(repository.folder.directory),
+            processes: LiveProcesses(), time: SystemTime(), random: SystemRandom())
+        let source = try RepositorySource(folder: folder, configuration: configuration, doors: doors)
+        let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })
+        let agent = try Agent(
+            folder: folder, configuration: configuration, source: source, doors: doors, log: log)
+        self.agent = agent
+        try await agent.recover()
+        task = Task { await agent.installForever() }
+    }
+
+    /// Ends the agent; services go on.
+    func stop() async {
+        task.cancel()
+        agent.ordersWake.call()
+        await task.value
+        await agent.operations.services.detach()
+    }
+
+    /// Ends the agent and everything it started.
+    func end(units: [String] = ["web"]) async throws {
+        await stop()
+        for unit in units {
+            try await agent.operations.services.stop(
+                ServiceKey(product: TestRepository.product, unit: try UnitName(unit)))
+        }
+    }
+
+    /// Offers an assignment and waits for its last word.
+    @discardableResult
+    func carryOut(_ envelope: JSONValue, _ order: OrderID, within limit: TimeSpan = .seconds(60)) async throws
+        -> FinishedOrder
+    {
+        await agent.offer(envelope)
+        return try await finished(order, within: limit)
+    }
+
+    func finished(_ order: OrderID, within limit: TimeSpan = .seconds(60)) async throws -> FinishedOrder {
+        try await poll(within: limit) { await self.agent.host.finished.first { $0.order == order } }
+    }
+
+    var record: ProductRecord { get async { await agent.host.record(of: TestRepository.product) } }
+    var reports: [HostReport] { get async { await agent.host.reports } }
+
+    /// What the link shows: the version of the tree behind it.
+    func version(_ unit: String = "web") throws -> String? {
+        guard let target = try? root.directory.readLink("opt/\(unit)") else { return nil }
+        return String(
+            decoding: try root.directory.read("opt/\(target)/VERSION", sizeMax: ByteCount(100)), as: UTF8.self)
+    }
+
+    /// The processes that serve a unit, by the tree they run from.
+    func serving(_ unit: String = "web") throws -> [String] {
+        let marker = "\(dir.path)/services/\(TestRepository.product).\(unit)"
+        let proc = try Directory.open("/proc")
+        return ServiceStrays.find(marker: marker).compactMap { try? proc.readLink("\($0.processID)/cwd") }
+    }
+}
+
+extension TestRepository {
+    struct Reader: Sendable { let directory: Directory }
+}
+
+/// Asks again and again until there is an answer; the only way in which tests wait.
+func poll<Value: Sendable>(
+    within limit: TimeSpan = .seconds(30), _ question: () async throws -> Value?
+) async throws -> Value {
+    let time = SystemTime()
+    let start = time.monotonic()
+    while time.monotonic().milliseconds - start.milliseconds < limit.milliseconds {
+        if let value = try await question() { return value }
+        try await time.sleep(for: .milliseconds(10))
+    }
+    throw PollTimeout(limit: limit)
+}
+
+struct PollTimeout: Error { var limit: TimeSpan }

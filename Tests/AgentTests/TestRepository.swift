@@ -1,0 +1,173 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+import ReleaseDistribution
+import ReleasePackaging
+import ReleaseTrust
+import Testing
+
+@testable import AgentLibrary
+
+/// A real repository in a folder: keys, metadata, packages and channels, as a controller would write them.
+final class TestRepository {
+    static let environment = EnvironmentName(unchecked: "staging")
+    static let product = ProductName(unchecked: "web")
+    static let channel = ChannelName(environment: environment, product: product)
+
+    let folder: TemporaryFolder
+    private let publisher: RepositoryPublisher
+    private let keys: RepositoryKeys
+    private var state: RepositoryState
+    private let director: SigningKey
+    let firstRoot: [UInt8]
+    private var counter: Int64 = 0
+    private let time = SystemTime()
+
+    init() throws {
+        folder = try TemporaryFolder()
+        publisher = try RepositoryPublisher(folder.directory)
+        func key() throws -> SigningKey { try SigningKey(pem: KeyGeneration.ed25519PrivateKeyPEM()) }
+        director = try key()
+        keys = RepositoryKeys(
+            root: [try key()], targets: [try key()], approvers: [try key()], emergency: [try key()],
+            snapshot: [try key()], timestamp: [try key()], director: [director])
+        let created = try RepositoryWriter.create(keys: keys, at: time.now())
+        let added = try RepositoryWriter.addProduct(
+            Self.product, environments: [Self.environment], to: created.state, keys: keys, at: time.now())
+        state = added.state
+        firstRoot = try #require(created.files.first { $0.name == "1.root.json" }).bytes
+        try publisher.publish(RepositoryPublication(metadata: created.files))
+        try publisher.publish(RepositoryPublication(metadata: added.files))
+    }
+
+    /// A file of a release: its path, text and whether it is a program.
+    struct File {
+        var path: String
+        var text: String
+        var isProgram = true
+
+        init(_ path: String, _ text: String, isProgram: Bool = true) {
+            (self.path, self.text, self.isProgram) = (path, text, isProgram)
+        }
+    }
+
+    static let serve = File("tree/bin/serve", "#!/bin/sh\necho \"serving $SLIPWAY_VERSION\"\nexec sleep 300\n")
+    static let healthy = File("tree/bin/check", "#!/bin/sh\nexit 0\n")
+    static let broken = File("tree/bin/check", "#!/bin/sh\necho out of order\nexit 1\n")
+
+    /// A unit that serves and is checked by a program, quick enough for tests.
+    static func unit(
+        _ name: String = "web", hooks: [HookMoment: String] = [:], timeout: TimeSpan = .seconds(20),
+        persistent: [String] = []
+    ) throws -> UnitDefinition {
+        let programs = HookMoment.allCases.compactMap { moment in
+            hooks[moment].map { HookProgram(moment: moment, path: $0) }
+        }
+        return UnitDefinition(
+            name: try UnitName(name), source: "tree", installTo: "/opt/\(name)", persistent: persistent,
+            service: .command(["bin/serve"]), hooks: UnitHooks(timeout: timeout, programs: programs),
+            health: [
+                HealthCheck(
+                    probe: .command(["bin/check"]), every: .milliseconds(50), timeout: .seconds(5), failures: 3)
+            ], minimumHealthy: .milliseconds(200), healthyDeadline: .seconds(20))
+    }
+
+    /// Builds, approves and publishes a release.
+    @discardableResult
+    func submit(
+        _ version: String, files: [File] = [serve, healthy], units: [UnitDefinition]? = nil,
+        requires: [ProductRequirement] = [], keep: Int = 3
+    ) async throws -> HostRelease {
+        let source = try TemporaryFolder()
+        for file in files + [File("tree/VERSION", version, isProgram: false)] {
+            if let slash = file.path.lastIndex(of: "/") {
+                _ = try source.directory.createDirectory(String(file.path[..<slash]))
+            }
+            try source.directory.writeDurably(file.path, Array(file.text.utf8), mode: file.isProgram ? 0o755 : 0o644)
+        }
+        let definition = ReleaseDefinition(
+            product: Self.product, version: try ReleaseVersion(version), category: .minor, summary: "A test release",
+            owner: "tests", requires: requires, units: try units ?? [Self.unit()],
+            backOut: BackOutSettings(scope: .phase, keep: keep))
+        let built = try await PackageBuilder.build(
+            definition, from: source.directory, into: publisher.blobs, sourceDate: start, jobs: 2)
+        let change = try RepositoryWriter.approve(
+            definition.name, manifest: built.digest, length: ByteCount(built.manifestBytes.count),
+            in: .environment(Self.environment), to: state, keys: keys, at: time.now())
+        state = change.state
+        let path = TargetPath.manifest(.environment(Self.environment), definition.name)
+        try publisher.publish(
+            RepositoryPublication(
+                blobs: built.manifest.allBlobs, targets: [PublishedTarget(path: path, bytes: built.manifestBytes)],
+                metadata: change.files))
+        return HostRelease(name: definition.name, manifest: built.digest)
+    }
+
+    /// The director's word for every host of the channel.
+    func assignment(
+        _ number: Int, _ action: OrderAction = .install, _ release: HostRelease, revoked: [HostRelease] = [],
+        counter: Int64? = nil, to host: HostID? = nil
+    ) throws -> JSONValue {
+        self.counter += 1
+        let assignment = Assignment(
+            order: try order(number, action), environment: Self.environment,
+            audience: host.map { .host($0) }
+                ?? .channel(Self.channel, bucketBound: HostBucket.everyoneBound, included: [], excluded: []),
+            release: release.name, manifest: release.manifest,
+            targetPath: TargetPath.manifest(.environment(Self.environment), release.name),
+            counter: counter ?? self.counter, expiresAt: time.now() + .hours(1), revoked: revoked.map(\.manifest))
+        return try DSSEEnvelope.sign(
+            JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: [director]
+        ).json
+    }
+
+    func publish(_ envelope: JSONValue) throws {
+        try publisher.publish(
+            RepositoryPublication(channels: [PublishedChannel(name: Self.channel, envelope: envelope)]))
+    }
+
+    /// Changes bytes of every payload in the repository, lengths kept.
+    func tamper(with blob: BlobReference) throws {
+        let file = try folder.directory.updateFile("blobs/" + blob.sha256.hex)
+        try file.write([0xDE, 0xAD, 0xBE, 0xEF], at: max(0, blob.length.value / 2))
+    }
+
+    func manifest(of release: HostRelease) throws -> Manifest {
+        let path = TargetPath.manifest(.environment(Self.environment), release.name)
+        return try Manifest(
+            parsing: folder.directory.read(
+                RepositoryLayout.target(path, sha256: release.manifest), sizeMax: Manifest.bytesMax))
+    }
+}
+
+/// Serves a repository's folder without a network, and can be switched off.
+final class FolderHTTP: HTTPDoor {
+    static let base = "http://repository.test"
+    private let directory: Directory
+
+    init(_ directory: Directory) { self.directory = directory }
+
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        guard request.url.hasPrefix(Self.base + "/") else {
+            throw EffectsError(code: "http.unreachable", summary: "\(request.url) is not there.", remedy: "")
+        }
+        let path = String(request.url.dropFirst(Self.base.count + 1))
+        guard let bytes = try directory.readIfPresent(path, sizeMax: request.responseSizeMax) else {
+            return HTTPResponse(head: HTTPHead(status: 404, headers: []), body: [])
+        }
+        return HTTPResponse(head: HTTPHead(status: 200, headers: []), body: bytes)
+    }
+
+    func download(
+        _ request: HTTPRequest, head: @Sendable (HTTPHead) async throws -> Void,
+        receive: @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
+        let response = try await send(request)
+        try await head(response.head)
+        if response.status == 200 { try await receive(response.body) }
+    }
+
+    func events(_ request: HTTPRequest, silenceMax: TimeSpan) -> AsyncThrowingStream<ServerSentEvent, any Error> {
+        AsyncThrowingStream { $0.finish() }
+    }
+}
