@@ -126,7 +126,7 @@ let package = Package(
             "ControllerTests",
             [
                 "ControllerLibrary", "ControllerAPI", "ReleaseDefinition", "AgentProtocol", "ReleasePackaging",
-                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects",
+                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", x509,
             ]),
         tests("CommandTests", ["slipway", "ControllerAPI", "ReleaseDefinition", "Effects"]),
         // Real processes of all three programs: no module of ours but the vocabulary and the doors.

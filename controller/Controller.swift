@@ -3,6 +3,7 @@ import ControllerAPI
 import Effects
 import Logging
 import ReleaseDefinition
+import ReleaseDistribution
 import ReleaseTrust
 
 /// The one who decides. Every decision is made here on the current state, appended to the log, applied, and only then
@@ -21,6 +22,8 @@ public actor Controller {
     nonisolated let firstRoot: String
     nonisolated let director: Director
     nonisolated let keys: RepositoryKeys
+    /// Used on the actor alone, but for its content-addressed blobs.
+    nonisolated let publisher: RepositoryPublisher
     let store: EventStore
     var state = FleetState()
     var repository: RepositoryState
@@ -32,7 +35,7 @@ public actor Controller {
     /// Something could not be written: when to try again.
     var retryAt: UTCInstant?
     /// Held as long as the controller lives: one process a folder.
-    private let lock: DirectoryLock
+    let lock: DirectoryLock
 
     /// Opens the folder and replays the log: everything goes on where it stood.
     /// - Throws: `controller.setup.…`, `controller.store.…`.
@@ -58,6 +61,7 @@ public actor Controller {
         firstRoot = try folder.text("\(ControllerDirectory.repositoryName)/metadata/1.root.json")
         keys = try RepositoryKeeper.keys(folder)
         director = Director(keys: keys.director)
+        publisher = try RepositoryKeeper.publisher(folder)
         sessions = PersonSessions(time: time, random: random)
         store = try EventStore(path: folder.path(ControllerDirectory.databaseName))
         guard let document = try store.document(RepositoryKeeper.documentName) else {

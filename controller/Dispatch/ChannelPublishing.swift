@@ -1,6 +1,6 @@
 import AgentProtocol
-import Effects
 import ReleaseDefinition
+import ReleaseDistribution
 import ReleaseRollout
 
 /// What `director/<channel>.json` says.
@@ -13,9 +13,8 @@ extension Controller {
             view, of: plan, counter: store.sequence, revoked: state.revoked(for: plan), at: now)
         let channel = ChannelName(
             environment: plan.definition.environment, product: plan.definition.release.product)
-        try folder.directory.createDirectory("\(ControllerDirectory.repositoryName)/director")
-        try folder.directory.writeDurably(
-            "\(ControllerDirectory.repositoryName)/director/\(channel).json", envelope.canonicalBytes, mode: 0o644)
+        try publisher.publish(
+            RepositoryPublication(channels: [PublishedChannel(name: channel, envelope: envelope)]))
     }
 
     func publishChannel(of id: RolloutID) throws {

@@ -196,9 +196,16 @@ extension Controller {
     /// Goes on where the log ends.
     func resume() throws {
         isRunning = true
-        try RepositoryKeeper.publish(repository.files, in: folder)
+        try completePublication()
         try publishAllChannels()
         tellAll(.controllerReturned) { _ in true }
+    }
+
+    /// Gives the folder back.
+    func close() {
+        suspend()
+        try? store.close()
+        lock.release()
     }
 
     func suspend() {

@@ -30,7 +30,7 @@ struct ReleaseIntake: Sendable {
         let own = try work.createDirectory(name, mode: 0o700)
         defer { try? work.removeTree(name) }
         let upload = try await receive(request, into: own)
-        let blobs = try RepositoryKeeper.blobs(folder)
+        let blobs = controller.publisher.blobs
         switch type {
         case .package:
             let contents = try PackageFile.read(upload, into: blobs)

@@ -1,5 +1,6 @@
 import ControllerAPI
 import ReleaseDefinition
+import ReleaseDistribution
 import ReleasePackaging
 import ReleaseTrust
 
@@ -16,7 +17,7 @@ extension Controller {
             try approve(known.submitted, in: environment, by: actor)
             return try releaseView(manifest.name)
         }
-        try RepositoryKeeper.blobs(folder).add(bytes)
+        try publisher.blobs.add(bytes)
         let submitted = ReleaseSubmitted(
             release: manifest.name, manifest: digest, manifestLength: ByteCount(bytes.count),
             category: manifest.category, summary: manifest.summary, owner: manifest.owner,
@@ -60,8 +61,8 @@ extension Controller {
         let now = time.now()
         let place = environment.map { ApprovalPlace.environment($0) } ?? .emergency
         let blob = BlobReference(sha256: submitted.manifest, length: submitted.manifestLength)
-        let bytes = try RepositoryKeeper.blobs(folder).read(blob)
-        try RepositoryKeeper.publishTarget(TargetPath.manifest(place, submitted.release), bytes, in: folder)
+        let bytes = try publisher.blobs.read(blob)
+        let target = PublishedTarget(path: TargetPath.manifest(place, submitted.release), bytes: bytes)
         let added = try RepositoryWriter.addProduct(
             submitted.release.product, environments: configuration.environments, to: repository, keys: keys, at: now)
         let approved = try RepositoryWriter.approve(
@@ -75,7 +76,8 @@ extension Controller {
                 event: .releaseApproved(
                     ReleaseApproved(
                         release: submitted.release, manifest: submitted.manifest, environment: environment))))
-        try commit(events, metadata: [added, approved], at: now)
+        // The target lies there before any metadata names it; the decision is durable before either.
+        try commit(events, metadata: [added, approved], targets: [target], at: now)
     }
 
     /// A version names the same bytes for ever.
@@ -95,9 +97,9 @@ extension Controller {
     func newestManifest(of product: ProductName) -> Manifest? {
         let newest = state.releases.values.filter { $0.submitted.release.product == product }
             .max { $0.submittedAt < $1.submittedAt }
-        guard let newest, let blobs = try? RepositoryKeeper.blobs(folder) else { return nil }
+        guard let newest else { return nil }
         let blob = BlobReference(sha256: newest.submitted.manifest, length: newest.submitted.manifestLength)
-        return (try? blobs.read(blob)).flatMap { try? Manifest(parsing: $0) }
+        return (try? publisher.blobs.read(blob)).flatMap { try? Manifest(parsing: $0) }
     }
 
     private func checkEnvironment(_ environment: EnvironmentName) throws {

@@ -1,5 +1,6 @@
 import Effects
 import ReleaseDefinition
+import ReleaseDistribution
 import ReleasePackaging
 import ReleaseTrust
 
@@ -18,40 +19,40 @@ enum RepositoryKeeper {
             director: [try key(KeyName.director)])
     }
 
-    /// In the order given, each durable before the next.
-    static func publish(_ files: [MetadataFile], in folder: ControllerDirectory) throws {
-        let repository = try folder.directory.createDirectory(ControllerDirectory.repositoryName)
-        let metadata = try repository.createDirectory("metadata")
-        for file in files {
-            // What is immutable and there already needs no second write.
-            if !file.isMutable, try metadata.status(file.name)?.size == ByteCount(file.bytes.count) { continue }
-            try metadata.writeDurably(file.name, file.bytes, mode: 0o644)
-        }
-    }
-
-    static func publishTarget(_ path: String, _ manifest: [UInt8], in folder: ControllerDirectory) throws {
-        let name = "targets/" + TargetPath.file(of: path, sha256: SHA256Digest(of: manifest))
-        let repository = try folder.directory.createDirectory(ControllerDirectory.repositoryName)
-        if let slash = name.lastIndex(of: "/") { try repository.createDirectory(String(name[..<slash])) }
-        try repository.writeDurably(name, manifest, mode: 0o644)
-    }
-
-    static func blobs(_ folder: ControllerDirectory) throws -> BlobStore {
-        BlobStore(try folder.directory.createDirectory("\(ControllerDirectory.repositoryName)/blobs"))
+    /// Opens `repository/` for writing, once, before anything else writes there: leftovers are swept.
+    static func publisher(_ folder: ControllerDirectory) throws -> RepositoryPublisher {
+        try RepositoryPublisher(folder.directory.createDirectory(ControllerDirectory.repositoryName))
     }
 }
 
 extension Controller {
     /// Makes decisions and the metadata that carries them out durable together, then publishes. Killed between the two,
     /// `resume` publishes what the document says.
-    func commit(_ events: [NewEvent], metadata changes: [RepositoryChange], at now: UTCInstant) throws {
+    func commit(
+        _ events: [NewEvent], metadata changes: [RepositoryChange], targets: [PublishedTarget] = [], at now: UTCInstant
+    ) throws {
         guard let last = changes.last else { return }
         let document = try JSONCoding.canonicalBytes(of: last.state)
         try commit(
             StoreChange(events: events, documents: [RepositoryKeeper.documentName: document]), at: now)
         repository = last.state
         let files = changes.dropLast().flatMap(\.files).filter { !$0.isMutable } + last.files
-        try RepositoryKeeper.publish(files, in: folder)
+        try publisher.publish(RepositoryPublication(targets: targets, metadata: files))
+    }
+
+    /// What the document and the log say is what lies in `repository/`, whenever a publish was cut short.
+    func completePublication() throws {
+        var targets: [PublishedTarget] = []
+        for release in state.releases.values {
+            let submitted = release.submitted
+            let bytes = try publisher.blobs.read(
+                BlobReference(sha256: submitted.manifest, length: submitted.manifestLength))
+            for approval in release.approvals {
+                let place = approval.environment.map { ApprovalPlace.environment($0) } ?? .emergency
+                targets.append(PublishedTarget(path: TargetPath.manifest(place, submitted.release), bytes: bytes))
+            }
+        }
+        try publisher.publish(RepositoryPublication(targets: targets, metadata: repository.files))
     }
 
     /// New timestamps and snapshots before the old ones expire.

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Effects
 import Hummingbird
 import ReleaseDefinition
+import ReleaseDistribution
 
 /// The repository as plain files: what any web server would serve, with validators and ranges (RFC 9110 13, 14).
 enum RepositoryFiles {
@@ -24,14 +25,14 @@ enum RepositoryFiles {
             }
         }
         let size = Int64(try file.size().value)
-        let isMutable = path == "metadata/timestamp.json" || path.hasPrefix("director/")
+        let isMutable = RepositoryLayout.isMutable(path)
         let tag =
             isMutable
             ? "\"\(SHA256Digest(of: try file.readAll(sizeMax: mutableSizeMax)).hex)\""
             : "\"\(SHA256Digest(of: Array(path.utf8)).short)-\(size)\""
         var headers: HTTPFields = [
             .eTag: tag, .acceptRanges: "bytes", .contentType: type(of: path),
-            .cacheControl: isMutable ? "public, max-age=30" : "public, max-age=31536000, immutable",
+            .cacheControl: RepositoryLayout.cacheControl(path),
         ]
         if let known = request.request.headers[.ifNoneMatch], matches(known, tag) {
             return Response(status: .notModified, headers: headers)

@@ -1,5 +1,6 @@
 import Effects
 import ReleaseDefinition
+import ReleaseDistribution
 import ReleaseTrust
 
 /// What `slipway-controller init` makes, as a value before anything is written.
@@ -86,7 +87,7 @@ struct Initialisation: Sendable {
                 "root", "The first metadata holds no \(RepositoryKeeper.firstRootName).",
                 remedy: "This is a defect of Slipway: please report it.")
         }
-        try RepositoryKeeper.publish(change.files, in: folder)
+        try RepositoryKeeper.publisher(folder).publish(RepositoryPublication(metadata: change.files))
         return (change, SHA256Digest(of: root.bytes))
     }
 

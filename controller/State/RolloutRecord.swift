@@ -26,6 +26,7 @@ struct RolloutRecord: Sendable {
     private(set) var lastSequence: Int64 = 0
     private(set) var changes: [RolloutChange] = []
     private(set) var hosts: [HostID: Host] = [:]
+    /// By number, from 1; the engine's facts count from 0.
     private(set) var phases: [Int: Phase] = [:]
     private(set) var startedAt: UTCInstant?
     private(set) var startedBy = ""
@@ -63,8 +64,8 @@ struct RolloutRecord: Sendable {
         case .started(let plan, let by):
             (startedAt, startedBy) = (event.at, by)
             for host in plan.hosts { hosts[host.id] = Host() }
-        case .phaseStarted(let phase): phases[phase, default: Phase()].startedAt = event.at
-        case .phasePassed(let phase): phases[phase, default: Phase()].endedAt = event.at
+        case .phaseStarted(let phase): phases[phase + 1, default: Phase()].startedAt = event.at
+        case .phasePassed(let phase): phases[phase + 1, default: Phase()].endedAt = event.at
         case .hostAdmitted(let host, let action):
             hosts[host] = Host(order: OrderID(rollout: id, action: action), startedAt: event.at)
         case .orderSent(let host, let order): hosts[host]?.order = order

@@ -1,0 +1,129 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("Reports")
+struct ReportTests {
+    private func inventory(_ sequence: Int64, _ version: String) -> HostReport {
+        HostReport(
+            sequence: sequence, at: UTCInstant(secondsSince1970: 1_800_000_000),
+            body: .inventory(
+                HostInventory(agentVersion: version, machineID: "m", delivery: .push, installed: [])))
+    }
+
+    private func send(_ reports: [HostReport], _ client: TestClient) async throws -> Int64 {
+        let response = try await client.post("/v1/agent/reports", HostReportBatch(reports: reports))
+        #expect(response.status == 200)
+        return try response.json(HostReportReceipt.self).acknowledged
+    }
+
+    private func stored(_ test: TestController) throws -> [Int64] {
+        let store = try EventStore(path: test.folder.path + "/events.sqlite")
+        var sequences: [Int64] = []
+        try store.replay(event: { _ in }, report: { sequences.append($0.report.sequence) })
+        return sequences
+    }
+
+    @Test("Reports that come twice, overlap or jump are stored exactly once")
+    func exactlyOnce() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let host = try await TestHost.join(test, running)
+            let client = try host.client(test, running)
+            #expect(try await send([inventory(1, "a"), inventory(2, "b")], client) == 2)
+            #expect(try await send([inventory(1, "x"), inventory(2, "x")], client) == 2)
+            #expect(try await send([inventory(2, "x"), inventory(3, "c")], client) == 3)
+            #expect(try await send([inventory(9, "d")], client) == 9)
+            #expect(try await send([inventory(4, "x")], client) == 9)
+            #expect(try await send([], client) == 9)
+            let view = try await running.controller.hostView(host.id)
+            #expect(view.agentVersion == "d")
+            await client.close()
+        }
+        #expect(try stored(test) == [1, 2, 3, 9])
+    }
+
+    @Test("The same batch from ten connections at once is stored once")
+    func raced() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let host = try await TestHost.join(test, running)
+            let batch = (1...20).map { inventory($0, "v") }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<10 {
+                    group.addTask {
+                        let client = try host.client(test, running)
+                        #expect(try await send(batch, client) == 20)
+                        await client.close()
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+        #expect(try stored(test) == Array(1...20))
+    }
+
+    @Test("What was acknowledged is there after a restart, and still counts as sent")
+    func restart() async throws {
+        let test = try TestController()
+        let host = try await test.run { running in
+            let host = try await TestHost.join(test, running)
+            let client = try host.client(test, running)
+            #expect(try await send([inventory(1, "a")], client) == 1)
+            await client.close()
+            return host
+        }
+        try await test.run { running in
+            #expect(try await running.controller.hostView(host.id).agentVersion == "a")
+            let client = try host.client(test, running)
+            #expect(try await send([inventory(1, "x"), inventory(2, "b")], client) == 2)
+            await client.close()
+        }
+        #expect(try stored(test) == [1, 2])
+    }
+
+    @Test("More reports than a batch may hold are refused")
+    func tooMany() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let client = try await TestHost.join(test, running).client(test, running)
+            let reports = (1...257).map { inventory($0, "v") }
+            let response = try await client.post("/v1/agent/reports", HostReportBatch(reports: reports))
+            #expect(response.status == 400)
+            await client.close()
+        }
+    }
+
+    @Test("An open stream means contact, its end means none; a second one takes the place of the first")
+    func contact() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let host = try await TestHost.join(test, running)
+            let first = try host.client(test, running)
+            let second = try host.client(test, running)
+            let firstStream = listen(first)
+            try await eventually { running.controller.hub.isOnline(host.id) }
+            let secondStream = listen(second)
+            // The server closes the first when the second opens.
+            await firstStream.value
+            #expect(running.controller.hub.isOnline(host.id))
+            #expect(try await running.controller.hostView(host.id).contact == .online)
+            secondStream.cancel()
+            await secondStream.value
+            try await eventually { !running.controller.hub.isOnline(host.id) }
+            await first.close()
+            await second.close()
+        }
+    }
+
+    private func listen(_ client: TestClient) -> Task<Void, Never> {
+        Task {
+            let request = HTTPRequest("GET", client.baseURL + "/v1/agent/stream")
+            do { for try await _ in client.http.events(request, silenceMax: .seconds(30)) {} } catch {}
+        }
+    }
+}

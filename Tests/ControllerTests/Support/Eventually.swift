@@ -1,0 +1,15 @@
+import Testing
+
+/// Looks again and again until `condition` holds; fails after `seconds`. For what a real server does in its own time.
+func eventually(
+    within seconds: Int = 20, _ condition: () async throws -> Bool, location: SourceLocation = #_sourceLocation
+) async throws {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while try await !condition() {
+        guard ContinuousClock.now < deadline else {
+            Issue.record("It did not come true within \(seconds) s.", sourceLocation: location)
+            return
+        }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}

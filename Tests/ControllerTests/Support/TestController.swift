@@ -1,0 +1,128 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import Glibc
+import Logging
+import ReleaseDefinition
+import Synchronization
+import Testing
+
+@testable import ControllerLibrary
+
+/// A folder of the test's own, removed at its end.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/slipway-controller-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit { try? Directory.open("/tmp").removeTree(String(path.dropFirst(5))) }
+}
+
+/// A controller made by `init` in a temporary folder, served on loopback over TLS; may be stopped and started again.
+final class TestController: Sendable {
+    struct Running: Sendable {
+        var controller: Controller
+        var port: Int
+        var task: Task<Void, any Error>
+    }
+
+    let folder: TemporaryFolder
+    let time: any TimeDoor
+    let authority: String
+    let adminToken: String
+    private let running = Mutex<Running?>(nil)
+
+    init(time: any TimeDoor = SystemTime()) throws {
+        self.time = time
+        folder = try TemporaryFolder()
+        let plan = try Initialisation(listen: "127.0.0.1:0", profile: "solo", environments: "staging,production")
+        try plan.perform(in: folder.path, time: time)
+        let made = try ControllerDirectory.open(folder.path)
+        authority = try made.text(ControllerDirectory.authorityCertificateName)
+        adminToken = try made.text(ControllerDirectory.adminTokenName).filter { !$0.isWhitespace }
+    }
+
+    /// Runs the body with the server up, and stops the server after it.
+    func run<Value>(_ body: (Running) async throws -> Value) async throws -> Value {
+        let running = try await start()
+        do {
+            let value = try await body(running)
+            await stop(running)
+            return value
+        } catch {
+            await stop(running)
+            throw error
+        }
+    }
+
+    func start() async throws -> Running {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let controller = try Controller(directory: folder.path, time: time, logger: logger)
+        let server = try ControllerServer(controller)
+        let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+        let task = Task {
+            defer { continuation.finish() }
+            try await server.run { port in continuation.yield(port) }
+        }
+        var iterator = ports.makeAsyncIterator()
+        guard let port = await iterator.next() else {
+            try await task.value
+            throw TestFailure("the server did not start")
+        }
+        return Running(controller: controller, port: port, task: task)
+    }
+
+    /// As a kill would: no farewell to anybody; only the sockets are closed.
+    func stop(_ running: Running) async {
+        running.task.cancel()
+        _ = try? await running.task.value
+        await running.controller.close()
+    }
+}
+
+struct TestFailure: Error {
+    var text: String
+    init(_ text: String) { self.text = text }
+}
+
+/// Requests as one caller.
+struct TestClient: Sendable {
+    let http: LiveHTTP
+    let baseURL: String
+    var token: String?
+
+    init(
+        _ test: TestController, _ running: TestController.Running, certificate: String? = nil, key: String? = nil,
+        token: String? = nil
+    ) throws {
+        http = try LiveHTTP(
+            identity: TLSIdentity(trustRoots: test.authority, certificateChain: certificate, privateKey: key),
+            userAgent: "slipway-tests")
+        baseURL = "https://127.0.0.1:\(running.port)"
+        self.token = token
+    }
+
+    func send(
+        _ method: String, _ path: String, headers: [HTTPField] = [], bytes: [UInt8]? = nil
+    ) async throws -> HTTPResponse {
+        let authorization = token.map { [HTTPField("Authorization", "Bearer \($0)")] } ?? []
+        return try await http.send(
+            HTTPRequest(method, baseURL + path, headers: authorization + headers, body: bytes))
+    }
+
+    func post(_ path: String, _ body: some Encodable) async throws -> HTTPResponse {
+        try await send("POST", path, bytes: JSONCoding.value(of: body).wireBytes)
+    }
+
+    func close() async { await http.shutdown() }
+}
+
+extension HTTPResponse {
+    func json<Value: Decodable>(_ type: Value.Type) throws -> Value { try JSONCoding.decode(type, from: body) }
+    var problemCode: String? { (try? json(Problem.self))?.code }
+}
