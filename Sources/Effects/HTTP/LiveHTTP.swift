@@ -7,7 +7,7 @@ import ReleaseDefinition
 /// HTTP/1.1 over TLS 1.3 against a private authority, or in the clear for `http:` addresses. One thread; no redirects, no
 /// decompression, no cookies. HTTP/2 is left out on purpose: the client beneath has no back-pressure there.
 ///
-/// The owner calls `shutdown()` before the last reference goes.
+/// The owner calls `shutdown()` when open transfers should end; the last reference gone does the same a moment later.
 public final class LiveHTTP: HTTPDoor {
     private let client: HTTPClient
     private let group: MultiThreadedEventLoopGroup
@@ -48,6 +48,15 @@ public final class LiveHTTP: HTTPDoor {
         tls.trustRoots = .certificates([])
         tls.certificateVerification = .none
         return LiveHTTP(tls: tls, hasAuthority: true, userAgent: userAgent, limits: HTTPLimits())
+    }
+
+    /// The client beneath traps when it goes without having been shut down, and a door is often made for one request.
+    deinit {
+        let (client, group) = (self.client, self.group)
+        Task {
+            try? await client.shutdown()
+            try? await group.shutdownGracefully()
+        }
     }
 
     /// Ends open transfers and the thread.

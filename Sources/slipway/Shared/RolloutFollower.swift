@@ -68,10 +68,8 @@ struct RolloutFollower {
         }
     }
 
-    /// `12:03:04.250  phase 1  web-1  succeeded`.
+    /// `12:03:04.250  web-1: succeeded`: the text names phase and host where it is about one.
     static func line(_ change: RolloutChange) -> String {
-        let time = change.at.description.dropFirst(11).dropLast()
-        let place = [change.phase.map { "phase \($0)" }, change.host?.text].compactMap { $0 }.joined(separator: "  ")
-        return "\(time)  " + (place.isEmpty ? "" : place + "  ") + change.text
+        "\(change.at.description.dropFirst(11).dropLast())  \(change.text)"
     }
 }
