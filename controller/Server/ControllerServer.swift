@@ -16,7 +16,7 @@ public struct ControllerServer: Sendable {
     /// - Throws: `controller.setup.routeWithoutPermission`.
     public init(_ controller: Controller) throws {
         self.controller = controller
-        table = try RouteTable(ControllerRoutes.all(controller))
+        table = try RouteTable(ControllerRoutes.all(controller) + ConsoleRoutes.all(controller, ConsoleTemplates()))
     }
 
     /// Serves until cancelled, or until SIGTERM or SIGINT where `handlesSignals`: then streams are closed, requests in

@@ -43,7 +43,8 @@ extension ControllerRoutes {
     private static func changes(
         _ request: RouteRequest, _ controller: Controller, of id: RolloutID?
     ) async throws -> Response {
-        let last = request.header("Last-Event-ID").flatMap { Int64($0) } ?? 0
+        // A browser cannot set the header on its first connection, and says it in the address.
+        let last = (request.header("Last-Event-ID") ?? request.query("after")).flatMap { Int64($0) } ?? 0
         let (number, items) = try await controller.changes(of: id, after: last)
         return Responses.events(request.request) { write in
             defer { controller.watchers.remove(number) }

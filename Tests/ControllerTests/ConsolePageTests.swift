@@ -1,0 +1,183 @@
+import AgentProtocol
+import ControllerAPI
+import Foundation
+import ReleaseDefinition
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("The console's page")
+struct ConsolePageTests {
+    let samples: ConsoleSamples
+    let templates: ConsoleTemplates
+
+    init() throws {
+        samples = try ConsoleSamples()
+        templates = try ConsoleTemplates()
+    }
+
+    private func page(_ rollouts: [RolloutView], chosen: RolloutID? = nil) throws -> ConsolePage {
+        ConsolePage(person: "admin", rollouts: rollouts, hosts: try samples.fleet(), now: samples.now, chosen: chosen)
+    }
+
+    private func text(_ rollouts: [RolloutView], chosen: RolloutID? = nil) throws -> String {
+        String(decoding: try page(rollouts, chosen: chosen).render(templates), as: UTF8.self)
+    }
+
+    @Test("Every host has a square with its name and state in words")
+    func squares() throws {
+        let html = try text([samples.running()])
+        #expect(html.components(separatedBy: "class=\"square t-").count - 1 >= 6)
+        #expect(html.contains("aria-label=\"web-1.example: succeeded\""))
+        #expect(html.contains("aria-label=\"web-2.example: checks health\""))
+        #expect(html.contains("aria-label=\"web-4.example: waits for its turn\""))
+        #expect(html.contains("Phase 2"))
+        #expect(html.contains(">emergency<"))
+    }
+
+    @Test("A failing host stands first, with its error, what to do and the last lines of its log")
+    func failingFirst() throws {
+        let html = try text([samples.backedOut()])
+        let trouble = try #require(html.range(of: "1 host needs attention"))
+        let table = try #require(html.range(of: "host by host"))
+        #expect(trouble.lowerBound < table.lowerBound)
+        #expect(html.contains("answered 500, expected 200"))
+        #expect(html.contains("KeyError: &#39;SETTLEMENT_CURRENCY&#39;"))
+        #expect(html.contains("backed out: it did not become healthy"))
+        let rows = html[table.lowerBound...]
+        let failed = try #require(rows.range(of: "<th scope=\"row\">web-3.example"))
+        let waiting = try #require(rows.range(of: "<th scope=\"row\">web-1.example"))
+        #expect(failed.lowerBound < waiting.lowerBound)
+    }
+
+    @Test("Rollouts that run and the newest stand open, the others are lines that lead to a page of their own")
+    func openAndEarlier() throws {
+        let rollouts = try [samples.running(), samples.backedOut(), samples.completed()]
+        #expect(ConsolePage.open(rollouts, chosen: nil).map(\.text) == ["r-4"])
+        let html = try text(rollouts)
+        #expect(html.contains("Earlier rollouts"))
+        #expect(html.contains("href=\"/console/rollouts/r-3\""))
+        let chosen = try text(rollouts, chosen: RolloutID("r-3"))
+        #expect(!chosen.contains("Earlier rollouts"))
+        #expect(chosen.contains("/console/live?rollout=r-3"))
+        #expect(ConsolePage.open([try samples.backedOut(), try samples.running()], chosen: nil).count == 2)
+    }
+
+    @Test("The fleet shows who runs what, and those not as they should be first")
+    func fleet() throws {
+        let html = try text([samples.running()])
+        #expect(html.contains("5 online, 1 as wanted"))
+        let fleet = html[try #require(html.range(of: "id=\"fleet-title\"")).lowerBound...]
+        let unhealthy = try #require(fleet.range(of: "web-4.example"))
+        let offline = try #require(fleet.range(of: "web-6.example"))
+        let good = try #require(fleet.range(of: "web-1.example"))
+        #expect(unhealthy.lowerBound < offline.lowerBound && offline.lowerBound < good.lowerBound)
+        #expect(fleet.contains("should run 3.0.1"))
+    }
+
+    @Test("An empty controller says what to do first")
+    func empty() throws {
+        let page = ConsolePage(person: "admin", rollouts: [], hosts: [], now: samples.now, chosen: nil)
+        let html = String(decoding: page.render(templates), as: UTF8.self)
+        #expect(html.contains("slipway release submit"))
+        #expect(html.contains("slipway hosts invite"))
+    }
+
+    static let hostile = [
+        "<script>alert(1)</script>", "\" onmouseover=\"alert(1)", "\"\u{301} onmouseover=alert(1) x=\u{301}\"",
+        "'><img src=x>",
+        "<\u{338}b>", "{{person}} {{{person}}}", "</pre><script>", "&lt;", "\u{202E}gnp.exe", "\u{0}\u{1B}[31m",
+    ]
+
+    @Test("Text from hosts and files never becomes markup, combining marks or not", arguments: hostile)
+    func escaping(text hostile: String) throws {
+        var rollout = try samples.backedOut(log: hostile)
+        rollout.reason = hostile
+        rollout.hosts[0].evidence?.error.summary = hostile
+        rollout.hosts[0].outcome = .skipped(hostile)
+        rollout.startedBy = hostile
+        var fleet = try samples.fleet()
+        fleet[0].labels = [hostile: hostile]
+        let page = ConsolePage(person: hostile, rollouts: [rollout], hosts: fleet, now: samples.now, chosen: nil)
+        let html = Array(String(decoding: page.render(templates), as: UTF8.self).unicodeScalars)
+        let calm = Array(try text([samples.backedOut()]).unicodeScalars)
+        for mark: Unicode.Scalar in ["<", ">", "\""] {
+            let marks = html.count { $0 == mark }
+            // As many as without hostile text, give or take the parts that another outcome shows.
+            #expect(abs(marks - calm.count { $0 == mark }) < 60)
+        }
+        let whole = String(String.UnicodeScalarView(html))
+        #expect(!whole.contains("<script>alert"))
+        #expect(!whole.contains("<img"))
+        #expect(!whole.unicodeScalars.contains("\u{202E}"))
+        #expect(!whole.unicodeScalars.contains("\u{1B}"))
+    }
+
+    @Test("Escaping leaves no scalar with a meaning in HTML, whatever follows it")
+    func escapingByScalars() {
+        for scalar in "<>\"'&`".unicodeScalars {
+            for follower in ["", "\u{301}", "\u{200D}", "\u{FE0F}", "a"] {
+                let escaped = ScalarHTML().escapeText(String(String.UnicodeScalarView([scalar])) + follower)
+                #expect(escaped.unicodeScalars.first == "&")
+                #expect(!escaped.unicodeScalars.dropFirst().contains { "<>\"'`".unicodeScalars.contains($0) })
+            }
+        }
+    }
+
+    @Test("Nothing is inline, so the policy that forbids it costs nothing")
+    func nothingInline() throws {
+        for html in try [text([samples.running(), samples.backedOut()]), text([])] {
+            #expect(!html.contains(" style="))
+            #expect(html.firstMatch(of: /<[^>]* on[a-z]+=/) == nil)
+            #expect(html.firstMatch(of: /<script(?![^>]* src=)/) == nil)
+            #expect(!html.contains("javascript:"))
+        }
+        #expect(!ConsoleResponses.contentSecurityPolicy.contains("unsafe"))
+    }
+
+    @Test("The first load is small, and ten thousand hosts are drawn in a second")
+    func size() throws {
+        let small = try page([samples.running(), samples.backedOut()]).render(templates)
+        #expect(small.count + ConsoleAssets.style.count + ConsoleAssets.script.count < 100_000)
+        let large = try page([samples.large(10_000)])
+        var bytes = 0
+        let time = ContinuousClock().measure { bytes = large.renderLive(templates).count }
+        #expect(bytes < 4_000_000)
+        #expect(time < .seconds(20), "\(time)")
+    }
+
+    @Test("A form's field is decoded once and bounded by its marks")
+    func form() {
+        #expect(ConsoleForm.field("token", of: Array("a=b&token=x%2By%3D&c=d".utf8)) == "x+y=")
+        #expect(ConsoleForm.field("token", of: Array("token=+abc%0D%0A".utf8)) == "abc")
+        #expect(ConsoleForm.field("token", of: Array("token=%zz".utf8)) == nil)
+        #expect(ConsoleForm.field("token", of: [0xFF, 0x3D]) == nil)
+        #expect(ConsoleForm.field("token", of: []) == nil)
+    }
+
+    /// `SLIPWAY_CONSOLE_PREVIEW=FOLDER` writes the pages there, for a look in a browser.
+    @Test(
+        "Previews are written where asked for",
+        .enabled(if: ProcessInfo.processInfo.environment["SLIPWAY_CONSOLE_PREVIEW"] != nil))
+    func preview() throws {
+        let folder = URL(fileURLWithPath: ProcessInfo.processInfo.environment["SLIPWAY_CONSOLE_PREVIEW"] ?? ".")
+        func write(_ bytes: [UInt8], _ path: String) throws {
+            let file = folder.appendingPathComponent(path)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(bytes).write(to: file)
+        }
+        try write(ConsoleAssets.style, ConsoleAssets.stylePath)
+        try write(ConsoleAssets.script, ConsoleAssets.scriptPath)
+        let rollouts = try [
+            samples.running(), samples.backedOut(), samples.completed(), samples.completed(1, version: "1.0"),
+        ]
+        try write(page(rollouts).render(templates), "home.html")
+        try write(page(rollouts, chosen: RolloutID("r-3")).render(templates), "failed.html")
+        try write(page([samples.large(400)]).render(templates), "large.html")
+        try write(page([samples.large(10_000)]).render(templates), "huge.html")
+        try write(
+            ConsolePage(person: "admin", rollouts: [], hosts: [], now: samples.now).render(templates), "empty.html")
+        try write(SignInPage(refusal: "This token is not one of this controller's.").render(templates), "signin.html")
+    }
+}

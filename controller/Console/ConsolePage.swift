@@ -1,0 +1,69 @@
+import ControllerAPI
+import ReleaseDefinition
+
+/// The console's one page, from the API's views to HTML. Pure: what it shows is what it is given.
+struct ConsolePage {
+    /// How many rollouts stand open on the home page beside those that still run, and how many are listed.
+    static let openMax = 5
+    static let listedMax = 20
+
+    var person: String
+    var rollouts: [RolloutView]
+    var hosts: [HostView]
+    var now: UTCInstant
+    /// The rollout that the address names; nil: the home page.
+    var chosen: RolloutID?
+
+    /// Which rollouts must be given with their hosts: those that run and the newest, or the chosen one.
+    static func open(_ rollouts: [RolloutView], chosen: RolloutID?) -> [RolloutID] {
+        if let chosen { return [chosen] }
+        let running = rollouts.filter { !$0.state.isFinal }.map(\.id)
+        let newest = rollouts.first.map { [$0.id] } ?? []
+        return Array((newest + running.filter { $0 != newest.first }).prefix(openMax))
+    }
+
+    func render(_ templates: ConsoleTemplates) -> [UInt8] { Array(templates.render("page", model).utf8) }
+
+    /// What the page's script fetches again after each event.
+    func renderLive(_ templates: ConsoleTemplates) -> [UInt8] { Array(templates.render("live", model).utf8) }
+
+    private var model: [String: Any] {
+        let open = Set(Self.open(rollouts, chosen: chosen))
+        let shown = rollouts.filter { open.contains($0.id) }
+        let earlier = rollouts.filter { !open.contains($0.id) }.prefix(Self.listedMax)
+        let panels = shown.map { RolloutPanel($0, now: now) }
+        let fleet = FleetTable(hosts: hosts).model
+        let model: [String: Any] = [
+            "person": person,
+            "isHome": chosen == nil,
+            "title": shown.first.map { "\($0.release)" } ?? "Rollouts",
+            "style": ConsoleAssets.stylePath,
+            "script": ConsoleAssets.scriptPath,
+            "live": livePath,
+            // A stream that starts behind what the page shows tells only what is new.
+            "sequence": rollouts.map(\.sequence).max() ?? 0,
+            "now": ConsoleWords.moment(now),
+            "hasRollouts": !rollouts.isEmpty,
+            "panels": panels.map(\.model),
+            "announcement": panels.first?.summary ?? "",
+            "hasEarlier": chosen == nil && !earlier.isEmpty,
+            "earlier": earlier.map { RolloutPanel($0, now: now).header },
+        ]
+        return model.merging(fleet) { first, _ in first }
+    }
+
+    private var livePath: String { chosen.map { "/console/live?rollout=\($0)" } ?? "/console/live" }
+}
+
+/// The page of who has not signed in.
+struct SignInPage {
+    /// Why the last try was refused; nil on the first.
+    var refusal: String?
+
+    func render(_ templates: ConsoleTemplates) -> [UInt8] {
+        let model: [String: Any] = [
+            "style": ConsoleAssets.stylePath, "hasRefusal": refusal != nil, "refusal": refusal ?? "",
+        ]
+        return Array(templates.render("signin", model).utf8)
+    }
+}

@@ -1,0 +1,119 @@
+import FoundationEssentials
+import Hummingbird
+import ReleaseDefinition
+
+/// The console's rows of the route table.
+enum ConsoleRoutes {
+    static func all(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
+        pages(controller, templates) + session(controller, templates) + assets
+    }
+
+    private static func pages(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
+        let mayAsk = RouteAccess.anyone(because: "shows the sign-in form to who has no session")
+        return [
+            Route(.get, "/", access: mayAsk) { request in
+                guard let person = await viewer(request, controller) else {
+                    return ConsoleResponses.html(SignInPage().render(templates))
+                }
+                return ConsoleResponses.html(try await controller.consolePage(for: person).render(templates))
+            },
+            Route(.get, "/console/rollouts/{id}", access: mayAsk) { request in
+                guard let person = await viewer(request, controller) else {
+                    return ConsoleResponses.html(SignInPage().render(templates))
+                }
+                let id = try request.parameter("id", as: RolloutID.self)
+                return ConsoleResponses.html(
+                    try await controller.consolePage(for: person, chosen: id).render(templates))
+            },
+            Route(.get, "/console/live", access: .person(.view)) { request in
+                guard case .person(let person) = request.caller else { throw ControllerError.notFound("page") }
+                let chosen = request.query("rollout").flatMap { try? RolloutID($0) }
+                return ConsoleResponses.html(
+                    try await controller.consolePage(for: person, chosen: chosen).renderLive(templates))
+            },
+        ]
+    }
+
+    private static func session(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
+        let refuse = { @Sendable (reason: String) in
+            ConsoleResponses.html(SignInPage(refusal: reason).render(templates), status: .unauthorized)
+        }
+        return [
+            Route(
+                .post, "/console/sign-in", access: .anyone(because: "the token in the form is the credential"),
+                bodySizeMax: ByteCount(8 << 10)
+            ) { request in
+                guard ConsoleForm.isFromThisSite(request) else { return refuse("The form came from another site.") }
+                let token = ConsoleForm.field("token", of: try await request.body()) ?? ""
+                guard let person = await controller.person(token: token), person.may(.view) else {
+                    return refuse("This token is not one of this controller's, or it has expired.")
+                }
+                return ConsoleResponses.home(setting: controller.sessions.open(for: person))
+            },
+            Route(
+                .post, "/console/sign-out", access: .anyone(because: "ends only the session that its cookie names"),
+                bodySizeMax: ByteCount(1 << 10)
+            ) { request in
+                if ConsoleForm.isFromThisSite(request), let cookie = request.header("Cookie") {
+                    controller.sessions.close(cookieHeader: cookie)
+                }
+                return ConsoleResponses.home(setting: PersonSessions.expiredCookie)
+            },
+        ]
+    }
+
+    private static var assets: [Route] {
+        let isPublic = RouteAccess.anyone(because: "style and script say nothing of the fleet")
+        return [
+            Route(.get, ConsoleAssets.stylePath, access: isPublic) { _ in
+                ConsoleResponses.asset(ConsoleAssets.style, type: "text/css; charset=utf-8")
+            },
+            Route(.get, ConsoleAssets.scriptPath, access: isPublic) { _ in
+                ConsoleResponses.asset(ConsoleAssets.script, type: "text/javascript; charset=utf-8")
+            },
+        ]
+    }
+
+    /// The person whose session the cookie names and who may look.
+    private static func viewer(_ request: RouteRequest, _ controller: Controller) async -> PersonRecord? {
+        guard let cookie = request.header("Cookie"), let name = controller.sessions.person(cookieHeader: cookie),
+            let person = await controller.person(named: name), person.may(.view)
+        else { return nil }
+        return person
+    }
+}
+
+extension Controller {
+    func consolePage(for person: PersonRecord, chosen: RolloutID? = nil) throws -> ConsolePage {
+        if let chosen { _ = try rolloutView(chosen) }
+        var rollouts = rolloutViews()
+        for id in ConsolePage.open(rollouts, chosen: chosen) {
+            guard let position = rollouts.firstIndex(where: { $0.id == id }) else { continue }
+            rollouts[position] = try rolloutView(id)
+        }
+        return ConsolePage(
+            person: person.name, rollouts: rollouts, hosts: hostViews(), now: time.now(), chosen: chosen)
+    }
+}
+
+/// What the sign-in form sends.
+enum ConsoleForm {
+    /// A form of another site could sign a victim in under the attacker's name; the cookie's SameSite does not help there.
+    static func isFromThisSite(_ request: RouteRequest) -> Bool {
+        if let site = request.header("Sec-Fetch-Site") { return site == "same-origin" || site == "none" }
+        guard let origin = request.header("Origin") else { return true }
+        return origin == "https://\(request.request.head.authority ?? "")"
+    }
+
+    /// A field of an `application/x-www-form-urlencoded` body, without surrounding space.
+    static func field(_ name: String, of body: [UInt8]) -> String? {
+        guard let text = String(validating: body, as: UTF8.self) else { return nil }
+        for pair in text.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, parts[0] == name else { continue }
+            let value = parts[1].replacing("+", with: " ").removingPercentEncoding
+            return value.map { $0.split(whereSeparator: \.isWhitespace).joined() }
+        }
+        return nil
+    }
+}

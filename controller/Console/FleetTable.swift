@@ -1,0 +1,70 @@
+import ControllerAPI
+import ReleaseDefinition
+
+/// Every host with what it should run and what it does run; those that are not as they should be first.
+struct FleetTable {
+    static let rowsMax = 500
+
+    let hosts: [HostView]
+
+    var model: [String: Any] {
+        let ranked = hosts.map { (rank: Self.rank($0), host: $0) }
+            .sorted { ($0.rank, $0.host.id) < ($1.rank, $1.host.id) }
+        let asWanted = hosts.count { Self.rank($0) == 3 }
+        let online = hosts.count { $0.contact == .online }
+        return [
+            "hasHosts": !hosts.isEmpty,
+            "fleetTitle": ConsoleWords.count(hosts.count, "host"),
+            "fleetSummary": "\(online) online, \(asWanted) as wanted",
+            "fleet": ranked.prefix(Self.rowsMax).map { Self.row($0.host) },
+            "fleetLeft": ranked.count > Self.rowsMax
+                ? "and \(ranked.count - Self.rowsMax) more, all as wanted or further down: slipway hosts list" : "",
+        ]
+    }
+
+    private static func rank(_ host: HostView) -> Int {
+        if host.products.contains(where: { $0.running != nil && !$0.isHealthy }) { return 0 }
+        if host.contact != .online { return 1 }
+        if host.products.contains(where: { $0.wanted != nil && !$0.isAsWanted }) { return 2 }
+        return 3
+    }
+
+    private static func row(_ host: HostView) -> [String: Any] {
+        [
+            "host": host.id.text,
+            "environment": host.environment.text,
+            "delivery": host.delivery?.rawValue ?? "unknown",
+            "contact": words(host.contact),
+            "contactTone": host.contact == .online ? "succeeded" : "offline",
+            "contactSign": host.contact == .online ? "●" : "○",
+            "lastContact": host.lastContactAt.map { "last report \(ConsoleWords.moment($0))" } ?? "no report yet",
+            "labels": host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "),
+            "products": host.products.map(product),
+            "hasProducts": !host.products.isEmpty,
+        ]
+    }
+
+    private static func words(_ contact: HostContact) -> String {
+        switch contact {
+        case .online: "online"
+        case .offline: "offline"
+        case .never: "never heard of"
+        }
+    }
+
+    private static func product(_ view: HostProductView) -> [String: Any] {
+        let wanted = view.wanted.flatMap { $0 == view.running ? nil : $0 }
+        let (tone, sign, words) =
+            if view.running == nil {
+                ("waiting", "", "nothing installed")
+            } else if view.isHealthy {
+                ("succeeded", "✓", "healthy")
+            } else {
+                ("failed", "✕", "unhealthy")
+            }
+        return [
+            "product": view.product.text, "running": view.running?.text ?? "–", "hasOtherWanted": wanted != nil,
+            "wanted": wanted?.text ?? "", "tone": tone, "sign": sign, "health": words,
+        ]
+    }
+}

@@ -1,0 +1,185 @@
+import AgentProtocol
+import ControllerAPI
+import ReleaseDefinition
+
+/// One rollout as the page shows it: what the templates name, computed from the API's own view.
+struct RolloutPanel {
+    let view: RolloutView
+    let now: UTCInstant
+    private let hosts: [(host: RolloutHostView, mark: HostMark)]
+
+    init(_ view: RolloutView, now: UTCInstant) {
+        self.view = view
+        self.now = now
+        hosts = view.hosts.map { ($0, HostMark($0)) }
+    }
+
+    var model: [String: Any] {
+        let troubled = hosts.filter(\.mark.needsAttention)
+        return header.merging([
+            "phases": view.phases.map(phase),
+            "bar": PhaseBar(view.phases.map { phase in marks(of: phase.number) }).model,
+            "summary": summary,
+            "legend": legend,
+            "hasTrouble": !troubled.isEmpty,
+            "troubleTitle": troubled.count == 1
+                ? "1 host needs attention" : "\(troubled.count) hosts need attention",
+            "trouble": troubled.prefix(20).map(trouble),
+            "troubleLeft": troubled.count > 20 ? "and \(troubled.count - 20) more, in the table below" : "",
+            "hostCount": ConsoleWords.count(hosts.count, "host"),
+            "rows": inOrderOfConcern.prefix(1000).map(row),
+        ]) { first, _ in first }
+    }
+
+    /// What a line of the list of earlier rollouts needs; no hosts.
+    var header: [String: Any] {
+        [
+            "id": view.id.text,
+            "product": view.release.product.text,
+            "version": view.release.version.text,
+            "environment": view.environment.text,
+            "state": ConsoleWords.state(view.state),
+            "tone": ConsoleWords.tone(view.state),
+            "isEmergency": view.isEmergency,
+            "hasReason": view.reason?.isEmpty == false,
+            "reason": view.reason ?? "",
+            "query": view.query.text,
+            "manifest": view.manifest.short,
+            "startedAt": view.startedAt.description,
+            "started": ConsoleWords.moment(view.startedAt),
+            "startedBy": Self.person(view.startedBy),
+            "took": ConsoleWords.length((view.endedAt ?? now).since(view.startedAt)),
+            "tookLabel": view.endedAt == nil ? "Running for" : "Took",
+            "phaseCount": ConsoleWords.count(view.phases.count, "phase"),
+        ]
+    }
+
+    /// `person:admin` is how the log names a person.
+    private static func person(_ actor: String) -> String {
+        actor.hasPrefix("person:") ? String(actor.dropFirst("person:".count)) : actor
+    }
+
+    private func marks(of phase: Int) -> [HostMark] { hosts.filter { $0.host.phase == phase }.map(\.mark) }
+
+    private func phase(_ phase: PhaseView) -> [String: Any] {
+        [
+            "number": phase.number,
+            "size": phase.size,
+            "state": ConsoleWords.state(phase.state),
+            "tone": ConsoleWords.tone(phase.state),
+            "counts": "\(phase.succeeded) of \(phase.hosts)",
+            "squares": hosts.filter { $0.host.phase == phase.number }.map(square),
+        ]
+    }
+
+    private func square(_ host: RolloutHostView, _ mark: HostMark) -> [String: Any] {
+        [
+            "rowID": rowID(host), "tone": mark.kind.rawValue, "sign": mark.sign, "label": "\(host.host): \(mark.words)",
+        ]
+    }
+
+    private func rowID(_ host: RolloutHostView) -> String { "r-\(view.id)-\(host.host)" }
+
+    private func trouble(_ host: RolloutHostView, _ mark: HostMark) -> [String: Any] {
+        let evidence = host.evidence
+        let lines = evidence.map { ConsoleWords.lastLines($0.logTail) } ?? ""
+        return [
+            "detailsID": "why-\(view.id)-\(host.host)",
+            "host": host.host.text,
+            "words": mark.words,
+            "tone": mark.kind.rawValue,
+            "sign": mark.sign,
+            "hasError": evidence != nil,
+            "error": evidence?.error.summary ?? "",
+            "remedy": evidence?.error.remedy ?? "",
+            "code": evidence?.error.code ?? "",
+            "hasBackOutError": evidence?.backOutError != nil,
+            "backOutError": evidence?.backOutError?.summary ?? "",
+            "hasLog": !lines.isEmpty,
+            "log": lines,
+        ]
+    }
+
+    private func row(_ host: RolloutHostView, _ mark: HostMark) -> [String: Any] {
+        let took = host.startedAt.map { ConsoleWords.length((host.endedAt ?? now).since($0)) }
+        return [
+            "rowID": rowID(host),
+            "host": host.host.text,
+            "phase": host.phase,
+            "delivery": host.delivery.rawValue,
+            "before": host.before?.text ?? "nothing",
+            "words": mark.words,
+            "tone": mark.kind.rawValue,
+            "sign": mark.sign,
+            "took": took ?? "",
+        ]
+    }
+
+    /// Failing hosts first, then those in motion, then the rest; inside each by phase and name.
+    private var inOrderOfConcern: [(host: RolloutHostView, mark: HostMark)] {
+        let rank = Dictionary(
+            HostMark.Kind.allCases.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { first, _ in first }
+        )
+        return hosts.sorted { one, other in
+            let (left, right) = (rank[one.mark.kind] ?? 0, rank[other.mark.kind] ?? 0)
+            return (left, one.host.phase, one.host.host) < (right, other.host.phase, other.host.host)
+        }
+    }
+
+    private var legend: [[String: Any]] {
+        let words: [(HostMark.Kind, String, String)] = [
+            (.succeeded, "✓", "succeeded"), (.moving, "›", "in progress"), (.failed, "✕", "failed"),
+            (.backedOut, "↩", "backed out"), (.offline, "?", "offline"), (.apart, "–", "left out"),
+            (.waiting, "", "waiting"),
+        ]
+        return words.compactMap { kind, sign, name in
+            let count = hosts.count { $0.mark.kind == kind }
+            return count == 0 ? nil : ["tone": kind.rawValue, "sign": sign, "words": "\(count) \(name)"]
+        }
+    }
+
+    /// The bar in words, for who cannot see it and for the announcement of a change.
+    var summary: String {
+        let counts = legend.compactMap { $0["words"] as? String }.joined(separator: ", ")
+        return "\(view.release) to \(view.environment): \(ConsoleWords.state(view.state).lowercased()), \(counts)"
+    }
+}
+
+/// All hosts in one bar, phase by phase, each phase cut by outcome. In units of an SVG view box 1000 wide.
+struct PhaseBar {
+    private static let width = 1000.0
+    private static let gap = 4.0
+    private static let order: [HostMark.Kind] = [
+        .succeeded, .moving, .backedOut, .failed, .offline, .apart, .waiting,
+    ]
+
+    let phases: [[HostMark]]
+
+    init(_ phases: [[HostMark]]) { self.phases = phases.filter { !$0.isEmpty } }
+
+    var model: [[String: Any]] {
+        let total = phases.reduce(0) { $0 + $1.count }
+        guard total > 0 else { return [] }
+        let usable = max(0, Self.width - Self.gap * Double(phases.count - 1))
+        var x = 0.0
+        var rectangles: [[String: Any]] = []
+        for phase in phases {
+            for kind in Self.order {
+                let count = phase.count { $0.kind == kind }
+                guard count > 0 else { continue }
+                let width = usable * Double(count) / Double(total)
+                rectangles.append(["x": Self.text(x), "width": Self.text(width), "tone": kind.rawValue])
+                x += width
+            }
+            x += Self.gap
+        }
+        return rectangles
+    }
+
+    /// Two decimals, without a locale.
+    private static func text(_ value: Double) -> String {
+        let hundredths = Int((value * 100).rounded())
+        let rest = hundredths % 100
+        return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+    }
+}
