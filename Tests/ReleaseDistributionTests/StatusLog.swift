@@ -1,0 +1,7 @@
+import Synchronization
+
+final class StatusLog: Sendable {
+    private let state = Mutex<[Int]>([])
+    var all: [Int] { state.withLock { $0 } }
+    func add(_ status: Int) { state.withLock { $0.append(status) } }
+}
