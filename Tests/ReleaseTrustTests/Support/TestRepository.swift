@@ -50,7 +50,8 @@ struct TestRepository {
     ) throws {
         apply(
             try RepositoryWriter.approve(
-                Self.release(version), manifest: Self.manifest(version), length: ByteCount(19), in: place,
+                Self.release(version), manifest: Self.manifest(version),
+                length: ByteCount("manifest of web@\(version)".utf8.count), in: place,
                 notAfter: notAfter, to: state, keys: keys, at: now))
     }
 

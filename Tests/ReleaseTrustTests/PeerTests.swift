@@ -1,0 +1,161 @@
+import Foundation
+import ReleaseDefinition
+import Testing
+
+@testable import ReleaseTrust
+
+/// Our TUF beside the reference implementation, by Tests/Interop/tuf_peer.py.
+@Suite(
+    "Beside python-tuf",
+    .enabled(if: Peer.python != nil, "scripts/test installs python-tuf and names it in SLIPWAY_TEST_PYTHON"))
+struct PeerTests {
+    @Test("python-tuf reads what our writer published, and finds what we find", arguments: 1...10)
+    func readsOurs(seed: UInt64) throws {
+        var repository = try TestRepository()
+        var chance = Chance(seed: seed)
+        var wanted = ["1.0"].map { TestRepository.path($0) }
+        let places: [ApprovalPlace] = [
+            .environment(TestRepository.staging), .environment(TestRepository.production), .emergency,
+        ]
+        for patch in 1...Int(2 + chance.next() % 4) {
+            let place = places[Int(chance.next() % 3)]
+            repository.now = repository.now + .hours(Int64(chance.next() % 20))
+            try repository.approve("1.0.\(patch)", in: place)
+            wanted.append(TestRepository.path("1.0.\(patch)", place))
+            if chance.next() % 3 == 0 { try repository.rewrite { try $0.writeRoot() } }
+            if chance.next() % 3 == 0 { try repository.renew() }
+            if chance.next() % 3 == 0 {
+                let other = try ProductName("db\(patch)")
+                repository.apply(
+                    try RepositoryWriter.addProduct(
+                        other, environments: [TestRepository.staging], to: repository.state, keys: repository.keys,
+                        at: repository.now))
+            }
+        }
+        wanted += [TestRepository.path("6.6"), "nowhere"]
+        var host = try TestHost(of: repository)
+        let trusted = try host.refresh(from: repository, targets: wanted)
+        let ours = try wanted.map { "\(try trusted.target($0)?.sha256?.hex ?? "absent") \($0)" }
+
+        let folder = try Peer.folder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (name, bytes) in repository.served { try Peer.write(bytes, to: folder, "metadata/\(name)") }
+        for version in ["1.0"] + (1...6).map({ "1.0.\($0)" }) {
+            for place in places {
+                let path = TestRepository.path(version, place)
+                let file = TargetPath.file(of: path, sha256: TestRepository.manifest(version))
+                try Peer.write(Array("manifest of web@\(version)".utf8), to: folder, "targets/\(file)")
+            }
+        }
+        let theirs = try Peer.run(
+            ["read", folder.path, folder.path + "/work"] + wanted,
+            now: repository.now.millisecondsSince1970 / 1000)
+        #expect(theirs == ours)
+    }
+
+    @Test("We read what python-tuf published, and find what it listed", arguments: 1...10)
+    func readOurselves(seed: Int) throws {
+        let folder = try Peer.folder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let listed = try Peer.run(["write", folder.path + "/repository", "\(seed)"])
+        let metadata = folder.path + "/repository/metadata"
+        var repository = try TestRepository()
+        repository.served = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: metadata) {
+            repository.served[name] = Array(try Data(contentsOf: URL(filePath: metadata + "/" + name)))
+        }
+        let paths = listed.compactMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
+        var host = try TestHost(of: repository)
+        let trusted = try host.refresh(from: repository, targets: paths + ["nowhere"])
+        #expect(try paths.map { "\(try trusted.target($0)?.sha256?.hex ?? "absent") \($0)" } == listed)
+        #expect(try trusted.target("nowhere") == nil)
+    }
+
+    @Test("Our canonical form equals securesystemslib's on 10 000 random trees")
+    func canonical() throws {
+        var chance = Chance(seed: 7)
+        let trees = (0..<10_000).map { _ in chance.tree(depth: 4) }
+        let input = trees.map { String(decoding: $0.wireBytes, as: UTF8.self) }.joined(separator: "\n") + "\n"
+        let theirs = try Peer.run(["canonical"], input: input)
+        #expect(theirs.count == trees.count)
+        for (tree, their) in zip(trees, theirs) where Hexadecimal.encode(tree.canonicalBytes) != their {
+            Issue.record("\(String(decoding: tree.wireBytes, as: UTF8.self)): ours differs from \(their)")
+        }
+    }
+}
+
+/// Reproducible choices: SplitMix64.
+private struct Chance {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+
+    mutating func tree(depth: Int) -> JSONValue {
+        switch next() % (depth > 0 ? 6 : 4) {
+        case 0: return [.null, .bool(true), .bool(false)][Int(next() % 3)]
+        case 1: return .integer(Int64(bitPattern: next()) >> Int64(next() % 64))
+        case 2, 3: return .string(text())
+        case 4: return .array((0..<next() % 4).map { _ in tree(depth: depth - 1) })
+        default:
+            var object = JSONValue.object([])
+            for _ in 0..<next() % 5 { object.set(text(), tree(depth: depth - 1)) }
+            return object
+        }
+    }
+
+    /// Quotes, backslashes, controls, combining marks, and planes beyond the first.
+    private mutating func text() -> String {
+        let alphabet = Array("ab\"\\/\u{0}\u{8}\n\u{1f}\u{7f}é\u{301}ﬁ\u{2028}\u{fffd}😀".unicodeScalars)
+        var text = String.UnicodeScalarView()
+        for _ in 0..<next() % 6 { text.append(alphabet[Int(next() % UInt64(alphabet.count))]) }
+        return String(text)
+    }
+}
+
+private enum Peer {
+    static let python = ProcessInfo.processInfo.environment["SLIPWAY_TEST_PYTHON"]
+    static let script = URL(filePath: #filePath).deletingLastPathComponent()
+        .appending(path: "../Interop/tuf_peer.py").standardized.path
+
+    static func folder() throws -> URL {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "tuf-peer-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    static func write(_ bytes: [UInt8], to folder: URL, _ path: String) throws {
+        let file = folder.appending(path: path)
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(bytes).write(to: file)
+    }
+
+    /// The lines that the script prints. Input and output are files: a full pipe would stop both sides.
+    static func run(_ arguments: [String], input: String = "", now: Int64? = nil) throws -> [String] {
+        let folder = try folder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try write(Array(input.utf8), to: folder, "input")
+        for name in ["output", "errors"] { try write([], to: folder, name) }
+        let process = Process()
+        process.executableURL = URL(filePath: try #require(python))
+        process.arguments = [script] + arguments
+        var environment = ProcessInfo.processInfo.environment
+        environment["NOW"] = now.map(String.init)
+        process.environment = environment
+        process.standardInput = try FileHandle(forReadingFrom: folder.appending(path: "input"))
+        process.standardOutput = try FileHandle(forWritingTo: folder.appending(path: "output"))
+        process.standardError = try FileHandle(forWritingTo: folder.appending(path: "errors"))
+        try process.run()
+        process.waitUntilExit()
+        let errors = String(decoding: try Data(contentsOf: folder.appending(path: "errors")), as: UTF8.self)
+        try #require(process.terminationStatus == 0, "\(errors)")
+        let output = String(decoding: try Data(contentsOf: folder.appending(path: "output")), as: UTF8.self)
+        return output.split(separator: "\n").map(String.init)
+    }
+}
