@@ -19,7 +19,7 @@ public enum ApprovalPlace: Hashable, Sendable {
     /// `staging-payments`, `emergency-payments`. Unambiguous, because environment names hold no `-`.
     public func role(of product: ProductName) -> String { "\(word)-\(product)" }
 
-    /// What the role may sign: `staging/payments/*/*`. In TUF `*` does not match `/` (docs/decisions/0010).
+    /// What the role may sign: `staging/payments/*/*`. In TUF `*` does not match `/` (docs/decisions/0005).
     public func pathPattern(of product: ProductName) -> String { "\(word)/\(product)/*/*" }
 }
 
