@@ -57,6 +57,17 @@ struct BlobStoreTests {
         #expect(try store.has(blob))
     }
 
+    @Test("A sweep leaves alone whoever is still writing, and the downloads that go on")
+    func sweepWhileWriting() throws {
+        let writer = try store.newBlob()
+        try writer.write(hello)
+        let (kept, dropped) = (BlobReference(of: [1]), BlobReference(of: [2]))
+        for blob in [kept, dropped] { try store.partial(blob).write([]) }
+        try store.sweep(keeping: [kept.sha256])
+        #expect(try store.has(writer.finish()))
+        #expect(try folder.directory.list().count == 2)
+    }
+
     @Test("A download goes on where it stopped and gets its name only when it is right")
     func partial() throws {
         let blob = BlobReference(of: hello)

@@ -85,13 +85,11 @@ struct UnpackTests {
 
     @Test("A full disk is found before it is filled, with what is needed and what is free")
     func fullDisk() async throws {
-        guard getuid() == 0 else {
-            print("skipped: only root may mount a small file system")
-            return
-        }
         let unit = try await fixture.build().manifest.units[0]
         let small = try fixture.staging("small")
-        try #require(mount("tmpfs", small.path, "tmpfs", 0, "size=200k") == 0)
+        guard mount("tmpfs", small.path, "tmpfs", 0, "size=200k") == 0 else {
+            try Test.cancel("a small file system cannot be mounted here (errno \(errno)): only root may")
+        }
         defer { umount2(small.path, Int32(MNT_DETACH)) }
         let staging = try Directory.open(small.path)
         do {
@@ -105,13 +103,11 @@ struct UnpackTests {
 
     @Test("A disk that fills up while it is written to gives the system's word")
     func fillingDisk() async throws {
-        guard getuid() == 0 else {
-            print("skipped: only root may mount a small file system")
-            return
-        }
         // No room for blobs while building: the builder's writes fail half way.
         let small = try fixture.staging("small")
-        try #require(mount("tmpfs", small.path, "tmpfs", 0, "size=200k") == 0)
+        guard mount("tmpfs", small.path, "tmpfs", 0, "size=200k") == 0 else {
+            try Test.cancel("a small file system cannot be mounted here (errno \(errno)): only root may")
+        }
         defer { umount2(small.path, Int32(MNT_DETACH)) }
         let store = BlobStore(try Directory.open(small.path))
         let found = await code {

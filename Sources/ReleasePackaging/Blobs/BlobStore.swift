@@ -1,4 +1,5 @@
 import Effects
+import Glibc
 import ReleaseDefinition
 
 /// A folder of files named by the SHA-256 of their bytes: a repository's `blobs/`, an agent's downloads.
@@ -55,7 +56,11 @@ public struct BlobStore: Sendable {
         for _ in 0..<10_000 {
             let name = BlobWriter.nextName()
             do {
-                return BlobWriter(store: self, name: name, file: try directory.createFile(name, mode: 0o600))
+                let file = try directory.createFile(name, mode: 0o600)
+                // Locked while it is written, so that no sweep takes it; unless one was faster.
+                let isMine = flock(file.descriptor, LOCK_EX | LOCK_NB) == 0
+                guard isMine, try directory.status(name)?.inode == file.status().inode else { continue }
+                return BlobWriter(store: self, name: name, file: file)
             } catch let error as EffectsError where error.code == "effects.file.exists" { continue }
         }
         throw PackagingError(
@@ -77,13 +82,28 @@ public struct BlobStore: Sendable {
         try sweep()
     }
 
-    /// Removes what unfinished writers left, and the partial downloads but these. Call it when no other writer of this
-    /// folder is alive.
+    /// Removes what killed writers left, and the partial downloads but these. Writers that are alive, here or in another
+    /// process, are left alone; downloads are not told apart: name those that go on.
     public func sweep(keeping partials: Set<SHA256Digest> = []) throws {
         let kept = Set(partials.map { Self.partialPrefix + $0.hex })
-        for entry in try directory.list()
-        where entry.name.hasPrefix(BlobWriter.prefix) || entry.name.hasPrefix(Self.partialPrefix) {
-            if !kept.contains(entry.name) { try directory.removeTree(entry.name) }
+        for entry in try directory.list() {
+            if entry.name.hasPrefix(Self.partialPrefix), !kept.contains(entry.name) {
+                try directory.removeTree(entry.name)
+            } else if entry.name.hasPrefix(BlobWriter.prefix) {
+                try sweepWriter(entry)
+            }
+        }
+    }
+
+    private func sweepWriter(_ entry: DirectoryEntry) throws {
+        guard entry.kind == .file else { return try directory.removeTree(entry.name) }
+        let file: OpenFile
+        do { file = try directory.openFile(entry.name) } catch let error as EffectsError
+            where error.code == "effects.file.absent"
+        { return }
+        // The lock is held until the name is gone.
+        try withExtendedLifetime(file) {
+            if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 { try directory.removeFile(entry.name) }
         }
     }
 
