@@ -44,7 +44,18 @@ enum Presence: Sendable, Equatable {
     case present
     /// It was there before this rollout, which therefore cannot take it back.
     case before
+    /// It had begun and was not heard of again.
     case unknown
+    /// Its order was out and it never said a word: hardly, but who knows.
+    case unheard
+
+    /// This rollout has, or may have, brought the release.
+    var isOurs: Bool {
+        switch self {
+        case .present, .unknown, .unheard: true
+        case .absent, .before: false
+        }
+    }
 }
 
 /// What a host counts as for its phase's gate (semantics 2 and 3): exactly one of these.
@@ -120,8 +131,15 @@ struct HostRecord: Sendable, Equatable {
     /// A back-out of this host can be ordered: it has, or may have, the release from this rollout, nothing of this
     /// rollout is under way on it, and it is not locked by a back-out that failed (never back out a back-out).
     var canBackOut: Bool {
-        install.isEnded && install.outcome != .backOutFailed && backOut == nil
-            && (presence == .present || presence == .unknown)
+        install.isEnded && install.outcome != .backOutFailed && backOut == nil && presence.isOurs
+    }
+
+    /// It was ordered back and went: it shows that going back works. A host that had nothing to leave shows nothing.
+    var provesBackOut: Bool {
+        switch backOut {
+        case .ended(.backedOut), .ended(.succeeded): wasOrderedBack
+        case .ended, .waiting, .admitted, .ordered, .working, nil: false
+        }
     }
 
     /// nil: not ended, or ended in a way that says nothing about backing out.
@@ -133,16 +151,20 @@ struct HostRecord: Sendable, Equatable {
         }
     }
 
-    /// After the host's own word about the install order.
+    /// The order was out, the host has said nothing, and nobody waits for it any more.
+    mutating func markUnheard() {
+        if presence == .absent { presence = .unheard }
+    }
+
+    /// After the end of the install order.
     func presence(after ending: HostEnding, release: ReleaseName) -> Presence {
         switch ending.outcome {
         case .succeeded: return .present
         case .alreadyCurrent: return .before
         case .failed(.lost), .backOutFailed: return presence == .before ? .before : .unknown
         case .failed, .backedOut, .skipped, .offline, .gone, .silent, .cancelled, .superseded:
-            guard ending.source == .host, ending.running == release else {
-                return ending.source == .host ? .absent : presence
-            }
+            guard ending.source == .host else { return presence }
+            guard ending.running == release else { return .absent }
             // It failed and the release is there all the same: only if it was not there before is it ours to remove.
             return presence == .before ? .before : .present
         }

@@ -38,13 +38,16 @@ extension Rollout {
         let covered = hosts.filter { backOut.covers(phase: $0.phase) && $0.backOut != nil }
         // A host that went out of contact proves nothing: the wave does not wait for it.
         let awaited = covered.filter { $0.backOut?.isOpen == true && !$0.isOutOfContact }
-        if !plan.urgency.isEmergency, !covered.contains(where: { $0.backOutSucceeded == true && $0.wasOrderedBack }) {
+        // The brake is for hosts that have something to leave; those that never said a word come after it.
+        let inTurn = covered.filter { isInTurnForBackOut($0) && $0.presence != .unheard }
+        let needsBrake = !plan.urgency.isEmergency && !covered.contains(where: \.provesBackOut)
+        if needsBrake, let newest = inTurn.map(\.phase).max() {
             guard awaited.isEmpty else { return [] }
-            let inTurn = covered.filter(isInTurnForBackOut)
-            let newest = inTurn.filter { host in host.phase == inTurn.map(\.phase).max() }
+            let candidates = inTurn.filter { $0.phase == newest }
             // One that answers at once, if there is one.
-            return (newest.first { $0.delivery == .push } ?? newest.first).map { [$0.id] } ?? []
+            return (candidates.first { $0.delivery == .push } ?? candidates.first).map { [$0.id] } ?? []
         }
+        if needsBrake, awaited.contains(where: { $0.presence != .unheard }) { return [] }
         for phase in phases.indices.reversed() {
             let inTurn = covered.filter { $0.phase == phase && isInTurnForBackOut($0) }
             guard !inTurn.isEmpty || awaited.contains(where: { $0.phase == phase }) else { continue }

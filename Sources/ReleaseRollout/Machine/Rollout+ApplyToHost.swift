@@ -109,6 +109,7 @@ extension OrderState {
 extension HostRecord {
     fileprivate mutating func endInstall(_ ending: HostEnding, release: ReleaseName) {
         let wasLost = install == .ended(.failed(.lost))
+        if case .ordered = install, ending.source == .engine { markUnheard() }
         presence = presence(after: ending, release: release)
         if ending.source == .host {
             hasInstallWord = true
@@ -135,6 +136,8 @@ extension HostRecord {
 
     fileprivate mutating func withdrawInstall(mayStartLater: Bool, at: UTCInstant) {
         guard case .ordered = install else { return }
+        // It may have fetched the offer before it was withdrawn; then it will say so.
+        markUnheard()
         install = mayStartLater ? .waiting(since: at) : .ended(.cancelled)
     }
 

@@ -36,7 +36,7 @@ public enum RolloutState: Sendable, Equatable {
         public var phase: Int
         public var reason: StatusReason
 
-        /// Whether the back-out is about hosts of that phase.
-        public func covers(phase: Int) -> Bool { scope == .phase ? phase == self.phase : phase <= self.phase }
+        /// Whether the back-out is about hosts of that phase. Later phases have none, unless an order crossed the end.
+        public func covers(phase: Int) -> Bool { scope != .phase || phase >= self.phase }
     }
 }

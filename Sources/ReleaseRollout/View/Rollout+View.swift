@@ -46,7 +46,7 @@ extension Rollout {
     /// Once a release is revoked: whoever has it, or may have it, also from before and outside the back-out's scope.
     private var stillRunning: [HostID] {
         guard revocation != .none else { return [] }
-        return hosts.filter { $0.presence != .absent && $0.backOutSucceeded != true }.map(\.id)
+        return hosts.filter { $0.presence != .absent }.map(\.id)
     }
 
     // MARK: phases
