@@ -1,0 +1,116 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import ReleasePackaging
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("Releases and the repository")
+struct ReleaseTests {
+    private func admin<Value>(
+        _ body: (TestController, TestController.Running, TestClient) async throws -> Value
+    ) async throws -> Value {
+        let test = try TestController()
+        return try await test.run { running in
+            let client = try TestClient(test, running, token: test.adminToken)
+            let value = try await body(test, running, client)
+            await client.close()
+            return value
+        }
+    }
+
+    @Test("A folder becomes a published release; the same version with other bytes is refused; promotion adds no bytes")
+    func submission() async throws {
+        try await admin { _, running, client in
+            let response = try await TestFleet.submit("1.0", by: client)
+            #expect(response.status == 201)
+            let release = try response.json(ReleaseView.self)
+            #expect(release.units.map(\.files) == [1])
+            #expect(release.environments.map(\.environment.text) == ["staging"])
+            let again = try await TestFleet.submit("1.0", content: "y", by: client)
+            #expect(again.status == 409)
+            #expect(again.problemCode == "controller.conflict.releaseExists")
+            let blobs = try running.controller.publisher.blobs.digests().sorted()
+            let body = PromotionRequest(environment: try EnvironmentName("production"))
+            let promoted = try await client.post("/v1/releases/web/1.0/promote", body)
+            #expect(promoted.status == 200)
+            let view = try promoted.json(ReleaseView.self)
+            #expect(view.environments.map(\.environment.text) == ["staging", "production"])
+            #expect(view.manifest == release.manifest)
+            #expect(try running.controller.publisher.blobs.digests().sorted() == blobs)
+        }
+    }
+
+    @Test("What is no release is refused with every problem, and leaves nothing behind")
+    func badSubmissions() async throws {
+        try await admin { _, running, client in
+            let tar = [HTTPField("Content-Type", ReleaseSubmissionType.sourceArchive.rawValue)]
+            let path = "/v1/releases?environment=staging"
+            #expect(try await client.send("POST", path, bytes: [1]).status == 415)
+            #expect(try await client.send("POST", path, headers: tar, bytes: [1, 2, 3]).status == 422)
+            #expect(try await client.send("POST", "/v1/releases", headers: tar, bytes: [1]).status == 400)
+            let folder = try TemporaryFolder()
+            let directory = try Directory.open(folder.path)
+            try directory.writeDurably("x", [1])
+            let empty = try await client.send(
+                "POST", path, headers: tar, bytes: SourceArchive.bytes(of: directory))
+            #expect(empty.problemCode == "controller.request.definitionMissing")
+            try directory.writeDurably("release.yaml", Array("product: UPPER\ncolour: red\n".utf8))
+            let bad = try await client.send("POST", path, headers: tar, bytes: SourceArchive.bytes(of: directory))
+            #expect(bad.status == 422)
+            #expect(bad.problemCode == "definitionFiles.invalid")
+            #expect(String(decoding: bad.body, as: UTF8.self).contains("colour"))
+            #expect(try running.controller.folder.directory.list(ControllerDirectory.workName).isEmpty)
+            #expect(try await client.send("GET", "/v1/releases").json(ListView<ReleaseView>.self).items.isEmpty)
+        }
+    }
+
+    @Test("Files of the repository have validators, ranges and the right lifetime; nothing else is served")
+    func files() async throws {
+        try await admin { _, _, client in
+            let release = try await TestFleet.submit("1.0", by: client).json(ReleaseView.self)
+            let unit = try #require(release.units.first)
+            let path = "/repository/blobs/\(unit.payload)"
+            let whole = try await client.send("GET", path)
+            #expect(whole.status == 200)
+            #expect(SHA256Digest(of: whole.body) == unit.payload)
+            #expect(whole.head["cache-control"]?.contains("immutable") == true)
+            let tag = try #require(whole.head["etag"])
+            let unchanged = try await client.send("GET", path, headers: [HTTPField("If-None-Match", tag)])
+            #expect(unchanged.status == 304)
+            let part = try await client.send("GET", path, headers: [HTTPField("Range", "bytes=2-5")])
+            #expect(part.status == 206)
+            #expect(part.body == Array(whole.body[2...5]))
+            #expect(part.head["content-range"] == "bytes 2-5/\(whole.body.count)")
+            let other = [HTTPField("Range", "bytes=2-5"), HTTPField("If-Range", "\"other\"")]
+            #expect(try await client.send("GET", path, headers: other).status == 200)
+            #expect(try await client.send("GET", path, headers: [HTTPField("Range", "bytes=999999-")]).status == 416)
+            let timestamp = try await client.send("GET", "/repository/metadata/timestamp.json")
+            #expect(timestamp.head["cache-control"] == "max-age=30")
+            for name in [
+                "", "nothing", "blobs", "..%2fadmin.token", "../admin.token", "blobs/..%2f..%2fadmin.token",
+                "%2e%2e/admin.token", "blobs/%00", ".lock",
+            ] {
+                let status = try await client.send("GET", "/repository/" + name).status
+                #expect(status == 404, "\(name)")
+            }
+        }
+    }
+
+    @Test("A revoked release may not be promoted or rolled out in that environment, and says who revoked it")
+    func revocation() async throws {
+        try await admin { _, _, client in
+            _ = try await TestFleet.submit("1.0", by: client)
+            let staging = try EnvironmentName("staging")
+            let none = RevocationRequest(environment: staging, reason: "")
+            #expect(try await client.post("/v1/releases/web/1.0/revoke", none).status == 400)
+            let request = RevocationRequest(environment: staging, reason: "wrong")
+            let view = try await client.post("/v1/releases/web/1.0/revoke", request).json(ReleaseView.self)
+            #expect(view.environments.first?.revocation?.by == "person:admin")
+            let rollout = try await client.post("/v1/rollouts", TestFleet.definition("1.0"))
+            #expect(rollout.problemCode == "controller.conflict.revoked")
+        }
+    }
+}

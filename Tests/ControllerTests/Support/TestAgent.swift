@@ -1,0 +1,102 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+import ReleaseTrust
+import Synchronization
+import Testing
+
+@testable import ControllerLibrary
+
+/// A host that does what it is told, over the real protocol, without installing anything: it keeps what it was sent and
+/// answers each order once, as `behaviour` says.
+final class TestAgent: Sendable {
+    enum Behaviour: Sendable {
+        case obeys
+        /// Starts, then reports that the release is not healthy and that it went back by itself.
+        case fails
+        /// Takes the order and says nothing more.
+        case hangs
+    }
+
+    private struct State {
+        var behaviour = Behaviour.obeys
+        var sequence: Int64 = 0
+        var orders: [Assignment] = []
+        var envelopes: [JSONValue] = []
+        var answered: Set<OrderID> = []
+        var running: InstalledRelease?
+        var before: InstalledRelease?
+    }
+
+    let host: TestHost
+    private let state = Mutex(State())
+
+    init(_ host: TestHost, _ behaviour: Behaviour = .obeys) {
+        self.host = host
+        state.withLock { $0.behaviour = behaviour }
+    }
+
+    func become(_ behaviour: Behaviour) { state.withLock { $0.behaviour = behaviour } }
+    var orders: [Assignment] { state.withLock { $0.orders } }
+    var envelopes: [JSONValue] { state.withLock { $0.envelopes } }
+    var running: ReleaseName? { state.withLock { $0.running?.release } }
+
+    /// Holds the stream open and answers, again and again until cancelled.
+    func serve(_ test: TestController, _ running: TestController.Running) -> Task<Void, Never> {
+        Task {
+            guard let client = try? host.client(test, running) else { return }
+            while !Task.isCancelled {
+                do {
+                    let request = HTTPRequest("GET", client.baseURL + "/v1/agent/stream")
+                    for try await event in client.http.events(request, silenceMax: .seconds(30)) {
+                        guard event.name == "assignment" else { continue }
+                        try await take(try JSONValue(parsing: Array(event.data.utf8)), client)
+                    }
+                } catch { try? await Task.sleep(for: .milliseconds(20)) }
+            }
+            await client.close()
+        }
+    }
+
+    private func take(_ envelope: JSONValue, _ client: TestClient) async throws {
+        let assignment = try JSONCoding.decode(Assignment.self, from: DSSEEnvelope(json: envelope).payload)
+        let reports = state.withLock { state -> [HostReport] in
+            state.orders.append(assignment)
+            state.envelopes.append(envelope)
+            return Self.answer(assignment, &state)
+        }
+        if !reports.isEmpty {
+            _ = try await client.post("/v1/agent/reports", HostReportBatch(reports: reports))
+        }
+    }
+
+    private static func answer(_ assignment: Assignment, _ state: inout State) -> [HostReport] {
+        guard state.answered.insert(assignment.order).inserted else { return [] }
+        func report(_ body: HostReportBody) -> HostReport {
+            state.sequence += 1
+            return HostReport(sequence: state.sequence, at: SystemTime().now(), body: body)
+        }
+        func outcome(_ outcome: HostOutcome) -> HostReport {
+            report(
+                .outcome(
+                    OrderOutcome(
+                        order: assignment.order, release: assignment.release, outcome: outcome, running: state.running))
+            )
+        }
+        let received = report(
+            .progress(OrderProgress(order: assignment.order, release: assignment.release, step: .received)))
+        if assignment.order.action == .backOut {
+            state.running = state.before
+            return [received, outcome(.backedOut(nil))]
+        }
+        switch state.behaviour {
+        case .obeys:
+            state.before = state.running
+            state.running = InstalledRelease(
+                release: assignment.release, manifest: assignment.manifest, isHealthy: true)
+            return [received, outcome(.succeeded)]
+        case .fails: return [received, outcome(.backedOut(.health))]
+        case .hangs: return [received]
+        }
+    }
+}
