@@ -50,6 +50,10 @@ struct FormTests {
     static let changes: [Change] = [
         Change("version 0", "timestamp") { $0.set("version", .integer(0)) },
         Change("negative version", "timestamp") { $0.set("version", .integer(.min)) },
+        Change("version without a successor", "timestamp") { $0.set("version", .integer(.max)) },
+        Change("file version without a successor", "snapshot") {
+            $0.edit("meta", "targets.json", "version") { $0 = .integer(.max) }
+        },
         Change("version as text", "timestamp") { $0.set("version", .string("3")) },
         Change("no expiry", "timestamp") { $0.removeMember("expires") },
         Change("expiry with a fraction", "timestamp") { $0.set("expires", .string("2030-01-01T00:00:00.000Z")) },
@@ -89,6 +93,9 @@ struct FormTests {
         Change("delegated role without a name", "targets") { Self.editRole(&$0) { $0.set("name", .string("")) } },
         Change("delegated role with a name of 300 bytes", "targets") {
             Self.editRole(&$0) { $0.set("name", .string(String(repeating: "r", count: 300))) }
+        },
+        Change("delegated role with a name too long for a file", "targets") {
+            Self.editRole(&$0) { $0.set("name", .string(String(repeating: "ü", count: 40))) }
         },
         Change("delegated threshold 0", "targets") { Self.editRole(&$0) { $0.set("threshold", .integer(0)) } },
         Change("key id twice in a role", "targets") {

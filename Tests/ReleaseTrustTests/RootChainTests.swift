@@ -94,6 +94,15 @@ struct RootChainTests {
         expectRefusal("trust.root.form") { try MetadataRefresh(stored: ["root.json": cut], at: now) }
     }
 
+    @Test("A root with the last number of all is refused, not added to")
+    func lastVersion() throws {
+        let repository = try TestRepository()
+        let root = try Forgery.edit(
+            try #require(repository.served["1.root.json"]), by: repository.keys.root
+        ) { $0.set("version", .integer(.max)) }
+        expectRefusal("trust.root.form") { try MetadataRefresh(stored: ["root.json": root], at: repository.now) }
+    }
+
     @Test("A walk over roots ends after 256 steps")
     func endless() throws {
         var repository = try TestRepository()

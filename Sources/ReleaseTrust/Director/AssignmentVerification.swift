@@ -31,8 +31,8 @@ extension TrustedMetadata {
         return VerifiedAssignment(assignment: assignment)
     }
 
-    /// What an assignment revokes, whether or not this host is addressed, and however old the word is: revoking again
-    /// does no harm, and forgetting does.
+    /// What an assignment revokes, whether or not this host is addressed. The caller keeps the list with the highest
+    /// counter.
     /// - Throws: as `verify`, save for audience, counter and start.
     public func verifyRevocations(
         assignment envelope: JSONValue, environment: EnvironmentName, at now: UTCInstant

@@ -22,7 +22,8 @@ struct Delegations: Sendable {
 }
 
 struct DelegatedRole: Sendable {
-    static let nameSizeMax = 255
+    /// Of the name as a file's: a version and `.json` must fit beside it into 255 bytes.
+    static let fileNameSizeMax = 224
 
     let name: String
     let keys: RoleKeys
@@ -33,7 +34,9 @@ struct DelegatedRole: Sendable {
 
     init(reading role: MetadataReader, table: KeyTable) throws(TrustError) {
         name = try role.string("name")
-        guard !name.isEmpty, name.utf8.count <= Self.nameSizeMax, RootMetadata.TopRole(rawValue: name) == nil else {
+        guard !name.isEmpty, MetadataFile.encoded(name).utf8.count <= Self.fileNameSizeMax,
+            RootMetadata.TopRole(rawValue: name) == nil
+        else {
             throw role.malformed("\(name.debugDescription) is no name for a delegated role")
         }
         keys = try RoleKeys(reading: role, table: table)

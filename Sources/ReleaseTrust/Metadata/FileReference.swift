@@ -8,7 +8,7 @@ struct FileReference: Sendable, Equatable {
     let hashes: FileHashes?
 
     init(reading file: MetadataReader) throws(TrustError) {
-        version = try file.positive("version")
+        version = try file.version()
         length = file.optional("length") == nil ? nil : try file.integer("length", from: 0)
         hashes = file.optional("hashes") == nil ? nil : try FileHashes(reading: try file.member("hashes"))
     }

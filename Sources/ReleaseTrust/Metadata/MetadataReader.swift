@@ -86,6 +86,13 @@ struct MetadataReader {
 
     func positive(_ name: String) throws(TrustError) -> Int64 { try integer(name, from: 1) }
 
+    /// From 1, with room for a next one: Int64.max is no version.
+    func version() throws(TrustError) -> Int64 {
+        let version = try positive("version")
+        guard version < .max else { throw malformed("version \(version) has no successor") }
+        return version
+    }
+
     func digest() throws(TrustError) -> SHA256Digest {
         let text = try string()
         do { return try SHA256Digest(hex: text) } catch { throw malformed(error.summary) }

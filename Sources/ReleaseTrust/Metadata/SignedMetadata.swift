@@ -41,7 +41,7 @@ struct SignedMetadata: Sendable {
         self.role = role
         self.bytes = bytes
         self.signed = signed.value
-        version = try signed.positive("version")
+        version = try signed.version()
         expiresAt = try signed.instant("expires")
         signedBytes = signed.value.canonicalBytes
         signatures = try Self.signatures(reader)

@@ -32,7 +32,7 @@ public enum TargetPath {
 
     /// The file below `targets/` that holds it: the hash is put before the last component. TUF 5.7.3, 6.2.
     public static func file(of path: String, sha256: SHA256Digest) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "\(sha256.hex).\(path)" }
-        return "\(path[...slash])\(sha256.hex).\(path[path.index(after: slash)...])"
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "\(sha256.hex).\(path)" }
+        return "\(path[...slash])\(sha256.hex).\(path[path.utf8.index(after: slash)...])"
     }
 }

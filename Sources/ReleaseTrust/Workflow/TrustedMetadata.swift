@@ -139,7 +139,7 @@ extension TrustedMetadata {
             role, "rollback", "\(what) has version \(found), which is older than the trusted version \(trusted)",
             remedy:
                 "Nothing was accepted; the installed release is kept. If the repository was restored from a backup, "
-                + "publish version \(trusted == .max ? trusted : trusted + 1) or later.")
+                + "publish version \(trusted + 1) or later.")
     }
 
     static func outOfOrder(_ what: String) -> TrustError {
