@@ -76,6 +76,46 @@ struct DirectoryTests {
         #expect(try outside.directory.list().map(\.name) == ["secret"])
     }
 
+    @Test("R50: while somebody swaps folders for links, nothing is read, written or removed outside")
+    func swappedFolders() async throws {
+        let outside = try TemporaryFolder()
+        try outside.directory.createDirectory("victim/sub")
+        try outside.directory.writeDurably("victim/sub/file", Array("outside".utf8))
+        try directory.createDirectory("a/sub")
+        try directory.createDirectory("held")
+        let target = outside.path + "/victim"
+        let attacker = Task.detached { [path = folder.path] in
+            let attacking = try Directory.open(path)
+            while !Task.isCancelled {
+                // `a` is a folder, then a link to the victim, then the folder again.
+                try attacking.rename("a", to: "held/a")
+                try attacking.createSymlink("a", to: target)
+                try attacking.removeFile("a")
+                try attacking.rename("held/a", to: "a")
+                await Task.yield()
+            }
+        }
+        var (inside, refused) = (0, 0)
+        for round in 0..<500 {
+            do {
+                try directory.writeDurably("a/sub/file", Array("inside".utf8))
+                #expect(try directory.read("a/sub/file", sizeMax: ByteCount(100)) == Array("inside".utf8))
+                if round.isMultiple(of: 3) { try directory.removeTree("a/sub/file") }
+                if round.isMultiple(of: 7) { try directory.createSymlink("a/sub/l\(round)", to: "x") }
+                inside += 1
+            } catch let error as EffectsError {
+                #expect(["effects.file.escape", "effects.file.absent"].contains(error.code))
+                refused += 1
+            }
+            if round.isMultiple(of: 5) { await Task.yield() }
+        }
+        attacker.cancel()
+        _ = await attacker.result
+        #expect(inside > 0)
+        #expect(try outside.directory.read("victim/sub/file", sizeMax: ByteCount(100)) == Array("outside".utf8))
+        #expect(try outside.directory.list("victim/sub").map(\.name) == ["file"])
+    }
+
     @Test("A writer that was killed leaves nothing that hinders or harms the next one")
     func writeOverLeftovers() throws {
         let outside = try TemporaryFolder()

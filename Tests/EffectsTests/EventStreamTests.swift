@@ -38,7 +38,7 @@ struct EventStreamTests {
         let bytes = Array(Self.text.utf8)
         var events: [ServerSentEvent] = []
         for start in stride(from: 0, to: bytes.count, by: size) {
-            events += try parser.parse(bytes[start..<min(start + size, bytes.count)])
+            events += try parser.parse(Array(bytes[start..<min(start + size, bytes.count)]))
         }
         #expect(events == Array(Self.events.dropLast()))
         #expect(try parser.parse(Array("\n".utf8)) == [Self.events[3]])
@@ -47,7 +47,7 @@ struct EventStreamTests {
     @Test("A line or an event without end is refused in bounded memory")
     func tooLarge() throws {
         var parser = ServerSentEventParser(sizeMax: 100)
-        #expect(throws: EffectsError.self) { _ = try parser.parse(repeatElement(UInt8(ascii: "x"), count: 101)) }
+        #expect(throws: EffectsError.self) { _ = try parser.parse(Array(repeating: UInt8(ascii: "x"), count: 101)) }
         var second = ServerSentEventParser(sizeMax: 100)
         #expect(throws: EffectsError.self) {
             for _ in 0..<20 { _ = try second.parse(Array("data: 0123456789\n".utf8)) }
@@ -104,6 +104,47 @@ struct EventStreamTests {
         limits.eventSizeMax = 1000
         let flood = TestServer.Step.repeated(String(repeating: "x", count: 100), count: 1000)
         #expect(try await collect([.send(Self.head), flood], limits: limits).code == "effects.http.eventTooLarge")
+    }
+
+    @Test("A slow reader holds the sender back, gets every event, and is not taken for a silent peer")
+    func slowReader() async throws {
+        let count = 3000
+        let server = try await TestServer { _ in
+            [.send(Self.head)]
+                + (0..<count).map { .send("data: \($0) \(String(repeating: "x", count: 10_000))\n\n") } + [.close]
+        }
+        let http = try LiveHTTP(identity: nil, userAgent: "t")
+        let stream = http.events(
+            HTTPRequest("GET", "http://127.0.0.1:\(server.port)"), silenceMax: .milliseconds(200))
+        var numbers: [Int] = []
+        do {
+            for try await event in stream {
+                if numbers.count == 1 {
+                    try await Task.sleep(for: .milliseconds(600))
+                    #expect(server.bytesOut < 20 << 20)
+                }
+                numbers.append(Int(event.data.prefix { $0 != " " }) ?? -1)
+            }
+        } catch let error as EffectsError { #expect(error.code == "effects.http.closed") }
+        #expect(numbers == Array(0..<count))
+        await http.shutdown()
+        try await server.stop()
+    }
+
+    @Test("A cancelled reader ends as cancelled")
+    func cancelledReader() async throws {
+        let server = try await TestServer { _ in [.send(Self.head), .pause(60_000)] }
+        let http = try LiveHTTP(identity: nil, userAgent: "t")
+        let task = Task {
+            for try await _ in http.events(
+                HTTPRequest("GET", "http://127.0.0.1:\(server.port)"), silenceMax: .seconds(20))
+            {}
+        }
+        try await eventually { !server.requests.isEmpty }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        await http.shutdown()
+        try await server.stop()
     }
 
     @Test("Who drops the stream closes the connection")

@@ -15,8 +15,8 @@ public protocol HTTPDoor: Sendable {
     ) async throws
 
     /// Opens a `text/event-stream`. Ends with an error when the peer closes (`effects.http.closed`), when `silenceMax`
-    /// passed without a byte (`.silent`), when the answer is no stream (`.status`, with the status in the summary), when
-    /// an event is too large (`.eventTooLarge`) or the reader falls far behind (`.behind`). Reading on means opening anew.
+    /// passed without a byte (`.silent`), when the answer is no stream (`.status`, with the status in the summary) or an
+    /// event is too large (`.eventTooLarge`). Reading on means opening anew. A slow reader holds the sender back.
     func events(_ request: HTTPRequest, silenceMax: TimeSpan) -> AsyncThrowingStream<ServerSentEvent, any Error>
 }
 

@@ -10,6 +10,6 @@ struct HTTPLimits: Sendable {
     var windowBytesMin = 30 << 10
     /// One line of an event stream, and one event.
     var eventSizeMax = 4 << 20
-    /// Events that wait for a slow reader.
-    var eventsWaitingMax = 256
+    /// Events that wait for a slow reader before the sender is held back.
+    var eventsWaitingMax = 64
 }

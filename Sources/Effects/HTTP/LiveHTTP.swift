@@ -92,23 +92,20 @@ public final class LiveHTTP: HTTPDoor {
     public func events(
         _ request: HTTPRequest, silenceMax: TimeSpan
     ) -> AsyncThrowingStream<ServerSentEvent, any Error> {
-        let (stream, continuation) = AsyncThrowingStream.makeStream(
-            of: ServerSentEvent.self, throwing: (any Error).self,
-            bufferingPolicy: .bufferingOldest(limits.eventsWaitingMax))
+        let queue = EventQueue(waitingMax: limits.eventsWaitingMax)
         let watch = TransferWatch(
             url: request.url, timeout: request.timeout, rule: .events(silenceMax: silenceMax), limits: limits)
         let task = Task {
             do {
-                try await watched(request, watch) { try await self.readEvents(request, watch, into: continuation) }
-            } catch { continuation.finish(throwing: error) }
+                try await watched(request, watch) { try await self.readEvents(request, watch, into: queue) }
+            } catch { queue.end(error) }
         }
-        continuation.onTermination = { _ in task.cancel() }
-        return stream
+        let reader = EventReader(queue, task)
+        return AsyncThrowingStream { try await reader.next() }
     }
 
     private func readEvents(
-        _ request: HTTPRequest, _ watch: TransferWatch,
-        into continuation: AsyncThrowingStream<ServerSentEvent, any Error>.Continuation
+        _ request: HTTPRequest, _ watch: TransferWatch, into queue: EventQueue
     ) async throws {
         let response = try await start(request, watch)
         let head = response.ourHead
@@ -120,14 +117,11 @@ public final class LiveHTTP: HTTPDoor {
                 remedy: "Look at the server's log; check address and rights.")
         }
         var parser = ServerSentEventParser(sizeMax: limits.eventSizeMax)
+        watch.waitsForBytes()
         for try await piece in response.body {
             watch.bytesCame(piece.readableBytes)
-            for event in try parser.parse(piece.readableBytesView) {
-                guard case .dropped = continuation.yield(event) else { continue }
-                throw EffectsError(
-                    code: "http.behind", summary: "\(limits.eventsWaitingMax) events of \(request.url) wait unread.",
-                    remedy: "The stream is opened anew; if it stays so, this program is too slow for its events.")
-            }
+            for event in try parser.parse(Array(piece.readableBytesView)) { try await queue.put(event) }
+            watch.waitsForBytes()
         }
         throw EffectsError(
             code: "http.closed", summary: "\(request.url): the server closed the stream.",

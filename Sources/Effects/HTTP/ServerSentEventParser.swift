@@ -1,3 +1,5 @@
+import Glibc
+
 /// `text/event-stream` (WHATWG HTML, 9.2.6) from bytes as they arrive, cut anywhere.
 ///
 /// A line and an event are bounded by `sizeMax`. Comments, `retry` and unknown fields are read over; an event without
@@ -16,20 +18,42 @@ struct ServerSentEventParser {
     init(sizeMax: Int) { self.sizeMax = sizeMax }
 
     /// - Throws: `effects.http.eventTooLarge`.
-    mutating func parse(_ bytes: some Sequence<UInt8>) throws(EffectsError) -> [ServerSentEvent] {
+    mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(EffectsError) -> [ServerSentEvent] {
         var events: [ServerSentEvent] = []
-        for byte in bytes {
-            let follows = isAfterCarriageReturn
-            isAfterCarriageReturn = byte == 0x0D
-            if follows, byte == 0x0A { continue }
-            guard byte == 0x0A || byte == 0x0D else {
-                guard line.count < sizeMax else { throw tooLarge }
-                line.append(byte)
-                continue
+        var rest = bytes
+        while !rest.isEmpty {
+            if isAfterCarriageReturn {
+                isAfterCarriageReturn = false
+                if rest[0] == 0x0A {
+                    rest = UnsafeRawBufferPointer(rebasing: rest[1...])
+                    continue
+                }
             }
+            let end = Self.lineEnd(rest)
+            let text = UnsafeRawBufferPointer(rebasing: rest[..<(end ?? rest.count)])
+            guard line.count + text.count <= sizeMax else { throw tooLarge }
+            line.append(contentsOf: text)
+            guard let end else { break }
+            isAfterCarriageReturn = rest[end] == 0x0D
             if let event = try endLine() { events.append(event) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[(end + 1)...])
         }
         return events
+    }
+
+    mutating func parse(_ bytes: [UInt8]) throws(EffectsError) -> [ServerSentEvent] {
+        let result = bytes.withUnsafeBytes { bytes -> Result<[ServerSentEvent], EffectsError> in
+            do throws(EffectsError) { return .success(try parse(bytes)) } catch { return .failure(error) }
+        }
+        return try result.get()
+    }
+
+    /// The first line feed or carriage return.
+    private static func lineEnd(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let start = bytes.baseAddress else { return nil }
+        let feed = memchr(start, 0x0A, bytes.count).map { start.distance(to: $0) }
+        let carriage = memchr(start, 0x0D, feed ?? bytes.count).map { start.distance(to: $0) }
+        return carriage ?? feed
     }
 
     private mutating func endLine() throws(EffectsError) -> ServerSentEvent? {

@@ -13,7 +13,6 @@ final class TransferWatch: Sendable {
 
     private struct State {
         var hasHead = false
-        var lastByteAt: ContinuousClock.Instant
         var waitingSince: ContinuousClock.Instant?
         var waited = Duration.zero
         var windowBytes = 0
@@ -31,16 +30,10 @@ final class TransferWatch: Sendable {
         self.timeout = timeout
         self.rule = rule
         self.limits = limits
-        state = Mutex(State(lastByteAt: startedAt))
+        state = Mutex(State())
     }
 
-    func headCame() {
-        let now = ContinuousClock.now
-        state.withLock { state in
-            state.hasHead = true
-            state.lastByteAt = now
-        }
-    }
+    func headCame() { state.withLock { $0.hasHead = true } }
 
     func waitsForBytes() {
         let now = ContinuousClock.now
@@ -50,7 +43,6 @@ final class TransferWatch: Sendable {
     func bytesCame(_ count: Int) {
         let now = ContinuousClock.now
         state.withLock { state in
-            state.lastByteAt = now
             if let since = state.waitingSince { state.waited += since.duration(to: now) }
             state.waitingSince = nil
             state.windowBytes += count
@@ -78,7 +70,8 @@ final class TransferWatch: Sendable {
                     guard now < deadline else { throw timedOut }
                     return min(deadline, now + silenceMax.duration)
                 }
-                let end = state.lastByteAt + silenceMax.duration
+                // While our own side works on what came, nobody is silent.
+                let end = (state.waitingSince ?? now) + silenceMax.duration
                 guard now < end else {
                     throw EffectsError(
                         code: "http.silent", summary: "\(url) sent nothing for \(silenceMax).",
