@@ -56,7 +56,7 @@ struct ProcessRunTests {
         let startedAt = ContinuousClock.now
         let result = try await processes.run(shell("sleep 61.25 & echo started; exit 0"))
         // 1 s is promised; a machine that runs many tests at once may take its time to tell us.
-        #expect(startedAt.duration(to: .now) < .seconds(10))
+        #expect(startedAt.duration(to: .now) < .seconds(45))
         #expect(result == ProcessResult(end: .exited(0), output: "started\n", outputIsOpen: true))
         // It is not ours to kill: the hook ended in time. The test cleans up.
         let left = alive("61.25")
@@ -78,7 +78,7 @@ struct ProcessRunTests {
         let result = try await processes.run(shell(script, timeout: .milliseconds(500)))
         #expect(result.end == .timedOut)
         #expect(result.output == "ready\n")
-        #expect(startedAt.duration(to: .now) < .seconds(5))
+        #expect(startedAt.duration(to: .now) < .seconds(45))
         #expect(alive("62.25").isEmpty)
     }
 

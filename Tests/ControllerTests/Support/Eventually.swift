@@ -2,7 +2,7 @@ import Testing
 
 /// Looks again and again until `condition` holds; fails after `seconds`. For what a real server does in its own time.
 func eventually(
-    within seconds: Int = 20, _ condition: () async throws -> Bool, location: SourceLocation = #_sourceLocation
+    within seconds: Int = 60, _ condition: () async throws -> Bool, location: SourceLocation = #_sourceLocation
 ) async throws {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while try await !condition() {

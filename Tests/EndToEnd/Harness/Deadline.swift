@@ -7,7 +7,7 @@ struct TestFailure: Error, CustomStringConvertible {
 
 /// Asks again and again until the answer is yes; a failing question counts as no.
 func eventually(
-    within limit: Duration = .seconds(20), _ what: String, sourceLocation: SourceLocation = #_sourceLocation,
+    within limit: Duration = .seconds(60), _ what: String, sourceLocation: SourceLocation = #_sourceLocation,
     _ question: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
