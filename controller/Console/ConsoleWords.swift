@@ -13,8 +13,8 @@ struct HostMark: Equatable {
     var sign: String
     var words: String
 
-    /// A person should look at it.
-    var needsAttention: Bool { kind == .failed || kind == .backedOut || kind == .offline }
+    /// A person should look at it: it failed, also where it has backed out since, or cannot be reached.
+    let needsAttention: Bool
 
     init(_ host: RolloutHostView) {
         switch host.outcome {
@@ -23,7 +23,8 @@ struct HostMark: Equatable {
         case .alreadyCurrent: self.init(.succeeded, "✓", "ran it already")
         case .failed(let failure): self.init(.failed, "✕", "failed: \(Self.words(failure))")
         case .backedOut(let cause):
-            self.init(.backedOut, "↩", cause.map { "backed out: \(Self.words($0))" } ?? "backed out")
+            let words = cause.map { "backed out: \(Self.words($0))" } ?? "backed out"
+            self.init(.backedOut, "↩", words, needsAttention: cause != nil)
         case .backOutFailed: self.init(.failed, "!", "could not be backed out")
         case .skipped(let reason): self.init(.apart, "–", "skipped: \(reason)")
         case .offline: self.init(.offline, "?", "offline: its order stands")
@@ -58,7 +59,8 @@ struct HostMark: Equatable {
         self.init(.moving, step == .backingOut || action == .backOut ? "↩" : "›", words)
     }
 
-    private init(_ kind: Kind, _ sign: String, _ words: String) {
+    private init(_ kind: Kind, _ sign: String, _ words: String, needsAttention: Bool? = nil) {
+        self.needsAttention = needsAttention ?? (kind == .failed || kind == .offline)
         self.kind = kind
         self.sign = sign
         self.words = words

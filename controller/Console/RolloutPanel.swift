@@ -4,6 +4,9 @@ import ReleaseDefinition
 
 /// One rollout as the page shows it: what the templates name, computed from the API's own view.
 struct RolloutPanel {
+    static let troubleMax = 8
+    static let rowsMax = 1000
+
     let view: RolloutView
     let now: UTCInstant
     private let hosts: [(host: RolloutHostView, mark: HostMark)]
@@ -15,7 +18,8 @@ struct RolloutPanel {
     }
 
     var model: [String: Any] {
-        let troubled = hosts.filter(\.mark.needsAttention)
+        let sorted = inOrderOfConcern
+        let troubled = sorted.filter(\.mark.needsAttention)
         return header.merging([
             "phases": view.phases.map(phase),
             "bar": PhaseBar(view.phases.map { phase in marks(of: phase.number) }).model,
@@ -24,10 +28,14 @@ struct RolloutPanel {
             "hasTrouble": !troubled.isEmpty,
             "troubleTitle": troubled.count == 1
                 ? "1 host needs attention" : "\(troubled.count) hosts need attention",
-            "trouble": troubled.prefix(20).map(trouble),
-            "troubleLeft": troubled.count > 20 ? "and \(troubled.count - 20) more, in the table below" : "",
+            "trouble": troubled.prefix(Self.troubleMax).enumerated().map {
+                trouble($0.element.host, $0.element.mark, isFirst: $0.offset < 3)
+            },
+            "troubleLeft": troubled.count > Self.troubleMax
+                ? "and \(troubled.count - Self.troubleMax) more: they stand first in the table below" : "",
+            "density": hosts.count > 1200 ? "tiny" : hosts.count > 80 ? "dense" : "",
             "hostCount": ConsoleWords.count(hosts.count, "host"),
-            "rows": inOrderOfConcern.prefix(1000).map(row),
+            "rows": sorted.prefix(Self.rowsMax).map(row),
         ]) { first, _ in first }
     }
 
@@ -67,7 +75,7 @@ struct RolloutPanel {
             "size": phase.size,
             "state": ConsoleWords.state(phase.state),
             "tone": ConsoleWords.tone(phase.state),
-            "counts": "\(phase.succeeded) of \(phase.hosts)",
+            "counts": "\(phase.succeeded) of \(phase.hosts) done",
             "squares": hosts.filter { $0.host.phase == phase.number }.map(square),
         ]
     }
@@ -80,7 +88,7 @@ struct RolloutPanel {
 
     private func rowID(_ host: RolloutHostView) -> String { "r-\(view.id)-\(host.host)" }
 
-    private func trouble(_ host: RolloutHostView, _ mark: HostMark) -> [String: Any] {
+    private func trouble(_ host: RolloutHostView, _ mark: HostMark, isFirst: Bool) -> [String: Any] {
         let evidence = host.evidence
         let lines = evidence.map { ConsoleWords.lastLines($0.logTail) } ?? ""
         return [
@@ -89,6 +97,7 @@ struct RolloutPanel {
             "words": mark.words,
             "tone": mark.kind.rawValue,
             "sign": mark.sign,
+            "isOpen": isFirst && evidence != nil,
             "hasError": evidence != nil,
             "error": evidence?.error.summary ?? "",
             "remedy": evidence?.error.remedy ?? "",
