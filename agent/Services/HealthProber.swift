@@ -34,7 +34,9 @@ struct HealthProber: Sendable {
         let response = try await http.send(
             HTTPRequest("GET", url, responseSizeMax: ByteCount(1 << 20), timeout: timeout))
         if response.status == status { return Answer(passed: true, detail: "\(url) answered \(status).") }
+        // On one line, because it becomes a line of a log and of a table.
         let body = String(decoding: response.body.prefix(Self.bodyShownMax), as: UTF8.self)
+            .split(whereSeparator: \.isNewline).joined(separator: " / ")
         return Answer(
             passed: false, detail: "\(url) answered \(response.status), expected was \(status). Body: \(body)")
     }

@@ -58,11 +58,12 @@ need_swift() {
     esac
 }
 
-# One static release, for the demo, the self-hosting test and the benchmark: always the same flags, so it is built once.
+# One static release without symbols, for the demo, the self-hosting test and the benchmark: always the same flags, so it is
+# built once.
 build_release() {
     [ -z "${SLIPWAY_BIN:-}" ] || return 0
     note "Building the release (a few minutes the first time) …"
-    (cd "$ROOT" && swift build -c release --static-swift-stdlib 1>&2)
+    (cd "$ROOT" && swift build -c release --static-swift-stdlib -Xlinker -s 1>&2)
 }
 
 # free_port: a TCP port that nobody listens on now; below the range that the system hands out by itself.

@@ -55,6 +55,7 @@ struct RolloutFollower {
     }
 
     private func tell(_ id: RolloutID) async throws {
+        var last: RolloutState?
         for try await event in client.watch(id, time: SystemTime()) {
             switch event {
             case .change(let change):
@@ -62,6 +63,10 @@ struct RolloutFollower {
                     try StandardOutput.write(JSONCoding.value(of: change).wireBytes + [0x0A])
                 }
                 Talk.say(Self.line(change))
+                if change.state == .halted, last != .halted {
+                    Talk.say("It waits for you: slipway rollout resume, back-out or abort \(id) --reason …")
+                }
+                last = change.state
             case .lost(let error): Talk.say("The controller is away, waiting for it: \(error.cause ?? error.summary)")
             case .found: Talk.say("The controller is back.")
             }
