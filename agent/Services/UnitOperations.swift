@@ -53,6 +53,8 @@ struct UnitOperations: Sendable {
     /// Until every check has passed for the minimum healthy time; then `postHealthy`, `undrain`.
     /// - Throws: `StepError` of class `health` with the failing answer, or of class `hook`.
     func check(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext) async throws {
+        // After a restart of the agent nobody looks after the process yet, and after a reboot there is none.
+        do { try await startService(unit, of: stored) } catch { throw StepError(error, otherwise: .hook) }
         try await awaitHealth(unit, of: stored)
         try await hooks.run(.postHealthy, of: unit, in: stored, context)
         try await hooks.run(.undrain, of: unit, in: stored, context)

@@ -1,0 +1,131 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+import Testing
+
+@testable import AgentLibrary
+
+@Suite("SIGKILL at each journal step", .serialized)
+struct KillTests {
+    /// Where an agent is killed: at the N-th line that it writes to its journal since it was started.
+    struct Point: Sendable, CustomStringConvertible {
+        var append: Int
+        var when: String
+        var description: String { "\(when) append \(append)" }
+    }
+
+    static let moments = ["before", "torn", "after"]
+    static let width = 6
+
+    @Test("An update that is killed anywhere ends on the new release, with a true report")
+    func update() async throws {
+        try await sweep(to: "2.0", files: [TestRepository.serve, TestRepository.healthy], ends: "2.0") {
+            $0 == .succeeded
+        }
+    }
+
+    @Test("R4, R15: a bad update that is killed anywhere ends on the old release, with a true report")
+    func backOut() async throws {
+        try await sweep(to: "2.0", files: [TestRepository.serve, TestRepository.broken], ends: "1.0") {
+            $0 == .backedOut(.health)
+        }
+    }
+
+    /// Kills at every append of the whole way, until an agent gets through without being killed.
+    private func sweep(
+        to version: String, files: [TestRepository.File], ends: String,
+        _ isExpected: @escaping @Sendable (HostOutcome) -> Bool
+    ) async throws {
+        let repository = try TestRepository()
+        let old = try await repository.submit("1.0")
+        let baseline = try await TestHost(repository)
+        try await baseline.carryOut(repository.assignment(1, .install, old), order(1))
+        try await baseline.end()
+        let new = try await repository.submit(version, files: files)
+        try repository.publish(repository.assignment(2, .install, new))
+        let server = try await WebServer(repository)
+
+        let appends = try await Self.countAppends(baseline, server.url)
+        #expect(appends >= 10, "every step is journalled")
+        let points = (1...appends).flatMap { append in Self.moments.map { Point(append: append, when: $0) } }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (position, point) in points.enumerated() {
+                if position >= Self.width { try await group.next() }
+                group.addTask { try await Self.killAndRecover(baseline, server.url, at: point, ends: ends, isExpected) }
+            }
+            try await group.waitForAll()
+        }
+        try await server.end()
+    }
+
+    /// How many lines an agent writes on the whole way, undisturbed.
+    private static func countAppends(_ baseline: TestHost, _ url: String) async throws -> Int {
+        let agent = try await RealAgent(copying: baseline, repository: url)
+        let before = try lines(agent)
+        let process = try agent.start()
+        _ = try await poll { try agent.state.finished.first { $0.order == (try order(2)) } }
+        let count = try lines(agent) - before
+        try await agent.kill(process)
+        try await agent.end()
+        return count
+    }
+
+    private static func lines(_ agent: RealAgent) throws -> Int {
+        JournalReading(try agent.dir.directory.read("journal", sizeMax: ByteCount(1 << 20))).lines.count
+    }
+
+    private static func killAndRecover(
+        _ baseline: TestHost, _ url: String, at point: Point, ends: String, _ isExpected: (HostOutcome) -> Bool
+    ) async throws {
+        let agent = try await RealAgent(copying: baseline, repository: url)
+        let killed = try agent.start(environment: [
+            "SLIPWAY_FAULT_KILL_AT": "\(point.append)", "SLIPWAY_FAULT_KILL_WHEN": point.when,
+        ])
+        _ = try await poll { agent.isRunning(killed) ? nil : true }
+        // Never between: the link shows one whole tree at the moment of death.
+        let atDeath = try agent.version()
+        #expect(atDeath == "1.0" || atDeath == "2.0", "\(point)")
+        let said = try agent.state
+        if let outcome = Self.outcomes(said).first, isExpected(outcome.outcome) {
+            #expect(atDeath == ends, "\(point): a report that was not true yet")
+        }
+
+        let again = try agent.start()
+        let finished: FinishedOrder
+        do {
+            finished = try await poll(within: .seconds(60)) {
+                try agent.state.finished.first { $0.order == (try order(2)) }
+            }
+        } catch {
+            let log = String(
+                decoding: try agent.dir.directory.read("agent.log", sizeMax: ByteCount(1 << 20)), as: UTF8.self)
+            Issue.record("\(point): the order never ended. \(log.tail(4000))")
+            throw error
+        }
+        #expect(isExpected(finished.outcome), "\(point): \(finished.outcome) \(finished.failure.map { "\($0)" } ?? "")")
+        #expect(try agent.version() == ends, "\(point)")
+        let state = try agent.state
+        let outcomes = Self.outcomes(state)
+        #expect(outcomes.count == 1, "\(point): one report of how it ended, not \(outcomes.count)")
+        #expect(outcomes.first?.outcome == finished.outcome)
+        #expect(outcomes.first?.running?.release.version.text == ends, "\(point)")
+        #expect(state.reports.map(\.sequence) == Array(1...Int64(state.reports.count)), "\(point)")
+        // One process serves, from the tree that the link shows; nothing is left over.
+        let proc = try Directory.open("/proc")
+        let folders = agent.services.compactMap { try? proc.readLink("\($0.processID)/cwd") }
+        #expect(folders.count == 1 && folders[0].contains("/web.releases/\(ends)-"), "\(point): \(folders)")
+        #expect(try agent.root.directory.status("opt/web.releases/.staging") == nil, "\(point)")
+        #expect(try agent.root.directory.status("opt/.web.next") == nil, "\(point)")
+        try await agent.kill(again)
+        try await agent.end()
+    }
+
+    private static func outcomes(_ state: HostState) -> [OrderOutcome] {
+        state.reports.compactMap { report in
+            guard case .outcome(let outcome) = report.body, outcome.order.rollout.text == "rollout-2" else {
+                return nil
+            }
+            return outcome
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import AgentProtocol
+import Effects
+import Glibc
+import ReleaseDefinition
+import ReleaseDistribution
+import Testing
+
+@testable import AgentLibrary
+
+/// The agent's own program, on a host of its own.
+struct RealAgent: Sendable {
+    let dir: TemporaryFolder
+    let root: TemporaryFolder
+    private let processes = LiveProcesses()
+
+    /// Beside the test bundle.
+    static var program: String {
+        let parts = #filePath.split(separator: "/").dropLast(3)
+        return "/" + parts.joined(separator: "/") + "/.build/debug/slipway-agent"
+    }
+
+    static func configuration(repository: String, root: String) -> AgentConfiguration {
+        AgentConfiguration(
+            controller: "https://127.0.0.1:1", host: TestHost.name, environment: TestRepository.environment,
+            delivery: .pull, repository: repository, channels: [TestRepository.channel], checkInterval: .seconds(1),
+            root: root)
+    }
+
+    /// A host that runs what `baseline` runs, by a copy of its folders.
+    init(copying baseline: TestHost, repository: String) async throws {
+        dir = try TemporaryFolder()
+        root = try TemporaryFolder()
+        for (from, to) in [(baseline.dir.path, dir.path), (baseline.root.path, root.path)] {
+            let result = try await processes.run(
+                ProcessCommand(
+                    executable: "/bin/cp", arguments: ["-a", from + "/.", to], workingDirectory: "/",
+                    timeout: .seconds(30)))
+            #expect(result.end == .exited(0))
+        }
+        try dir.directory.removeTree("services")
+        try Self.configuration(repository: repository, root: root.path).write(in: dir.directory)
+    }
+
+    func start(environment: [String: String] = [:]) throws -> ServiceProcess {
+        try processes.startService(
+            ProcessCommand(
+                executable: Self.program, arguments: ["run", "--single", "--dir", dir.path],
+                environment: environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }, workingDirectory: "/",
+                timeout: .zero), log: dir.path + "/agent.log")
+    }
+
+    func isRunning(_ process: ServiceProcess) -> Bool { processes.isRunning(process) }
+
+    func kill(_ process: ServiceProcess) async throws {
+        _ = Glibc.kill(process.processID, SIGKILL)
+        try await processes.waitForEnd(of: process)
+    }
+
+    var state: HostState { get throws { try HostState(reading: dir.directory) } }
+
+    /// The version that the link shows; nil: there is no link. Throws if it shows no whole tree.
+    func version() throws -> String? {
+        guard try root.directory.status("opt/web") != nil else { return nil }
+        let target = try root.directory.readLink("opt/web")
+        return String(
+            decoding: try root.directory.read("opt/\(target)/VERSION", sizeMax: ByteCount(100)), as: UTF8.self)
+    }
+
+    var services: [ServiceProcess] { ServiceStrays.find(marker: "\(dir.path)/services/web.web") }
+
+    func end() async throws {
+        for service in services { try await processes.stopService(service, grace: .seconds(2)) }
+    }
+}
+
+/// `python3 -m http.server` over a repository's folder.
+struct WebServer: Sendable {
+    let url: String
+    private let process: ServiceProcess
+
+    init(_ repository: TestRepository) async throws {
+        let log = try TemporaryFolder()
+        process = try LiveProcesses().startService(
+            ProcessCommand(
+                executable: "/usr/bin/python3",
+                arguments: [
+                    "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", repository.folder.path,
+                ], workingDirectory: "/", timeout: .zero), log: log.path + "/log")
+        let port = try await poll {
+            let text = String(decoding: try log.directory.read("log", sizeMax: ByteCount(1 << 20)), as: UTF8.self)
+            return text.split(separator: " ").drop { $0 != "port" }.dropFirst().first.map(String.init)
+        }
+        url = "http://127.0.0.1:\(port)"
+    }
+
+    func end() async throws { try await LiveProcesses().stopService(process, grace: .seconds(2)) }
+}
