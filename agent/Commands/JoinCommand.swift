@@ -39,16 +39,29 @@ struct JoinCommand: AsyncParsableCommand {
         guard pull == nil || !channels.isEmpty else {
             throw ValidationError("--pull needs at least one --channel, as staging.payments.")
         }
-        let unverified = LiveHTTP.withoutVerification(userAgent: userAgent)
-        let enrolment = Enrolment(
-            join: try JoinString(string), unverified: unverified,
-            trusting: { try LiveHTTP(identity: TLSIdentity(trustRoots: $0), userAgent: userAgent) },
-            machineID: MachineID.read() ?? "unknown")
-        let configuration = try await enrolment.run(into: Directory.create(dir, mode: 0o700), settings: settings)
+        let configuration = try await enrol(settings, userAgent: userAgent)
         FileHandleOutput.standardError(
             "This is the host \(configuration.host) of \(configuration.environment) now. Start it: "
                 + "slipway-agent run --dir \(dir)\n")
         try Output.data(Array("\(configuration.host)\n".utf8))
+    }
+
+    private func enrol(_ settings: Enrolment.Settings, userAgent: String) async throws -> AgentConfiguration {
+        let join = try JoinString(string)
+        let folder = try Directory.create(dir, mode: 0o700)
+        let unverified = LiveHTTP.withoutVerification(userAgent: userAgent)
+        let result: Result<AgentConfiguration, any Error>
+        do {
+            let enrolment = Enrolment(join: join, machineID: MachineID.read() ?? "unknown")
+            let authority = try await enrolment.authority(over: unverified)
+            let trusting = try LiveHTTP(identity: TLSIdentity(trustRoots: authority), userAgent: userAgent)
+            do {
+                result = .success(try await enrolment.run(over: trusting, into: folder, settings: settings))
+            } catch { result = .failure(error) }
+            await trusting.shutdown()
+        } catch { result = .failure(error) }
+        await unverified.shutdown()
+        return try result.get()
     }
 
     private static func pairs(_ texts: [String]) throws -> [String: String] {

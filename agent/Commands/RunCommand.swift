@@ -20,12 +20,22 @@ struct RunCommand: AsyncParsableCommand {
         let folder = try AgentFolder.open(dir)
         let configuration = try AgentConfiguration.read(in: folder.base)
         let log = AgentLog.make(logLevel)
-        let identity = try folder.identity()
+        let userAgent = "slipway-agent/\(AgentCommand.version)"
+        let http = try LiveHTTP(identity: folder.identity(), userAgent: userAgent)
+        let local = try LiveHTTP(identity: nil, userAgent: userAgent)
         let doors = AgentDoors(
-            http: try LiveHTTP(identity: identity, userAgent: "slipway-agent/\(AgentCommand.version)"),
-            local: try LiveHTTP(identity: nil, userAgent: "slipway-agent/\(AgentCommand.version)"),
-            processes: LiveProcesses(), time: SystemTime(), random: SystemRandom())
-        try await AgentProgram(folder: folder, configuration: configuration, doors: doors, log: log).run()
+            http: http, local: local, processes: LiveProcesses(), time: SystemTime(), random: SystemRandom())
+        // An HTTP client that is let go of without its shutdown is a crash that would hide the error.
+        let result: Result<Void, any Error>
+        do {
+            try await AgentProgram(folder: folder, configuration: configuration, doors: doors, log: log).run()
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await http.shutdown()
+        await local.shutdown()
+        try result.get()
     }
 }
 
@@ -38,8 +48,7 @@ struct AgentProgram: Sendable {
 
     func run() async throws {
         let source = try RepositorySource(folder: folder, configuration: configuration, doors: doors)
-        let agent = try Agent(
-            folder: folder, configuration: configuration, source: source, doors: doors, log: log)
+        let agent = try await makeAgent(source)
         log.info(
             "agent started",
             metadata: [
@@ -65,4 +74,23 @@ struct AgentProgram: Sendable {
         }
         await agent.operations.services.detach()
     }
+
+    /// The lock of an agent that was killed in the middle of starting a program is held until that program begins: a
+    /// moment's patience.
+    private func makeAgent(_ source: any ReleaseSource) async throws -> Agent {
+        let startedAt = doors.time.monotonic()
+        while true {
+            do {
+                return try Agent(folder: folder, configuration: configuration, source: source, doors: doors, log: log)
+            } catch let error as AgentError where error.code == "agent.busy" {
+                guard doors.time.monotonic().milliseconds - startedAt.milliseconds < Self.lockPatience.milliseconds
+                else {
+                    throw error
+                }
+                try await doors.time.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    static let lockPatience = TimeSpan.seconds(5)
 }

@@ -8,25 +8,22 @@ import X509
 /// Makes a host out of a machine: key, certificate, pinned authority and pinned first root, from one join string.
 struct Enrolment: Sendable {
     var join: JoinString
-    /// First contact: checked by the digests of the join string alone.
-    var unverified: any HTTPDoor
-    /// A door that believes this authority (PEM).
-    var trusting: @Sendable (_ authorities: String) throws -> any HTTPDoor
     var machineID: String
 
     private static let authoritySizeMax = ByteCount(1 << 18)
 
     /// What was written down; the host can run from now on.
+    /// - Parameter trusting: a door that believes what `authority(over:)` returned, and nothing else.
     /// - Throws: `agent.join.…`, `effects.…`. Nothing is kept of an enrolment that failed.
-    func run(into folder: Directory, settings: Settings) async throws -> AgentConfiguration {
+    func run(over trusting: any HTTPDoor, into folder: Directory, settings: Settings) async throws -> AgentConfiguration
+    {
         if try folder.status(AgentConfiguration.fileName) != nil {
             throw AgentError(
                 code: "joined", summary: "\(folder.path) belongs to a host already.",
                 remedy: "Use another folder, or remove it if that host is retired.")
         }
-        let authority = try await authority()
         let key = try KeyGeneration.ecdsaP256PrivateKeyPEM()
-        let response = try await request(certificate: key, authority: authority)
+        let response = try await request(certificate: key, over: trusting)
         guard SHA256Digest(of: Array(response.root.utf8)) == join.root else {
             throw AgentError(
                 code: "join.root", summary: "The controller's first root is not the one that the join string names.",
@@ -59,8 +56,9 @@ struct Enrolment: Sendable {
         var checkInterval = TimeSpan.minutes(5)
     }
 
-    /// The authority's certificate, believed because its digest is in the join string.
-    private func authority() async throws -> String {
+    /// The authority's certificate (PEM), believed because its digest is in the join string.
+    /// - Parameter unverified: a door that believes anybody: nothing is sent that is secret.
+    func authority(over unverified: any HTTPDoor) async throws -> String {
         let url = join.controller + "/v1/authority"
         let response = try await unverified.send(HTTPRequest("GET", url, responseSizeMax: Self.authoritySizeMax))
         let text = String(decoding: response.body, as: UTF8.self)
@@ -80,10 +78,10 @@ struct Enrolment: Sendable {
         return PEM.text(of: "CERTIFICATE", certificate)
     }
 
-    private func request(certificate key: String, authority: String) async throws -> JoinResponse {
+    private func request(certificate key: String, over trusting: any HTTPDoor) async throws -> JoinResponse {
         let signingRequest = try Self.signingRequest(key)
         let body = JoinRequest(token: join.token, certificateSigningRequest: signingRequest, machineID: machineID)
-        let response = try await trusting(authority).send(
+        let response = try await trusting.send(
             HTTPRequest(
                 "POST", join.controller + "/v1/agent/join", headers: [HTTPField("Content-Type", "application/json")],
                 body: try JSONCoding.value(of: body).wireBytes, responseSizeMax: ByteCount(2 << 20)))
