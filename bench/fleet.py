@@ -129,9 +129,14 @@ class Fleet:
 
 def kill_below(folder):
     """Services outlive their agent on purpose: they are found by the folder that only they work in."""
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if os.readlink(f"/proc/{name}/cwd").startswith(folder + "/"):
-                os.kill(int(name), signal.SIGKILL)
-        except OSError:
-            pass
+    found = True
+    while found:
+        found = False
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.readlink(f"/proc/{name}/cwd").startswith(folder + "/"):
+                    os.kill(int(name), signal.SIGKILL)
+                    found = True
+            except OSError:
+                pass
+        time.sleep(0.05)

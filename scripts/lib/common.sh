@@ -91,15 +91,22 @@ wait_until() {
     done
 }
 
-# stop_below FOLDER: ends every process whose working folder is below FOLDER. Services outlive their agent on purpose, so
-# they are found by the folder that only they work in.
+# stop_below FOLDER: ends every process whose working folder is below FOLDER, again and again until there is none: an agent
+# that is still alive starts a service anew that was ended before it. Services outlive their agent on purpose, so they are
+# found by the folder that only they work in.
 stop_below() {
-    local folder process where
+    local folder process where found=yes
     folder=$(cd "$1" 2>/dev/null && pwd -P) || return 0
-    for process in /proc/[0-9]*; do
-        where=$(readlink "$process/cwd" 2>/dev/null) || continue
-        case $where in
-        "$folder"/*) kill -KILL "${process#/proc/}" 2>/dev/null || true ;;
-        esac
+    while [ "$found" = yes ]; do
+        found=no
+        for process in /proc/[0-9]*; do
+            where=$(readlink "$process/cwd" 2>/dev/null) || continue
+            case $where in
+            "$folder"/*)
+                kill -KILL "${process#/proc/}" 2>/dev/null && found=yes
+                ;;
+            esac
+        done
+        [ "$found" = no ] || sleep 0.05
     done
 }

@@ -128,13 +128,18 @@ enum Files {
         }
     }
 
-    /// Ends every process whose working folder is below this one: services outlive their agent on purpose.
+    /// Ends every process whose working folder is below this one, until there is none: services outlive their agent on
+    /// purpose, and an agent that is still alive starts them anew.
     static func killProcesses(below folder: String) {
-        for name in list("/proc") {
-            guard let process = pid_t(name), let place = target(ofLink: "/proc/\(name)/cwd"),
-                place.hasPrefix(folder + "/")
-            else { continue }
-            kill(process, SIGKILL)
+        killProcesses { target(ofLink: "/proc/\($0)/cwd")?.hasPrefix(folder + "/") == true }
+    }
+
+    static func killProcesses(where isOurs: (pid_t) -> Bool) {
+        for _ in 0..<100 {
+            let ours = list("/proc").compactMap { pid_t($0) }.filter(isOurs)
+            guard !ours.isEmpty else { return }
+            ours.forEach { kill($0, SIGKILL) }
+            usleep(20_000)
         }
     }
 }

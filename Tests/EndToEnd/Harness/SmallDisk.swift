@@ -28,9 +28,6 @@ enum SmallDisk {
         guard let own = Files.target(ofLink: "/proc/self/ns/mnt"),
             let theirs = Files.target(ofLink: "/proc/\(process)/ns/mnt"), theirs != own
         else { return }
-        for name in Files.list("/proc") {
-            guard let other = pid_t(name), Files.target(ofLink: "/proc/\(name)/ns/mnt") == theirs else { continue }
-            kill(other, SIGKILL)
-        }
+        Files.killProcesses { Files.target(ofLink: "/proc/\($0)/ns/mnt") == theirs }
     }
 }
