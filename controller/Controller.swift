@@ -29,6 +29,7 @@ public actor Controller {
     var repository: RepositoryState
     /// In this process: before the first time every channel counts as due.
     var channelsPublishedAt = UTCInstant(secondsSince1970: 0)
+    var channelWords: [ChannelName: ChannelWord] = [:]
     /// Deadlines are watched between `resume` and `suspend`.
     var isRunning = false
     var timer: Task<Void, Never>?
@@ -58,6 +59,8 @@ public actor Controller {
         authority = try CertificateAuthority(
             certificatePEM: folder.text(ControllerDirectory.authorityCertificateName),
             keyPEM: folder.text(ControllerDirectory.authorityKeyName))
+        try ServerCertificate.renewWhereDue(
+            folder, authority: authority, names: configuration.names, random: random, at: time.now())
         firstRoot = try folder.text("\(ControllerDirectory.repositoryName)/metadata/1.root.json")
         keys = try RepositoryKeeper.keys(folder)
         director = Director(keys: keys.director)

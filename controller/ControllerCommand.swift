@@ -87,11 +87,20 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
+        raiseFileLimit()
         let controller = try Controller(directory: dir)
         let server = try ControllerServer(controller)
         try await server.run(handlesSignals: true) { port in
             let url = controller.configuration.url
             ControllerCommand.say("listening on port \(port) as \(url)", to: STDOUT_FILENO)
         }
+    }
+
+    /// Every connected agent is a descriptor: the soft limit of most systems is 1024.
+    private func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 }

@@ -193,6 +193,54 @@ struct RolloutTests {
         }
     }
 
+    @Test("A person pauses, resumes and backs out; every host is on what it ran before")
+    func verbs() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let fleet = try await joined(3, test, running)
+            try await fleet.serving(running) { admin in
+                for version in ["1.0", "2.0"] { _ = try await TestFleet.submit(version, by: admin) }
+                _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
+                for agent in fleet.agents { agent.become(.hangs) }
+                let started = try await admin.post("/v1/rollouts", TestFleet.definition("2.0", phased))
+                let id = try started.json(RolloutView.self).id
+                let paused = try await admin.post("/v1/rollouts/\(id)/pause", RolloutVerbRequest(reason: "look"))
+                #expect(try paused.json(RolloutView.self).state == .paused)
+                let resumed = try await admin.post("/v1/rollouts/\(id)/resume", RolloutVerbRequest(reason: "fine"))
+                #expect(try resumed.json(RolloutView.self).state == .running)
+                let second = try await admin.post(
+                    "/v1/rollouts/\(id)/abort", RolloutVerbRequest(reason: "no", scope: .rollout))
+                #expect(second.status == 200)
+            }
+            let done = TestFleet(test, agents: fleet.agents)
+            try await done.serving(running) { admin in
+                for agent in done.agents { agent.become(.obeys) }
+                _ = try await TestFleet.submit("2.1", by: admin)
+                let refused = try await admin.post("/v1/rollouts", TestFleet.definition("2.1"))
+                #expect(refused.status == 409)
+            }
+        }
+    }
+
+    @Test("A rollout that succeeded is backed out by a person afterwards")
+    func lateBackOut() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let fleet = try await joined(3, test, running)
+            try await fleet.serving(running) { admin in
+                for version in ["1.0", "2.0"] { _ = try await TestFleet.submit(version, by: admin) }
+                _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
+                let done = try await TestFleet.rollOut(TestFleet.definition("2.0"), by: admin)
+                let response = try await admin.post(
+                    "/v1/rollouts/\(done.id)/back-out", RolloutVerbRequest(reason: "customers complain"))
+                #expect(response.status == 200, "\(String(decoding: response.body, as: UTF8.self))")
+                try await eventually { fleet.agents.allSatisfy { $0.running?.description == "web@1.0" } }
+                let view = try await TestFleet.end(of: done.id, admin)
+                #expect(view.state == .backedOut)
+            }
+        }
+    }
+
     @Test("Verbs that do not fit, unknown names and missing reasons are refused with words")
     func refusals() async throws {
         let test = try TestController()

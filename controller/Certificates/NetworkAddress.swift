@@ -35,7 +35,8 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         let host = parts.dropLast().joined(separator: ":")
         let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
-        guard let last = parts.last, let port = UInt16(last), !bare.isEmpty, host == bare || bare.contains(":") else {
+        // An IPv6 address stands in brackets, nothing else does.
+        guard let last = parts.last, let port = UInt16(last), !bare.isEmpty, (host == bare) != bare.contains(":") else {
             throw ControllerError.setup(
                 "listen", "\(text.debugDescription) is no address to listen on.",
                 remedy: "Write HOST:PORT, as 0.0.0.0:8443 or [::1]:8443.")

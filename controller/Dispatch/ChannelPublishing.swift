@@ -5,40 +5,40 @@ import ReleaseRollout
 
 /// What `director/<channel>.json` says.
 extension Controller {
+    /// What a channel was made to say last by this process, to tell what must be said anew.
+    struct ChannelWord: Equatable {
+        var rollout: RolloutID
+        var view: ChannelView
+        var revoked: [SHA256Digest]
+    }
+
     /// The engine's word for a rollout that is under way.
     func publish(_ view: ChannelView, of record: RolloutRecord) throws {
         guard let plan = record.plan else { return }
-        let now = time.now()
+        let revoked = state.revoked(for: plan)
         let envelope = try director.assignment(
-            view, of: plan, counter: store.sequence, revoked: state.revoked(for: plan), at: now)
-        let channel = ChannelName(
-            environment: plan.definition.environment, product: plan.definition.release.product)
+            view, of: plan, counter: store.sequence, revoked: revoked, at: time.now())
+        let channel = plan.channel
         try publisher.publish(
             RepositoryPublication(channels: [PublishedChannel(name: channel, envelope: envelope)]))
+        channelWords[channel] = ChannelWord(rollout: record.id, view: view, revoked: revoked)
     }
 
-    func publishChannel(of id: RolloutID) throws {
-        guard let plan = state.rollouts[id]?.plan else { return }
-        try publishChannel(environment: plan.definition.environment, product: plan.definition.release.product)
+    /// Publishes what each channel must say by the log, where it says something else: a rollout that ended gives the
+    /// channel back to the one before it.
+    func publishChangedChannels() throws {
+        for record in state.channelRollouts {
+            guard let plan = record.plan, let view = record.channelView else { continue }
+            let word = ChannelWord(rollout: record.id, view: view, revoked: state.revoked(for: plan))
+            if channelWords[plan.channel] != word { try publish(view, of: record) }
+        }
     }
 
-    /// Publishes what the channel says by the log: the same after a restart, and anew before it expires.
-    func publishChannel(environment: EnvironmentName, product: ProductName) throws {
-        guard let record = state.channelRollout(environment: environment, product: product),
-            let view = record.channelView
-        else { return }
-        try publish(view, of: record)
-    }
-
+    /// All of them, at the start and before the assignments expire.
     func publishAllChannels() throws {
         channelsPublishedAt = time.now()
-        var seen: Set<ChannelName> = []
-        for record in state.rollouts.values {
-            guard let definition = record.plan?.definition else { continue }
-            let (environment, product) = (definition.environment, definition.release.product)
-            guard seen.insert(ChannelName(environment: environment, product: product)).inserted else { continue }
-            try publishChannel(environment: environment, product: product)
-        }
+        channelWords = [:]
+        try publishChangedChannels()
     }
 }
 
@@ -56,7 +56,7 @@ extension Controller {
             // One that backs out or stops already has no need of a halt, and says so by refusing it.
             try? tell(id, .halt(by: actor, reason: "\(name) was revoked: \(reason)"), by: actor)
         }
-        try publishChannel(environment: environment, product: name.product)
+        try publishChangedChannels()
         let now = time.now()
         for host in state.hostsInOrder where host.environment == environment {
             guard host.running[name.product]?.manifest == release.submitted.manifest,
@@ -76,20 +76,29 @@ extension FleetState {
         }
     }
 
-    /// Whose view a channel shows: the newest rollout under way (an emergency before others), else the newest that
-    /// succeeded with a release not revoked since, else the newest that showed anything: its revocations must be heard.
-    func channelRollout(environment: EnvironmentName, product: ProductName) -> RolloutRecord? {
-        let records = rolloutOrder.reversed().compactMap { rollouts[$0] }.filter { record in
-            record.channelView != nil && record.plan?.definition.environment == environment
-                && record.plan?.definition.release.product == product
+    /// For each channel that ever said something, whose view it shows: the newest rollout under way (an emergency before
+    /// others), else the newest that succeeded with a release not revoked since, else the newest that showed anything:
+    /// its revocations must be heard.
+    var channelRollouts: [RolloutRecord] {
+        var candidates: [ChannelName: [RolloutRecord]] = [:]
+        for id in rolloutOrder.reversed() {
+            guard let record = rollouts[id], record.channelView != nil, let plan = record.plan else { continue }
+            candidates[plan.channel, default: []].append(record)
         }
-        let active = records.filter(\.isActive)
-        if let emergency = active.first(where: { $0.plan?.urgency.isEmergency == true }) { return emergency }
-        if let newest = active.first { return newest }
-        let good = records.first { record in
-            guard record.end == .succeeded, let release = record.plan?.definition.release else { return false }
-            return releases[release]?.revocation(in: environment) == nil
+        return candidates.values.compactMap { records in
+            let active = records.filter(\.isActive)
+            let good = records.first { record in
+                guard record.end == .succeeded, let definition = record.plan?.definition else { return false }
+                return releases[definition.release]?.revocation(in: definition.environment) == nil
+            }
+            return active.first { $0.plan?.urgency.isEmergency == true } ?? active.first ?? good ?? records.first
         }
-        return good ?? records.first
+    }
+}
+
+extension RolloutPlan {
+    /// Where pulling hosts of its environment and product look.
+    var channel: ChannelName {
+        ChannelName(environment: definition.environment, product: definition.release.product)
     }
 }

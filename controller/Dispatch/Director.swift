@@ -28,10 +28,8 @@ struct Director: Sendable {
     func assignment(
         _ view: ChannelView, of plan: RolloutPlan, counter: Int64, revoked: [SHA256Digest], at now: UTCInstant
     ) throws -> JSONValue {
-        let channel = ChannelName(
-            environment: plan.definition.environment, product: plan.definition.release.product)
         let audience = AssignmentAudience.channel(
-            channel, bucketBound: view.bucketBound, included: view.included, excluded: view.excluded)
+            plan.channel, bucketBound: view.bucketBound, included: view.included, excluded: view.excluded)
         return try sign(
             Self.draft(
                 view.order, of: plan, audience: audience, counter: counter, revoked: revoked,

@@ -52,6 +52,12 @@ extension Controller {
                 retryAt = time.now() + .seconds(5)
             }
         }
+        do {
+            try publishChangedChannels()
+        } catch {
+            logger.error("channels wait", metadata: ["error": "\(error)"])
+            retryAt = time.now() + .seconds(5)
+        }
         setTimer()
     }
 
@@ -59,11 +65,9 @@ extension Controller {
         for _ in 0..<Self.roundsMax {
             let now = time.now()
             guard let record = state.rollouts[id] else { return }
-            let wasActive = record.isActive
             let actions = record.rollout.pendingActions(at: now)
             if actions.isEmpty { return }
             try perform(actions, of: record, at: now)
-            if wasActive, state.rollouts[id]?.isActive == false { try publishChannel(of: id) }
         }
         logger.critical("rollout does not come to rest", metadata: ["rollout": "\(id)"])
     }
@@ -114,7 +118,7 @@ extension Controller {
                         rollout: record.id)), by: Self.engineActor)
             try commit(StoreChange(events: decisions.events), at: now)
         }
-        try publishChannel(environment: environment, product: release.product)
+        try publishChangedChannels()
         try recordDone(.revocationPublished, on: record.id, at: now)
     }
 
@@ -196,6 +200,8 @@ extension Controller {
     /// Goes on where the log ends.
     func resume() throws {
         isRunning = true
+        // What a killed upload left.
+        try folder.directory.removeTree(ControllerDirectory.workName)
         try completePublication()
         try publishAllChannels()
         tellAll(.controllerReturned) { _ in true }

@@ -30,9 +30,6 @@ extension Controller {
             release: request.release, environment: environment, hosts: request.hosts, strategy: .bigBang,
             limits: RolloutLimits(parallelism: .percent(100)))
         let reason = request.change.map { "\(request.reason) (\($0))" } ?? request.reason
-        let record = try release(request.release)
-        try refuseRevoked(record, in: environment)
-        if !record.isApprovedForEmergency { try approve(record.submitted, in: nil, by: actor) }
         return try start(definition, urgency: .emergency(reason: reason), by: actor) { _ in true }
     }
 
@@ -83,7 +80,7 @@ extension Controller {
         let record = try release(definition.release)
         let environment = definition.environment
         try refuseRevoked(record, in: environment)
-        guard record.isApproved(in: environment) || (urgency.isEmergency && record.isApprovedForEmergency) else {
+        guard record.isApproved(in: environment) || urgency.isEmergency else {
             throw ControllerError(
                 .init(code: 423), code: "approval.missing",
                 summary: "\(definition.release) is not approved for \(environment).",
@@ -104,9 +101,12 @@ extension Controller {
         let new = RolloutRecord(id: id)
         try decisions.decide(.start(plan, by: actor), on: new, by: actor, at: now)
         let online = hub.online
-        for host in plan.hosts where host.delivery == .push {
-            try decisions.decide(
-                .contact(host.id, online.contains(host.id) ? .online : .offline), on: new, by: actor, at: now)
+        for host in plan.hosts where host.delivery == .push && !online.contains(host.id) {
+            try decisions.decide(.contact(host.id, .offline), on: new, by: actor, at: now)
+        }
+        // Whoever may push emergencies signs for them, once the plan is known to be possible.
+        if urgency.isEmergency, !record.isApprovedForEmergency {
+            try approve(record.submitted, in: nil, by: actor)
         }
         try commit(StoreChange(events: decisions.events), at: now)
         drive()

@@ -122,7 +122,7 @@ enum ErrorStatus {
         let family = error.code.split(separator: ".").first.map(String.init) ?? ""
         switch family {
         case "definition", "definitionFiles", "packaging": return .unprocessableContent
-        case "rollout": return .conflict
+        case "rollout": return error.code.hasPrefix("rollout.plan.") ? .unprocessableContent : .conflict
         case "effects":
             // A limit that the sender's archive hit is the sender's; a disk that is full is ours.
             return .internalServerError

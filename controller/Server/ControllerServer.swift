@@ -36,7 +36,13 @@ public struct ControllerServer: Sendable {
             configuration: .init(
                 services: [application, BackgroundWork(controller: controller)],
                 gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: controller.logger))
-        try await group.run()
+        do {
+            try await group.run()
+        } catch let error as IOError {
+            throw ControllerError.setup(
+                "listen", "The controller cannot listen on \(listen).",
+                remedy: "Look what else listens there, or change listen in controller.json.", cause: "\(error)")
+        }
     }
 
     /// Certificates of clients are asked for and, if shown, must be ours; whether one is needed is decided by route.

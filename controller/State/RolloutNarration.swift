@@ -34,7 +34,7 @@ enum RolloutNarration {
         case .revocationPublished: "the release is revoked: no host installs it again"
         case .hostProgressed(let host, _, let step): "\(host): \(step.rawValue)"
         case .hostEnded(let ending): ended(ending)
-        case .hostUnhealthy(let host, let detail): "\(host): became unhealthy: \(detail)"
+        case .hostUnhealthy(let host, let detail): "\(host): became unhealthy: \(oneLine(detail))"
         case .contactChanged(let host, let contact): "\(host): \(contact.rawValue)"
         case .hostReturned(let host, _): "\(host): back in contact, its order stands"
         case .clocksRestarted: "the controller is back: clocks of hosts start again"
@@ -74,7 +74,13 @@ enum RolloutNarration {
     private static func ended(_ ending: HostEnding) -> String {
         let text = "\(ending.host): \(words(ending.action)) \(words(ending.outcome))"
         guard let error = ending.error else { return text }
-        return "\(text): \(error.summary)"
+        return "\(text): \(oneLine(error.summary))"
+    }
+
+    /// What a host says may hold line feeds and control characters; a line for people holds none.
+    private static func oneLine(_ text: String) -> String {
+        let words = text.unicodeScalars.split { $0.value < 0x20 || $0.value == 0x7F || $0.properties.isWhitespace }
+        return String(words.map { String($0) }.joined(separator: " ").prefix(500))
     }
 
     private static func words(_ outcome: HostOutcome) -> String {
