@@ -88,6 +88,21 @@ struct RollbackTests {
         try host.expectRefusal("trust.role.version", from: attack, keeping: "staging-web", then: try honest.healed())
     }
 
+    @Test("A snapshot with another version than timestamp names is refused, though its hash is right")
+    func snapshotVersion() throws {
+        let honest = try TestRepository()
+        var attack = honest
+        let file = try #require(attack.served[attack.fileName(of: "snapshot")])
+        try attack.forge("timestamp", by: attack.keys.timestamp) { signed in
+            signed.edit("meta", "snapshot.json", "version") { $0 = .integer(9) }
+        }
+        attack.served["9.snapshot.json"] = file
+        var healed = honest
+        for _ in 0..<9 { try healed.rewrite { _ in } }
+        var host = try TestHost(of: honest)
+        try host.expectRefusal("trust.snapshot.version", from: attack, keeping: "snapshot", then: healed)
+    }
+
     @Test("Files of two states of the repository are not mixed", arguments: ["snapshot", "targets", "staging-web"])
     func mixAndMatch(role: String) throws {
         let (_, old, new) = try hostAhead()
@@ -157,7 +172,7 @@ struct RollbackTests {
         var honest = frozen
         honest.now = expiry
         try honest.renew()
-        try host.expectRefusal("trust.\(word).expired", from: frozen, at: expiry, then: honest)
+        try host.expectRefusal("trust.\(word).expired", from: frozen, at: expiry, keeping: role, then: honest)
     }
 
     @Test("Time never runs back within an update")
