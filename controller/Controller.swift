@@ -29,6 +29,8 @@ public actor Controller {
     var repository: RepositoryState
     /// In this process: before the first time every channel counts as due.
     var channelsPublishedAt = UTCInstant(secondsSince1970: 0)
+    /// When a host last spoke to this process.
+    var lastSeen: [HostID: UTCInstant] = [:]
     var channelWords: [ChannelName: ChannelWord] = [:]
     /// Deadlines are watched between `resume` and `suspend`.
     var isRunning = false

@@ -188,6 +188,9 @@ struct RolloutTests {
                 #expect(view.isEmergency)
                 #expect(try await TestFleet.end(of: old, admin).state == .superseded)
                 #expect(fleet.agents.allSatisfy { $0.running?.description == "web@1.0.1" })
+                let older = try await admin.post("/v1/rollouts", TestFleet.definition("1.0"))
+                #expect(older.status == 409)
+                #expect(older.problemCode == "controller.conflict.downgrade")
                 #expect(fleet.agents.allSatisfy { $0.orders.last?.targetPath == "emergency/web/1.0.1/manifest.json" })
             }
         }

@@ -16,6 +16,8 @@ extension Controller {
                 "\(batch.reports.count) reports came at once, at most \(HostReportBatch.reportsMax) are taken.",
                 remedy: "Send them in several batches.")
         }
+        // An empty batch too says: I am here. That is no event; it is forgotten when the controller ends.
+        lastSeen[host] = time.now()
         var last = record.lastReport
         var new: [HostReport] = []
         for report in batch.reports where report.sequence > last {

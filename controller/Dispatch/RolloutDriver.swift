@@ -157,6 +157,7 @@ extension Controller {
     // MARK: contact
 
     func contactBegan(_ host: HostID) {
+        lastSeen[host] = time.now()
         tellAll(.contact(host, .online)) { $0.contains(host) }
         let now = time.now()
         for id in state.rolloutOrder {
@@ -172,6 +173,7 @@ extension Controller {
     }
 
     func contactEnded(_ host: HostID) {
+        if lastSeen[host] != nil { lastSeen[host] = time.now() }
         tellAll(.contact(host, .offline)) { $0.contains(host) }
     }
 

@@ -87,9 +87,10 @@ extension Controller {
                 remedy: "Promote it: slipway release promote \(definition.release) --to \(environment)")
         }
         let hosts = state.hostsInOrder.filter { $0.environment == environment && admits($0) }
+        let product = definition.release.product
+        try refuseDowngrade(definition, hosts)
         let now = time.now()
         let id = try newRolloutID()
-        let product = definition.release.product
         let plan = try RolloutPlan.make(
             definition, manifest: record.submitted.manifest, id: id,
             hosts: hosts.map { $0.planHost(product) }, urgency: urgency,
@@ -111,6 +112,21 @@ extension Controller {
         try commit(StoreChange(events: decisions.events), at: now)
         drive()
         return try rolloutView(id)
+    }
+
+    /// Semantics 6. Hosts refuse it as well; here nobody has to find out one by one.
+    private func refuseDowngrade(_ definition: RolloutDefinition, _ hosts: [HostRecord]) throws {
+        let release = definition.release
+        let newer = hosts.first { host in
+            guard definition.hosts.matches(id: host.id, labels: host.labels) else { return false }
+            return host.running[release.product].map { $0.release.version > release.version } ?? false
+        }
+        guard let newer, let running = newer.running[release.product]?.release else { return }
+        throw ControllerError.conflict(
+            "downgrade", "The host \(newer.id) runs \(running), which is newer than \(release).",
+            remedy:
+                "To go back, back the rollout of \(running) out; to replace it, submit the old content as a new version."
+        )
     }
 
     /// The rollouts that give way (semantics 6). Refused: the same product on the same hosts while another rollout of

@@ -15,19 +15,26 @@ extension Controller {
     private func view(of record: HostRecord) -> HostView {
         HostView(
             id: record.id, environment: record.environment, labels: record.labels,
-            delivery: record.inventory?.delivery, contact: contact(of: record), lastContactAt: record.lastReportAt,
+            delivery: record.inventory?.delivery, contact: contact(of: record), lastContactAt: lastContact(of: record),
             agentVersion: record.inventory?.agentVersion, products: products(of: record))
     }
 
     private func contact(of record: HostRecord) -> HostContact {
         if hub.isOnline(record.id) { return .online }
-        guard let last = record.lastReportAt else { return .never }
+        guard let last = lastContact(of: record) else { return .never }
         if record.delivery == .pull, let interval = record.inventory?.checkInterval,
-            time.now() <= last + interval * 2
+            time.now() <= last + interval * 2 + Self.checkTolerance
         {
             return .online
         }
         return .offline
+    }
+
+    /// A check takes some time itself; a host that checks every second is not away after two.
+    private static let checkTolerance = TimeSpan.seconds(5)
+
+    private func lastContact(of record: HostRecord) -> UTCInstant? {
+        [record.lastReportAt, lastSeen[record.id]].compactMap { $0 }.max()
     }
 
     private func products(of record: HostRecord) -> [HostProductView] {
