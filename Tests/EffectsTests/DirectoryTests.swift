@@ -135,6 +135,18 @@ struct DirectoryTests {
         #expect(try outside.directory.read("victim", sizeMax: ByteCount(9)) == Array("safe".utf8))
     }
 
+    @Test("On a full disk the old bytes stay, the error says so, and nothing is left that keeps it full")
+    func fullDisk() async throws {
+        try await SmallDisk.with { disk in
+            try disk.writeDurably("file", Array("old".utf8))
+            let found = code { try disk.writeDurably("file", Array(repeating: 1, count: 1 << 20)) }
+            #expect(found == "effects.file.noSpace")
+            #expect(try disk.read("file", sizeMax: ByteCount(9)) == Array("old".utf8))
+            #expect(try disk.list().map(\.name) == ["file"])
+            try disk.writeDurably("file", Array("new".utf8))
+        }
+    }
+
     @Test("Many writers of one file take turns: the result is one of theirs, whole")
     func concurrentWriters() async throws {
         let directory = directory

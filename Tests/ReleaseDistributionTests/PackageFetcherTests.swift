@@ -153,6 +153,32 @@ struct PackageFetcherTests {
         }
     }
 
+    @Test("A server without ranges that breaks at the same place each time is given up")
+    func breaksForEver() async throws {
+        let repository = try await TestRepository()
+        let blob = try #require(repository.manifest.blobs.max { $0.length < $1.length })
+        let http = FolderHTTP(repository.root) { [root = repository.root] path, _, answer in
+            answer = FolderHTTP.Answer(body: try root.read(path, sizeMax: ByteCount(1 << 30)), breaksAfter: 50_000)
+        }
+        let found = await code { try await fetcher(http).blobs([blob], into: downloads(repository)) }
+        #expect(found == "effects.http.closed")
+        #expect(http.paths.count == 10)
+    }
+
+    @Test("A disk that fills up ends the fetch with a clear error and is not kept full")
+    func fullDisk() async throws {
+        let repository = try await TestRepository(payloadSize: 600_000)
+        try await SmallDisk.with { disk in
+            let store = BlobStore(disk)
+            let http = FolderHTTP(repository.root)
+            let found = await code { try await fetcher(http).blobs(repository.manifest.blobs, into: store) }
+            #expect(found == "effects.file.noSpace")
+            let (left, free) = (try disk.list(), try disk.freeSpace())
+            #expect(left.allSatisfy { !$0.name.hasPrefix(".partial") })
+            #expect(free > ByteCount(200_000))
+        }
+    }
+
     @Test("A manifest with other bytes or of another length is refused")
     func tamperedManifest() async throws {
         let repository = try await TestRepository()

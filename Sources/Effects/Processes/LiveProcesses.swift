@@ -7,10 +7,10 @@ import ReleaseDefinition
 /// A program run by `run` finds `SLIPWAY_PROCESS=<random>` in its environment besides what it was given: by this mark
 /// its descendants are found on a time-out even if they left its session.
 public struct LiveProcesses: ProcessDoor {
-    /// Between TERM and KILL when a program's time is over.
+    /// Between TERM and KILL when a program's time is over: nothing of it is left 10 s after the time-out.
     let grace: TimeSpan
 
-    public init() { self.init(grace: .seconds(10)) }
+    public init() { self.init(grace: .seconds(9)) }
 
     init(grace: TimeSpan) { self.grace = grace }
 

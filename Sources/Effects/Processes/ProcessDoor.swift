@@ -3,7 +3,8 @@ import ReleaseDefinition
 /// The one way to run programs: never through a shell, own process group, clean environment, stdin from /dev/null.
 public protocol ProcessDoor: Sendable {
     /// Runs a program to its end. The result is known at most 1 s after the program's own exit, even if a child of its
-    /// holds the output open (then `outputIsOpen`). On timeout: TERM to the process group, 10 s, KILL.
+    /// holds the output open (then `outputIsOpen`). On timeout: TERM to it and its descendants, then KILL; none is left
+    /// 10 s after the timeout.
     /// - Throws: `EffectsError` `effects.process.start`: it could not be started at all.
     func run(_ command: ProcessCommand) async throws -> ProcessResult
 

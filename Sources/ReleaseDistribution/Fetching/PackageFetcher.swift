@@ -68,19 +68,19 @@ public struct PackageFetcher: Sendable {
     }
 
     private func fetch(_ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter) async throws {
-        let lengthAtTry = Mutex<Int64>(-1)
         for isLastTry in [false, true] {
+            // The furthest byte so far: a server without ranges that breaks at the same place each time gets no further.
+            let furthest = Mutex<Int64>(0)
+            var before: Int64 = 0
             try await retry.run(
                 time,
                 hasProgressed: {
-                    let length = (try? store.partial(blob).size().value) ?? 0
-                    return lengthAtTry.withLock { old in
-                        defer { old = length }
-                        return length > old && old >= 0
-                    }
+                    let now = furthest.withLock { $0 }
+                    defer { before = now }
+                    return now > before
                 }
             ) {
-                try await transfer(blob, into: store, counter)
+                try await transfer(blob, into: store, counter) { length in furthest.withLock { $0 = max($0, length) } }
             }
             do { return try store.adoptPartial(blob) } catch let error as PackagingError where !isLastTry {
                 // Joined from pieces of two different answers, or damaged on the way: once more from the start.
@@ -91,7 +91,10 @@ public struct PackageFetcher: Sendable {
     }
 
     /// Appends what is missing. Passing failures keep what came; the next try goes on from there.
-    private func transfer(_ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter) async throws {
+    private func transfer(
+        _ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter,
+        reached: @escaping @Sendable (Int64) -> Void
+    ) async throws {
         let path = RepositoryLayout.blob(blob.sha256)
         let file = try store.partial(blob)
         let start = try file.size().value
@@ -124,7 +127,9 @@ public struct PackageFetcher: Sendable {
                         throw Self.tooLong(RepositoryLayout.url(address.baseURL, path), blob)
                     }
                     try file.write(piece)
-                    counter.current(try file.size().value)
+                    let length = try file.size().value
+                    reached(length)
+                    counter.current(length)
                 })
         } catch let error as EffectsError where error.code == "effects.file.noSpace" {
             // What could not be finished must not keep the disk full.
