@@ -75,6 +75,24 @@ struct ConsolePageTests {
         #expect(fleet.contains("should run 3.0.1"))
     }
 
+    @Test("What happened is told, the newest first")
+    func changes() throws {
+        let rollout = try samples.running()
+        var page = try page([rollout])
+        page.changes = [
+            rollout.id: try [(1, "pilot begins"), (2, "web-1.example: <b>switched</b>")].map { sequence, text in
+                RolloutChange(
+                    sequence: sequence, at: samples.start + .seconds(sequence), rollout: rollout.id, kind: "x",
+                    text: text,
+                    phase: nil, host: try samples.hostID(1), state: .running)
+            }
+        ]
+        let html = String(decoding: page.render(templates), as: UTF8.self)
+        let newest = try #require(html.range(of: "10:12:06</time> web-1.example: &lt;b&gt;switched&lt;/b&gt;"))
+        let oldest = try #require(html.range(of: "10:12:05</time> pilot begins"))
+        #expect(newest.lowerBound < oldest.lowerBound)
+    }
+
     @Test("An empty controller says what to do first")
     func empty() throws {
         let page = ConsolePage(person: "admin", rollouts: [], hosts: [], now: samples.now, chosen: nil)

@@ -10,6 +10,8 @@ struct ConsolePage {
     var person: String
     var rollouts: [RolloutView]
     var hosts: [HostView]
+    /// What happened in the rollouts that stand open.
+    var changes: [RolloutID: [RolloutChange]] = [:]
     var now: UTCInstant
     /// The rollout that the address names; nil: the home page.
     var chosen: RolloutID?
@@ -31,7 +33,7 @@ struct ConsolePage {
         let open = Set(Self.open(rollouts, chosen: chosen))
         let shown = rollouts.filter { open.contains($0.id) }
         let earlier = rollouts.filter { !open.contains($0.id) }.prefix(Self.listedMax)
-        let panels = shown.map { RolloutPanel($0, now: now) }
+        let panels = shown.map { RolloutPanel($0, changes: changes[$0.id] ?? [], now: now) }
         let fleet = FleetTable(hosts: hosts).model
         let model: [String: Any] = [
             "person": person,

@@ -1,3 +1,4 @@
+import ControllerAPI
 import FoundationEssentials
 import Hummingbird
 import ReleaseDefinition
@@ -87,12 +88,15 @@ extension Controller {
     func consolePage(for person: PersonRecord, chosen: RolloutID? = nil) throws -> ConsolePage {
         if let chosen { _ = try rolloutView(chosen) }
         var rollouts = rolloutViews()
+        var changes: [RolloutID: [RolloutChange]] = [:]
         for id in ConsolePage.open(rollouts, chosen: chosen) {
             guard let position = rollouts.firstIndex(where: { $0.id == id }) else { continue }
+            changes[id] = state.rollouts[id]?.changes
             rollouts[position] = try rolloutView(id)
         }
         return ConsolePage(
-            person: person.name, rollouts: rollouts, hosts: hostViews(), now: time.now(), chosen: chosen)
+            person: person.name, rollouts: rollouts, hosts: hostViews(), changes: changes, now: time.now(),
+            chosen: chosen)
     }
 }
 

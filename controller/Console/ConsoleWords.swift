@@ -69,7 +69,7 @@ struct HostMark: Equatable {
     private static func words(_ failure: FailureClass) -> String {
         switch failure {
         case .transport: "the download did not end well"
-        case .verify: "what came did not match its signature"
+        case .verify: "the release was refused before anything changed"
         case .preflight: "the host was not ready"
         case .install: "the tree could not be installed"
         case .hook: "a hook failed"

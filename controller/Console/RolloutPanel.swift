@@ -6,14 +6,18 @@ import ReleaseDefinition
 struct RolloutPanel {
     static let troubleMax = 8
     static let rowsMax = 1000
+    static let changesMax = 100
 
     let view: RolloutView
     let now: UTCInstant
+    /// What happened, oldest first.
+    let changes: [RolloutChange]
     private let hosts: [(host: RolloutHostView, mark: HostMark)]
 
-    init(_ view: RolloutView, now: UTCInstant) {
+    init(_ view: RolloutView, changes: [RolloutChange] = [], now: UTCInstant) {
         self.view = view
         self.now = now
+        self.changes = changes
         hosts = view.hosts.map { ($0, HostMark($0)) }
     }
 
@@ -33,6 +37,9 @@ struct RolloutPanel {
             },
             "troubleLeft": troubled.count > Self.troubleMax
                 ? "and \(troubled.count - Self.troubleMax) more: they stand first in the table below" : "",
+            "hasChanges": !changes.isEmpty,
+            "changeCount": ConsoleWords.count(changes.count, "event"),
+            "changes": changes.suffix(Self.changesMax).reversed().map(change),
             "density": hosts.count > 1200 ? "tiny" : hosts.count > 80 ? "dense" : "",
             "hostCount": ConsoleWords.count(hosts.count, "host"),
             "rows": sorted.prefix(Self.rowsMax).map(row),
@@ -72,11 +79,20 @@ struct RolloutPanel {
     private func phase(_ phase: PhaseView) -> [String: Any] {
         [
             "number": phase.number,
-            "size": phase.size,
+            // `phase 2` says nothing beside the number.
+            "size": phase.size == "phase \(phase.number)" ? "" : phase.size,
             "state": ConsoleWords.state(phase.state),
             "tone": ConsoleWords.tone(phase.state),
             "counts": "\(phase.succeeded) of \(phase.hosts) done",
             "squares": hosts.filter { $0.host.phase == phase.number }.map(square),
+        ]
+    }
+
+    private func change(_ change: RolloutChange) -> [String: Any] {
+        [
+            "at": change.at.description,
+            "clock": ConsoleWords.moment(change.at).dropFirst(11).dropLast(4),
+            "text": change.text,
         ]
     }
 

@@ -85,7 +85,9 @@ struct ControllerResponder: HTTPResponder {
                 "token", "The token is not one of this controller's, or has expired.",
                 remedy: "Log in again with slipway login, or use the token file in the controller's folder.")
         }
-        if let cookie = request.headers[.cookie], let name = controller.sessions.person(cookieHeader: cookie),
+        // A browser sends the cookie along for pages on other ports of this machine, so a session may look and nothing
+        // else; what changes something needs the token itself.
+        if request.method == .get || request.method == .head, let cookie = request.headers[.cookie], let name = controller.sessions.person(cookieHeader: cookie),
             let person = await controller.person(named: name)
         {
             return person

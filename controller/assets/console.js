@@ -57,12 +57,12 @@
       const same = next.querySelector("#" + CSS.escape(details.id));
       if (same) same.open = details.open;
     }
-    const scrolled = [...main.querySelectorAll("details[id] pre")].map((pre) => [pre.closest("details").id, pre.scrollTop]);
+    const scrolled = [...main.querySelectorAll("details[id] :is(pre, .changes)")].map((box) => [box.closest("details").id, box.scrollTop]);
     const focus = address(document.activeElement);
     main.replaceChildren(document.importNode(next, true));
     for (const [id, top] of scrolled) {
-      const pre = document.getElementById(id)?.querySelector("pre");
-      if (pre) pre.scrollTop = top;
+      const box = document.getElementById(id)?.querySelector("pre, .changes");
+      if (box) box.scrollTop = top;
     }
     find(focus)?.focus({ preventScroll: true });
     prepareSquares();
