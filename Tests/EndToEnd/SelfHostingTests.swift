@@ -36,6 +36,7 @@ extension EndToEnd {
                     health:
                       - { command: [bin/slipway, version], every: 1s, timeout: 5s }
                     minimumHealthy: 1s
+                    healthyDeadline: 40s
 
                 """)
             try await fleet.done("release", "submit", folder)
