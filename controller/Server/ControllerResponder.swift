@@ -87,7 +87,8 @@ struct ControllerResponder: HTTPResponder {
         }
         // A browser sends the cookie along for pages on other ports of this machine, so a session may look and nothing
         // else; what changes something needs the token itself.
-        if request.method == .get || request.method == .head, let cookie = request.headers[.cookie], let name = controller.sessions.person(cookieHeader: cookie),
+        if request.method == .get || request.method == .head, let cookie = request.headers[.cookie],
+            let name = controller.sessions.person(cookieHeader: cookie),
             let person = await controller.person(named: name)
         {
             return person
