@@ -51,6 +51,37 @@ struct EventStoreTests {
         #expect(store.sequence == 3)
     }
 
+    @Test("Any text that people and hosts send is read back, line feeds and all")
+    func anyText() throws {
+        let text = "two\nlines\t\u{1}\u{7F} \"quoted\" \\ e\u{301} \u{1F600}"
+        let store = try filled("a")
+        let host = try HostID("web1")
+        let release = try ReleaseName("web@1.0")
+        let error = ReportedError(code: text, summary: text, remedy: text, cause: text)
+        let outcome = OrderOutcome(
+            order: OrderID(rollout: try RolloutID("r1"), action: .install), release: release, outcome: .skipped(text),
+            running: nil, evidence: FailureEvidence(step: .starting, error: error, logTail: text))
+        let report = StoredReport(
+            host: host, report: HostReport(sequence: 1, at: now, body: .outcome(outcome)), receivedAt: now)
+        let revoked = ReleaseRevoked(
+            release: release, manifest: SHA256Digest(of: []), environment: try EnvironmentName("staging"), reason: text,
+            rollout: nil)
+        let change = StoreChange(
+            events: [NewEvent(actor: text, event: .releaseRevoked(revoked))], reports: [report])
+        _ = try store.append(change, expecting: 1, at: now)
+        try store.close()
+        var events: [EventEntry] = []
+        var reports: [StoredReport] = []
+        try EventStore(path: path).replay(event: { events.append($0) }, report: { reports.append($0) })
+        #expect(events.last?.actor == text)
+        #expect(reports.map(\.report) == [report.report])
+        guard case .releaseRevoked(let read) = events.last?.event else {
+            Issue.record("another event was read")
+            return
+        }
+        #expect(read == revoked)
+    }
+
     @Test("A decision made on an older state is refused, and nothing of it is stored")
     func conflict() throws {
         let store = try filled("a", "b")

@@ -32,7 +32,7 @@ extension Controller {
         _ events: [NewEvent], metadata changes: [RepositoryChange], targets: [PublishedTarget] = [], at now: UTCInstant
     ) throws {
         guard let last = changes.last else { return }
-        let document = try JSONCoding.canonicalBytes(of: last.state)
+        let document = try JSONCoding.value(of: last.state).wireBytes
         try commit(
             StoreChange(events: events, documents: [RepositoryKeeper.documentName: document]), at: now)
         repository = last.state

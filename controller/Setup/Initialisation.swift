@@ -105,7 +105,7 @@ struct Initialisation: Sendable {
         _ = try store.append(
             StoreChange(
                 events: events.map { NewEvent(actor: "slipway-controller init", event: $0) },
-                documents: [RepositoryKeeper.documentName: try JSONCoding.canonicalBytes(of: change.state)]),
+                documents: [RepositoryKeeper.documentName: try JSONCoding.value(of: change.state).wireBytes]),
             expecting: 0, at: now)
         try store.close()
     }

@@ -72,6 +72,8 @@ struct RolloutRecord: Sendable {
         case .channelPublished(let view): channelView = view
         case .hostProgressed(let host, _, let step): hosts[host]?.step = step
         case .hostEnded(let ending):
+            // A host may have gone back by itself, without an order to do so.
+            hosts[ending.host]?.order?.action = ending.action
             hosts[ending.host]?.outcome = ending.outcome
             hosts[ending.host]?.error = ending.error
             if let step = ending.step { hosts[ending.host]?.step = step }

@@ -11,8 +11,10 @@ public struct NewEvent: Sendable {
     }
 }
 
-/// One entry of the log. Its bytes are canonical JSON that names the digest of the entry before it, so a change, a swap
-/// or a removal anywhere but at the end breaks every later entry (trust.md "Audit log").
+/// One entry of the log. Its bytes are JSON that names the digest of the entry before it, so a change, a swap or a removal
+/// anywhere but at the end breaks every later entry (trust.md "Audit log"). The digest is of the bytes as they are stored,
+/// so any tool can follow the chain. Not the form that is signed: that leaves line feeds, which people's reasons and
+/// hosts' errors hold, as they are, and no strict reader takes them so.
 public struct EventEntry: Sendable, Codable {
     /// From 1, without gaps.
     public var sequence: Int64
@@ -39,7 +41,7 @@ struct EventHead: Sendable, Equatable {
         let entry = EventEntry(
             sequence: sequence + 1, at: now, actor: new.actor, action: new.event.action, object: new.event.object,
             event: new.event, previous: digest)
-        let bytes = try JSONCoding.canonicalBytes(of: entry)
+        let bytes = try JSONCoding.value(of: entry).wireBytes
         return (entry, bytes, EventHead(sequence: entry.sequence, digest: SHA256Digest(of: bytes)))
     }
 

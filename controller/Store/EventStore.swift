@@ -157,7 +157,7 @@ extension EventStore {
     }
 
     private static func insert(_ stored: StoredReport, _ database: Database) throws {
-        let bytes = try JSONCoding.canonicalBytes(of: stored.report)
+        let bytes = try JSONCoding.value(of: stored.report).wireBytes
         try database.cachedStatement(
             sql: "INSERT INTO reports (host, sequence, receivedAt, report) VALUES (?, ?, ?, ?)"
         ).execute(arguments: [
