@@ -68,8 +68,7 @@ extension Rollout {
             case .backingOut, .paused, .halted: return "backingOut"
             case .planned, .running, .baking, .stopping, .ended: break
             }
-            let isLeft = members(of: index).contains { $0.backOut != nil && $0.backOutSucceeded != true }
-            return isLeft ? "failed" : "backedOut"
+            return members(of: index).contains(where: \.presence.isOurs) ? "failed" : "backedOut"
         }
         if index < phase { return "passed" }
         switch state {
