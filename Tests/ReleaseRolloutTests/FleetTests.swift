@@ -98,7 +98,7 @@ private struct FleetWorld {
         while true {
             if isActionDue { try carryOutActions() }
             // Pulling hosts look for ever; once nothing else is left the world has ended.
-            let isOver = view.isOver && rollout.nextDeadlineAt == nil && !fleet.agenda.contains { $0.what.isNews }
+            let isOver = rollout.isOver && rollout.nextDeadlineAt == nil && !fleet.agenda.contains { $0.what.isNews }
             if isOver { break }
             guard let at = [fleet.nextAt, rollout.nextDeadlineAt].compactMap(\.self).min() else { break }
             now = max(now, at)

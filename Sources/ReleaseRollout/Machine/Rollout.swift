@@ -123,7 +123,8 @@ public struct Rollout: Sendable, Equatable {
         }
     }
 
-    var isOver: Bool { if case .ended = state { true } else { false } }
+    /// The verdict is closed. Hosts that are late may still be under way: `nextDeadlineAt` says.
+    public var isOver: Bool { if case .ended = state { true } else { false } }
 
     func record(_ host: HostID) -> HostRecord? { places[host].map { hosts[$0] } }
 
