@@ -60,7 +60,11 @@ struct AgentProgram: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await agent.installForever() }
             if let controller = configuration.controller {
-                group.addTask { await ReportSender(agent: agent, doors: doors, controller: controller, log: log).run() }
+                let sender = ReportSender(agent: agent, doors: doors, controller: controller, log: log)
+                group.addTask { await sender.run() }
+                if configuration.delivery == .pull {
+                    group.addTask { await sender.keepContact(every: configuration.checkInterval) }
+                }
                 if configuration.delivery == .push {
                     group.addTask { await PushLoop(agent: agent, doors: doors, controller: controller, log: log).run() }
                 }

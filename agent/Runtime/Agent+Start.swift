@@ -28,6 +28,10 @@ extension Agent {
     private func repairJournal() throws {
         switch journal.damage {
         case .none: return
+        case .missing:
+            guard try !store.all().isEmpty else { return }
+            log.error("there is no journal, but there are releases; the state is rebuilt from the disk")
+            try rebuild()
         case .tornTail(let length):
             log.warning("the last write to the journal was cut short and is dropped", metadata: ["bytes": "\(length)"])
         case .quarantined(let name):

@@ -1,0 +1,59 @@
+import AgentProtocol
+import Effects
+import Logging
+import ReleaseDefinition
+
+/// Sends what is queued, in order, until it is acknowledged; the queue is on the disk and outlives everything.
+struct ReportSender: Sendable {
+    var agent: Agent
+    var doors: AgentDoors
+    var controller: String
+    var log: Logger
+
+    func run() async {
+        var backoff = Backoff(least: .milliseconds(500), most: .seconds(60))
+        while !Task.isCancelled {
+            let reports = await agent.pendingReports()
+            guard !reports.isEmpty else {
+                await agent.reportsWake.wait()
+                continue
+            }
+            do {
+                try await agent.acknowledge(try await send(reports))
+                backoff.reset()
+            } catch {
+                guard !Task.isCancelled else { return }
+                log.warning(
+                    "reports wait for the controller",
+                    metadata: ["first": "\(reports[0].sequence)", "error": "\(ReportedError(error))"])
+                do { try await doors.time.sleep(for: backoff.next(doors.random)) } catch { return }
+            }
+        }
+    }
+
+    /// Of a pulling host, which has no stream: an empty batch at each check interval says that it is there.
+    func keepContact(every interval: TimeSpan) async {
+        while !Task.isCancelled {
+            do { try await doors.time.sleep(for: doors.random.spread(interval)) } catch { return }
+            guard await agent.pendingReports().isEmpty else { continue }
+            do { _ = try await send([]) } catch {
+                log.debug("the controller was not reached", metadata: ["error": "\(ReportedError(error))"])
+            }
+        }
+    }
+
+    private func send(_ reports: [HostReport]) async throws -> Int64 {
+        let body = try JSONCoding.value(of: HostReportBatch(reports: reports)).wireBytes
+        let response = try await doors.http.send(
+            HTTPRequest(
+                "POST", controller + "/v1/agent/reports", headers: [HTTPField("Content-Type", "application/json")],
+                body: body, responseSizeMax: ByteCount(1 << 16)))
+        guard response.status == 200 else {
+            throw AgentError(
+                code: "reports.refused", summary: "The controller answered \(response.status) to reports.",
+                remedy: "The reports are kept and sent again; see the controller's log.",
+                cause: String(decoding: response.body.prefix(512), as: UTF8.self))
+        }
+        return try JSONCoding.decode(HostReportReceipt.self, from: response.body).acknowledged
+    }
+}
