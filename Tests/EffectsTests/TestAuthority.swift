@@ -41,7 +41,7 @@ struct TestAuthority {
         let result = try await LiveProcesses().run(
             ProcessCommand(
                 executable: "/usr/bin/openssl", arguments: arguments, environment: ["PATH": "/usr/bin:/bin"],
-                workingDirectory: folder.path, timeout: .seconds(30)))
+                workingDirectory: folder.path, timeout: .seconds(60)))
         try #require(result.end == .exited(0), "\(result.output)")
     }
 }

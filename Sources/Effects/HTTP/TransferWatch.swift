@@ -51,7 +51,18 @@ final class TransferWatch: Sendable {
 
     func run() async throws {
         while true {
-            try await Task.sleep(until: try nextLook(at: ContinuousClock.now), clock: .continuous)
+            let planned = try nextLook(at: ContinuousClock.now)
+            try await Task.sleep(until: planned, clock: .continuous)
+            let now = ContinuousClock.now
+            // Woken late: this machine slept, or had no time for us, and perhaps none for the bytes that came either.
+            if planned.duration(to: now) > .seconds(1) { waitsAnew(at: now) }
+        }
+    }
+
+    private func waitsAnew(at now: ContinuousClock.Instant) {
+        state.withLock { state in
+            guard state.waitingSince != nil else { return }
+            state.waitingSince = now
         }
     }
 
