@@ -55,7 +55,7 @@ struct EventStreamTests {
     }
 
     private func collect(
-        _ steps: [TestServer.Step], silenceMax: TimeSpan = .seconds(20), limits: HTTPLimits = HTTPLimits()
+        _ steps: [TestServer.Step], silenceMax: TimeSpan = .seconds(60), limits: HTTPLimits = HTTPLimits()
     ) async throws -> (events: [ServerSentEvent], code: String) {
         let server = try await TestServer { _ in steps }
         let http = try LiveHTTP(identity: nil, userAgent: "t", limits: limits)
@@ -83,9 +83,9 @@ struct EventStreamTests {
 
     @Test("Silence ends a stream; any byte, a comment too, breaks it")
     func silence() async throws {
-        let beats = (0..<10).flatMap { _ in [TestServer.Step.send(":\n"), .pause(100)] }
+        let beats = (0..<25).flatMap { _ in [TestServer.Step.send(":\n"), .pause(100)] }
         let found = try await collect(
-            [.send(Self.head)] + beats + [.send("data: 1\n\n"), .pause(60_000)], silenceMax: .milliseconds(600))
+            [.send(Self.head)] + beats + [.send("data: 1\n\n"), .pause(60_000)], silenceMax: .seconds(2))
         #expect(found.events.map(\.data) == ["1"])
         #expect(found.code == "effects.http.silent")
     }
@@ -137,7 +137,7 @@ struct EventStreamTests {
         let http = try LiveHTTP(identity: nil, userAgent: "t")
         let task = Task {
             for try await _ in http.events(
-                HTTPRequest("GET", "http://127.0.0.1:\(server.port)"), silenceMax: .seconds(20))
+                HTTPRequest("GET", "http://127.0.0.1:\(server.port)"), silenceMax: .seconds(60))
             {}
         }
         try await eventually { !server.requests.isEmpty }
@@ -153,7 +153,7 @@ struct EventStreamTests {
             [.send(Self.head), .repeated("data: \(String(repeating: "x", count: 1000))\n\n", count: 1_000_000)]
         }
         let http = try LiveHTTP(identity: nil, userAgent: "t")
-        let stream = http.events(HTTPRequest("GET", "http://127.0.0.1:\(server.port)"), silenceMax: .seconds(20))
+        let stream = http.events(HTTPRequest("GET", "http://127.0.0.1:\(server.port)"), silenceMax: .seconds(60))
         for try await event in stream {
             #expect(event.data.utf8.count == 1000)
             break

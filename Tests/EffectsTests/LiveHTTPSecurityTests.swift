@@ -26,14 +26,16 @@ struct LiveHTTPSecurityTests {
 
     /// The code of the error, or the body.
     private func ask(_ identity: TLSIdentity?, _ url: String) async throws -> String {
-        try await ask(LiveHTTP(identity: identity, userAgent: "t"), url)
+        var limits = HTTPLimits()
+        limits.connect = .seconds(60)
+        return try await ask(LiveHTTP(identity: identity, userAgent: "t", limits: limits), url)
     }
 
     private func ask(_ http: LiveHTTP, _ url: String) async -> String {
         let answer: String
         do {
             answer = String(
-                decoding: try await http.send(HTTPRequest("GET", url, timeout: .seconds(10))).body, as: UTF8.self)
+                decoding: try await http.send(HTTPRequest("GET", url, timeout: .seconds(60))).body, as: UTF8.self)
         } catch let error as EffectsError {
             #expect(!error.remedy.isEmpty && error.summary.contains(url))
             answer = error.code

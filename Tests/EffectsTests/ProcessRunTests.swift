@@ -11,7 +11,7 @@ struct ProcessRunTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func shell(_ script: String, timeout: TimeSpan = .seconds(20)) -> ProcessCommand {
+    private func shell(_ script: String, timeout: TimeSpan = .seconds(60)) -> ProcessCommand {
         ProcessCommand(
             executable: "/bin/sh", arguments: ["-c", script], environment: ["PATH": "/usr/bin:/bin", "A": "b c"],
             workingDirectory: folder.path, timeout: timeout)

@@ -18,7 +18,7 @@ enum SmallDisk {
         let result = try await LiveProcesses().run(
             ProcessCommand(
                 executable: arguments[0], arguments: Array(arguments.dropFirst()), workingDirectory: "/",
-                timeout: .seconds(10)))
+                timeout: .seconds(60)))
         return result.end == .exited(0)
     }
 }

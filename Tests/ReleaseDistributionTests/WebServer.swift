@@ -47,9 +47,9 @@ final class WebServer: Sendable {
         process = try processes.startService(command, log: folder.path + "/\(kind.rawValue).log")
     }
 
-    /// Asks until it answers; ten seconds at most.
+    /// Asks until it answers; a minute at most.
     func untilAnswers(_ http: any HTTPDoor) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(60)
         while true {
             do {
                 _ = try await http.send(HTTPRequest("GET", address + "/metadata/timestamp.json"))
