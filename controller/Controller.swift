@@ -31,6 +31,8 @@ public actor Controller {
     var channelsPublishedAt = UTCInstant(secondsSince1970: 0)
     /// When a host last spoke to this process.
     var lastSeen: [HostID: UTCInstant] = [:]
+    /// Ended, nothing pending, no deadline: they cost nothing until something happens to them.
+    var restingRollouts: Set<RolloutID> = []
     var channelWords: [ChannelName: ChannelWord] = [:]
     /// Deadlines are watched between `resume` and `suspend`.
     var isRunning = false
@@ -91,9 +93,9 @@ public actor Controller {
         let entries = try store.append(change, expecting: store.sequence, at: now)
         for entry in entries {
             state.apply(entry)
-            if case .rolloutChanged(let it) = entry.event, let change = state.rollouts[it.rollout]?.changes.last {
-                watchers.send(change)
-            }
+            guard case .rolloutChanged(let it) = entry.event else { continue }
+            restingRollouts.remove(it.rollout)
+            if let change = state.rollouts[it.rollout]?.changes.last { watchers.send(change) }
         }
         for report in change.reports { state.apply(report) }
         return entries

@@ -123,7 +123,7 @@ struct ReportTests {
     private func listen(_ client: TestClient) -> Task<Void, Never> {
         Task {
             let request = HTTPRequest("GET", client.baseURL + "/v1/agent/stream")
-            do { for try await _ in client.http.events(request, silenceMax: .seconds(30)) {} } catch {}
+            do { for try await _ in client.http.events(request, silenceMax: .seconds(60)) {} } catch {}
         }
     }
 }

@@ -40,7 +40,7 @@ struct RolloutTests {
                 let request = HTTPRequest(
                     "GET", admin.baseURL + "/v1/rollouts/\(view.id)/events",
                     headers: [HTTPField("Authorization", "Bearer \(test.adminToken)")])
-                for try await event in admin.http.events(request, silenceMax: .seconds(10)) {
+                for try await event in admin.http.events(request, silenceMax: .seconds(60)) {
                     let change = try JSONCoding.decode(RolloutChange.self, from: Array(event.data.utf8))
                     #expect(event.id == String(change.sequence))
                     kinds.append(change.kind)

@@ -41,11 +41,12 @@ final class AgentHub: Sendable {
         }
     }
 
-    /// True where this was the host's current stream: it is out of contact now.
+    /// True where the host has no other stream: it is out of contact now.
     func close(_ session: Session) -> Bool {
         state.withLock { state in
-            guard state.sessions[session.host]?.number == session.number else { return false }
-            state.sessions[session.host]?.continuation.finish()
+            guard let current = state.sessions[session.host] else { return true }
+            guard current.number == session.number else { return false }
+            current.continuation.finish()
             state.sessions[session.host] = nil
             return true
         }
@@ -58,14 +59,17 @@ final class AgentHub: Sendable {
             guard let continuation = state.sessions[host]?.continuation else { return false }
             if case .enqueued = continuation.yield(.order(order, sequence: sequence)) { return true }
             continuation.finish()
+            state.sessions[host] = nil
             return false
         }
     }
 
     func heartbeat() {
         state.withLock { state in
-            for (_, session) in state.sessions {
-                if case .dropped = session.continuation.yield(.heartbeat) { session.continuation.finish() }
+            for (host, session) in state.sessions {
+                guard case .dropped = session.continuation.yield(.heartbeat) else { continue }
+                session.continuation.finish()
+                state.sessions[host] = nil
             }
         }
     }

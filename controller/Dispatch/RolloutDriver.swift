@@ -43,12 +43,15 @@ extension Controller {
 
     /// Brings every active rollout to rest: nothing is pending when it returns, and the next deadline is set.
     func drive() {
-        for record in state.rolloutOrder.compactMap({ state.rollouts[$0] }) where record.needsAttention {
+        for id in state.rolloutOrder where !restingRollouts.contains(id) {
             do {
-                try drive(record.id)
+                try drive(id)
+                if let record = state.rollouts[id], !record.isActive, record.rollout.nextDeadlineAt == nil {
+                    restingRollouts.insert(id)
+                }
             } catch {
                 // The log or the repository cannot be written: nothing is lost, the next deadline tries again.
-                logger.error("rollout waits", metadata: ["rollout": "\(record.id)", "error": "\(error)"])
+                logger.error("rollout waits", metadata: ["rollout": "\(id)", "error": "\(error)"])
                 retryAt = time.now() + .seconds(5)
             }
         }
@@ -138,7 +141,8 @@ extension Controller {
         timer?.cancel()
         timer = nil
         guard isRunning else { return }
-        let deadlines = state.rollouts.values.compactMap(\.rollout.nextDeadlineAt) + [retryAt].compactMap { $0 }
+        let moving = state.rolloutOrder.filter { !restingRollouts.contains($0) }.compactMap { state.rollouts[$0] }
+        let deadlines = moving.compactMap(\.rollout.nextDeadlineAt) + [retryAt].compactMap { $0 }
         guard let next = deadlines.min() else { return }
         let span = max(next.since(time.now()), .milliseconds(1))
         let time = time
@@ -158,10 +162,10 @@ extension Controller {
 
     func contactBegan(_ host: HostID) {
         lastSeen[host] = time.now()
-        tellAll(.contact(host, .online)) { $0.contains(host) }
+        tellAll(.contact(host, .online)) { $0.awaits(host) }
         let now = time.now()
         for id in state.rolloutOrder {
-            guard let record = state.rollouts[id], let plan = record.plan, record.contains(host) else { continue }
+            guard let record = state.rollouts[id], let plan = record.plan, record.awaits(host) else { continue }
             for order in record.rollout.outstandingOrders(for: host) {
                 do {
                     try transmit(order, of: plan, to: host, at: now)
@@ -174,7 +178,7 @@ extension Controller {
 
     func contactEnded(_ host: HostID) {
         if lastSeen[host] != nil { lastSeen[host] = time.now() }
-        tellAll(.contact(host, .offline)) { $0.contains(host) }
+        tellAll(.contact(host, .offline)) { $0.awaits(host) }
     }
 
     /// A fact from outside, to every rollout it concerns. Such facts never make the engine throw.
@@ -183,7 +187,7 @@ extension Controller {
         var decisions = Decisions()
         do {
             for id in state.rolloutOrder {
-                guard let record = state.rollouts[id], record.needsAttention, concerns(record) else { continue }
+                guard let record = state.rollouts[id], concerns(record) else { continue }
                 try decisions.decide(command, on: record, by: Self.engineActor, at: now)
             }
             if !decisions.events.isEmpty { try commit(StoreChange(events: decisions.events), at: now) }
@@ -225,7 +229,7 @@ extension Controller {
     /// Hosts of active rollouts that did not come back.
     func noteAbsentHosts() {
         let online = hub.online
-        let wanted = state.rollouts.values.filter(\.needsAttention).flatMap { $0.plan?.hosts ?? [] }
+        let wanted = state.rollouts.values.filter(\.isActive).flatMap { $0.plan?.hosts ?? [] }
         for host in Set(wanted.filter { $0.delivery == .push }.map(\.id)) where !online.contains(host) {
             contactEnded(host)
         }
@@ -233,8 +237,12 @@ extension Controller {
 }
 
 extension RolloutRecord {
-    /// Ended rollouts too may have something to do: an operator's late back-out, a host that comes back.
-    var needsAttention: Bool { rollout.plan != nil }
+    /// Whether contact with the host matters to it. To one that has ended only if the host is to catch up, or has an
+    /// order of it still: a host that comes and goes leaves no trace in the rollouts of years.
+    func awaits(_ host: HostID) -> Bool {
+        guard let known = hosts[host] else { return false }
+        return isActive || known.outcome == .offline || !rollout.outstandingOrders(for: host).isEmpty
+    }
 
     /// Why it is in its state, in words.
     var reason: String? {

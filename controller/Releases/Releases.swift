@@ -69,7 +69,8 @@ extension Controller {
             submitted.release, manifest: submitted.manifest, length: submitted.manifestLength, in: place,
             to: added.state, keys: keys, at: now)
         var events = first
-        if approved.files.isEmpty, first.isEmpty { return }
+        // Decided before; a publish that failed then is completed now.
+        if approved.files.isEmpty, first.isEmpty { return try completePublication() }
         events.append(
             NewEvent(
                 actor: actor,

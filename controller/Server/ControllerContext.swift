@@ -16,10 +16,27 @@ struct ControllerContext: RequestContext {
     /// The digest of the certificate that the peer proved to have; nil where it showed none. The TLS library has checked
     /// that our authority signed it and that it was in force when the connection was made.
     func peerCertificate() async -> SHA256Digest? {
-        // HTTP/1: the channel is the TLS connection. HTTP/2: it is one stream, the connection is its parent.
-        var certificate = try? await channel.nioSSL_peerCertificate().get()
-        if certificate == nil { certificate = try? await channel.parent?.nioSSL_peerCertificate().get() }
-        guard let bytes = try? certificate?.toDERBytes() else { return nil }
+        guard let (certificate, connection) = await peer(), let bytes = try? certificate.toDERBytes() else {
+            return nil
+        }
+        await Self.boundSilence(of: connection)
         return SHA256Digest(of: bytes)
+    }
+
+    /// The connection is the one that has the TLS handler, and so a socket of its own.
+    private func peer() async -> (NIOSSLCertificate, any Channel)? {
+        // HTTP/1: the channel is the TLS connection. HTTP/2: it is one stream, the connection is its parent.
+        if let certificate = try? await channel.nioSSL_peerCertificate().get() { return (certificate, channel) }
+        guard let parent = channel.parent, let certificate = try? await parent.nioSSL_peerCertificate().get() else {
+            return nil
+        }
+        return (certificate, parent)
+    }
+
+    /// A host that answers nothing on the wire is given up after half a minute, not after TCP's quarter of an hour: one
+    /// without power must not count as in contact. tcp(7) TCP_USER_TIMEOUT, in milliseconds.
+    private static func boundSilence(of connection: any Channel) async {
+        let userTimeout = NIOBSDSocket.Option(rawValue: 18)
+        try? await connection.setOption(ChannelOptions.tcpOption(userTimeout), value: 30_000).get()
     }
 }

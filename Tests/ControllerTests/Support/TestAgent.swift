@@ -48,7 +48,7 @@ final class TestAgent: Sendable {
             while !Task.isCancelled {
                 do {
                     let request = HTTPRequest("GET", client.baseURL + "/v1/agent/stream")
-                    for try await event in client.http.events(request, silenceMax: .seconds(30)) {
+                    for try await event in client.http.events(request, silenceMax: .seconds(60)) {
                         guard event.name == "assignment" else { continue }
                         try await take(try JSONValue(parsing: Array(event.data.utf8)), client)
                     }
