@@ -40,6 +40,23 @@ import Testing
         }
         #expect(SlipwayCommand.helpMessage().contains("130 interrupted"))
     }
+
+    @Test("docs/commands.md has every command and every exit code, and no other")
+    func documentation() throws {
+        let path = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/docs/commands.md"
+        let text = String(decoding: try InputFile.read(path), as: UTF8.self)
+        let rows = text.split(separator: "\n").filter { $0.hasPrefix("| ") }.map { String($0) }
+        let commands = rows.compactMap { row in row.firstMatch(of: /^\| `(slipway [^`]*)`/).map { String($0.1) } }
+        #expect(commands.sorted() == Self.leaves(SlipwayCommand.self, "slipway").sorted())
+        let codes = rows.filter { $0.firstMatch(of: /^\| [0-9]+ \|/) != nil }
+        #expect(codes == ProgramExit.allCases.map { "| \($0.rawValue) | \($0.meaning) |" })
+    }
+
+    private static func leaves(_ command: any ParsableCommand.Type, _ path: String) -> [String] {
+        let children = command.configuration.subcommands
+        return children.isEmpty
+            ? [path] : children.flatMap { leaves($0, "\(path) \($0.configuration.commandName ?? "")") }
+    }
 }
 
 @Suite struct OptionTests {

@@ -40,6 +40,13 @@ install_missing() {
     "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
+# What a build needs: our libraries, and the C++ headers without which Swift's own compiler cannot link anything.
+install_for_build() {
+    local packages=("${BUILD_PACKAGES[@]}" "$@")
+    compgen -G '/usr/include/c++/*/vector' >/dev/null && [ -e /usr/include/stdio.h ] || packages+=(g++)
+    install_missing "${packages[@]}"
+}
+
 # Swift is not in Debian: it is never installed behind anyone's back.
 need_swift() {
     if ! command -v swift >/dev/null; then
