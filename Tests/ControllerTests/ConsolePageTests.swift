@@ -93,6 +93,15 @@ struct ConsolePageTests {
         #expect(newest.lowerBound < oldest.lowerBound)
     }
 
+    @Test("A log's last lines are shown, a repeated one once, a long one cut")
+    func lastLines() {
+        let log = "start\n" + String(repeating: "error: no setting\n", count: 40) + String(repeating: "x", count: 900)
+        let lines = ConsoleWords.lastLines(log, count: 3, width: 5).split(separator: "\n")
+        #expect(lines == ["start", "error…  (40 times)", "xxxxx…"])
+        #expect(ConsoleWords.lastLines((1...50).map(String.init).joined(separator: "\n"), count: 2) == "49\n50")
+        #expect(ConsoleWords.lastLines("") == "")
+    }
+
     @Test("An empty controller says what to do first")
     func empty() throws {
         let page = ConsolePage(person: "admin", rollouts: [], hosts: [], now: samples.now, chosen: nil)

@@ -150,9 +150,20 @@ enum ConsoleWords {
         return "\(seconds / 86_400) d \(seconds / 3600 % 24) h"
     }
 
-    /// The last lines of a log, each cut to a width that a page can show.
+    /// The last lines of a log, each cut to a width that a page can show. A line that comes again and again stands once,
+    /// so that what came before it is seen.
     static func lastLines(_ log: String, count: Int = 12, width: Int = 400) -> String {
-        let lines = log.split(whereSeparator: \.isNewline).suffix(count)
-        return lines.map { $0.count > width ? $0.prefix(width) + "…" : $0 }.joined(separator: "\n")
+        var lines: [(text: Substring, times: Int)] = []
+        for line in log.split(whereSeparator: \.isNewline) {
+            if let last = lines.last, last.text == line {
+                lines[lines.count - 1].times += 1
+            } else {
+                lines.append((line, 1))
+            }
+        }
+        return lines.suffix(count).map { line in
+            let text = line.text.count > width ? line.text.prefix(width) + "…" : line.text
+            return line.times > 1 ? "\(text)  (\(line.times) times)" : String(text)
+        }.joined(separator: "\n")
     }
 }
