@@ -43,10 +43,15 @@ extension Controller {
             if case .backedOut = record.hosts[host.id]?.outcome { true } else { false }
         }
         return ControllerAPI.PhaseView(
-            number: phase.number, size: phase.name, state: PhaseState(rawValue: phase.state) ?? .waiting,
+            number: phase.number, size: phase.name, state: Self.phaseState(phase.state),
             hosts: phase.hosts, succeeded: phase.counts.succeeded + phase.counts.alreadyCurrent,
             failed: max(0, phase.counts.failed - backedOut), backedOut: backedOut, inFlight: phase.counts.inFlight,
             startedAt: times?.startedAt, endedAt: times?.endedAt)
+    }
+
+    /// The engine also says `notReached` and `stopped`: the API has one word for a phase that did not pass.
+    private static func phaseState(_ word: String) -> PhaseState {
+        word == "stopped" ? .failed : PhaseState(rawValue: word) ?? .waiting
     }
 
     private func host(
