@@ -10,7 +10,7 @@ import Testing
 struct DamageTests {
     @Test(
         "R37: with the journal gone or damaged the agent starts, says what runs, and goes on",
-        arguments: ["gone", "noise", "gap"])
+        arguments: ["gone", "empty", "noise", "gap"])
     func journal(kind: String) async throws {
         let repository = try TestRepository()
         let one = try await repository.submit("1.0")
@@ -23,6 +23,7 @@ struct DamageTests {
         await host.agent.close()
         switch kind {
         case "gone": try host.dir.directory.removeFile("journal")
+        case "empty": try host.dir.directory.writeDurably("journal", [])
         case "noise": try host.dir.directory.writeDurably("journal", Array("noise\nmore noise\n".utf8))
         default:
             var bytes = try host.dir.directory.read("journal", sizeMax: ByteCount(1 << 20))

@@ -132,7 +132,7 @@ struct HookTests {
         let units = [try TestRepository.unit(hooks: [.start: "hooks/leaves"])]
         let two = try await repository.submit(
             "2.0", files: Self.files + [Self.hook("leaves", "sleep 20 & exit 0")], units: units)
-        let ended = try await host.carryOut(repository.assignment(2, .install, two), order(2), within: .seconds(15))
+        let ended = try await host.carryOut(repository.assignment(2, .install, two), order(2))
         #expect(ended.outcome == .succeeded, "\(ended)")
         try await host.end()
     }

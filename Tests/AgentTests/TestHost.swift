@@ -99,7 +99,7 @@ extension TestRepository {
 
 /// Asks again and again until there is an answer; the only way in which tests wait.
 func poll<Value: Sendable>(
-    within limit: TimeSpan = .seconds(30), _ question: () async throws -> Value?
+    within limit: TimeSpan = .seconds(60), _ question: () async throws -> Value?
 ) async throws -> Value {
     let time = SystemTime()
     let start = time.monotonic()

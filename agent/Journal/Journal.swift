@@ -8,8 +8,6 @@ import ReleaseDefinition
 final class Journal {
     enum Damage: Sendable, Equatable {
         case none
-        /// There was none: a new host, or one that lost it.
-        case missing
         /// The last write was cut short.
         case tornTail(ByteCount)
         /// The file was not ours or had a gap; it was kept under this name and `entries` holds what could be read.
@@ -36,10 +34,7 @@ final class Journal {
         try clearWay(in: folder)
         let bytes: [UInt8]
         do {
-            guard let found = try folder.readIfPresent(fileName, sizeMax: sizeMax) else {
-                return (try Journal(folder: folder, damage: .missing, length: ByteCount(0), nextNumber: 1), [])
-            }
-            bytes = found
+            bytes = try folder.readIfPresent(fileName, sizeMax: sizeMax) ?? []
         } catch let error as EffectsError where error.code == "effects.file.tooLarge" {
             let name = try quarantine(in: folder)
             let journal = try Journal(

@@ -114,7 +114,11 @@ extension Agent {
         let record = host.record(of: queued.release.product)
         let subject = HostRelease(name: queued.release, manifest: queued.manifest)
         if let holder = record.lockedBy {
-            return try finish(queued, .skipped("locked since the back-out of \(holder) failed"))
+            return try finish(
+                queued,
+                .skipped(
+                    "locked since \(holder) failed to back out; slipway-agent unlock \(queued.release.product) lifts it"
+                ))
         }
         let task: InstallationTask
         switch queued.order.action {

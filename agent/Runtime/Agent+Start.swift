@@ -27,17 +27,18 @@ extension Agent {
 
     private func repairJournal() throws {
         switch journal.damage {
-        case .none: return
-        case .missing:
-            guard try !store.all().isEmpty else { return }
-            log.error("there is no journal, but there are releases; the state is rebuilt from the disk")
-            try rebuild()
+        case .none: break
         case .tornTail(let length):
             log.warning("the last write to the journal was cut short and is dropped", metadata: ["bytes": "\(length)"])
         case .quarantined(let name):
             log.error(
                 "the journal was damaged; it is kept and the state is rebuilt from the disk",
                 metadata: ["file": "\(name)"])
+            return try rebuild()
+        }
+        // Nothing in it, whether it was lost or a rebuild was cut short; a new host has no releases.
+        if host == HostState(), try !store.all().isEmpty {
+            log.error("the journal says nothing, but there are releases; the state is rebuilt from the disk")
             try rebuild()
         }
     }
