@@ -8,9 +8,7 @@ extension Controller {
     /// The newest first, without hosts.
     func rolloutViews() -> [ControllerAPI.RolloutView] {
         state.rolloutOrder.reversed().compactMap { id in
-            guard var view = state.rollouts[id].flatMap({ self.view(of: $0) }) else { return nil }
-            view.hosts = []
-            return view
+            state.rollouts[id].flatMap { self.view(of: $0, withHosts: false) }
         }
     }
 
@@ -21,18 +19,22 @@ extension Controller {
         return view
     }
 
-    private func view(of record: RolloutRecord) -> ControllerAPI.RolloutView? {
+    private func view(of record: RolloutRecord, withHosts: Bool = true) -> ControllerAPI.RolloutView? {
         guard let plan = record.plan, let engine = record.rollout.view, let startedAt = record.startedAt else {
             return nil
         }
         let definition = plan.definition
+        // By id, because a search through the plan for each host is a minute's work at ten thousand.
+        let before =
+            withHosts
+            ? Dictionary(plan.hosts.map { ($0.id, $0.running?.version) }, uniquingKeysWith: { first, _ in first }) : [:]
         return ControllerAPI.RolloutView(
             id: record.id, sequence: record.lastSequence, release: definition.release, manifest: plan.manifest,
             environment: definition.environment, query: definition.hosts, isEmergency: plan.urgency.isEmergency,
             state: RolloutNarration.state(of: record.rollout.state), reason: record.reason, startedAt: startedAt,
             startedBy: record.startedBy, endedAt: record.endedAt,
             phases: engine.phases.map { phase(of: $0, record, plan) },
-            hosts: engine.hosts.map { host(of: $0, record, plan) })
+            hosts: withHosts ? engine.hosts.map { host(of: $0, record, before: before[$0.id] ?? nil) } : [])
     }
 
     private func phase(
@@ -55,10 +57,9 @@ extension Controller {
     }
 
     private func host(
-        of host: ReleaseRollout.HostView, _ record: RolloutRecord, _ plan: RolloutPlan
+        of host: ReleaseRollout.HostView, _ record: RolloutRecord, before: ReleaseVersion?
     ) -> RolloutHostView {
         let facts = record.hosts[host.id]
-        let before = plan.hosts.first { $0.id == host.id }?.running?.version
         let evidence = facts?.order.flatMap { state.hosts[host.id]?.outcomes[$0]?.evidence }
         return RolloutHostView(
             host: host.id, phase: host.phase, delivery: host.delivery, before: before, order: facts?.order,
