@@ -28,7 +28,7 @@ extension EndToEnd {
         private static func fail(_ source: ReleaseSource, in fleet: Fleet) async throws -> RolloutHostView {
             try await fleet.done("release", "submit", source.write(below: fleet.folder))
             let file = try RolloutSource.write("web-service@1.1", phases: "[1, 100%]", below: fleet.folder)
-            let result = try await fleet.slipway("rollout", "start", file, "--timeout", "60s")
+            let result = try await fleet.slipway("rollout", "start", file, "--timeout", "120s")
             #expect(result.status == 7, "\(result.status): \(result.errors)")
             try await fleet.everyHostRuns("1.0")
             let host = try #require(try await fleet.lastRollout().hosts.first)

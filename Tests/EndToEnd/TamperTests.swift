@@ -107,7 +107,7 @@ enum Spoiled: String, CaseIterable, Sendable, CustomTestStringConvertible {
 extension Fleet {
     /// Publishes again and again, as a cron job would, until the host runs the version.
     func publishUntil(_ version: String, runsOn agent: FleetAgent, folder: String) async throws {
-        try await eventually(within: .seconds(30), "\(agent.name) runs \(version): \(agent.log)") {
+        try await eventually("\(agent.name) runs \(version): \(agent.log)") {
             try await done("repository", "publish", folder)
             return await answer(of: agent) == version
         }

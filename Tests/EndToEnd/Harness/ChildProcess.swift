@@ -85,7 +85,7 @@ final class ChildProcess: Sendable {
     /// Runs a program to its end.
     static func run(
         _ program: String, _ arguments: [String], environment: [String: String] = [:], folder: String,
-        timeout: Duration = .seconds(90)
+        timeout: Duration = .seconds(180)
     ) async throws -> Result {
         let names = Files.unique(folder + "/.run")
         let child = try ChildProcess(

@@ -146,7 +146,7 @@ final class Fleet: Sendable {
     }
 
     /// By the services' own answers and by the controller's record.
-    func everyHostRuns(_ version: String, within limit: Duration = .seconds(20)) async throws {
+    func everyHostRuns(_ version: String, within limit: Duration = .seconds(60)) async throws {
         try await eventually(within: limit, "every host runs \(version)") {
             for agent in agents {
                 let answer = await answer(of: agent)

@@ -32,9 +32,9 @@ struct ReleaseSource {
                 installTo: /opt/web-service
                 service: { command: [bin/serve] }
                 health:
-                  - { http: "http://127.0.0.1:${PORT}/healthz", status: 200, every: 100ms, timeout: 1s, startPeriod: 3s, failures: 3 }
+                  - { http: "http://127.0.0.1:${PORT}/healthz", status: 200, every: 100ms, timeout: 1s, startPeriod: 15s, failures: 3 }
                 minimumHealthy: 300ms
-                healthyDeadline: 20s
+                healthyDeadline: 60s
             \(lines)
             """)
         let example = Self.example("v1/service")
@@ -67,7 +67,7 @@ enum RolloutSource {
             environment: \(environment)
             hosts: all
             \(strategy)
-            limits: { parallelism: 100%, offlineGrace: 10s, progressDeadline: 60s }
+            limits: { parallelism: 100%, offlineGrace: 30s, progressDeadline: 2m }
 
             """)
         return path
