@@ -45,7 +45,6 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.9.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -58,7 +57,6 @@ let package = Package(
             [
                 "CSystemShims", "COpenSSL", "ReleaseDefinition", nioCore, nioPosix, nioSSL, systemPackage, logging,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         module("DefinitionFiles", ["ReleaseDefinition", "Yams"]),
         module("AgentProtocol", ["ReleaseDefinition"]),

@@ -12,7 +12,7 @@ struct ImportRow {
 
 enum ImportTable {
     private static let client: Set<String> = [
-        "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "Subprocess",
+        "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
     ]
     private static let certificates: Set<String> = ["Crypto", "SwiftASN1", "X509"]
     private static let server: Set<String> = [
