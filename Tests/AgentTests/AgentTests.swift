@@ -194,6 +194,28 @@ struct AgentTests {
         try await host.end()
     }
 
+    @Test("A revocation that comes in the middle of an order is obeyed when the order has ended")
+    func revokedMeanwhile() async throws {
+        let repository = try TestRepository()
+        let one = try await repository.submit("1.0")
+        let two = try await repository.submit("2.0")
+        let slow = TestRepository.File("hooks/slow", "#!/bin/sh\nsleep 1\nexit 1\n")
+        let three = try await repository.submit(
+            "3.0", files: [TestRepository.serve, TestRepository.healthy, slow],
+            units: [try TestRepository.unit(hooks: [.preStart: "hooks/slow"])])
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        await host.agent.offer(try repository.assignment(3, .install, three))
+        _ = try await poll { await host.agent.host.installation?.step == .starting ? true : nil }
+        await host.agent.offer(
+            try repository.assignment(2, .backOut, two, revoked: [two], to: HostID(unchecked: "another")))
+        #expect(try await host.finished(order(3)).outcome == .backedOut(.hook))
+        #expect(try await host.finished(order(2, .backOut)).outcome == .backedOut(nil))
+        #expect(try host.version() == "1.0")
+        try await host.end()
+    }
+
     @Test("What a service shares between releases stays")
     func persistent() async throws {
         let repository = try TestRepository()

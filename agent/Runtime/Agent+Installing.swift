@@ -37,6 +37,7 @@ extension Agent {
                 try? await time.sleep(for: .seconds(1))
             }
         }
+        for product in revokedBy.keys.sorted() { queueRevoked(product) }
         await tidyUp()
     }
 

@@ -71,8 +71,15 @@ extension Agent {
         if record.revoked != revocations.manifests {
             try writeDown(revocations)
         }
-        guard let current = record.current, revocations.manifests.contains(current.manifest),
-            host.installation == nil, record.lockedBy == nil, let said = Self.assignment(in: envelope)?.order
+        revokedBy[revocations.product] = Self.assignment(in: envelope)?.order
+        queueRevoked(revocations.product)
+    }
+
+    /// If what runs was revoked, leaving it is the next order; asked again whenever an order has ended.
+    func queueRevoked(_ product: ProductName) {
+        let record = host.record(of: product)
+        guard let current = record.current, record.revoked.contains(current.manifest), host.installation == nil,
+            record.lockedBy == nil, let said = revokedBy[product]
         else { return }
         let order = OrderID(rollout: said.rollout, action: .backOut, attempt: said.attempt)
         guard !host.isKnown(order), !queue.contains(where: { $0.order == order }) else { return }

@@ -24,6 +24,8 @@ actor Agent {
     var host: HostState
     let journal: Journal
     var queue: [QueuedOrder] = []
+    /// The order of the assignment that revoked releases of a product last, as far as this agent heard since its start.
+    var revokedBy: [ProductName: OrderID] = [:]
     private let lock: DirectoryLock
     /// What start-up has to say, in order.
     var recoveryNotes: [String] = []
