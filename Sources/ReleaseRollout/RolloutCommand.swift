@@ -50,6 +50,7 @@ public enum RolloutCommand: Sendable, Equatable {
     case stop(by: String, reason: String)
     case abort(AbortChoice, by: String, reason: String)
     case backOut(BackOutTarget, by: String, reason: String)
-    /// A newer rollout of the same product takes the hosts over.
+    /// A newer rollout of the same product takes the hosts over. Tell the ones that have succeeded too: else a host that
+    /// comes back late still catches up with them.
     case supersede(by: RolloutID)
 }

@@ -40,6 +40,21 @@ struct ClockTests {
         #expect(driver.reason == .insufficientReach)
     }
 
+    @Test("A host that is found out of contact before its order went out gives its place to the next")
+    func placeGoesOn() throws {
+        let plan = try Fixture.plan(.bigBang, hosts: Fixture.fleet(8))
+        var rollout = Rollout()
+        var commands = [RolloutCommand.start(plan, by: "eva")]
+        commands += plan.phases[0].hosts.prefix(2).map { .contact($0.id, .offline) }
+        for command in commands {
+            for event in try rollout.decide(command, at: Driver.start) { rollout.apply(event) }
+        }
+        let expected = plan.phases[0].hosts[2..<4].map {
+            RolloutAction.sendOrder(host: $0.id, order: OrderID(rollout: plan.id, action: .install))
+        }
+        #expect(Set(rollout.pendingActions(at: Driver.start)) == Set(expected))
+    }
+
     @Test("Offline hosts have a budget of their own and do not count as failures")
     func budget() throws {
         var driver = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(10), limits: Fixture.atOnce()))

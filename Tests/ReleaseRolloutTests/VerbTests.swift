@@ -170,5 +170,24 @@ struct VerbTests {
         try driver.do(.backOut(.rollout, by: "eva", reason: ""))
         #expect(try driver.do(.supersede(by: RolloutID("r2"))).isEmpty)
         #expect(driver.state == "backingOut")
+        try driver.contact(#require(driver.sent.last).host, .offline)
+        while driver.state != "backedOut" {
+            try driver.backOutAll()
+            if driver.state != "backedOut" { try driver.wait() }
+        }
+        #expect(try driver.do(.supersede(by: RolloutID("r2"))).isEmpty, "hosts that come back are still taken back")
+    }
+
+    @Test("A rollout that has succeeded and was superseded lets nobody catch up with it")
+    func supersededCatchUp() throws {
+        var driver = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(10), limits: Fixture.atOnce()))
+        try driver.contact("h3", .offline)
+        for host in driver.ordered where host != "h3" { try driver.report(host, .succeeded) }
+        try driver.wait()
+        #expect(driver.state == "succeeded")
+        try driver.do(.supersede(by: RolloutID("r2")))
+        let sent = driver.sent.count
+        try driver.contact("h3", .online)
+        #expect(driver.sent.count == sent && driver.pending.isEmpty)
     }
 }

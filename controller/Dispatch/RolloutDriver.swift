@@ -162,11 +162,15 @@ extension Controller {
 
     func contactBegan(_ host: HostID) {
         lastSeen[host] = time.now()
+        // Before the engine hears of the contact: what it orders upon that goes out by itself.
+        let outstanding = state.rolloutOrder.compactMap { id -> (RolloutPlan, [OrderID])? in
+            guard let record = state.rollouts[id], let plan = record.plan, record.awaits(host) else { return nil }
+            return (plan, record.rollout.outstandingOrders(for: host))
+        }
         tellAll(.contact(host, .online)) { $0.awaits(host) }
         let now = time.now()
-        for id in state.rolloutOrder {
-            guard let record = state.rollouts[id], let plan = record.plan, record.awaits(host) else { continue }
-            for order in record.rollout.outstandingOrders(for: host) {
+        for (plan, orders) in outstanding {
+            for order in orders {
                 do {
                     try transmit(order, of: plan, to: host, at: now)
                 } catch {

@@ -134,12 +134,13 @@ extension Controller {
     private func superseded(by plan: RolloutPlan) throws -> [RolloutRecord] {
         let hosts = Set(plan.hosts.map(\.id))
         let others = state.rolloutOrder.compactMap { state.rollouts[$0] }.filter { record in
-            guard record.isActive, let other = record.plan else { return false }
+            guard let other = record.plan else { return false }
             return other.definition.release.product == plan.definition.release.product
                 && other.definition.environment == plan.definition.environment
                 && other.hosts.contains { hosts.contains($0.id) }
         }
-        for other in others {
+        // Those that have ended too, or a host that comes back late would catch up with an older release.
+        for other in others where other.isActive {
             let isEmergency = other.plan?.urgency.isEmergency == true
             let stands: Bool
             switch other.rollout.state {

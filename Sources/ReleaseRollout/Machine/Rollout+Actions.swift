@@ -19,21 +19,23 @@ extension Rollout {
         return actions
     }
 
-    /// Orders to send again to a pushed host whose stream has just opened, after `contact(host, .online)` was decided:
-    /// the first sending may have been lost. A host that has said nothing yet is not started anew during a halt.
+    /// Orders to send again to a pushed host whose stream has just opened: the first sending may have been lost. Ask
+    /// before `contact(host, .online)` is decided, which may make new orders pending. A host that has said nothing yet is
+    /// not started anew during a halt.
     public func outstandingOrders(for host: HostID) -> [OrderID] {
         guard successor == nil, let record = record(host), record.delivery == .push else { return [] }
         if let backOut = record.backOut {
             switch backOut {
             case .working: return [order(.backOut, for: record)]
-            case .admitted, .ordered: return backsOut ? [order(.backOut, for: record)] : []
-            case .waiting, .ended: return []
+            case .ordered: return backsOut ? [order(.backOut, for: record)] : []
+            // Admitted: it is pending, and has not gone out before.
+            case .waiting, .admitted, .ended: return []
             }
         }
         switch record.install {
         case .working: return [order(.install, for: record)]
-        case .admitted, .ordered: return startsHosts ? [order(.install, for: record)] : []
-        case .waiting, .ended: return []
+        case .ordered: return startsHosts ? [order(.install, for: record)] : []
+        case .waiting, .admitted, .ended: return []
         }
     }
 

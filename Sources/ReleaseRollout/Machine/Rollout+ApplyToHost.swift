@@ -26,6 +26,10 @@ extension Rollout {
             update(id) { host in
                 host.contact = contact
                 host.contactSince = at
+                // Its order has not gone out: the place goes to the next, the clock goes on.
+                guard contact == .offline else { return }
+                if case .admitted(let since) = host.install { host.install = .waiting(since: since) }
+                if case .admitted(let since) = host.backOut { host.backOut = .waiting(since: since) }
             }
         case .hostReturned(let id, let action):
             update(id) { $0.returns += 1 }

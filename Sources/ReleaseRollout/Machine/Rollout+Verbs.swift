@@ -128,9 +128,9 @@ extension Rollout {
 
     func supersede(by rollout: RolloutID) throws(RolloutError) -> [RolloutFact] {
         guard let plan, plan.id != rollout, successor == nil else { return [] }
-        // A back-out is finished in any case: hosts that the newer rollout does not mean would be left on a release
-        // that was found bad. Hosts that run the newer one by then answer `alreadyCurrent`.
-        return isBackingOut ? [] : [.superseded(by: rollout)]
+        // A back-out is finished in any case, also for hosts that come back later: those that the newer rollout does not
+        // mean would be left on a release that was found bad. Those that run the newer one answer `alreadyCurrent`.
+        return isBackingOut || backOut != nil ? [] : [.superseded(by: rollout)]
     }
 
     func refusal(_ verb: String, remedy: String) -> RolloutError {

@@ -31,7 +31,7 @@ public struct PhaseView: Sendable, Equatable, Codable {
     /// From 1.
     public var number: Int
     public var name: String
-    /// `waiting`, `running`, `baking`, `passed`, `failed`, `backingOut`, `backedOut`, `notReached`.
+    /// `waiting`, `running`, `baking`, `passed`, `failed`, `backingOut`, `backedOut`, `stopped`, `notReached`.
     public var state: String
     public var hosts: Int
     public var counts: PhaseCounts
