@@ -47,8 +47,22 @@ extension Controller {
                 .abort(try request.scope.map { .backOut(try target($0)) } ?? .keep, by: actor, reason: reason)
             case .backOut: .backOut(try target(request.scope ?? .rollout), by: actor, reason: reason)
             }
+        if verb == .backOut { try noteContact(of: id) }
         try tell(id, command, by: actor)
         return try rolloutView(id)
+    }
+
+    /// A rollout that has ended is not told who comes and goes; its back-out must not wait for hosts that are there, nor
+    /// begin with one that is not.
+    private func noteContact(of id: RolloutID) throws {
+        guard let record = state.rollouts[id], let plan = record.plan, !record.isActive else { return }
+        let (now, online) = (time.now(), hub.online)
+        var decisions = Decisions()
+        for host in plan.hosts where host.delivery == .push {
+            let command = RolloutCommand.contact(host.id, online.contains(host.id) ? .online : .offline)
+            try decisions.decide(command, on: record, by: Self.engineActor, at: now)
+        }
+        try commit(StoreChange(events: decisions.events), at: now)
     }
 
     private func reason(of verb: RolloutVerb, _ request: RolloutVerbRequest) throws -> String {
