@@ -142,14 +142,47 @@ struct AuthorisationTests {
         _ = try TestDirector().authorise(with: try trusted(repository))
     }
 
-    @Test("Metadata that expired since it was read blocks an installation")
-    func expiredSince() throws {
-        let trusted = try trusted(TestRepository())
-        var director = try TestDirector()
-        director.assignment.expiresAt = TestRepository.start + .days(30)
-        expectRefusal("trust.timestamp.expired") {
-            try director.authorise(with: trusted, at: TestRepository.start + .days(1))
+    @Test(
+        "Metadata that expired since it was read blocks an installation",
+        arguments: ["root", "timestamp", "snapshot", "targets", "staging-web"])
+    func expiredSince(role: String) throws {
+        var repository = try TestRepository()
+        let expiry = TestRepository.start + .hours(1)
+        let key = TestKeys.key(role == "staging-web" ? "approver" : role)
+        switch role {
+        case "root", "timestamp": try repository.forge(role, by: [key]) { $0.set("expires", .string("\(expiry)")) }
+        default: try repository.forgeThrough(role, by: [key]) { $0.set("expires", .string("\(expiry)")) }
         }
+        let trusted = try trusted(repository)
+        let director = try TestDirector()
+        _ = try director.authorise(with: trusted, at: expiry - .seconds(1))
+        expectRefusal("trust.\(role == "staging-web" ? "role" : role).expired") {
+            try director.authorise(with: trusted, at: expiry)
+        }
+    }
+
+    @Test("An assignment that expired since it was verified authorises nothing")
+    func assignmentExpiredSince() throws {
+        let trusted = try trusted(TestRepository())
+        let director = try TestDirector()
+        let verified = try director.verify(with: trusted)
+        expectRefusal("trust.assignment.expired") {
+            try trusted.authorise(verified, at: director.assignment.expiresAt)
+        }
+    }
+
+    @Test("A role that the newest snapshot no longer names as it is authorises nothing")
+    func replacedSince() throws {
+        var repository = try TestRepository()
+        var trusted = try trusted(repository)
+        repository.apply(
+            try RepositoryWriter.withdraw(
+                TestRepository.release("1.0"), manifest: TestRepository.manifest("1.0"),
+                in: .environment(TestRepository.staging), from: repository.state, keys: repository.keys,
+                at: repository.now))
+        try trusted.updateTimestamp(repository.timestamp)
+        try trusted.updateSnapshot(try #require(repository.served[repository.fileName(of: "snapshot")]))
+        expectRefusal("trust.order") { try TestDirector().authorise(with: trusted) }
     }
 
     @Test("A look-up that was not made is asked for, not guessed")

@@ -117,6 +117,37 @@ struct RefreshTests {
         #expect(host.stored == honest)
     }
 
+    @Test(
+        "A stored file that nobody vouches for cannot hold back the repository", arguments: ["timestamp", "snapshot"])
+    func foreignStore(role: String) throws {
+        let repository = try TestRepository()
+        var host = try TestHost(of: repository)
+        try host.refresh(from: repository)
+        let honest = host.stored
+        host.stored["\(role).json"] = try Forgery.edit(
+            try #require(honest["\(role).json"]), by: [TestKeys.key("stranger")]
+        ) { signed in
+            signed.set("version", .integer(1_000_000))
+            signed.edit("meta", "targets.json", "version") { $0 = .integer(1_000_000) }
+        }
+        try host.refresh(from: repository).requireTargets([TestRepository.path("1.0")])
+        #expect(host.stored == honest)
+    }
+
+    @Test("A stored snapshot of the right version and other bytes is fetched again")
+    func otherSnapshot() throws {
+        let honest = try TestRepository()
+        var attack = honest
+        try attack.forgeThrough("snapshot", by: attack.keys.snapshot) { $0.set("x", .null) }
+        var host = try TestHost(of: honest)
+        try host.refresh(from: attack)
+        var renewed = honest
+        renewed.apply(try RepositoryWriter.renewOnline(renewed))
+        try host.refresh(from: renewed).requireTargets([TestRepository.path("1.0")])
+        #expect(host.asked == ["2.root.json", "timestamp.json", "3.snapshot.json"])
+        #expect(host.stored["snapshot.json"] == honest.served["3.snapshot.json"])
+    }
+
     @Test("A kill between any two writes is healed by the next refresh")
     func killed() throws {
         var repository = try TestRepository()

@@ -211,6 +211,28 @@ struct RollbackTests {
         try host.refresh(from: recovered).requireTargets([TestRepository.path("1.0")])
     }
 
+    @Test("The store forgets timestamp and snapshot before it learns of the root that rotated their keys")
+    func removedFirst() throws {
+        var repository = try TestRepository()
+        var host = try TestHost(of: repository)
+        try host.refresh(from: repository)
+        let key = TestKeys.key("timestamp-new")
+        repository.keys.timestamp = [key]
+        try repository.rewrite { draft in
+            try draft.writeRoot { signed in
+                signed.edit("keys") { $0.set(key.publicKey.keyID, key.publicKey.json) }
+                signed.edit("roles", "timestamp") { $0.set("keyids", .array([.string(key.publicKey.keyID)])) }
+            }
+        }
+        let root = try #require(repository.served["2.root.json"])
+        var refresh = try MetadataRefresh(stored: host.stored, at: repository.now)
+        #expect(
+            try refresh.receive(root) == [
+                .remove(name: "timestamp.json"), .remove(name: "snapshot.json"),
+                .write(name: "root.json", bytes: root),
+            ])
+    }
+
     @Test("A key that was only added leaves the protection against rollback in place")
     func addedKey() throws {
         var (host, _, new) = try hostAhead()
