@@ -152,6 +152,16 @@ struct GateTests {
         #expect(try driver.host(host).state == "backedOut")
     }
 
+    @Test("A phase that had passed and turns bad has its host backed out and halts the rollout")
+    func earlierPhase() throws {
+        var driver = try Driver(Fixture.plan(hosts: Fixture.fleet(6)))
+        try driver.report("h0", .succeeded)
+        let running = InstalledRelease(release: Fixture.release, manifest: Fixture.manifest, isHealthy: false)
+        try driver.do(.health(HostID("h0"), ProductHealth(running: running, detail: "500")))
+        #expect(driver.state == "halted" && driver.reason == .failuresOverTolerance)
+        #expect(driver.sent.last?.host == "h0" && driver.sent.last?.action == .backOut)
+    }
+
     @Test("A scope of host never backs out more than the host")
     func hostScope() throws {
         var driver = try Driver(
