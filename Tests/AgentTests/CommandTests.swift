@@ -16,6 +16,14 @@ struct AgentCommandTests {
         return (result.end, result.output)
     }
 
+    @Test("A relative --root is stored as the absolute path that it meant when the host joined")
+    func relativeRoot() {
+        #expect(JoinCommand.absolute("/") == "/")
+        #expect(JoinCommand.absolute("/srv/tree/") == "/srv/tree")
+        #expect(JoinCommand.absolute("a/../tree").hasPrefix("/"))
+        #expect(JoinCommand.absolute("a/../tree").hasSuffix("/tree"))
+    }
+
     @Test("status and history say what the journal says, for people and programs; exit codes are the contract's")
     func status() async throws {
         let repository = try TestRepository()

@@ -1,7 +1,9 @@
 import AgentProtocol
 import ArgumentParser
 import Effects
+import FoundationEssentials
 import ReleaseDefinition
+import SystemPackage
 
 struct JoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,7 +33,7 @@ struct JoinCommand: AsyncParsableCommand {
     func run() async throws {
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         var settings = Enrolment.Settings()
-        settings.root = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
+        settings.root = Self.absolute(root)
         settings.variables = try Self.pairs(variables)
         settings.pull = pull.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
         settings.channels = try channels.map { try ChannelName($0) }
@@ -62,6 +64,12 @@ struct JoinCommand: AsyncParsableCommand {
         } catch { result = .failure(error) }
         await unverified.shutdown()
         return try result.get()
+    }
+
+    /// What is stored must mean the same wherever the agent is started later.
+    static func absolute(_ path: String) -> String {
+        let whole = path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+        return FilePath(whole).lexicallyNormalized().string
     }
 
     private static func pairs(_ texts: [String]) throws -> [String: String] {
