@@ -26,7 +26,11 @@ public struct ControllerCommand: AsyncParsableCommand {
             return 0
         } catch let error as any ReportableError {
             say("error: \(error)", to: STDERR_FILENO)
-            return error.code.hasPrefix("controller.conflict.") ? 5 : 1
+            switch error.code {
+            case "controller.setup.running": return 5
+            case "controller.setup.address": return 2
+            default: return error.code.hasPrefix("controller.conflict.") ? 5 : 1
+            }
         } catch is CancellationError {
             return 130
         } catch {

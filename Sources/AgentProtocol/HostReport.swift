@@ -2,7 +2,10 @@ import ReleaseDefinition
 
 /// What a host tells the controller, kept on the host's disk until acknowledged. Idempotent by (host, sequence).
 public struct HostReport: Sendable, Equatable, Codable {
-    /// From 1, without gaps, never re-used by this host.
+    /// No report has a higher sequence: a jump to the end of the numbers would silence the host for ever.
+    public static let sequenceMax: Int64 = 1 << 53
+
+    /// 1 to `sequenceMax`, rising, never re-used by this host.
     public var sequence: Int64
     public var at: UTCInstant
     public var body: HostReportBody
@@ -11,6 +14,18 @@ public struct HostReport: Sendable, Equatable, Codable {
         self.sequence = sequence
         self.at = at
         self.body = body
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        sequence = try container.decode(Int64.self, forKey: .sequence)
+        at = try container.decode(UTCInstant.self, forKey: .at)
+        body = try container.decode(HostReportBody.self, forKey: .body)
+        guard (1...Self.sequenceMax).contains(sequence) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .sequence, in: container,
+                debugDescription: "found \(sequence), expected 1 to \(Self.sequenceMax)")
+        }
     }
 }
 

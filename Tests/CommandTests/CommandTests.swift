@@ -30,6 +30,12 @@ import Testing
         #expect(ProgramExit(ControllerAPIError.family(ofStatus: status)) == exit)
     }
 
+    @Test("A token never goes to an address without TLS", arguments: ["http://127.0.0.1:1", "garbage", "https://", ""])
+    func clearText(_ url: String) async throws {
+        let options = try ConnectionOptions.parse(["--controller", url, "--token-file", "/t", "--authority", "/a"])
+        await #expect(throws: ValidationError.self) { try await options.withClient { _ in } }
+    }
+
     @Test("Every command of the tree has an abstract, and help lists the exit codes")
     func help() {
         func walk(_ command: any ParsableCommand.Type) -> [any ParsableCommand.Type] {

@@ -18,6 +18,8 @@ public enum AgentExit: Int32, Sendable {
         case "agent.notFound", "effects.file.absent": self = .notFound
         case "agent.join.refused": self = .permission
         case "agent.backedOut": self = .backedOut
+        // Own key or certificate cannot be read: no peer was asked.
+        case "effects.http.identity", "effects.http.url": self = .failed
         case let code where code.hasPrefix("effects.http"): self = .unreachable
         default: self = .failed
         }

@@ -99,7 +99,7 @@ struct HistoryCommand: ParsableCommand {
             var rows = [["AT", "ORDER", "RELEASE", "OUTCOME", "ERROR"]]
             for one in state.finished {
                 rows.append([
-                    one.at.wholeSeconds.description, one.order.description, one.release.description, "\(one.outcome)",
+                    one.at.wholeSeconds.description, one.order.description, one.release.description, one.outcome.words,
                     one.failure?.evidence.error.code ?? "",
                 ])
             }

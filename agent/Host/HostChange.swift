@@ -29,5 +29,8 @@ public enum HostChange: Sendable, Equatable, Codable {
     case report(report: HostReport)
     /// The controller has everything up to this sequence.
     case acknowledged(sequence: Int64)
+    /// The controller knows higher sequences of this host than it does itself, as after its disk was restored: what
+    /// waits is numbered anew from here.
+    case renumbered(first: Int64)
     case checkpoint(checkpoint: HostCheckpoint)
 }

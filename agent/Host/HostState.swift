@@ -52,6 +52,7 @@ public struct HostState: Sendable, Equatable {
             nextSequence = max(nextSequence, report.sequence + 1)
             dropProgressBeyondMax()
         case .acknowledged(let sequence): reports.removeAll { $0.sequence <= sequence }
+        case .renumbered(let first): renumberReports(from: first)
         case .checkpoint(let checkpoint): self = HostState(checkpoint)
         }
     }
@@ -140,6 +141,12 @@ extension HostState {
         for record in checkpoint.products { products[record.product] = record }
         finished = checkpoint.finished
         reports = checkpoint.reports
-        nextSequence = checkpoint.nextSequence
+        nextSequence = min(max(checkpoint.nextSequence, 1), HostReport.sequenceMax)
+    }
+
+    private mutating func renumberReports(from first: Int64) {
+        let first = min(max(first, nextSequence), HostReport.sequenceMax - Int64(reports.count))
+        for index in reports.indices { reports[index].sequence = first + Int64(index) }
+        nextSequence = first + Int64(reports.count)
     }
 }

@@ -64,7 +64,8 @@ extension Agent {
     private func say(_ event: InstallationEvent, _ installation: Installation) {
         let order = "\(installation.task.order)"
         switch event {
-        case .ended(let outcome, _): log.info("order ended", metadata: ["order": "\(order)", "outcome": "\(outcome)"])
+        case .ended(let outcome, _):
+            log.info("order ended", metadata: ["order": "\(order)", "outcome": "\(outcome.words)"])
         case .backOutRetried(let error):
             log.error("back-out failed, trying again", metadata: ["order": "\(order)", "error": "\(error)"])
         default:

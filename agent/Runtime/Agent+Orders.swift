@@ -149,7 +149,7 @@ extension Agent {
     }
 
     private func finish(_ queued: QueuedOrder, _ outcome: HostOutcome) throws {
-        log.info("order ended", metadata: ["order": "\(queued.order)", "outcome": "\(outcome)"])
+        log.info("order ended", metadata: ["order": "\(queued.order)", "outcome": "\(outcome.words)"])
         let finished = FinishedOrder(
             order: queued.order, release: queued.release, outcome: outcome, at: time.now(), failure: nil)
         try record([.refused(order: finished, counter: queued.counter)])

@@ -139,9 +139,25 @@ actor Agent {
     func pendingReports() -> [HostReport] { Array(host.reports.prefix(HostReportBatch.reportsMax)) }
 
     func acknowledge(_ sequence: Int64) throws {
+        guard sequence < host.nextSequence else { return try renumber(after: sequence) }
         guard host.reports.contains(where: { $0.sequence <= sequence }) else { return }
-        try record([.acknowledged(sequence: min(sequence, host.nextSequence - 1))])
+        try record([.acknowledged(sequence: sequence)])
         try shortenJournal()
+    }
+
+    /// The controller acknowledged what this host never sent: its disk is older than its identity, and what it sent was
+    /// taken for repetitions. Nothing that waits is dropped; it goes out again above what the controller knows.
+    private func renumber(after sequence: Int64) throws {
+        guard sequence < HostReport.sequenceMax - Int64(host.reports.count) else {
+            throw AgentError(
+                code: "reports.sequence",
+                summary: "The controller acknowledges report \(sequence), at most \(HostReport.sequenceMax) exist.",
+                remedy: "The reports are kept. Retire this host at the controller and join it again.")
+        }
+        log.warning(
+            "the controller knows newer reports of this host: was its disk restored, or is it there twice?",
+            metadata: ["known": "\(sequence)", "own": "\(host.nextSequence - 1)"])
+        try record([.renumbered(first: sequence + 1)])
     }
 
     /// Gives the folder's lock back: this agent does nothing more.

@@ -30,7 +30,7 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         self.port = port
     }
 
-    /// - Throws: `controller.setup.listen`.
+    /// - Throws: `controller.setup.address`.
     init(_ text: String) throws {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         let host = parts.dropLast().joined(separator: ":")
@@ -38,7 +38,7 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         // An IPv6 address stands in brackets, nothing else does.
         guard let last = parts.last, let port = UInt16(last), !bare.isEmpty, (host == bare) != bare.contains(":") else {
             throw ControllerError.setup(
-                "listen", "\(text.debugDescription) is no address to listen on.",
+                "address", "\(text.debugDescription) is no address to listen on.",
                 remedy: "Write HOST:PORT, as 0.0.0.0:8443 or [::1]:8443.")
         }
         self.init(host: bare, port: Int(port))

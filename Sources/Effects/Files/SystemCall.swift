@@ -37,6 +37,7 @@ enum SystemCall {
         case ENOENT: ("absent", "there is no such file", "Check the path.")
         case EEXIST, ENOTEMPTY: ("exists", "something is there already", "Choose another name or remove it.")
         case ENOTDIR: ("notDirectory", "a part of the path is no directory", "Check the path.")
+        case ENAMETOOLONG: ("path", "the path or a name in it is too long", "Choose shorter names.")
         case EISDIR: ("isDirectory", "it is a directory, a file is expected", "Check the path.")
         case EACCES, EPERM: ("denied", "this user may not do that", "Check owner and mode of the path and its folders.")
         case EROFS: ("readOnly", "the file system is mounted read-only", "Mount it writable or choose another folder.")

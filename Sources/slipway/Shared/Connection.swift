@@ -48,6 +48,11 @@ struct ConnectionOptions: ParsableArguments {
         if let controller { settings.url = controller }
         if let tokenFile { settings.tokenFile = tokenFile }
         if let authority { settings.authority = authority }
+        // Before the token is read: it must not leave this machine in clear text.
+        guard settings.url.hasPrefix("https://"), settings.url.utf8.count > "https://".utf8.count else {
+            throw ValidationError(
+                "The controller's URL is \(settings.url.debugDescription); write https://HOST:PORT.")
+        }
         return settings
     }
 }

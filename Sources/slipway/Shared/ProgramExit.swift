@@ -64,7 +64,7 @@ enum ProgramExit: Int32, Error, CaseIterable {
         if let error = error as? any ReportableError {
             Talk.say("error: \(error)")
             if let error = error as? ControllerAPIError { return ProgramExit(error.family) }
-            return error.code == "effects.file.absent" ? .notFound : .failed
+            return ["effects.file.absent", "command.client.absent"].contains(error.code) ? .notFound : .failed
         }
         if error is CancellationError { return .interrupted }
         let message = SlipwayCommand.fullMessage(for: error)

@@ -1,8 +1,6 @@
-import AgentProtocol
-
 extension HostOutcome {
-    /// One cell of a table.
-    var words: String {
+    /// For people: one cell of a table.
+    public var words: String {
         switch self {
         case .succeeded: "succeeded"
         case .alreadyCurrent: "already current"
