@@ -126,7 +126,7 @@ struct UnitLayout: Sendable {
     private func foreign(_ what: String) -> AgentError {
         AgentError(
             code: "layout.foreign", summary: "\(path) is \(what), not a link that Slipway made.",
-            remedy: "To keep what is there as the release that a back-out returns to, run "
-                + "`slipway-agent adopt \(path) --product PRODUCT`; or move it away.")
+            remedy: "Move it away, then order the release again. (A later version will keep it as the release that a "
+                + "back-out returns to: `slipway-agent adopt \(path) --product PRODUCT`.)")
     }
 }

@@ -66,7 +66,7 @@ struct ReleaseIntake: Sendable {
             throw ControllerError(
                 .unprocessableContent, code: "request.definitionMissing",
                 summary: "The release folder holds no \(Self.definitionName).",
-                remedy: "Write one beside the files; slipway release draft DIR makes a first one.")
+                remedy: "Write one beside the files: docs/definition-files.md has every key and an example.")
         }
         let definition = try ReleaseFile.parse(text, file: Self.definitionName)
         try await controller.refuseDifferent(definition.name)
