@@ -49,6 +49,9 @@ let package = Package(
     targets: [
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .target(name: "CSystemShims"),
 
         module("ReleaseDefinition", ["COpenSSL"]),
@@ -61,7 +64,10 @@ let package = Package(
         module("DefinitionFiles", ["ReleaseDefinition", "Yams"]),
         module("AgentProtocol", ["ReleaseDefinition"]),
         module("ControllerAPI", ["ReleaseDefinition", "AgentProtocol", "Effects"]),
-        module("ReleasePackaging", ["ReleaseDefinition", "Effects", "COpenSSL", "CZlib", systemPackage]),
+        module(
+            "ReleasePackaging",
+            ["ReleaseDefinition", "Effects", "COpenSSL", "CDeflate", "CZlib", "CZstd", systemPackage]),
+        module("ForeignArchives", ["ReleaseDefinition", "Effects", "ReleasePackaging", "CArchive"]),
         module("ReleaseTrust", ["ReleaseDefinition", "COpenSSL"]),
         module(
             "ReleaseDistribution",
@@ -82,7 +88,8 @@ let package = Package(
             name: "ControllerLibrary",
             dependencies: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", x509, argumentParser, logging,
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", x509,
+                argumentParser, logging,
                 systemPackage, nioCore, nioPosix, nioSSL,
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -100,7 +107,8 @@ let package = Package(
             name: "slipway",
             dependencies: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", argumentParser, logging,
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", argumentParser,
+                logging,
                 systemPackage,
             ],
             swiftSettings: strict),
@@ -109,6 +117,7 @@ let package = Package(
         tests("DefinitionFilesTests", ["DefinitionFiles", "ReleaseDefinition"], resources: [.copy("Cases")]),
         tests("EffectsTests", ["Effects", "ReleaseDefinition", nioCore, nioPosix, nioSSL]),
         tests("ReleasePackagingTests", ["ReleasePackaging", "ReleaseDefinition", "Effects"]),
+        tests("ForeignArchivesTests", ["ForeignArchives", "ReleasePackaging", "ReleaseDefinition", "Effects"]),
         tests("ReleaseTrustTests", ["ReleaseTrust", "ReleaseDefinition", "COpenSSL"]),
         tests(
             "ReleaseDistributionTests",

@@ -27,7 +27,10 @@ enum ImportTable {
         "DefinitionFiles": ImportRow(ours: ["ReleaseDefinition"], libraries: ["Yams"], isPure: true),
         "AgentProtocol": ImportRow(ours: ["ReleaseDefinition"], isPure: true),
         "ControllerAPI": ImportRow(ours: ["ReleaseDefinition", "AgentProtocol", "Effects"]),
-        "ReleasePackaging": ImportRow(ours: ["ReleaseDefinition", "Effects"], libraries: ["COpenSSL", "CZlib"]),
+        "ReleasePackaging": ImportRow(
+            ours: ["ReleaseDefinition", "Effects"], libraries: ["COpenSSL", "CDeflate", "CZlib", "CZstd"]),
+        "ForeignArchives": ImportRow(
+            ours: ["ReleaseDefinition", "Effects", "ReleasePackaging"], libraries: ["CArchive"], isInAgent: false),
         "ReleaseTrust": ImportRow(ours: ["ReleaseDefinition"], libraries: ["COpenSSL"], isPure: true),
         "ReleaseDistribution": ImportRow(
             ours: ["ReleaseDefinition", "ReleasePackaging", "ReleaseTrust", "Effects"]),
@@ -42,14 +45,14 @@ enum ImportTable {
         "controller": ImportRow(
             ours: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects",
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects",
             ],
             libraries: server.union(certificates).union(["ArgumentParser"]), isInAgent: false),
         "controller/main": ImportRow(ours: ["ControllerLibrary"], libraries: ["ArgumentParser"], isInAgent: false),
         "slipway": ImportRow(
             ours: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects",
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects",
             ],
             libraries: ["ArgumentParser"], isInAgent: false),
     ]
