@@ -22,6 +22,14 @@ final class FileMaker {
         return directory
     }
 
+    /// A regular file of that size; nil where there is none, or something else by now.
+    func existing(_ path: EntryPath, size: ByteCount) -> OpenFile? {
+        guard let file = try? folder(of: path).openFile(String(path.name)), (try? file.size()) == size else {
+            return nil
+        }
+        return file
+    }
+
     /// Nobody else may read it before it has its owner and mode.
     func create(_ path: EntryPath) throws -> OpenFile {
         try folder(of: path).createFile(String(path.name), mode: 0o600)

@@ -10,11 +10,11 @@ import Synchronization
 final class MemberUnpacker: Sendable {
     private let index: PayloadIndex
     private let layout: TarLayout
-    private let payload: OpenFile
+    private let members: any MemberReader
     private let staging: Directory
     private let accounts: HostAccounts
     private let isPresent: [Bool]
-    private let starts: [(compressed: Int64, tar: Int64)]
+    private let starts: [Int64]
     private let spanning = Mutex<[Int: SpanningFile]>([:])
 
     private struct SpanningFile {
@@ -23,81 +23,33 @@ final class MemberUnpacker: Sendable {
     }
 
     init(
-        _ index: PayloadIndex, layout: TarLayout, payload: OpenFile, staging: Directory, accounts: HostAccounts,
+        _ index: PayloadIndex, layout: TarLayout, members: any MemberReader, staging: Directory, accounts: HostAccounts,
         isPresent: [Bool]
     ) {
         self.index = index
         self.layout = layout
-        self.payload = payload
+        self.members = members
         self.staging = staging
         self.accounts = accounts
         self.isPresent = isPresent
-        var (compressed, tar) = (Int64(0), Int64(0))
-        starts = index.members.map { member in
-            defer {
-                compressed += member.compressed.length.value
-                tar += member.tar.length.value
-            }
-            return (compressed, tar)
-        }
+        starts = index.tarStarts
     }
 
-    func run(jobs: Int) throws {
-        let turn = Turn(index.members.count)
-        try Workers.run(min(jobs, index.members.count)) { [self] in
-            let inflater = try MemberInflater()
+    /// - Parameter needed: the numbers of the members to read, ascending.
+    func run(_ needed: [Int], jobs: Int) throws {
+        let turn = Turn(needed.count)
+        try Workers.run(min(jobs, needed.count)) { [self] in
             let maker = FileMaker(root: staging, accounts: accounts)
-            let compressed = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: ContentCutter.sizeMax + 1024, alignment: 16)
             let tar = UnsafeMutableRawBufferPointer.allocate(byteCount: ContentCutter.sizeMax, alignment: 16)
-            defer {
-                compressed.deallocate()
-                tar.deallocate()
+            defer { tar.deallocate() }
+            try turn.each { place in
+                let number = needed[place]
+                let bytes = UnsafeMutableRawBufferPointer(
+                    rebasing: tar[..<Int(clamping: index.members[number].tar.length.value)])
+                try members.read(number, into: bytes)
+                try apply(UnsafeRawBufferPointer(bytes), at: starts[number], maker)
             }
-            try turn.each { number in
-                guard isNeeded(number) else { return }
-                let bytes = try open(number, inflater, compressed, tar)
-                try apply(bytes, at: starts[number].tar, maker)
-            }
         }
-    }
-
-    /// Whether any file that is not there yet has bytes in the member.
-    private func isNeeded(_ number: Int) -> Bool {
-        let start = starts[number].tar
-        let end = start + index.members[number].tar.length.value
-        var place = layout.entry(at: start)
-        while place < index.entries.count, layout.places[place].start < end {
-            if index.entries[place].file != nil, !isPresent[place] { return true }
-            place += 1
-        }
-        return false
-    }
-
-    /// Checked, then inflated: from the same buffer, so that nothing changes in between.
-    private func open(
-        _ number: Int, _ inflater: MemberInflater, _ compressed: UnsafeMutableRawBufferPointer,
-        _ tar: UnsafeMutableRawBufferPointer
-    ) throws -> UnsafeRawBufferPointer {
-        let member = index.members[number]
-        let input = UnsafeMutableRawBufferPointer(
-            rebasing: compressed[..<Int(clamping: member.compressed.length.value)])
-        let output = UnsafeMutableRawBufferPointer(rebasing: tar[..<Int(clamping: member.tar.length.value)])
-        let count = try payload.read(at: starts[number].compressed, into: input)
-        var hasher = SHA256Hasher()
-        hasher.update(UnsafeRawBufferPointer(rebasing: input[..<count]))
-        guard count == input.count, hasher.finish() == member.compressed.sha256 else {
-            throw PackagingError(
-                code: "payload.digest",
-                summary:
-                    "Member \(number) of \(payload.path), \(input.count) bytes at \(starts[number].compressed), does"
-                    + " not have the signed digest \(member.compressed.sha256.short)….",
-                remedy:
-                    "Nothing of it is installed. Fetch the payload again; if that repeats, the server or the disk is"
-                    + " damaged or tampered with.")
-        }
-        try inflater.inflate(UnsafeRawBufferPointer(input), into: output)
-        return UnsafeRawBufferPointer(output)
     }
 
     /// Goes through a part of the tar stream: headers, padding and the end must be what the index demands, contents go

@@ -19,14 +19,17 @@ public enum PayloadInstaller {
         unchanged: UnchangedFiles = .copy, jobs: Int = Workers.coreCount
     ) throws {
         let index = try PayloadIndex(parsing: try blobs.read(unit.payload.index), for: unit.payload)
+        let reader = PayloadReader(index, payload: try blobs.open(unit.payload.compressed))
         try unpack(
-            index, payload: { try blobs.open(unit.payload.compressed) }, into: staging, base: base,
-            unchanged: unchanged, jobs: jobs)
+            unit, index: index, members: reader, into: staging, base: base.map { BaseTree($0) }, unchanged: unchanged,
+            jobs: jobs)
     }
 
-    static func unpack(
-        _ index: PayloadIndex, payload: () throws -> OpenFile, into staging: Directory, base: Directory?,
-        unchanged: UnchangedFiles, jobs: Int
+    /// The same with members from anywhere: a payload, a part of one, a patch.
+    /// - Parameter index: parsed for `unit`.
+    public static func unpack(
+        _ unit: ManifestUnit, index: PayloadIndex, members: any MemberReader, into staging: Directory,
+        base: BaseTree? = nil, unchanged: UnchangedFiles = .copy, jobs: Int = Workers.coreCount
     ) throws {
         let accounts = try HostAccounts(resolving: index.entries)
         let jobs = max(1, min(jobs, 64))
@@ -36,14 +39,15 @@ public enum PayloadInstaller {
         var isPresent = [Bool](repeating: false, count: index.entries.count)
         if let base {
             for place in try UnchangedCopier(
-                index.entries, from: base, into: staging, accounts: accounts, how: unchanged
+                index.entries, from: base.tree, into: staging, accounts: accounts, how: unchanged
             ).run(jobs: jobs) { isPresent[place] = true }
         }
         try checkSpace(index.entries, isPresent: isPresent, in: staging)
+        let needs = try PayloadNeeds(index, unchanged: zip(index.entries, isPresent).map { $1 ? $0.path : nil })
         try MemberUnpacker(
-            index, layout: try TarLayout(index.entries), payload: try payload(), staging: staging, accounts: accounts,
+            index, layout: try TarLayout(index.entries), members: members, staging: staging, accounts: accounts,
             isPresent: isPresent
-        ).run(jobs: jobs)
+        ).run(needs.members, jobs: jobs)
         try finish(index.entries, in: staging, accounts)
         try staging.syncFileSystem()
     }

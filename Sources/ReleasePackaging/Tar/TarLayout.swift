@@ -9,6 +9,8 @@ struct TarLayout: Sendable {
         var content: Int64
         /// Where its content ends and padding begins.
         var end: Int64
+        /// Where its padding ends.
+        var next: Int64 { end + Int64(TarFormat.padding(after: end - content)) }
     }
 
     let places: [Place]
