@@ -8,9 +8,11 @@ struct PackageBuild: Sendable {
     let blobs: BlobStore
     let sourceDate: UTCInstant
     let base: Manifest?
+    let level: Int
     let jobs: Int
 
     func run() throws -> BuiltPackage {
+        try MemberCompressor.check(level)
         let units = try definition.units.map(build)
         let documents = try definition.documents.map { path in
             let plain = try EntryPath(plain: path)
@@ -21,7 +23,7 @@ struct PackageBuild: Sendable {
             definition: definition, units: units, documents: documents,
             build: BuildRecord(
                 definition: SHA256Digest(of: try JSONCoding.canonicalBytes(of: definition)),
-                compressor: MemberCompressor.name, compressionLevel: MemberCompressor.level, cut: ContentCutter.rule,
+                compressor: MemberCompressor.name, compressionLevel: level, cut: ContentCutter.rule,
                 sourceDate: sourceDate.wholeSeconds))
         let bytes = try manifest.bytes
         // What no host would read is found here, not there: a control character in a summary, too many units.
@@ -48,7 +50,10 @@ struct PackageBuild: Sendable {
         }
         let attributes = try apply(unit.attributes, to: &entries, of: unit.name)
         let old = try baseIndex(of: unit.name)
-        let built = try PayloadBuild(root: root, entries: entries, into: blobs, warm: old?.members, jobs: jobs).run()
+        let built = try PayloadBuild(
+            root: root, entries: entries, into: blobs, warm: old?.members, level: level,
+            jobs: jobs
+        ).run()
         let index = PayloadIndex(
             members: built.members,
             entries: try dated(entries, built.digests, attributes, old?.index))
@@ -143,7 +148,7 @@ struct PackageBuild: Sendable {
         let index = try PayloadIndex(parsing: try blobs.read(unit.payload.index), for: unit.payload)
         let isSameCompressor =
             base.build.compressor == MemberCompressor.name && base.build.cut == ContentCutter.rule
-            && base.build.compressionLevel == MemberCompressor.level
+            && base.build.compressionLevel == level
         guard isSameCompressor, try blobs.has(unit.payload.compressed) else { return (index, nil) }
         return (index, WarmMembers(index, payload: try blobs.open(unit.payload.compressed)))
     }

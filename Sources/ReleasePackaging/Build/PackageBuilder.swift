@@ -11,19 +11,24 @@ public struct BuiltPackage: Equatable, Sendable {
 
 /// Turns a definition and the release folder it stands in into a manifest and blobs.
 public enum PackageBuilder {
+    public static let levels = MemberCompressor.levels
+    public static let levelDefault = 7
+
     /// - Parameters:
     ///   - source: the release folder; paths of the definition are relative to it.
     ///   - base: an earlier manifest of the product whose blobs are in `blobs`: what did not change is taken from it, and
     ///     unchanged files keep its dates.
+    ///   - level: how hard to compress, of `levels`; recorded, for only members of the same level are taken from a base.
     ///   - jobs: threads that compress; the result does not depend on it.
-    /// - Throws: `packaging.source.…`, `packaging.path.…`, `effects.file.…`.
+    /// - Throws: `packaging.compressor.level`, `packaging.source.…`, `packaging.path.…`, `effects.file.…`.
     public static func build(
         _ definition: ReleaseDefinition, from source: Directory, into blobs: BlobStore, sourceDate: UTCInstant,
-        base: Manifest? = nil, jobs: Int = Workers.coreCount
+        base: Manifest? = nil, level: Int = levelDefault, jobs: Int = Workers.coreCount
     ) async throws -> BuiltPackage {
         try await Workers.suspending {
             try PackageBuild(
-                definition: definition, source: source, blobs: blobs, sourceDate: sourceDate, base: base, jobs: jobs
+                definition: definition, source: source, blobs: blobs, sourceDate: sourceDate, base: base,
+                level: level, jobs: jobs
             ).run()
         }
     }

@@ -29,6 +29,7 @@ final class PayloadBuild: @unchecked Sendable {
     }
 
     private let blobs: BlobStore
+    private let level: Int
     private let jobs: Int
     private let warm: WarmMembers?
     private var source: Source
@@ -37,9 +38,11 @@ final class PayloadBuild: @unchecked Sendable {
     private let pieces = Monitor(Pieces())
 
     init(
-        root: Directory, entries: [ScannedEntry], into blobs: BlobStore, warm: WarmMembers?, jobs: Int
+        root: Directory, entries: [ScannedEntry], into blobs: BlobStore, warm: WarmMembers?, level: Int,
+        jobs: Int
     ) throws {
         self.blobs = blobs
+        self.level = level
         self.jobs = max(1, min(jobs, 256))
         self.warm = warm
         source = Source(stream: TarStream(root: root, entries: entries))
@@ -73,7 +76,7 @@ final class PayloadBuild: @unchecked Sendable {
     }
 
     private func work() throws {
-        let compressor = try MemberCompressor()
+        let compressor = try MemberCompressor(level: level)
         while let (number, piece) = try nextPiece() {
             let finished = try piece.withUnsafeBytes { try finish($0, compressor) }
             try pieces.update { pieces in
@@ -91,7 +94,7 @@ final class PayloadBuild: @unchecked Sendable {
         hasher.update(piece)
         let tar = BlobReference(sha256: hasher.finish(), length: ByteCount(piece.count))
         if let (member, bytes) = try warm?.member(of: tar) { return Finished(compressed: bytes, member: member) }
-        let bytes = try compressor.member(of: piece)
+        let bytes = Array(try compressor.member(of: piece))
         return Finished(compressed: bytes, member: PayloadMember(compressed: BlobReference(of: bytes), tar: tar))
     }
 

@@ -120,7 +120,7 @@ public struct ManifestFile: Codable, Equatable, Sendable {
 public struct BuildRecord: Codable, Equatable, Sendable {
     /// The digest of the definition's canonical JSON.
     public var definition: SHA256Digest
-    /// `zlib 1.2.13`: the same tar stream gives the same compressed bytes only for the same compressor.
+    /// `libdeflate 1.14`: the same tar stream gives the same compressed bytes only for the same compressor.
     public var compressor: String
     public var compressionLevel: Int
     /// The rule by which the tar stream was cut.

@@ -1,55 +1,51 @@
-import CZlib
+import CDeflate
 import ReleaseDefinition
 
 /// Turns one piece of the stream into one gzip member: header time 0, no name, so that the bytes depend on nothing but
-/// the piece and the compressor. Source: RFC 1952 2.2. One for each thread.
+/// the piece, the compressor's version and the level. Source: RFC 1952 2.2. One for each thread.
 final class MemberCompressor {
-    static let level = 6
-    static var name: String { "zlib " + String(cString: zlibVersion()) }
+    static let levels = 1...12
+    /// libdeflate is linked statically: the version of its header is the version that runs.
+    static let name = "libdeflate " + LIBDEFLATE_VERSION_STRING
 
-    // zlib's state points back at the stream, which must therefore not move.
-    private let stream: UnsafeMutablePointer<z_stream>
-    private var output: [UInt8]
+    private let compressor: OpaquePointer
+    private let output: UnsafeMutableRawBufferPointer
 
-    init() throws {
-        stream = .allocate(capacity: 1)
-        stream.initialize(to: z_stream())
-        output = []
-        let result = deflateInit2_(
-            stream, Int32(Self.level), Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-            Int32(MemoryLayout<z_stream>.size))
-        guard result == Z_OK else {
-            stream.deallocate()
-            throw ZlibFailure.error("deflateInit2", result)
-        }
-        output = [UInt8](repeating: 0, count: Int(deflateBound(stream, uLong(ContentCutter.sizeMax))))
+    /// - Throws: `packaging.compressor.level`, `packaging.compressor`.
+    init(level: Int) throws {
+        try Self.check(level)
+        guard let compressor = libdeflate_alloc_compressor(Int32(level)) else { throw Self.failure("no memory") }
+        self.compressor = compressor
+        output = .allocate(
+            byteCount: libdeflate_gzip_compress_bound(compressor, ContentCutter.sizeMax), alignment: 16)
     }
 
     deinit {
-        deflateEnd(stream)
-        stream.deallocate()
+        libdeflate_free_compressor(compressor)
+        output.deallocate()
     }
 
-    /// At most `ContentCutter.sizeMax` bytes.
-    func member(of piece: UnsafeRawBufferPointer) throws -> [UInt8] {
-        deflateReset(stream)
-        let result = output.withUnsafeMutableBufferPointer { output in
-            stream.pointee.next_in = UnsafeMutablePointer(
-                mutating: piece.assumingMemoryBound(to: UInt8.self).baseAddress)
-            stream.pointee.avail_in = uInt(piece.count)
-            stream.pointee.next_out = output.baseAddress
-            stream.pointee.avail_out = uInt(output.count)
-            return deflate(stream, Z_FINISH)
+    /// At most `ContentCutter.sizeMax` bytes. What it answers is overwritten by the next call.
+    func member(of piece: UnsafeRawBufferPointer) throws -> UnsafeRawBufferPointer {
+        let count = libdeflate_gzip_compress(
+            compressor, piece.baseAddress, piece.count, output.baseAddress, output.count)
+        guard count > 0 else { throw Self.failure("\(piece.count) bytes do not fit in \(output.count)") }
+        return UnsafeRawBufferPointer(rebasing: output[..<count])
+    }
+
+    static func check(_ level: Int) throws {
+        guard levels.contains(level) else {
+            throw PackagingError(
+                code: "compressor.level",
+                summary:
+                    "The compression level is \(level), it goes from \(levels.lowerBound) to \(levels.upperBound).",
+                remedy: "Name a level in between, or none for \(PackageBuilder.levelDefault).")
         }
-        guard result == Z_STREAM_END else { throw ZlibFailure.error("deflate", result) }
-        return Array(output.prefix(Int(stream.pointee.total_out)))
     }
-}
 
-enum ZlibFailure {
-    static func error(_ call: String, _ result: Int32) -> PackagingError {
+    private static func failure(_ cause: String) -> PackagingError {
         PackagingError(
-            code: "zlib", summary: "The compression library refused to work.",
-            remedy: "Check free memory and the installed zlib.", cause: "\(call): \(result)")
+            code: "compressor", summary: "The compression library refused to work.", remedy: "Check free memory.",
+            cause: "\(name): \(cause)")
     }
 }

@@ -1,43 +1,53 @@
-import CZlib
+import CDeflate
 import ReleaseDefinition
 
 /// Opens one gzip member whose digest was checked: writes exactly the signed number of bytes or refuses. One for each
 /// thread.
 final class MemberInflater {
-    private let stream: UnsafeMutablePointer<z_stream>
+    private let decompressor: OpaquePointer
 
     init() throws {
-        stream = .allocate(capacity: 1)
-        stream.initialize(to: z_stream())
-        let result = inflateInit2_(stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        guard result == Z_OK else {
-            stream.deallocate()
-            throw ZlibFailure.error("inflateInit2", result)
+        guard let decompressor = libdeflate_alloc_decompressor() else {
+            throw PackagingError(
+                code: "compressor", summary: "The compression library refused to work.", remedy: "Check free memory.",
+                cause: "\(MemberCompressor.name): no memory")
         }
+        self.decompressor = decompressor
     }
 
-    deinit {
-        inflateEnd(stream)
-        stream.deallocate()
-    }
+    deinit { libdeflate_free_decompressor(decompressor) }
 
-    /// Fills `output` from `member`, which must be one whole member of just that length, checksum included.
+    /// Fills `output` from `member`, which must be one whole member of just that length, checksum included, without a
+    /// name, a time or anything else that a header may hold. Never writes beyond `output`, whatever the member claims.
     /// - Throws: `packaging.payload.member`.
     func inflate(_ member: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) throws {
-        inflateReset(stream)
-        stream.pointee.next_in = UnsafeMutablePointer(mutating: member.assumingMemoryBound(to: UInt8.self).baseAddress)
-        stream.pointee.avail_in = uInt(member.count)
-        stream.pointee.next_out = output.assumingMemoryBound(to: UInt8.self).baseAddress
-        stream.pointee.avail_out = uInt(output.count)
-        let result = CZlib.inflate(stream, Z_FINISH)
-        guard result == Z_STREAM_END, stream.pointee.avail_in == 0, stream.pointee.avail_out == 0 else {
-            let what = stream.pointee.msg.map { String(cString: $0) } ?? "result \(result)"
-            throw PackagingError(
-                code: "payload.member",
-                summary: "A member of \(member.count) bytes does not inflate to the signed \(output.count) bytes.",
-                remedy: "Nothing of it is installed. The publisher builds the package again.",
-                cause: "inflate: \(what), \(stream.pointee.avail_in) bytes of input and room for"
-                    + " \(stream.pointee.avail_out) left")
+        guard Self.isHeaderOurs(member) else {
+            throw Self.refuse(member, output, "its header is not one that is written here")
         }
+        var (taken, written) = (0, 0)
+        let result = libdeflate_gzip_decompress_ex(
+            decompressor, member.baseAddress, member.count, output.baseAddress, output.count, &taken, &written)
+        switch result {
+        case LIBDEFLATE_SUCCESS:
+            guard taken == member.count, written == output.count else {
+                throw Self.refuse(member, output, "it ends after \(taken) bytes and holds \(written)")
+            }
+        case LIBDEFLATE_INSUFFICIENT_SPACE: throw Self.refuse(member, output, "it holds more")
+        default: throw Self.refuse(member, output, "it is damaged")
+        }
+    }
+
+    /// Deflate, no flags, time 0; which level and which system a writer names is free. Source: RFC 1952 2.3.
+    private static func isHeaderOurs(_ member: UnsafeRawBufferPointer) -> Bool {
+        member.count >= 18 && member.starts(with: [0x1F, 0x8B, 8, 0, 0, 0, 0, 0])
+    }
+
+    private static func refuse(
+        _ member: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer, _ cause: String
+    ) -> PackagingError {
+        PackagingError(
+            code: "payload.member",
+            summary: "A member of \(member.count) bytes does not inflate to the signed \(output.count) bytes.",
+            remedy: "Nothing of it is installed. The publisher builds the package again.", cause: "inflate: \(cause)")
     }
 }

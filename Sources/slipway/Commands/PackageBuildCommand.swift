@@ -25,6 +25,9 @@ struct PackageBuildCommand: AsyncParsableCommand {
     @Option(help: "An earlier package of the product: what did not change is taken from it.")
     var base: String?
 
+    @Option(help: "How hard to compress, from 1 to 12.")
+    var level = PackageBuilder.levelDefault
+
     @Option(help: "How many threads compress; all processors unless given.")
     var jobs: Int?
 
@@ -45,7 +48,7 @@ struct PackageBuildCommand: AsyncParsableCommand {
             let blobs = BlobStore(work)
             let earlier = try base.map { try PackageFile.read(InputFile.open($0), into: blobs).manifest }
             let built = try await PackageBuilder.build(
-                definition, from: source, into: blobs, sourceDate: sourceDate, base: earlier,
+                definition, from: source, into: blobs, sourceDate: sourceDate, base: earlier, level: level,
                 jobs: jobs ?? Workers.coreCount)
             // Beside its name first: a package that is there is whole.
             let temporary = ".\(name).building"
