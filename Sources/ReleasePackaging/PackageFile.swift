@@ -130,7 +130,7 @@ public enum PackageFile {
         try zeros.withUnsafeBytes { try sink($0) }
     }
 
-    private static func refuse(_ code: String, _ what: String) -> PackagingError {
+    static func refuse(_ code: String, _ what: String) -> PackagingError {
         PackagingError(
             code: "package.\(code)", summary: "The package \(what).",
             remedy: "Nothing of it is used. Copy it again; if that does not help, build it again.")

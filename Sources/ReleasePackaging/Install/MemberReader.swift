@@ -18,12 +18,15 @@ public final class PayloadReader: MemberReader {
     private let members: [PayloadMember]
     private let starts: [Int64]
     private let payload: OpenFile
+    private let offset: Int64
     private let idle = Mutex<[Opener]>([])
 
-    public init(_ index: PayloadIndex, payload: OpenFile) {
+    /// - Parameter offset: where in the file the payload begins.
+    public init(_ index: PayloadIndex, payload: OpenFile, at offset: Int64 = 0) {
         members = index.members
         starts = index.compressedStarts
         self.payload = payload
+        self.offset = offset
     }
 
     /// - Throws: `packaging.payload.digest`, `packaging.payload.member`.
@@ -33,7 +36,7 @@ public final class PayloadReader: MemberReader {
         let member = members[number]
         let input = UnsafeMutableRawBufferPointer(
             rebasing: opener.compressed[..<Int(clamping: member.compressed.length.value)])
-        let count = try payload.read(at: starts[number], into: input)
+        let count = try payload.read(at: offset + starts[number], into: input)
         var hasher = SHA256Hasher()
         hasher.update(UnsafeRawBufferPointer(rebasing: input[..<count]))
         // Checked, then inflated: from the same buffer, so that nothing changes in between.

@@ -14,23 +14,25 @@ public enum PayloadInstaller {
     ///   - unchanged: how. A linked file is shared with the earlier release: only where the service cannot write it.
     /// - Throws: `packaging.blob.…`, `packaging.index.…`, `packaging.payload.…`, `packaging.staging.…`, `effects.file.…`.
     ///   What was made is left for the caller to remove; nothing outside `staging` was touched.
+    @discardableResult
     public static func unpack(
         _ unit: ManifestUnit, blobs: BlobStore, into staging: Directory, base: Directory? = nil,
         unchanged: UnchangedFiles = .copy, jobs: Int = Workers.coreCount
-    ) throws {
+    ) throws -> UnpackSummary {
         let index = try PayloadIndex(parsing: try blobs.read(unit.payload.index), for: unit.payload)
         let reader = PayloadReader(index, payload: try blobs.open(unit.payload.compressed))
-        try unpack(
+        return try unpack(
             unit, index: index, members: reader, into: staging, base: base.map { BaseTree($0) }, unchanged: unchanged,
             jobs: jobs)
     }
 
     /// The same with members from anywhere: a payload, a part of one, a patch.
     /// - Parameter index: parsed for `unit`.
+    @discardableResult
     public static func unpack(
         _ unit: ManifestUnit, index: PayloadIndex, members: any MemberReader, into staging: Directory,
         base: BaseTree? = nil, unchanged: UnchangedFiles = .copy, jobs: Int = Workers.coreCount
-    ) throws {
+    ) throws -> UnpackSummary {
         let accounts = try HostAccounts(resolving: index.entries)
         let jobs = max(1, min(jobs, 64))
         for entry in index.entries where entry.content == .directory {
@@ -50,6 +52,7 @@ public enum PayloadInstaller {
         ).run(needs.members, jobs: jobs)
         try finish(index.entries, in: staging, accounts)
         try staging.syncFileSystem()
+        return UnpackSummary(index.entries, isPresent: isPresent, members: needs.members.count)
     }
 
     /// Links after all files, then the folders' own modes, owners and times, the deepest first.

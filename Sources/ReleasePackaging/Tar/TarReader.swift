@@ -5,9 +5,38 @@ import ReleaseDefinition
 public protocol ByteSource {
     /// The next bytes; 0 only at the end.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+
+    /// Passes over bytes without reading them, if it can; false if they must be read. Going past the end shows at the next
+    /// read.
+    func skip(_ count: Int64) throws -> Bool
+}
+
+extension ByteSource {
+    public func skip(_ count: Int64) throws -> Bool { false }
 }
 
 extension OpenFile: ByteSource {}
+
+/// A file with a position of its own, which can pass over what nobody wants to read.
+final class SeekingSource: ByteSource {
+    private let file: OpenFile
+    private(set) var position: Int64 = 0
+
+    init(_ file: OpenFile) { self.file = file }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        let count = try file.read(at: position, into: buffer)
+        position += Int64(count)
+        return count
+    }
+
+    func skip(_ count: Int64) throws -> Bool {
+        let (sum, overflow) = position.addingReportingOverflow(count)
+        guard !overflow else { return false }
+        position = sum
+        return true
+    }
+}
 
 /// An array as a source.
 public final class ByteArraySource: ByteSource {
@@ -112,6 +141,7 @@ struct TarReader<Source: ByteSource> {
     }
 
     private mutating func skipContent() throws {
+        if contentLeft > 0, try source.skip(contentLeft) { contentLeft = 0 }
         if contentLeft > 0 {
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
             defer { buffer.deallocate() }

@@ -5,7 +5,9 @@ import ReleasePackaging
 struct PackageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "package", abstract: "Package files: build and read them, without a controller.",
-        subcommands: [PackageBuildCommand.self, PackageInspectCommand.self, PackageVerifyCommand.self])
+        subcommands: [
+            PackageBuildCommand.self, PackageInspectCommand.self, PackageVerifyCommand.self, PackageUnpackCommand.self,
+        ])
 }
 
 struct PackagePresentation: Presentable {

@@ -1,0 +1,130 @@
+import ArgumentParser
+import Effects
+import ReleaseDefinition
+import ReleasePackaging
+
+struct PackageUnpackCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unpack", abstract: "Make the tree of a package, as a host would.",
+        discussion: """
+            Everything is checked before it is used, and DIR appears only when all of it is on the disk. Beside it \
+            stands DIR.index.slip, the package without its payload: with it a later `unpack --base DIR` finds files that \
+            only moved. Whether the package is approved is not asked here: hosts ask that.
+            """)
+
+    @Argument(help: "A FILE.slip.")
+    var file: String
+
+    @Argument(help: "The folder to make. It must not be there, or be empty.")
+    var directory: String
+
+    @Option(help: "The tree of an earlier release: unchanged files are taken from it. It is checked, not believed.")
+    var base: String?
+
+    @Option(help: "How unchanged files are taken. A linked file is shared: only where nobody writes to either tree.")
+    var unchanged = UnchangedFiles.copy
+
+    @Option(help: "Which unit; needed where the package has several.")
+    var unit: String?
+
+    @Option(help: "How many threads work; all processors unless given.")
+    var jobs: Int?
+
+    @Option(help: "How the result is printed.")
+    var format = OutputFormat.table
+
+    func validate() throws {
+        if let jobs, !(1...64).contains(jobs) { throw ValidationError("--jobs must be 1 to 64, not \(jobs).") }
+    }
+
+    func run() async throws {
+        let archive = try PackageArchive(InputFile.open(file))
+        let chosen = try Self.unit(unit, of: archive.manifest)
+        let (folder, name) = try Self.split(directory)
+        let parent = try Directory.create(folder)
+        try Self.checkFree(name, in: parent)
+        let earlier = try base.map { try Self.base($0, unit: chosen) }
+        let index = try archive.index(of: chosen)
+        let members = try archive.members(of: chosen, index)
+
+        let staging = ".\(name).unpacking-\(Hexadecimal.encode(SystemRandom().bytes(6)))"
+        let summary: UnpackSummary
+        do {
+            summary = try PayloadInstaller.unpack(
+                chosen, index: index, members: members, into: parent.createDirectory(staging, mode: 0o755),
+                base: earlier, unchanged: unchanged, jobs: jobs ?? Workers.coreCount)
+            try parent.writeDurably(name + Self.recordSuffix, archive.bytesWithoutPayloads())
+            try parent.rename(staging, to: name)
+        } catch {
+            try? parent.removeTree(staging)
+            throw error
+        }
+        try OutputOptions(output: format).print(
+            UnpackPresentation(
+                release: archive.manifest.name, unit: chosen.name, directory: directory, summary: summary))
+    }
+
+    static let recordSuffix = ".index.slip"
+
+    private static func unit(_ name: String?, of manifest: Manifest) throws -> ManifestUnit {
+        if let name {
+            if let unit = manifest.units.first(where: { $0.name.text == name }) { return unit }
+        } else if manifest.units.count == 1 {
+            return manifest.units[0]
+        }
+        throw CommandError(
+            code: "package.unit",
+            summary: name.map { "\(manifest.name) has no unit \($0.debugDescription)." }
+                ?? "\(manifest.name) has \(manifest.units.count) units.",
+            remedy: "Say which: --unit " + manifest.units.map(\.name.text).joined(separator: " or --unit ") + ".")
+    }
+
+    /// The folder that will hold it, and its name in there.
+    private static func split(_ path: String) throws -> (folder: String, name: String) {
+        var path = path[...]
+        while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
+        let (folder, name) = InputFile.split(String(path))
+        guard !name.isEmpty, name != ".", name != ".." else {
+            throw CommandError(
+                code: "package.directory", summary: "\(path) does not end in the name of a folder.",
+                remedy: "Name the folder to make, as in ./payments-1.4.")
+        }
+        return (folder, name)
+    }
+
+    private static func checkFree(_ name: String, in parent: Directory) throws {
+        guard let status = try parent.status(name) else { return }
+        if status.kind == .directory, try parent.directory(name).list().isEmpty { return }
+        throw CommandError(
+            code: "package.directory", summary: "\(parent.path)/\(name) is there already and is not an empty folder.",
+            remedy: "Name another folder, or move that one away.")
+    }
+
+    /// The index of what was unpacked there helps, but is not needed: every file is hashed.
+    private static func base(_ path: String, unit: ManifestUnit) throws -> BaseTree {
+        let tree = try Directory.open(path)
+        let (folder, name) = try split(path)
+        let holder = try Directory.open(folder)
+        guard try holder.status(name + recordSuffix)?.kind == .file else { return BaseTree(tree) }
+        let record = try PackageArchive(holder.openFile(name + recordSuffix))
+        return BaseTree(tree, index: try record.manifest[unit: unit.name].map { try record.index(of: $0) })
+    }
+}
+
+extension UnchangedFiles: ExpressibleByArgument {}
+
+struct UnpackPresentation: Presentable {
+    var release: ReleaseName
+    var unit: UnitName
+    var directory: String
+    var summary: UnpackSummary
+
+    static let columns = ["RELEASE", "UNIT", "DIRECTORY", "FILES", "BYTES", "UNCHANGED"]
+    var cells: [String] {
+        [
+            release.description, unit.text, directory, String(summary.files), summary.bytes.description,
+            "\(summary.unchanged) (\(summary.unchangedBytes))",
+        ]
+    }
+    var name: String { directory }
+}
