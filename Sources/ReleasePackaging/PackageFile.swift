@@ -142,7 +142,7 @@ extension Manifest {
     var packageEntries: [(name: String, blob: BlobReference)] {
         var entries: [(name: String, blob: BlobReference)] = []
         for unit in units {
-            entries.append(("units/\(unit.name).index", unit.payload.index))
+            entries.append(("units/\(unit.name).index.gz", unit.payload.index))
             entries.append(("units/\(unit.name).tar.gz", unit.payload.compressed))
         }
         var hooks: Set<BlobReference> = []

@@ -51,7 +51,7 @@ struct DeterminismTests {
         let fixture = try PackagingFixture()
         try fixture.writeTree()
         let payload = try await fixture.build().manifest.units[0].payload
-        let index = try PayloadIndex(parsing: try fixture.blobs.read(payload.index), for: payload)
+        let index = try PayloadIndex(parsing: try PayloadIndex.text(of: payload, in: fixture.blobs), for: payload)
         #expect(payload.tar.sha256.hex == Self.tarDigest)
         #expect(index.members.map(\.tar.length.value) == Self.lengths)
     }
@@ -79,7 +79,7 @@ struct WarmBuildTests {
         // The compressed bytes do not tell whether a base was there; dates do.
         #expect(second.manifest.units[0].payload.compressed == cold.manifest.units[0].payload.compressed)
         let payload = second.manifest.units[0].payload
-        let index = try PayloadIndex(parsing: try fixture.blobs.read(payload.index), for: payload)
+        let index = try PayloadIndex(parsing: try PayloadIndex.text(of: payload, in: fixture.blobs), for: payload)
         #expect(index.entries.filter { $0.changedAt == later }.map(\.path.text) == ["empty"])
     }
 

@@ -60,7 +60,7 @@ struct PackageFileTests {
         let hook = SHA256Digest(of: Array("#!/bin/sh\n".utf8)).hex
         #expect(
             names == [
-                "manifest.json", "units/web.index", "units/web.tar.gz", "hooks/\(hook)", "documents/doc/RUNBOOK.md",
+                "manifest.json", "units/web.index.gz", "units/web.tar.gz", "hooks/\(hook)", "documents/doc/RUNBOOK.md",
             ])
     }
 

@@ -50,7 +50,7 @@ struct RealToolsTests {
         let result = try await run("/bin/tar", "xvf", file.path, in: extracted.path)
         #expect(
             result.output.split(separator: "\n")
-                == ["manifest.json", "units/web.index", "units/web.tar.gz"])
+                == ["manifest.json", "units/web.index.gz", "units/web.tar.gz"])
         #expect(try extracted.read("manifest.json", sizeMax: ByteCount(1 << 20)) == package.manifestBytes)
     }
 

@@ -42,7 +42,8 @@ struct UnpackTests {
         if getuid() == 0 {
             #expect(try staging.status("share/doc/README")?.ownerID == getpwnam("daemon").pointee.pw_uid)
         }
-        try PayloadInstaller.verifyTree(unit, index: try fixture.blobs.read(unit.payload.index), tree: staging)
+        try PayloadInstaller.verifyTree(
+            unit, index: try PayloadIndex.text(of: unit.payload, in: fixture.blobs), tree: staging)
     }
 
     @Test("An owner whom the host does not know is refused before anything is written")
@@ -152,7 +153,8 @@ struct UnchangedFilesTests {
         let staging = try fixture.staging()
         try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging, base: old, unchanged: unchanged)
         #expect(try describe(staging) == describe(fixture.source.directory("service")))
-        try PayloadInstaller.verifyTree(unit, index: try fixture.blobs.read(unit.payload.index), tree: staging)
+        try PayloadInstaller.verifyTree(
+            unit, index: try PayloadIndex.text(of: unit.payload, in: fixture.blobs), tree: staging)
         return staging
     }
 
@@ -199,7 +201,7 @@ struct VerifyTreeTests {
         try change()
         do {
             try PayloadInstaller.verifyTree(
-                unit, index: try fixture.blobs.read(unit.payload.index), tree: tree, extra: extra)
+                unit, index: try PayloadIndex.text(of: unit.payload, in: fixture.blobs), tree: tree, extra: extra)
             return nil
         } catch let error as PackagingError { return error }
     }

@@ -20,7 +20,7 @@ struct ReleaseStore: Sendable {
         let folder = try product.createDirectory(temporary)
         let kept = BlobStore(folder)
         for unit in manifest.units {
-            try kept.add(try blobs.read(unit.payload.index))
+            try kept.add(try PayloadIndex.text(of: unit.payload, in: blobs))
             for hook in unit.hooks {
                 try kept.add(try blobs.read(hook.blob))
                 try folder.openFile(hook.blob.sha256.hex).setMode(0o755)
@@ -88,7 +88,9 @@ struct StoredRelease: Sendable {
     /// The tree of a unit, by its own path and not through the link.
     func treePath(_ unit: ManifestUnit) throws -> String { try layout(unit).releasesPath + "/" + release.folder }
 
-    func index(_ unit: ManifestUnit) throws -> [UInt8] { try BlobStore(folder).read(unit.payload.index) }
+    func index(_ unit: ManifestUnit) throws -> [UInt8] {
+        try PayloadIndex.text(of: unit.payload, in: BlobStore(folder))
+    }
 
     /// The path of a hook's program, whose bytes were just compared with the signed digest.
     func hookPath(_ hook: ManifestHook) throws -> String {

@@ -57,11 +57,12 @@ struct PackageBuild: Sendable {
         let index = PayloadIndex(
             members: built.members,
             entries: try dated(entries, built.digests, attributes, old?.index))
+        let indexBlob = try PayloadIndex.add(index.bytes, to: blobs)
         return ManifestUnit(
             definition: unit,
             payload: PayloadRecord(
-                compressed: built.compressed, tar: built.tar, fileCount: entries.count,
-                index: try blobs.add(index.bytes)),
+                compressed: built.compressed, tar: built.tar, fileCount: entries.count, index: indexBlob.index,
+                indexText: indexBlob.text),
             hooks: try hooks(of: unit))
     }
 
@@ -145,7 +146,7 @@ struct PackageBuild: Sendable {
     /// What the earlier release has of this unit; nil where it has none, or not all of it is here.
     private func baseIndex(of name: UnitName) throws -> (index: PayloadIndex, members: WarmMembers?)? {
         guard let base, let unit = base[unit: name], try blobs.has(unit.payload.index) else { return nil }
-        let index = try PayloadIndex(parsing: try blobs.read(unit.payload.index), for: unit.payload)
+        let index = try PayloadIndex(of: unit.payload, in: blobs)
         let isSameCompressor =
             base.build.compressor == MemberCompressor.name && base.build.cut == ContentCutter.rule
             && base.build.compressionLevel == level

@@ -19,7 +19,7 @@ public enum PayloadInstaller {
         _ unit: ManifestUnit, blobs: BlobStore, into staging: Directory, base: Directory? = nil,
         unchanged: UnchangedFiles = .copy, jobs: Int = Workers.coreCount
     ) throws -> UnpackSummary {
-        let index = try PayloadIndex(parsing: try blobs.read(unit.payload.index), for: unit.payload)
+        let index = try PayloadIndex(of: unit.payload, in: blobs)
         let reader = PayloadReader(index, payload: try blobs.open(unit.payload.compressed))
         return try unpack(
             unit, index: index, members: reader, into: staging, base: base.map { BaseTree($0) }, unchanged: unchanged,

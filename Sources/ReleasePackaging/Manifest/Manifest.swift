@@ -84,13 +84,19 @@ public struct PayloadRecord: Codable, Equatable, Sendable {
     public var tar: BlobReference
     /// Files, directories and links.
     public var fileCount: Int
+    /// The index as it is published: gzip.
     public var index: BlobReference
+    /// The index's text inside. A host may have it without the published form: from a patch.
+    public var indexText: BlobReference
 
-    public init(compressed: BlobReference, tar: BlobReference, fileCount: Int, index: BlobReference) {
+    public init(
+        compressed: BlobReference, tar: BlobReference, fileCount: Int, index: BlobReference, indexText: BlobReference
+    ) {
         self.compressed = compressed
         self.tar = tar
         self.fileCount = fileCount
         self.index = index
+        self.indexText = indexText
     }
 }
 

@@ -18,7 +18,8 @@ struct PackageVerifyCommand: AsyncParsableCommand {
             for unit in contents.manifest.units {
                 let staging = try work.createDirectory("unit-\(unit.name)")
                 try PayloadInstaller.unpack(unit, blobs: blobs, into: staging)
-                try PayloadInstaller.verifyTree(unit, index: blobs.read(unit.payload.index), tree: staging)
+                let index = try PayloadIndex.text(of: unit.payload, in: blobs)
+                try PayloadInstaller.verifyTree(unit, index: index, tree: staging)
             }
             return contents.manifest.name
         }

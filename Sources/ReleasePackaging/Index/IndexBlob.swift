@@ -1,0 +1,65 @@
+import CDeflate
+import ReleaseDefinition
+
+/// An index travels as `<unit>.index.gz` and is bound twice: as the bytes that are fetched and as the text inside, which a
+/// host can also make from a patch and the index it has.
+extension PayloadIndex {
+    /// Level 9 is where the file stops getting smaller in a time that nobody notices.
+    private static let level: Int32 = 9
+
+    /// The published form of an index's text: one gzip member, time 0, no name.
+    static func compressed(_ text: [UInt8]) throws -> [UInt8] {
+        guard let compressor = libdeflate_alloc_compressor(level) else { throw outOfMemory }
+        defer { libdeflate_free_compressor(compressor) }
+        var output = [UInt8](repeating: 0, count: libdeflate_gzip_compress_bound(compressor, text.count))
+        let count = libdeflate_gzip_compress(compressor, text, text.count, &output, output.count)
+        guard count > 0 else { throw outOfMemory }
+        return Array(output.prefix(count))
+    }
+
+    /// Keeps an index's text in both forms' places: the published form in the store, the rest is in the record.
+    static func add(_ text: [UInt8], to blobs: BlobStore) throws -> (index: BlobReference, text: BlobReference) {
+        (try blobs.add(try compressed(text)), BlobReference(of: text))
+    }
+
+    /// The text from its published form, both checked; never more than the signed length is written.
+    /// - Throws: `packaging.index.digest`.
+    public static func text(fromCompressed bytes: [UInt8], for record: PayloadRecord) throws -> [UInt8] {
+        guard BlobReference(of: bytes) == record.index else {
+            throw refuse("digest", "is not the one that the manifest binds")
+        }
+        guard let decompressor = libdeflate_alloc_decompressor() else { throw outOfMemory }
+        defer { libdeflate_free_decompressor(decompressor) }
+        var text = [UInt8](repeating: 0, count: Int(clamping: record.indexText.length.value))
+        var (used, written) = (0, 0)
+        let result = libdeflate_gzip_decompress_ex(
+            decompressor, bytes, bytes.count, &text, text.count, &used, &written)
+        guard result == LIBDEFLATE_SUCCESS, used == bytes.count, written == text.count else {
+            throw refuse("digest", "does not inflate to the signed \(text.count) bytes")
+        }
+        return text
+    }
+
+    /// The text of a unit's index from a store that has it in either form. Its digest is for `init(parsing:for:)` to check.
+    /// - Throws: `packaging.blob.…`, `packaging.index.digest`.
+    public static func text(of record: PayloadRecord, in blobs: BlobStore) throws -> [UInt8] {
+        if try blobs.has(record.indexText) { return try blobs.read(record.indexText) }
+        return try text(fromCompressed: try blobs.read(record.index), for: record)
+    }
+
+    /// From the published form.
+    public init(compressed bytes: [UInt8], for record: PayloadRecord) throws {
+        try self.init(parsing: try Self.text(fromCompressed: bytes, for: record), for: record)
+    }
+
+    /// A unit's index from a store that has it in either form.
+    public init(of record: PayloadRecord, in blobs: BlobStore) throws {
+        try self.init(parsing: try Self.text(of: record, in: blobs), for: record)
+    }
+
+    private static var outOfMemory: PackagingError {
+        PackagingError(
+            code: "index.memory", summary: "There is no memory for the index.",
+            remedy: "Free some memory and try again.")
+    }
+}
