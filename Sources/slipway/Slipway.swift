@@ -14,7 +14,7 @@ struct Slipway {
             }
             exit = .done
         } catch {
-            exit = ProgramExit.report(error)
+            exit = RepositoryClientCommand.limited(ProgramExit.report(error))
         }
         exit.leave()
     }

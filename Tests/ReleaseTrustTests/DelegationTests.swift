@@ -199,7 +199,8 @@ struct DelegationTests {
                 JSONMember("terminating", .bool(false)), JSONMember("path_hash_prefixes", .array([.string(prefix)])),
             ])
             let reader = MetadataReader(value: json, role: "targets", path: "")
-            let keys = try KeyTable(reading: MetadataReader(value: .object([]), role: "targets", path: ""))
+            let keys = try KeyTable(
+                reading: MetadataReader(value: .object([]), role: "targets", path: ""), accepting: .ours)
             #expect(try DelegatedRole(reading: reader, table: keys).covers("x") == isCovered)
         }
     }

@@ -7,10 +7,7 @@ import ReleaseTrust
 /// The store is a folder of this host's own, with the root that it was enrolled with (`pin`). One client per store.
 /// Errors of trust (`trust.…`) mean that something was refused; the store then holds what was accepted before.
 public actor MetadataClient {
-    private let store: MetadataStore
-    private let http: any HTTPDoor
-    private let time: any TimeDoor
-    private let address: RepositoryAddress
+    private let update: MetadataUpdate
     private var heard: [ChannelName: Heard] = [:]
     /// Files of the store that were found damaged since the start; each was moved aside as `NAME.damaged`.
     public private(set) var quarantined: [String] = []
@@ -23,10 +20,7 @@ public actor MetadataClient {
     private static let assignmentSizeMax = ByteCount(1 << 20)
 
     public init(store: Directory, http: any HTTPDoor, time: any TimeDoor, address: RepositoryAddress) {
-        self.store = MetadataStore(directory: store)
-        self.http = http
-        self.time = time
-        self.address = address
+        update = MetadataUpdate(store: MetadataStore(directory: store), http: http, time: time, address: address)
     }
 
     /// At enrolment, once: writes the first root into the store. The caller has compared its digest.
@@ -56,8 +50,11 @@ public actor MetadataClient {
     /// Brings root, timestamp, snapshot, targets and the roles on the way to the wanted targets up to date.
     @discardableResult
     public func refresh(at now: UTCInstant, targets: [String] = []) async throws -> TrustedMetadata {
-        var refresh = try open(at: now, targets: targets)
-        try await run(&refresh)
+        let lock = try await update.lock()
+        defer { lock.release() }
+        var refresh = try open(at: now)
+        for target in targets.reversed() { refresh.want(target: target) }
+        try await update.run(&refresh)
         return refresh.trusted
     }
 
@@ -67,12 +64,14 @@ public actor MetadataClient {
         _ envelope: JSONValue, for host: HostID, environment: EnvironmentName, highestCounter: Int64 = 0,
         revoked: Set<SHA256Digest> = [], at now: UTCInstant
     ) async throws -> AuthorisedRelease {
+        let lock = try await update.lock()
+        defer { lock.release() }
         var refresh = try open(at: now)
-        try await run(&refresh)
+        try await update.run(&refresh)
         let verified = try refresh.trusted.verify(
             assignment: envelope, for: host, environment: environment, highestCounter: highestCounter, at: now)
         refresh.want(target: verified.assignment.targetPath)
-        try await run(&refresh)
+        try await update.run(&refresh)
         return try refresh.trusted.authorise(verified, revoked: revoked, at: now)
     }
 
@@ -81,8 +80,9 @@ public actor MetadataClient {
         let path = RepositoryLayout.channel(channel)
         let known = heard[channel]
         let condition = known?.tag.map { [HTTPField("If-None-Match", $0)] } ?? []
+        let address = update.address
         let request = address.request(path, headers: condition, sizeMax: Self.assignmentSizeMax)
-        let response = try await send(request, path)
+        let response = try await update.send(request)
         switch response.status {
         case 200:
             let envelope: JSONValue
@@ -103,45 +103,9 @@ public actor MetadataClient {
         }
     }
 
-    // MARK: One refresh
-
-    /// With a root that is damaged, the enrolment's: the walk through all roots since heals it.
-    private func open(at now: UTCInstant, targets: [String] = []) throws -> MetadataRefresh {
-        let (files, damaged) = try store.load()
+    private func open(at now: UTCInstant) throws -> MetadataRefresh {
+        let (refresh, damaged) = try update.open(at: now)
         quarantined += damaged
-        do { return try MetadataRefresh(stored: files, at: now, targets: targets) } catch {
-            guard let pinned = try store.pinned() else { throw error }
-            let rootName = MetadataFile.storedName(role: "root")
-            if files[rootName] != nil {
-                try store.quarantine(rootName)
-                quarantined.append(rootName)
-            }
-            var healed = files
-            healed[rootName] = pinned
-            return try MetadataRefresh(stored: healed, at: now, targets: targets)
-        }
-    }
-
-    private func run(_ refresh: inout MetadataRefresh) async throws {
-        while let request = refresh.nextRequest {
-            let path = RepositoryLayout.metadata(request.fileName)
-            let response = try await send(address.request(path, sizeMax: request.lengthMax), path)
-            switch response.status {
-            case 200: for change in try refresh.receive(response.body) { try store.apply(change) }
-            case 404 where request.mayBeAbsent: try refresh.receiveAbsent()
-            default: throw address.error(response.status, path)
-            }
-        }
-    }
-
-    /// Tries once more where the server was not available at that moment.
-    private func send(_ request: HTTPRequest, _ path: String) async throws -> HTTPResponse {
-        let (http, address) = (http, address)
-        return try await RetryPolicy.brief.run(time) {
-            let response = try await http.send(request)
-            let error = address.error(response.status, path)
-            if response.status >= 400, RetryPolicy.isPassing(error) { throw error }
-            return response
-        }
+        return refresh
     }
 }

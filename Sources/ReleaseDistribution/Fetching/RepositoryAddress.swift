@@ -7,25 +7,52 @@ public struct RepositoryAddress: Sendable {
     public var baseURL: String
     /// Sent with each request, as a proxy or object store may want.
     public var headers: [HTTPField]
+    private let metadataURL: String
+    private let targetsURL: String
 
     public init(baseURL: String, headers: [HTTPField] = []) {
         self.baseURL = baseURL
         self.headers = headers
+        metadataURL = RepositoryLayout.url(baseURL, RepositoryLayout.metadata)
+        targetsURL = RepositoryLayout.url(baseURL, RepositoryLayout.targets)
     }
+
+    /// Another's repository: the two folders may lie anywhere, and there are no others.
+    public init(metadataURL: String, targetsURL: String) {
+        baseURL = metadataURL
+        headers = []
+        self.metadataURL = metadataURL
+        self.targetsURL = targetsURL
+    }
+
+    /// - Parameter fileName: as `MetadataRequest` gives it: percent-encoded already.
+    func metadata(_ fileName: String) -> String { RepositoryLayout.url(metadataURL, "") + fileName }
+
+    /// - Parameter filePath: of the file, the hash in its last component.
+    func target(_ filePath: String) -> String { RepositoryLayout.url(targetsURL, filePath) }
 
     func request(
         _ path: String, headers more: [HTTPField] = [], sizeMax: ByteCount, timeout: TimeSpan = .seconds(60)
     ) -> HTTPRequest {
+        request(url: RepositoryLayout.url(baseURL, path), headers: more, sizeMax: sizeMax, timeout: timeout)
+    }
+
+    func request(
+        url: String, headers more: [HTTPField] = [], sizeMax: ByteCount, timeout: TimeSpan = .seconds(60)
+    ) -> HTTPRequest {
         // Lengths and hashes are of the bytes as published: no coding on the way.
         HTTPRequest(
-            "GET", RepositoryLayout.url(baseURL, path),
+            "GET", url,
             headers: headers + [HTTPField("Accept-Encoding", "identity")] + more, responseSizeMax: sizeMax,
             timeout: timeout)
     }
 
     /// Words for an answer that is none of those expected.
     func error(_ status: Int, _ path: String) -> DistributionError {
-        let url = RepositoryLayout.url(baseURL, path)
+        error(status, url: RepositoryLayout.url(baseURL, path))
+    }
+
+    func error(_ status: Int, url: String) -> DistributionError {
         switch status {
         case 404, 410:
             return DistributionError(

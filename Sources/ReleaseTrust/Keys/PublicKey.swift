@@ -1,14 +1,22 @@
 import COpenSSL
 import ReleaseDefinition
 
-/// An Ed25519 public key that passed the door: 32 bytes, canonical encoding, not of small order.
+/// A public key that passed the door: well formed, canonically encoded, and strong.
 ///
-/// libcrypto accepts keys of small order, for which one signature fits every message; no such value can exist here.
+/// libcrypto accepts Ed25519 keys of small order, for which one signature fits every message; no such value can exist
+/// here. Equal keys are equal values, whatever they were written as.
 /// Source: RFC 8032 5.1.3; trust.md "Canonical JSON".
 public struct PublicKey: Hashable, Sendable {
     public static let lengthBytes = 32
-    /// The encoding of RFC 8032 5.1.2.
+    public let algorithm: KeyAlgorithm
+    /// Ed25519: the 32 bytes of RFC 8032 5.1.2; ECDSA: the uncompressed point; RSA: SubjectPublicKeyInfo in DER.
     public let bytes: [UInt8]
+
+    /// For bytes that were checked.
+    init(bytes: [UInt8], algorithm: KeyAlgorithm) {
+        self.bytes = bytes
+        self.algorithm = algorithm
+    }
 
     /// - Throws: `trust.key.form`, `trust.key.weak`.
     public init(ed25519 bytes: [UInt8]) throws(TrustError) {
@@ -29,14 +37,20 @@ public struct PublicKey: Hashable, Sendable {
                 summary: "The public key \(Hexadecimal.encode(bytes)) is of small order: anyone can sign for it.",
                 remedy: "No honest tool makes such a key: find out who added it.")
         }
-        self.bytes = bytes
+        self.init(bytes: bytes, algorithm: .ed25519)
     }
 
     /// The key object of TUF 4.2.2 as we write it.
     public var json: JSONValue {
-        .object([
-            JSONMember("keytype", .string("ed25519")), JSONMember("scheme", .string("ed25519")),
-            JSONMember("keyval", .object([JSONMember("public", .string(Hexadecimal.encode(bytes)))])),
+        let (keyType, text) =
+            switch algorithm {
+            case .ed25519: ("ed25519", Hexadecimal.encode(bytes))
+            case .ecdsaP256: ("ecdsa", pem)
+            case .rsaPSS: ("rsa", pem)
+            }
+        return .object([
+            JSONMember("keytype", .string(keyType)), JSONMember("scheme", .string(algorithm.rawValue)),
+            JSONMember("keyval", .object([JSONMember("public", .string(text))])),
         ])
     }
 
@@ -45,13 +59,19 @@ public struct PublicKey: Hashable, Sendable {
 
     /// False for anything that is no valid signature by this key, of whatever length.
     public func verify(signature: [UInt8], over message: [UInt8]) -> Bool {
-        guard signature.count == 64,
-            let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, bytes.count)
-        else { return false }
+        guard algorithm != .ed25519 || signature.count == 64, let key = loaded() else { return false }
         defer { EVP_PKEY_free(key) }
         guard let context = EVP_MD_CTX_new() else { return false }
         defer { EVP_MD_CTX_free(context) }
-        guard EVP_DigestVerifyInit(context, nil, nil, nil, key) == 1 else { return false }
+        var keyContext: OpaquePointer?
+        let hash = algorithm == .ed25519 ? nil : EVP_sha256()
+        guard EVP_DigestVerifyInit(context, &keyContext, hash, nil, key) == 1 else { return false }
+        if algorithm == .rsaPSS {
+            // The salt's length is the signer's choice: RFC 8017 9.1.2 with any.
+            guard EVP_PKEY_CTX_set_rsa_padding(keyContext, RSA_PKCS1_PSS_PADDING) == 1,
+                EVP_PKEY_CTX_set_rsa_pss_saltlen(keyContext, RSA_PSS_SALTLEN_AUTO) == 1
+            else { return false }
+        }
         let isValid = EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
         // A refused signature leaves a line in this thread's error queue that nobody reads.
         if !isValid { ERR_clear_error() }

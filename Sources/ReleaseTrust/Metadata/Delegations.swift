@@ -4,8 +4,8 @@ import ReleaseDefinition
 struct Delegations: Sendable {
     let roles: [DelegatedRole]
 
-    init(reading delegations: MetadataReader) throws(TrustError) {
-        let table = try KeyTable(reading: try delegations.member("keys"))
+    init(reading delegations: MetadataReader, accepting algorithms: Set<KeyAlgorithm> = .ours) throws(TrustError) {
+        let table = try KeyTable(reading: try delegations.member("keys"), accepting: algorithms)
         var roles: [DelegatedRole] = []
         var names: Set<[UInt8]> = []
         for role in try delegations.array("roles") {

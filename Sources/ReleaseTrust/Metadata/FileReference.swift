@@ -1,4 +1,3 @@
-import COpenSSL
 import ReleaseDefinition
 
 /// What timestamp and snapshot say of another metadata file. TUF 4.4, 4.5.
@@ -53,17 +52,17 @@ struct FileHashes: Sendable, Equatable, CustomStringConvertible {
         guard sha256 != nil || sha512 != nil else { throw hashes.malformed("neither sha256 nor sha512 is given") }
     }
 
+    /// Every hash that is given must be right, not the first alone.
     func match(_ bytes: [UInt8]) -> Bool {
-        if let sha256, sha256 != SHA256Digest(of: bytes) { return false }
-        if let sha512, sha512 != Self.sha512(of: bytes) { return false }
-        return true
+        (sha256.map { $0 == SHA256Digest(of: bytes) } ?? true)
+            && (sha512.map { $0 == MessageDigest.sha512(of: bytes) } ?? true)
     }
 
-    private static func sha512(of bytes: [UInt8]) -> [UInt8]? {
-        var digest = [UInt8](repeating: 0, count: 64)
-        guard EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha512(), nil) == 1 else { return nil }
-        return digest
+    func match(sha256 found256: SHA256Digest, sha512 found512: [UInt8]?) -> Bool {
+        (sha256.map { $0 == found256 } ?? true) && (sha512.map { $0 == found512 } ?? true)
     }
+
+    var hasSHA512: Bool { sha512 != nil }
 
     var description: String { sha256?.hex ?? Hexadecimal.encode(sha512 ?? []) }
 }

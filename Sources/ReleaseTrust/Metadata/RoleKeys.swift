@@ -31,7 +31,7 @@ struct KeyTable: Sendable {
     let keys: [String: PublicKey?]
 
     /// - Throws: `trust.key.id` where a key id is not the hash of its key; `trust.key.form`, `trust.key.weak`.
-    init(reading table: MetadataReader) throws(TrustError) {
+    init(reading table: MetadataReader, accepting algorithms: Set<KeyAlgorithm>) throws(TrustError) {
         var keys: [String: PublicKey?] = [:]
         for (keyID, key) in try table.members() {
             let hash = SHA256Digest(of: key.value.canonicalBytes).hex
@@ -41,17 +41,22 @@ struct KeyTable: Sendable {
                     summary: "\(table.role) metadata names a key \(keyID.debugDescription) whose hash is \(hash).",
                     remedy: "Nothing was accepted. Publish the metadata with key ids that are the keys' SHA-256.")
             }
-            let algorithm = (try key.string("keytype"), try key.string("scheme"))
-            let publicPart = try key.member("keyval").string("public")
-            if algorithm == ("ed25519", "ed25519") {
-                guard let bytes = Hexadecimal.decode(publicPart) else {
-                    throw key.malformed("keyval.public is no lower-case hexadecimal text")
-                }
-                keys.updateValue(try PublicKey(ed25519: bytes), forKey: keyID)
-            } else {
-                keys.updateValue(nil as PublicKey?, forKey: keyID)
-            }
+            keys.updateValue(try Self.publicKey(key, accepting: algorithms), forKey: keyID)
         }
         self.keys = keys
+    }
+
+    /// nil for an algorithm that we do not know or that the policy does not accept: it can never sign.
+    private static func publicKey(
+        _ key: MetadataReader, accepting algorithms: Set<KeyAlgorithm>
+    ) throws(TrustError) -> PublicKey? {
+        let algorithm = KeyAlgorithm(keyType: try key.string("keytype"), scheme: try key.string("scheme"))
+        let text = try key.member("keyval").string("public")
+        guard let algorithm, algorithms.contains(algorithm) else { return nil }
+        guard algorithm == .ed25519 else { return try PublicKey(pem: text, algorithm: algorithm) }
+        guard let bytes = Hexadecimal.decode(text) else {
+            throw key.malformed("keyval.public is no lower-case hexadecimal text")
+        }
+        return try PublicKey(ed25519: bytes)
     }
 }

@@ -23,11 +23,11 @@ struct RootMetadata: Sendable {
         }
     }
 
-    init(parsing bytes: [UInt8]) throws(TrustError) {
+    init(parsing bytes: [UInt8], accepting algorithms: Set<KeyAlgorithm> = .ours) throws(TrustError) {
         file = try SignedMetadata(
             parsing: bytes, role: Self.name, type: Self.name, sizeMax: TrustLimits.rootSizeMax)
         let signed = MetadataReader(value: file.signed, role: Self.name, path: "signed")
-        let table = try KeyTable(reading: try signed.member("keys"))
+        let table = try KeyTable(reading: try signed.member("keys"), accepting: algorithms)
         let roles = try signed.member("roles")
         root = try RoleKeys(reading: try roles.member("root"), table: table)
         timestamp = try RoleKeys(reading: try roles.member("timestamp"), table: table)

@@ -15,7 +15,7 @@ struct TargetsMetadata: Sendable {
     /// By the bytes of the path.
     private let targets: [[UInt8]: TargetFile]
 
-    init(parsing bytes: [UInt8], role: String) throws(TrustError) {
+    init(parsing bytes: [UInt8], role: String, accepting algorithms: Set<KeyAlgorithm> = .ours) throws(TrustError) {
         file = try SignedMetadata(
             parsing: bytes, role: role, type: Self.name, sizeMax: TrustLimits.targetsSizeMax)
         let signed = MetadataReader(value: file.signed, role: role, path: "signed")
@@ -25,7 +25,7 @@ struct TargetsMetadata: Sendable {
         }
         self.targets = targets
         delegations = try signed.optional("delegations").map { reader throws(TrustError) in
-            try Delegations(reading: reader)
+            try Delegations(reading: reader, accepting: algorithms)
         }
         let own = signed.optional("x-slipway")
         director = try own?.optional("director").map { reader throws(TrustError) in
@@ -57,7 +57,7 @@ struct DirectorKeys: Sendable {
     let threshold: Int
 
     init(reading director: MetadataReader) throws(TrustError) {
-        keys = Set(try KeyTable(reading: try director.member("keys")).keys.values.compactMap { $0 })
+        keys = Set(try KeyTable(reading: try director.member("keys"), accepting: .ours).keys.values.compactMap { $0 })
         let threshold = try director.positive("threshold")
         guard let exact = Int(exactly: threshold) else { throw director.malformed("threshold \(threshold)") }
         self.threshold = exact

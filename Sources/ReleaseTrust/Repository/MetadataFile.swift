@@ -20,16 +20,16 @@ public struct MetadataFile: Hashable, Sendable {
     /// `root.json`: the name under which a client keeps the newest trusted version of a role.
     public static func storedName(role: String) -> String { "\(encoded(role)).json" }
 
-    /// Everything but RFC 3986's unreserved characters is escaped, `/` and a leading `.` too: a role name never becomes
-    /// a path.
-    static func encoded(_ role: String) -> String {
+    /// Everything but RFC 3986's unreserved characters is escaped, `/` too: with what is put around it, a role's name is
+    /// always one component and never `.` or `..`.
+    public static func encoded(_ role: String) -> String {
         var text: [UInt8] = []
-        for (position, byte) in role.utf8.enumerated() {
+        for byte in role.utf8 {
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "~"):
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "~"):
                 text.append(byte)
-            case UInt8(ascii: ".") where position > 0: text.append(byte)
             default: text.append(contentsOf: "%\(Hexadecimal.encode([byte]).uppercased())".utf8)
             }
         }

@@ -30,9 +30,14 @@ public enum TargetPath {
         "\(place.word)/\(release.product)/\(release.version.text)/manifest.json"
     }
 
+    static let sizeMax = 1024
+    static let componentSizeMax = 255
+
     /// The file below `targets/` that holds it: the hash is put before the last component. TUF 5.7.3, 6.2.
-    public static func file(of path: String, sha256: SHA256Digest) -> String {
-        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "\(sha256.hex).\(path)" }
-        return "\(path[...slash])\(sha256.hex).\(path[path.utf8.index(after: slash)...])"
+    public static func file(of path: String, sha256: SHA256Digest) -> String { file(of: path, prefix: sha256.hex) }
+
+    static func file(of path: String, prefix: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "\(prefix).\(path)" }
+        return "\(path[...slash])\(prefix).\(path[path.utf8.index(after: slash)...])"
     }
 }

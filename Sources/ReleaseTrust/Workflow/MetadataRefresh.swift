@@ -34,13 +34,16 @@ public struct MetadataRefresh: Sendable {
     ///   that are damaged count as absent.
     /// - Parameter targets: paths to look up; more by `want(target:)`.
     /// - Throws: `trust.root.…`, when the stored root is absent or damaged.
-    public init(stored: [String: [UInt8]], at now: UTCInstant, targets: [String] = []) throws(TrustError) {
+    public init(
+        stored: [String: [UInt8]], at now: UTCInstant, targets: [String] = [],
+        accepting algorithms: Set<KeyAlgorithm> = .ours
+    ) throws(TrustError) {
         guard let root = stored[MetadataFile.storedName(role: RootMetadata.name)] else {
             throw .refused(
                 RootMetadata.name, "missing", "this host has no stored root",
                 remedy: "Enrol the host again: nothing can be trusted without the first root.")
         }
-        trusted = try TrustedMetadata(root: root, at: now)
+        trusted = try TrustedMetadata(root: root, at: now, accepting: algorithms)
         self.stored = stored
         wanted = targets
         step = .root(taken: 0)

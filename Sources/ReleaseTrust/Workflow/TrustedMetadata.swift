@@ -12,6 +12,8 @@ import ReleaseDefinition
 public struct TrustedMetadata: Sendable {
     /// One time for the whole update. TUF 5.1.
     public private(set) var startedAt: UTCInstant
+    /// Whose signatures count: the policy of whoever pinned the root.
+    private let algorithms: Set<KeyAlgorithm>
     private(set) var root: RootMetadata
     private(set) var timestamp: TimestampMetadata?
     private(set) var snapshot: SnapshotMetadata?
@@ -20,11 +22,14 @@ public struct TrustedMetadata: Sendable {
 
     /// TUF 5.2: the pinned or stored root. It must be signed by its own keys; its expiry does not matter yet.
     /// - Throws: `trust.root.…`.
-    public init(root bytes: [UInt8], at now: UTCInstant) throws(TrustError) {
-        let root = try RootMetadata(parsing: bytes)
+    public init(
+        root bytes: [UInt8], at now: UTCInstant, accepting algorithms: Set<KeyAlgorithm> = .ours
+    ) throws(TrustError) {
+        let root = try RootMetadata(parsing: bytes, accepting: algorithms)
         try root.requireSignatures(on: root.file, as: .root)
         self.root = root
         startedAt = now
+        self.algorithms = algorithms
     }
 
     /// The same beliefs, judged at a later time; time never runs back.
@@ -34,6 +39,8 @@ public struct TrustedMetadata: Sendable {
         return later
     }
 
+    /// Whether files carry their version or hash in their names. TUF 6.2.
+    public var usesConsistentSnapshots: Bool { root.consistentSnapshot }
     public var rootVersion: Int64 { root.file.version }
     public var timestampVersion: Int64? { timestamp?.file.version }
     public var snapshotVersion: Int64? { snapshot?.file.version }
@@ -54,7 +61,7 @@ extension TrustedMetadata {
     /// - Throws: `trust.root.…`.
     @discardableResult
     public mutating func updateRoot(_ bytes: [UInt8]) throws(TrustError) -> Bool {
-        let new = try RootMetadata(parsing: bytes)
+        let new = try RootMetadata(parsing: bytes, accepting: algorithms)
         // 5.3.4: signed by the old threshold and by its own.
         try root.requireSignatures(on: new.file, as: .root)
         try new.requireSignatures(on: new.file, as: .root)
@@ -260,7 +267,7 @@ extension TrustedMetadata {
     }
 
     private func verified(_ bytes: [UInt8], role: String, parent: String) throws(TrustError) -> TargetsMetadata {
-        let new = try TargetsMetadata(parsing: bytes, role: role)
+        let new = try TargetsMetadata(parsing: bytes, role: role, accepting: algorithms)
         try requireSignatures(on: new, parent: parent)
         if role == TargetsMetadata.name { try requireDirectorApart(new) }
         return new

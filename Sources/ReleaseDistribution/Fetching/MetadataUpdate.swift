@@ -1,0 +1,77 @@
+import Effects
+import ReleaseDefinition
+import ReleaseTrust
+
+/// The I/O of one client workflow: asks for what `MetadataRefresh` wants, in its order, and stores what it accepted,
+/// each file durable before the next is asked for.
+struct MetadataUpdate: Sendable {
+    let store: MetadataStore
+    let http: any HTTPDoor
+    let time: any TimeDoor
+    let address: RepositoryAddress
+    var algorithms: Set<KeyAlgorithm> = .ours
+    var retry = RetryPolicy.brief
+
+    /// How long another update of the same store, in this process or another, is waited for.
+    static let waitMax = TimeSpan.seconds(60)
+    private static let waitStep = TimeSpan.milliseconds(50)
+
+    /// Loads what is stored; no request yet. With a root that is damaged, the enrolment's: the walk through all roots
+    /// since heals it.
+    /// - Returns: also the names of files that were found damaged and moved aside.
+    func open(at now: UTCInstant, targets: [String] = []) throws -> (refresh: MetadataRefresh, damaged: [String]) {
+        var (files, damaged) = try store.load()
+        do {
+            return (try MetadataRefresh(stored: files, at: now, targets: targets, accepting: algorithms), damaged)
+        } catch {
+            guard let pinned = try store.pinned() else { throw error }
+            let rootName = MetadataFile.storedName(role: "root")
+            if files[rootName] != nil {
+                try store.quarantine(rootName)
+                damaged.append(rootName)
+            }
+            files[rootName] = pinned
+            return (try MetadataRefresh(stored: files, at: now, targets: targets, accepting: algorithms), damaged)
+        }
+    }
+
+    func run(_ refresh: inout MetadataRefresh) async throws {
+        while let request = refresh.nextRequest {
+            let url = address.metadata(request.fileName)
+            let response = try await send(address.request(url: url, sizeMax: request.lengthMax))
+            switch response.status {
+            case 200: for change in try refresh.receive(response.body) { try store.apply(change) }
+            case 404 where request.mayBeAbsent: try refresh.receiveAbsent()
+            default: throw address.error(response.status, url: url)
+            }
+        }
+    }
+
+    /// Tries once more where the server was not available at that moment.
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let (http, address) = (http, address)
+        return try await retry.run(time) {
+            let response = try await http.send(request)
+            let error = address.error(response.status, url: request.url)
+            if response.status >= 400, RetryPolicy.isPassing(error) { throw error }
+            return response
+        }
+    }
+
+    /// One update of a store at a time: two that take turns file by file would leave a mixture behind.
+    /// - Returns: to be released at the end of the update.
+    /// - Throws: `distribution.busy`.
+    func lock() async throws -> DirectoryLock {
+        let start = time.monotonic()
+        while true {
+            if let lock = try store.directory.lock() { return lock }
+            guard time.monotonic() < start + Self.waitMax else {
+                throw DistributionError(
+                    code: "busy",
+                    summary: "\(store.directory.path) has been in use by another update for \(Self.waitMax).",
+                    remedy: "See which process has it open; try again when that one has ended.")
+            }
+            try await time.sleep(for: Self.waitStep)
+        }
+    }
+}
