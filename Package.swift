@@ -132,7 +132,8 @@ let package = Package(
         tests(
             "ControllerTests",
             [
-                "ControllerLibrary", "ControllerAPI", "ReleaseDefinition", "AgentProtocol", "ReleasePackaging",
+                "ControllerLibrary", "AgentLibrary", "ControllerAPI", "ReleaseDefinition", "AgentProtocol",
+                "ReleasePackaging",
                 "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", x509,
             ]),
         tests("CommandTests", ["slipway", "ControllerAPI", "ReleaseDefinition", "Effects"]),

@@ -11,7 +11,6 @@ import ReleaseTrust
 public actor Controller {
     nonisolated let folder: ControllerDirectory
     nonisolated let configuration: ControllerConfiguration
-    nonisolated let authority: CertificateAuthority
     nonisolated let hub = AgentHub()
     nonisolated let watchers = WatcherHub()
     nonisolated let sessions: PersonSessions
@@ -25,6 +24,11 @@ public actor Controller {
     /// Used on the actor alone, but for its content-addressed blobs.
     nonisolated let publisher: RepositoryPublisher
     let store: EventStore
+    var authorities: Authorities
+    var renewalNonces: RenewalNonces
+    var duplicates = DuplicateWatch()
+    /// Told when the server's certificate, or whom it believes, is another.
+    var certificatesChanged: (@Sendable (ServerTLSMaterial) throws -> Void)?
     var state = FleetState()
     var repository: RepositoryState
     /// In this process: before the first time every channel counts as due.
@@ -60,15 +64,11 @@ public actor Controller {
         self.random = random
         self.logger = logger
         configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
-        authority = try CertificateAuthority(
-            certificatePEM: folder.text(ControllerDirectory.authorityCertificateName),
-            keyPEM: folder.text(ControllerDirectory.authorityKeyName))
-        try ServerCertificate.renewWhereDue(
-            folder, authority: authority, names: configuration.names, random: random, at: time.now())
         firstRoot = try folder.text("\(ControllerDirectory.repositoryName)/metadata/1.root.json")
         keys = try RepositoryKeeper.keys(folder)
         director = Director(keys: keys.director)
         publisher = try RepositoryKeeper.publisher(folder)
+        renewalNonces = RenewalNonces(random: random)
         sessions = PersonSessions(time: time, random: random)
         store = try EventStore(path: folder.path(ControllerDirectory.databaseName))
         guard let document = try store.document(RepositoryKeeper.documentName) else {
@@ -79,11 +79,14 @@ public actor Controller {
         repository = try JSONCoding.decode(RepositoryState.self, from: document)
         var state = FleetState()
         try store.replay(event: { state.apply($0) }, report: { state.apply($0) })
-        guard state.initialised != nil else {
+        guard let serving = state.authority else {
             throw ControllerError.store(
                 "empty", "The event log in \(path) is empty.",
                 remedy: "Restore events.sqlite from a backup, or make a new controller in another folder.")
         }
+        authorities = try Authorities.open(folder, serving: serving, next: state.nextAuthority)
+        try ServerCertificate.renewWhereDue(
+            folder, authority: authorities.serving, names: configuration.names, random: random, at: time.now())
         self.state = state
     }
 
@@ -107,8 +110,6 @@ public actor Controller {
     }
 
     // MARK: who is calling
-
-    func host(certificate: SHA256Digest) -> HostRecord? { state.host(certificate: certificate) }
 
     func person(token: String) -> PersonRecord? {
         guard let person = state.person(tokenHash: SHA256Digest(of: Array(token.utf8))) else { return nil }

@@ -8,6 +8,10 @@ public enum AgentOrder: Sendable, Equatable {
     case assignment(JSONValue)
     /// The signed metadata or the channels changed: refresh soon.
     case refresh
+    /// A new certificate is to be had: the authority is being replaced.
+    case renew
+    /// The host may not stay; the stream ends after it.
+    case identity(IdentityNotice)
 
     public static let heartbeatInterval = TimeSpan.seconds(10)
 
@@ -15,13 +19,16 @@ public enum AgentOrder: Sendable, Equatable {
         switch self {
         case .assignment: "assignment"
         case .refresh: "refresh"
+        case .renew: "renew"
+        case .identity: "identity"
         }
     }
 
     public var data: JSONValue {
         switch self {
         case .assignment(let envelope): envelope
-        case .refresh: .object([])
+        case .refresh, .renew: .object([])
+        case .identity(let notice): (try? JSONCoding.value(of: notice)) ?? .object([])
         }
     }
 
@@ -30,6 +37,10 @@ public enum AgentOrder: Sendable, Equatable {
         switch eventName {
         case "assignment": self = .assignment(data)
         case "refresh": self = .refresh
+        case "renew": self = .renew
+        case "identity":
+            guard let notice = try? JSONCoding.decode(IdentityNotice.self, from: data) else { return nil }
+            self = .identity(notice)
         default: return nil
         }
     }

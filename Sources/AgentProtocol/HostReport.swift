@@ -50,8 +50,13 @@ public struct HostReportBatch: Sendable, Equatable, Codable {
 public struct HostReportReceipt: Sendable, Equatable, Codable {
     /// Every report up to this sequence may be dropped by the host.
     public var acknowledged: Int64
+    /// A new certificate is to be had: the authority is being replaced.
+    public var renew: Bool?
 
-    public init(acknowledged: Int64) { self.acknowledged = acknowledged }
+    public init(acknowledged: Int64, renew: Bool? = nil) {
+        self.acknowledged = acknowledged
+        self.renew = renew
+    }
 }
 
 public struct HostInventory: Sendable, Equatable, Codable {

@@ -8,10 +8,17 @@ public struct InvitationRequest: Sendable, Equatable, Codable {
     /// How many hosts may join with it; at least 1.
     public var uses: Int
     public var lifetime: TimeSpan
+    /// Makes it a join policy of this name: long-lived, for fleets that grow by themselves.
+    public var policy: String?
+    /// Of a join policy: how the ids of its hosts are made, as `web-*`.
+    public var names: String?
 
     public init(
-        environment: EnvironmentName, labels: [String: String] = [:], uses: Int = 1, lifetime: TimeSpan = .minutes(10)
+        environment: EnvironmentName, labels: [String: String] = [:], uses: Int = 1, lifetime: TimeSpan = .minutes(10),
+        policy: String? = nil, names: String? = nil
     ) {
+        self.policy = policy
+        self.names = names
         self.environment = environment
         self.labels = labels
         self.uses = uses
@@ -49,11 +56,20 @@ public struct HostView: Sendable, Equatable, Codable {
     public var lastContactAt: UTCInstant?
     public var agentVersion: String?
     public var products: [HostProductView]
+    /// Whether it is believed. nil from a controller older than this.
+    public var standing: HostStanding?
+    /// Why it is not, and what cures it.
+    public var notice: IdentityNotice?
+    public var certificateNotAfter: UTCInstant?
 
     public init(
         id: HostID, environment: EnvironmentName, labels: [String: String], delivery: DeliveryMode?,
-        contact: HostContact, lastContactAt: UTCInstant?, agentVersion: String?, products: [HostProductView]
+        contact: HostContact, lastContactAt: UTCInstant?, agentVersion: String?, products: [HostProductView],
+        standing: HostStanding? = .active, notice: IdentityNotice? = nil, certificateNotAfter: UTCInstant? = nil
     ) {
+        self.standing = standing
+        self.notice = notice
+        self.certificateNotAfter = certificateNotAfter
         self.id = id
         self.environment = environment
         self.labels = labels

@@ -121,7 +121,7 @@ struct EnrolmentTests {
         let made = try await enrolment.run(over: controller(), into: folder.directory, settings: .init())
         #expect(made == (try AgentConfiguration.read(in: folder.directory)))
         #expect(made.host.text == "h-1" && made.labels == ["zone": "b"] && made.delivery == .push)
-        #expect(try folder.directory.status("tls/key.pem")?.mode == 0o600)
+        #expect(try folder.directory.status("tls/identity.pem")?.mode == 0o600)
         #expect(try folder.directory.read("trust/root.json", sizeMax: ByteCount(100)) == Array(Self.root.utf8))
         await #expect(throws: AgentError.self) {
             try await enrolment.run(over: self.controller(), into: folder.directory, settings: .init())

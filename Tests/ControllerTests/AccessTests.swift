@@ -117,7 +117,7 @@ struct AccessTests {
         try await test.run { running in
             let keyPEM = try KeyGeneration.ecdsaP256PrivateKeyPEM()
             let key = try HostKey(signingRequestPEM: SigningRequest.pem(keyPEM: keyPEM))
-            let certificate = try running.controller.authority.issueHost(
+            let certificate = try await running.controller.authorities.serving.issueHost(
                 key, host: HostID("ghost"), serial: [1, 2, 3], at: test.time.now())
             let client = try TestClient(test, running, certificate: certificate, key: keyPEM)
             let response = try await client.post("/v1/agent/reports", HostReportBatch(reports: []))

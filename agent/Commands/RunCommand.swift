@@ -21,14 +21,20 @@ struct RunCommand: AsyncParsableCommand {
         let configuration = try AgentConfiguration.read(in: folder.base)
         let log = AgentLog.make(logLevel)
         let userAgent = "slipway-agent/\(AgentCommand.version)"
-        let http = try LiveHTTP(identity: folder.identity(), userAgent: userAgent)
+        let random = SystemRandom()
+        let http = try HostHTTP(
+            identity: folder.identity(), userAgent: userAgent, controller: configuration.controller,
+            session: .start(random))
         let local = try LiveHTTP(identity: nil, userAgent: userAgent)
         let doors = AgentDoors(
-            http: http, local: local, processes: LiveProcesses(), time: SystemTime(), random: SystemRandom())
+            http: http, local: local, processes: LiveProcesses(), time: SystemTime(), random: random)
         // An HTTP client that is let go of without its shutdown is a crash that would hide the error.
         let result: Result<Void, any Error>
         do {
-            try await AgentProgram(folder: folder, configuration: configuration, doors: doors, log: log).run()
+            try await AgentProgram(
+                folder: folder, configuration: configuration, doors: doors, hostHTTP: http, userAgent: userAgent,
+                log: log
+            ).run()
             result = .success(())
         } catch {
             result = .failure(error)
@@ -44,6 +50,9 @@ struct AgentProgram: Sendable {
     var folder: AgentFolder
     var configuration: AgentConfiguration
     var doors: AgentDoors
+    /// The same as `doors.http`: its identity is replaced while it is used.
+    var hostHTTP: HostHTTP
+    var userAgent: String
     var log: Logger
 
     func run() async throws {
@@ -57,16 +66,21 @@ struct AgentProgram: Sendable {
             ])
         try await agent.recover()
         let (configuration, doors, log) = (configuration, doors, log)
+        let keeper = try identityKeeper()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await agent.installForever() }
-            if let controller = configuration.controller {
-                let sender = ReportSender(agent: agent, doors: doors, controller: controller, log: log)
+            if let controller = configuration.controller, let keeper {
+                let sender = ReportSender(agent: agent, doors: doors, controller: controller, log: log, keeper: keeper)
+                group.addTask { await keeper.run() }
                 group.addTask { await sender.run() }
                 if configuration.delivery == .pull {
                     group.addTask { await sender.keepContact(every: configuration.checkInterval) }
                 }
                 if configuration.delivery == .push {
-                    group.addTask { await PushLoop(agent: agent, doors: doors, controller: controller, log: log).run() }
+                    let loop = PushLoop(
+                        agent: agent, doors: doors, controller: controller, log: log, keeper: keeper,
+                        refused: { await sender.sayHello() })
+                    group.addTask { await loop.run() }
                 }
             }
             if configuration.delivery == .pull {
@@ -77,6 +91,14 @@ struct AgentProgram: Sendable {
             }
         }
         await agent.operations.services.detach()
+    }
+
+    /// nil on a host that only follows a repository.
+    private func identityKeeper() throws -> IdentityKeeper? {
+        guard let controller = configuration.controller else { return nil }
+        return IdentityKeeper(
+            tls: try folder.tls(), configuration: configuration, controller: controller, http: hostHTTP,
+            time: doors.time, random: doors.random, userAgent: userAgent, log: log)
     }
 
     /// The lock of an agent that was killed in the middle of starting a program is held until that program begins: a

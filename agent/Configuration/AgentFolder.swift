@@ -4,7 +4,7 @@ import ReleaseDefinition
 /// The files that the agent owns, in the folder of `--dir`:
 ///
 ///     agent.json               who this host is
-///     tls/                     key.pem, certificate.pem, authorities.pem
+///     tls/                     identity.pem (key and certificate), authorities.pem, notice.json
 ///     trust/                   the trusted metadata, as the exact bytes received
 ///     journal                  everything that must not be forgotten, reports included
 ///     downloads/               blobs on their way to a release; emptied after each order
@@ -41,15 +41,5 @@ struct AgentFolder: Sendable {
     }
 
     /// What TLS needs; nil on a host that never enrolled.
-    func identity() throws -> TLSIdentity? {
-        let tls = try tls()
-        let sizeMax = ByteCount(1 << 20)
-        guard let authorities = try tls.readIfPresent("authorities.pem", sizeMax: sizeMax) else { return nil }
-        let certificate = try tls.readIfPresent("certificate.pem", sizeMax: sizeMax)
-        let key = try tls.readIfPresent("key.pem", sizeMax: sizeMax)
-        return TLSIdentity(
-            trustRoots: String(decoding: authorities, as: UTF8.self),
-            certificateChain: certificate.map { String(decoding: $0, as: UTF8.self) },
-            privateKey: key.map { String(decoding: $0, as: UTF8.self) })
-    }
+    func identity() throws -> TLSIdentity? { try StoredIdentity.read(in: tls())?.tls }
 }

@@ -37,9 +37,7 @@ struct Enrolment: Sendable {
             variables: settings.variables, labels: response.labels)
         try configuration.check()
         let tls = try folder.createDirectory("tls", mode: 0o700)
-        try tls.writeDurably("key.pem", Array(key.utf8), mode: 0o600)
-        try tls.writeDurably("certificate.pem", Array(response.certificate.utf8), mode: 0o600)
-        try tls.writeDurably("authorities.pem", Array(response.authorities.utf8), mode: 0o600)
+        try StoredIdentity(keyPEM: key, chain: response.certificate, authorities: response.authorities).write(in: tls)
         try MetadataClient.pin(
             root: Array(response.root.utf8), in: try folder.createDirectory("trust", mode: 0o700))
         // Last: it makes the folder a host's.
@@ -79,7 +77,7 @@ struct Enrolment: Sendable {
     }
 
     private func request(certificate key: String, over trusting: any HTTPDoor) async throws -> JoinResponse {
-        let signingRequest = try Self.signingRequest(key)
+        let signingRequest = try SigningRequest.pem(key)
         let body = JoinRequest(token: join.token, certificateSigningRequest: signingRequest, machineID: machineID)
         let response = try await trusting.send(
             HTTPRequest(
@@ -94,14 +92,6 @@ struct Enrolment: Sendable {
                 cause: problem?["code"]?.stringValue)
         }
         return try JSONCoding.decode(JoinResponse.self, from: response.body)
-    }
-
-    /// Only the public key counts; every name in the certificate comes from the controller.
-    private static func signingRequest(_ key: String) throws -> String {
-        let request = try CertificateSigningRequest(
-            version: .v1, subject: DistinguishedName { CommonName("slipway host") },
-            privateKey: Certificate.PrivateKey(pemEncoded: key), attributes: CertificateSigningRequest.Attributes())
-        return try request.serializeAsPEM().pemString
     }
 }
 

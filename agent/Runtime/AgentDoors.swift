@@ -25,9 +25,14 @@ struct AgentDoors: Sendable {
 
 /// `/etc/machine-id`: which machine this is, whatever key it holds.
 enum MachineID {
-    static func read() -> String? {
-        guard let etc = try? Directory.open("/etc"),
-            let bytes = try? etc.readIfPresent("machine-id", sizeMax: ByteCount(4096))
+    /// random(4): of the kernel's present run.
+    static func boot() -> String? { firstLine(of: "boot_id", in: "/proc/sys/kernel/random") }
+
+    static func read() -> String? { firstLine(of: "machine-id", in: "/etc") }
+
+    private static func firstLine(of name: String, in folder: String) -> String? {
+        guard let folder = try? Directory.open(folder),
+            let bytes = try? folder.readIfPresent(name, sizeMax: ByteCount(4096))
         else { return nil }
         let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
         return text.isEmpty ? nil : text

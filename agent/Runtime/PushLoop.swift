@@ -13,6 +13,9 @@ struct PushLoop: Sendable {
     var doors: AgentDoors
     var controller: String
     var log: Logger
+    var keeper: IdentityKeeper
+    /// Called when the controller answers, but not with a stream: it may say why to another question.
+    var refused: @Sendable () async -> Void
 
     func run() async {
         var backoff = Backoff(least: .milliseconds(500), most: .seconds(30))
@@ -33,6 +36,7 @@ struct PushLoop: Sendable {
             } catch {
                 guard !Task.isCancelled else { return }
                 log.warning("the stream to the controller broke", metadata: ["error": "\(ReportedError(error))"])
+                if (error as? EffectsError)?.code == "effects.http.status" { await refused() }
             }
             // What is queued may be sendable again as soon as this is.
             agent.reportsWake.call()
@@ -45,6 +49,8 @@ struct PushLoop: Sendable {
             let data = try JSONValue(parsing: Array(event.data.utf8), limits: JSONLimits(bytesMax: 1 << 20))
             switch AgentOrder(eventName: event.name, data: data) {
             case .assignment(let envelope): await agent.offer(envelope)
+            case .renew: keeper.asked.call()
+            case .identity(let notice): keeper.keep(notice)
             case .refresh, nil: break
             }
         } catch {

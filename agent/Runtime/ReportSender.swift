@@ -9,6 +9,7 @@ struct ReportSender: Sendable {
     var doors: AgentDoors
     var controller: String
     var log: Logger
+    var keeper: IdentityKeeper
 
     func run() async {
         var backoff = Backoff(least: .milliseconds(500), most: .seconds(60))
@@ -36,9 +37,14 @@ struct ReportSender: Sendable {
         while !Task.isCancelled {
             do { try await doors.time.sleep(for: doors.random.spread(interval)) } catch { return }
             guard await agent.pendingReports().isEmpty else { continue }
-            do { _ = try await send([]) } catch {
-                log.debug("the controller was not reached", metadata: ["error": "\(ReportedError(error))"])
-            }
+            await sayHello()
+        }
+    }
+
+    /// An empty batch: the answer says whether this host is taken, and if not, why.
+    func sayHello() async {
+        do { _ = try await send([]) } catch {
+            log.debug("the controller was not reached", metadata: ["error": "\(ReportedError(error))"])
         }
     }
 
@@ -49,11 +55,15 @@ struct ReportSender: Sendable {
                 "POST", controller + "/v1/agent/reports", headers: [HTTPField("Content-Type", "application/json")],
                 body: body, responseSizeMax: ByteCount(1 << 16)))
         guard response.status == 200 else {
+            if let notice = Refusal.notice(response) { keeper.keep(notice) }
             throw AgentError(
                 code: "reports.refused", summary: "The controller answered \(response.status) to reports.",
                 remedy: "The reports are kept and sent again; see the controller's log.",
                 cause: String(decoding: response.body.prefix(512), as: UTF8.self))
         }
-        return try JSONCoding.decode(HostReportReceipt.self, from: response.body).acknowledged
+        let receipt = try JSONCoding.decode(HostReportReceipt.self, from: response.body)
+        keeper.wasAdmitted()
+        if receipt.renew == true { keeper.asked.call() }
+        return receipt.acknowledged
     }
 }

@@ -77,6 +77,14 @@ struct CertificateAuthority: Sendable {
             usage: try ExtendedKeyUsage([.clientAuth]), serial: serial, lifetime: Self.hostLifetime, at: now)
     }
 
+    /// Whether this authority signed the certificate, and the key belongs to it.
+    func issued(_ pem: String, keyPEM: String) throws -> Bool {
+        let issued = try Certificate(pemEncoded: pem)
+        let key = try Certificate.PrivateKey(pemEncoded: keyPEM)
+        return certificate.publicKey.isValidSignature(issued.signature, for: issued)
+            && issued.publicKey == key.publicKey
+    }
+
     private func issue(
         _ publicKey: Certificate.PublicKey, subject: DistinguishedName, alternatives: [GeneralName],
         usage: ExtendedKeyUsage, serial: [UInt8], lifetime: TimeSpan, at now: UTCInstant

@@ -64,6 +64,23 @@ final class AgentHub: Sendable {
         }
     }
 
+    /// What a host misses it hears otherwise, or later.
+    func sendToAll(_ order: AgentOrder, sequence: Int64) {
+        state.withLock { state in
+            for (_, session) in state.sessions { session.continuation.yield(.order(order, sequence: sequence)) }
+        }
+    }
+
+    /// Its last word, then the end of its stream. What it is told while it still reads may be lost; what it may do is not
+    /// decided here.
+    func end(_ host: HostID, saying order: AgentOrder, sequence: Int64) {
+        state.withLock { state in
+            guard let continuation = state.sessions.removeValue(forKey: host)?.continuation else { return }
+            continuation.yield(.order(order, sequence: sequence))
+            continuation.finish()
+        }
+    }
+
     func heartbeat() {
         state.withLock { state in
             for (host, session) in state.sessions {

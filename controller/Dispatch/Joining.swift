@@ -25,14 +25,15 @@ extension Controller {
                 remedy: "Ask for 1 to \(Self.invitationUsesMax) uses and at most \(Self.invitationLifetimeMax).")
         }
         try checkLabels(request.labels)
+        try checkPolicy(request)
         let token = Hexadecimal.encode(random.bytes(32))
         let invitation = Invitation(
             id: Hexadecimal.encode(random.bytes(6)), tokenHash: SHA256Digest(of: Array(token.utf8)),
             environment: request.environment, labels: request.labels, host: try namedHost(request),
-            uses: request.uses, expiresAt: now + request.lifetime)
+            uses: request.uses, expiresAt: now + request.lifetime, policy: request.policy, names: request.names)
         try commit(.hostsInvited(invitation), by: actor, at: now)
         let join = JoinString(
-            controller: configuration.url, token: token, authority: try authority.digest,
+            controller: configuration.url, token: token, authority: try authorities.serving.digest,
             root: SHA256Digest(of: Array(firstRoot.utf8)))
         return InvitationView(join: join.text, expiresAt: invitation.expiresAt)
     }
@@ -50,6 +51,9 @@ extension Controller {
         guard now < invitation.expiresAt else {
             throw Self.refusal("The join token expired at \(invitation.expiresAt).")
         }
+        if let revocation = record.revocation {
+            throw Self.refusal("The join token was revoked: \(revocation.reason)")
+        }
         guard record.usesLeft > 0 else {
             throw Self.refusal("The join token was for \(invitation.uses) hosts, and as many have joined.")
         }
@@ -64,20 +68,19 @@ extension Controller {
                 "machineID", "The machine id has \(request.machineID.utf8.count) bytes, at most 256 are kept.",
                 remedy: "Send the content of /etc/machine-id.")
         }
-        let host = try invitation.host ?? newHostID()
-        let certificate = try authority.issueHost(key, host: host, serial: random.bytes(20), at: now)
-        let facts = try CertificateFacts(pem: certificate)
+        try refuseRevokedMachine(request.machineID, invitation)
+        let host = try invitation.host ?? newHostID(invitation.names ?? "host-*")
+        let (chain, certificate) = try authorities.issueHost(key, host: host, serial: random.bytes(20), at: now)
         try commit(
             .hostJoined(
                 HostJoined(
                     host: host, invitation: invitation.id, environment: invitation.environment,
-                    labels: invitation.labels, machineID: request.machineID, certificate: facts.fingerprint,
-                    certificateNotAfter: facts.notAfter, key: key.digest)),
+                    labels: invitation.labels, machineID: request.machineID, certificate: certificate.fingerprint,
+                    certificateNotAfter: certificate.notAfter, key: key.digest, authority: certificate.authority)),
             by: "invitation:\(invitation.id)", at: now)
-        let authorities = try authority.pem
         return JoinResponse(
-            host: host, environment: invitation.environment, labels: invitation.labels,
-            certificate: certificate + authorities, authorities: authorities, root: firstRoot)
+            host: host, environment: invitation.environment, labels: invitation.labels, certificate: chain,
+            authorities: try authorities.bundle, root: firstRoot)
     }
 
     private static func refusal(_ summary: String) -> ControllerError {
@@ -89,10 +92,11 @@ extension Controller {
         guard let name = request.labels[Self.nameLabel], request.uses == 1 else { return nil }
         let host = try HostID(name)
         let isPromised = state.invitations.values.contains {
-            $0.invitation.host == host && $0.usesLeft > 0
-                && $0.invitation.expiresAt > time.now()
+            $0.invitation.host == host && $0.isOpen(at: time.now())
         }
-        guard state.hosts[host] == nil, !isPromised else {
+        // They stand in the API beside the ids.
+        let isReserved = ["invitations", "authority"].contains(host.text)
+        guard state.hosts[host] == nil, !isPromised, !isReserved else {
             throw ControllerError.conflict(
                 "hostID", "The host id \(host) is taken, and ids are never used again.",
                 remedy: "Choose another name, or leave the label out to have an id made.")
@@ -100,9 +104,11 @@ extension Controller {
         return host
     }
 
-    private func newHostID() throws -> HostID {
+    private func newHostID(_ pattern: String) throws -> HostID {
         for _ in 0..<8 {
-            let host = try HostID("host-" + Hexadecimal.encode(random.bytes(6)))
+            let made = Hexadecimal.encode(random.bytes(6))
+            let host = try HostID(
+                pattern.split(separator: "*", omittingEmptySubsequences: false).joined(separator: made))
             if state.hosts[host] == nil { return host }
         }
         throw ControllerError.conflict(

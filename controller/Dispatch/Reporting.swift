@@ -24,7 +24,7 @@ extension Controller {
             new.append(report)
             last = report.sequence
         }
-        guard !new.isEmpty else { return HostReportReceipt(acknowledged: last) }
+        guard !new.isEmpty else { return HostReportReceipt(acknowledged: last, renew: wantsRenewal(host) ? true : nil) }
         let now = time.now()
         var change = StoreChange(reports: new.map { StoredReport(host: host, report: $0, receivedAt: now) })
         var decisions = Decisions()
@@ -40,7 +40,7 @@ extension Controller {
         change.events = decisions.events
         try commit(change, at: now)
         drive()
-        return HostReportReceipt(acknowledged: last)
+        return HostReportReceipt(acknowledged: last, renew: wantsRenewal(host) ? true : nil)
     }
 
     func checkReadiness() throws -> Int64 { store.sequence }

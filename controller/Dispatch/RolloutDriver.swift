@@ -162,6 +162,7 @@ extension Controller {
 
     func contactBegan(_ host: HostID) {
         lastSeen[host] = time.now()
+        if wantsRenewal(host) { hub.send(.renew, sequence: store.sequence, to: host) }
         // Before the engine hears of the contact: what it orders upon that goes out by itself.
         let outstanding = state.rolloutOrder.compactMap { id -> (RolloutPlan, [OrderID])? in
             guard let record = state.rollouts[id], let plan = record.plan, record.awaits(host) else { return nil }

@@ -100,7 +100,9 @@ extension Controller {
                 summary: "\(definition.release) is not approved for \(environment).",
                 remedy: "Promote it: slipway release promote \(definition.release) --to \(environment)")
         }
-        let hosts = state.hostsInOrder.filter { $0.environment == environment && admits($0) }
+        let hosts = state.hostsInOrder.filter {
+            $0.environment == environment && $0.identity.standing.isActive && admits($0)
+        }
         let product = definition.release.product
         try refuseDowngrade(definition, hosts)
         let now = time.now()
@@ -190,7 +192,9 @@ extension Controller {
 
     /// The one environment of the hosts that match.
     private func environment(of query: HostQuery) throws -> EnvironmentName {
-        let matching = state.hostsInOrder.filter { query.matches(id: $0.id, labels: $0.labels) }
+        let matching = state.hostsInOrder.filter {
+            $0.identity.standing.isActive && query.matches(id: $0.id, labels: $0.labels)
+        }
         let environments = Set(matching.map(\.environment)).sorted()
         guard let environment = environments.first, environments.count == 1 else {
             throw ControllerError.badRequest(

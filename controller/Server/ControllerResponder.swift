@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import Hummingbird
 import Logging
@@ -50,15 +51,9 @@ struct ControllerResponder: HTTPResponder {
                     "noCertificate", "This route is for hosts, and the connection showed no certificate.",
                     remedy: "Join the host with slipway-agent join; people use the other routes.")
             }
-            guard let host = await controller.host(certificate: certificate),
-                host.certificateNotAfter > controller.time.now()
-            else {
-                throw ControllerError.unauthorized(
-                    "unknownCertificate",
-                    "The certificate \(certificate.short)… belongs to no host of this controller.",
-                    remedy: "Join the host again with a new invitation.")
-            }
-            return .host(host.id)
+            let session = HTTPFields.Element.Name(AgentSession.headerName).flatMap { request.headers[$0] }
+                .flatMap(AgentSession.init(headerValue:))
+            return .host(try await controller.admit(certificate: certificate, session: session))
         case .person(let permission):
             let person = try await person(request)
             guard person.may(permission) else {

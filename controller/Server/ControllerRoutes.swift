@@ -25,7 +25,8 @@ enum ControllerRoutes {
     private static func agents(_ controller: Controller) -> [Route] {
         [
             Route(.get, "/v1/authority", access: .anyone(because: "a public certificate, pinned by its digest")) { _ in
-                Responses.bytes(Array(try controller.authority.pem.utf8), type: "application/pem-certificate-chain")
+                let bundle = try await controller.authorities.bundle
+                return Responses.bytes(Array(bundle.utf8), type: "application/pem-certificate-chain")
             },
             Route(
                 .post, "/v1/agent/join", access: .anyone(because: "the join token in the body is the credential"),
@@ -33,6 +34,19 @@ enum ControllerRoutes {
             ) { request in
                 Responses.json(try await controller.join(request.json(JoinRequest.self)))
             },
+            Route(.post, "/v1/agent/certificate", access: .host, bodySizeMax: ByteCount(64 << 10)) { request in
+                guard case .host(let host) = request.caller else { throw ControllerError.notFound("host") }
+                return Responses.json(try await controller.renew(request.json(CertificateRequest.self), of: host))
+            },
+            Route(
+                .post, "/v1/agent/renewal-nonces",
+                access: .anyone(because: "nothing is kept, and nothing allowed by it")
+            ) { _ in Responses.json(await controller.renewalNonce()) },
+            Route(
+                .post, "/v1/agent/renew",
+                access: .anyone(because: "the proof in the body is of the key of a host's certificate"),
+                bodySizeMax: ByteCount(64 << 10)
+            ) { request in Responses.json(try await controller.renew(request.json(RenewalProof.self))) },
             Route(.get, "/v1/agent/stream", access: .host) { request in
                 try await AgentStream.respond(request, controller)
             },
@@ -50,6 +64,24 @@ enum ControllerRoutes {
                 return Responses.json(
                     try await controller.invite(invitation, by: request.actor), status: .created)
             },
+            Route(.get, "/v1/hosts/invitations", access: .person(.manageHosts)) { _ in
+                Responses.json(ListView(items: await controller.invitationViews()))
+            },
+            Route(.post, "/v1/hosts/invitations/{id}/revoke", access: .person(.manageHosts)) { request in
+                let reason = try await request.json(HostReasonRequest.self)
+                let id = request.parameters["id"] ?? ""
+                return Responses.json(try await controller.revokeInvitation(id, reason, by: request.actor))
+            },
+            Route(.get, "/v1/hosts/authority", access: .person(.view)) { _ in
+                Responses.json(try await controller.authorityView())
+            },
+            Route(.post, "/v1/hosts/authority/rotate", access: .person(.administer)) { request in
+                Responses.json(try await controller.rotateAuthority(by: request.actor))
+            },
+            Route(.post, "/v1/hosts/authority/finish", access: .person(.administer)) { request in
+                let finish = try await request.json(AuthorityFinishRequest.self)
+                return Responses.json(try await controller.finishAuthority(finish, by: request.actor))
+            },
             Route(.get, "/v1/hosts", access: .person(.view)) { _ in
                 Responses.json(ListView(items: await controller.hostViews()))
             },
@@ -57,5 +89,18 @@ enum ControllerRoutes {
                 Responses.json(try await controller.hostView(request.parameter("id", as: HostID.self)))
             },
         ]
+            + HostStandingVerb.allCases.map { verb in
+                Route(.post, "/v1/hosts/{id}/\(verb.rawValue)", access: .person(.manageHosts)) { request in
+                    let id = try request.parameter("id", as: HostID.self)
+                    let reason = try await request.json(HostReasonRequest.self)
+                    let view =
+                        switch verb {
+                        case .revoke: try await controller.revokeHost(id, reason, by: request.actor)
+                        case .retire: try await controller.retireHost(id, reason, by: request.actor)
+                        case .unlock: try await controller.unlockHost(id, reason, by: request.actor)
+                        }
+                    return Responses.json(view)
+                }
+            }
     }
 }

@@ -1,8 +1,6 @@
 import Hummingbird
-import HummingbirdHTTP2
 import Logging
 import NIOCore
-import NIOSSL
 import ReleaseDefinition
 import ServiceLifecycle
 
@@ -25,9 +23,11 @@ public struct ControllerServer: Sendable {
         handlesSignals: Bool = false, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) async throws {
         let listen = try ListenAddress(controller.configuration.listen)
+        let tls = ServerTLS(try await controller.tlsMaterial().configuration())
+        await controller.watchCertificates { try tls.replace(by: $0.configuration()) }
         let application = Application(
             responder: ControllerResponder(table: table, controller: controller),
-            server: try .http2Upgrade(tlsConfiguration: tlsConfiguration()),
+            server: tls.server,
             configuration: .init(
                 address: .hostname(listen.host, port: listen.port), serverName: "slipway", backlog: Self.backlog),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? listen.port) },
@@ -44,21 +44,6 @@ public struct ControllerServer: Sendable {
                 remedy: "Look what else listens there, or change listen in controller.json.", cause: "\(error)")
         }
     }
-
-    /// Certificates of clients are asked for and, if shown, must be ours; whether one is needed is decided by route.
-    private func tlsConfiguration() throws -> TLSConfiguration {
-        let serverPEM = try controller.folder.text(ControllerDirectory.serverCertificateName)
-        let authorities = try NIOSSLCertificate.fromPEMBytes(Array(controller.authority.pem.utf8))
-        let chain = try NIOSSLCertificate.fromPEMBytes(Array(serverPEM.utf8)) + authorities
-        let key = try NIOSSLPrivateKey(
-            bytes: Array(controller.folder.text(ControllerDirectory.serverKeyName).utf8), format: .pem)
-        var tls = TLSConfiguration.makeServerConfigurationWithMTLS(
-            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key),
-            trustRoots: .certificates(authorities))
-        tls.minimumTLSVersion = .tlsv13
-        tls.certificateVerification = .optionalVerification
-        return tls
-    }
 }
 
 /// What goes on beside requests: heartbeats, deadlines of rollouts, renewal of metadata.
@@ -72,6 +57,7 @@ struct BackgroundWork: Service {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await controller.keepStreamsAlive() }
                     group.addTask { try await controller.renewMetadata() }
+                    group.addTask { try await controller.keepServerCertificate() }
                     group.addTask {
                         try await controller.time.sleep(for: Controller.reconnectGrace)
                         await controller.noteAbsentHosts()

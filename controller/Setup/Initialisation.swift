@@ -126,13 +126,17 @@ enum ServerCertificate {
             ControllerDirectory.serverCertificateName, Array(certificate.utf8), mode: 0o644)
     }
 
+    /// Also where it is of another authority, or a crash left it without its key.
+    @discardableResult
     static func renewWhereDue(
         _ folder: ControllerDirectory, authority: CertificateAuthority, names: [String], random: any RandomDoor,
         at now: UTCInstant
-    ) throws {
-        let facts = try CertificateFacts(pem: folder.text(ControllerDirectory.serverCertificateName))
-        if facts.notAfter < now + renewalMargin {
-            try issue(folder, authority: authority, names: names, random: random, at: now)
-        }
+    ) throws -> Bool {
+        let certificate = try folder.text(ControllerDirectory.serverCertificateName)
+        let facts = try CertificateFacts(pem: certificate)
+        let isOurs = try authority.issued(certificate, keyPEM: folder.text(ControllerDirectory.serverKeyName))
+        guard facts.notAfter < now + renewalMargin || !isOurs else { return false }
+        try issue(folder, authority: authority, names: names, random: random, at: now)
+        return true
     }
 }

@@ -5,6 +5,9 @@ import ReleaseDefinition
 /// order give the same state, which is how a restart resumes.
 struct FleetState: Sendable {
     var initialised: ControllerInitialised?
+    /// The digest of the authority that signs the server's certificate, and of the one that is to follow it.
+    var authority: SHA256Digest?
+    var nextAuthority: SHA256Digest?
     var people: [String: PersonRecord] = [:]
     private var peopleByToken: [SHA256Digest: String] = [:]
     var invitations: [String: InvitationRecord] = [:]
@@ -19,7 +22,13 @@ struct FleetState: Sendable {
 
     mutating func apply(_ entry: EventEntry) {
         switch entry.event {
-        case .initialised(let event): initialised = event
+        case .initialised(let event):
+            initialised = event
+            authority = event.authority
+        case .authorityOffered(let event): nextAuthority = event.authority
+        case .authorityAdopted(let event):
+            authority = event.authority
+            nextAuthority = nil
         case .personAdded(let person):
             people[person.name] = person
             peopleByToken[person.tokenHash] = person.name
@@ -28,9 +37,19 @@ struct FleetState: Sendable {
             invitationsByToken[invitation.tokenHash] = invitation.id
         case .hostJoined(let event):
             invitations[event.invitation]?.hosts.append(event.host)
-            hosts[event.host] = HostRecord(joined: event, at: entry.at)
+            hosts[event.host] = HostRecord(joined: event, firstAuthority: initialised?.authority, at: entry.at)
             hostsByCertificate[event.certificate] = event.host
             hostsByKey[event.key] = event.host
+        case .invitationRevoked(let event): invitations[event.invitation]?.revocation = event
+        case .certificateRenewed(let event):
+            hosts[event.host]?.identity.renew(event.certificate)
+            hostsByCertificate[event.certificate.fingerprint] = event.host
+            hostsByKey[event.certificate.key] = event.host
+        case .certificateTaken(let event): hosts[event.host]?.identity.take(event.fingerprint)
+        case .hostRevoked(let event): hosts[event.host]?.identity.standing = .revoked(event.reason)
+        case .hostRetired(let event): hosts[event.host]?.identity.standing = .retired(event.reason)
+        case .hostQuarantined(let event): hosts[event.host]?.identity.standing = .quarantined(event.sessions)
+        case .hostUnlocked(let event): hosts[event.host]?.identity.standing = .active
         case .releaseSubmitted(let event):
             releases[event.release] = ReleaseRecord(submitted: event, at: entry.at, by: entry.actor)
         case .releaseApproved(let event): releases[event.release]?.approve(event, at: entry.at)
@@ -59,7 +78,12 @@ struct InvitationRecord: Sendable {
     var invitation: Invitation
     /// Who joined with it, in order.
     var hosts: [HostID] = []
+    var revocation: InvitationRevoked?
     var usesLeft: Int { invitation.uses - hosts.count }
+
+    func isOpen(at now: UTCInstant) -> Bool {
+        revocation == nil && usesLeft > 0 && now < invitation.expiresAt
+    }
 }
 
 /// A host: what we decided about it, and what it said last.
@@ -68,8 +92,10 @@ struct HostRecord: Sendable {
     let environment: EnvironmentName
     let labels: [String: String]
     let joinedAt: UTCInstant
-    let certificateNotAfter: UTCInstant
     let machineID: String
+    let invitation: String
+    /// Certificates and standing: who may speak as this host.
+    var identity: HostIdentity
     /// The highest sequence of a stored report; anything up to it is a repetition.
     private(set) var lastReport: Int64 = 0
     private(set) var lastReportAt: UTCInstant?
@@ -78,13 +104,17 @@ struct HostRecord: Sendable {
     private(set) var steps: [OrderID: InstallationStep] = [:]
     private(set) var outcomes: [OrderID: OrderOutcome] = [:]
 
-    init(joined: HostJoined, at now: UTCInstant) {
+    init(joined: HostJoined, firstAuthority: SHA256Digest?, at now: UTCInstant) {
         id = joined.host
         environment = joined.environment
         labels = joined.labels
         joinedAt = now
-        certificateNotAfter = joined.certificateNotAfter
         machineID = joined.machineID
+        invitation = joined.invitation
+        identity = HostIdentity(
+            HostCertificate(
+                fingerprint: joined.certificate, notAfter: joined.certificateNotAfter, key: joined.key,
+                authority: joined.authority ?? firstAuthority ?? joined.certificate))
     }
 
     /// Until its first inventory a host counts as pushed: it must be in contact to be given anything.

@@ -12,11 +12,14 @@ extension Controller {
         return view(of: record)
     }
 
-    private func view(of record: HostRecord) -> HostView {
+    func view(of record: HostRecord) -> HostView {
         HostView(
             id: record.id, environment: record.environment, labels: record.labels,
             delivery: record.inventory?.delivery, contact: contact(of: record), lastContactAt: lastContact(of: record),
-            agentVersion: record.inventory?.agentVersion, products: products(of: record))
+            agentVersion: record.inventory?.agentVersion, products: products(of: record),
+            standing: record.identity.standing.word,
+            notice: ControllerError.refusal(of: record.id, record.identity.standing).map(IdentityNotice.init),
+            certificateNotAfter: record.identity.current.notAfter)
     }
 
     private func contact(of record: HostRecord) -> HostContact {

@@ -7,7 +7,16 @@ public enum ControllerEvent: Sendable, Codable {
     case initialised(ControllerInitialised)
     case personAdded(PersonRecord)
     case hostsInvited(Invitation)
+    case invitationRevoked(InvitationRevoked)
     case hostJoined(HostJoined)
+    case certificateRenewed(CertificateRenewed)
+    case certificateTaken(CertificateTaken)
+    case hostRevoked(HostStandingChanged)
+    case hostRetired(HostStandingChanged)
+    case hostQuarantined(HostQuarantined)
+    case hostUnlocked(HostStandingChanged)
+    case authorityOffered(AuthorityOffered)
+    case authorityAdopted(AuthorityAdopted)
     case releaseSubmitted(ReleaseSubmitted)
     case releaseApproved(ReleaseApproved)
     case releaseRevoked(ReleaseRevoked)
@@ -19,7 +28,16 @@ public enum ControllerEvent: Sendable, Codable {
         case .initialised: "controller.initialised"
         case .personAdded: "person.added"
         case .hostsInvited: "hosts.invited"
+        case .invitationRevoked: "invitation.revoked"
         case .hostJoined: "host.joined"
+        case .certificateRenewed: "host.certificateRenewed"
+        case .certificateTaken: "host.certificateTaken"
+        case .hostRevoked: "host.revoked"
+        case .hostRetired: "host.retired"
+        case .hostQuarantined: "host.quarantined"
+        case .hostUnlocked: "host.unlocked"
+        case .authorityOffered: "authority.offered"
+        case .authorityAdopted: "authority.adopted"
         case .releaseSubmitted: "release.submitted"
         case .releaseApproved: "release.approved"
         case .releaseRevoked: "release.revoked"
@@ -33,7 +51,14 @@ public enum ControllerEvent: Sendable, Codable {
         case .initialised: "controller"
         case .personAdded(let it): "person:\(it.name)"
         case .hostsInvited(let it): "invitation:\(it.id)"
+        case .invitationRevoked(let it): "invitation:\(it.invitation)"
         case .hostJoined(let it): "host:\(it.host)"
+        case .certificateRenewed(let it): "host:\(it.host)"
+        case .certificateTaken(let it): "host:\(it.host)"
+        case .hostRevoked(let it), .hostRetired(let it), .hostUnlocked(let it): "host:\(it.host)"
+        case .hostQuarantined(let it): "host:\(it.host)"
+        case .authorityOffered(let it): "authority:\(it.authority.hex)"
+        case .authorityAdopted(let it): "authority:\(it.authority.hex)"
         case .releaseSubmitted(let it): "release:\(it.release)"
         case .releaseApproved(let it): "release:\(it.release)"
         case .releaseRevoked(let it): "release:\(it.release)"
@@ -72,6 +97,10 @@ public struct Invitation: Sendable, Equatable, Codable {
     public var host: HostID?
     public var uses: Int
     public var expiresAt: UTCInstant
+    /// The name of a join policy, unique among those that are open; nil: an invitation of one occasion.
+    public var policy: String?
+    /// Of a join policy: the ids that are made, with `*` for the part that differs.
+    public var names: String?
 }
 
 public struct HostJoined: Sendable, Equatable, Codable {
@@ -83,6 +112,8 @@ public struct HostJoined: Sendable, Equatable, Codable {
     public var certificate: SHA256Digest
     public var certificateNotAfter: UTCInstant
     public var key: SHA256Digest
+    /// The authority that issued the certificate; nil in entries from before there was a second one: the first.
+    public var authority: SHA256Digest?
 }
 
 public struct ReleaseSubmitted: Sendable, Codable {

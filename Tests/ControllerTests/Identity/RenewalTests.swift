@@ -1,0 +1,103 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+import Testing
+
+@testable import AgentLibrary
+@testable import ControllerLibrary
+
+/// TLS looks at the machine's own clock, so the tests' time begins in the past and ends at most now.
+@Suite("Renewal of a host's certificate")
+struct RenewalTests {
+    private func controller(daysAgo: Int64) throws -> (ManualTime, TestController) {
+        let time = ManualTime(now: SystemTime().now() - .days(daysAgo))
+        return (time, try TestController(time: time))
+    }
+
+    @Test("At half of its life the agent renews for a new key, and goes on with it without being asked")
+    func halfLife() async throws {
+        let (time, test) = try controller(daysAgo: 20)
+        try await test.run { running in
+            let agent = try await EnrolledAgent(test, running, join: test.invitation(running))
+            let first = try agent.stored
+            #expect(try await agent.hello().status == 200)
+            let task = Task { await agent.keeper.run() }
+            time.advance(by: .days(14))
+            #expect(try agent.stored.keyPEM == first.keyPEM, "before half of its life nothing happens")
+            // The keeper sleeps an hour at a time at most.
+            try await eventually {
+                time.advance(by: .hours(1))
+                return try agent.stored.keyPEM != first.keyPEM
+            }
+            #expect(time.now() < (try first.facts().notBefore) + .days(19))
+            #expect(try agent.stored.facts().notAfter > first.facts().notAfter)
+            let new = try agent.stored.facts().fingerprint
+            // Its first use of the new one voids the old.
+            try await eventually {
+                guard try await agent.hello().status == 200 else { return false }
+                let identity = await running.controller.state.hosts[agent.id]?.identity
+                return identity?.current.fingerprint == new && identity?.offered == nil
+            }
+            task.cancel()
+            await task.value
+            await agent.end()
+        }
+    }
+
+    @Test("The old certificate is refused once the new one was used, and good until then")
+    func overlap() async throws {
+        let (time, test) = try controller(daysAgo: 20)
+        try await test.run { running in
+            let agent = try await EnrolledAgent(test, running, join: test.invitation(running))
+            let old = try LiveHTTP(identity: agent.stored.tls, userAgent: "old")
+            func useOld() async throws -> HTTPResponse {
+                try await old.send(
+                    HTTPRequest(
+                        "POST", agent.keeper.controller + "/v1/agent/reports",
+                        body: JSONCoding.value(of: HostReportBatch(reports: [])).wireBytes))
+            }
+            time.advance(by: .days(16))
+            try await agent.keeper.renew()
+            #expect(try await useOld().status == 200)
+            #expect(try await agent.hello().status == 200)
+            let refused = try await useOld()
+            #expect(refused.status == 401)
+            #expect(refused.problemCode == "controller.access.certificateSuperseded")
+            await old.shutdown()
+            await agent.end()
+        }
+    }
+
+    @Test(
+        "A host that was off renews by a proof of its key for 90 days after its certificate ran out",
+        arguments: [31, 119])
+    func afterExpiry(daysAgo: Int64) async throws {
+        let (time, test) = try controller(daysAgo: daysAgo)
+        try await test.run { running in
+            let agent = try await EnrolledAgent(test, running, join: test.invitation(running))
+            time.advance(by: .days(daysAgo))
+            await #expect(throws: EffectsError.self) { _ = try await agent.hello() }
+            try await agent.keeper.renew()
+            #expect(try await agent.hello().status == 200)
+            #expect(await running.controller.state.hosts[agent.id]?.identity.offered == nil)
+            await agent.end()
+        }
+    }
+
+    @Test("After 90 days the host must join again, and its status says so")
+    func tooLate() async throws {
+        let (time, test) = try controller(daysAgo: 121)
+        try await test.run { running in
+            let agent = try await EnrolledAgent(test, running, join: test.invitation(running))
+            time.advance(by: .days(121))
+            let task = Task { await agent.keeper.run() }
+            try await eventually { StoredIdentity.notice(in: agent.keeper.tls) != nil }
+            let notice = try #require(StoredIdentity.notice(in: agent.keeper.tls)).notice
+            #expect(notice.code == "controller.access.renewalOver")
+            #expect(notice.remedy.contains("slipway-agent join --again"))
+            task.cancel()
+            await task.value
+            await agent.end()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import AgentProtocol
+import Effects
+import Logging
+import ReleaseDefinition
+
+/// Keeps the host's certificate young: renews it from half of its life on, at once where the authority is being replaced,
+/// and after its end by a proof of its key. A host that is killed at any moment of it is the one before or the one after:
+/// the controller believes both until the new certificate was used.
+struct IdentityKeeper: Sendable {
+    var tls: Directory
+    var configuration: AgentConfiguration
+    var controller: String
+    var http: HostHTTP
+    var time: any TimeDoor
+    var random: any RandomDoor
+    var userAgent: String
+    var log: Logger
+    /// Called when the controller asks for a renewal before its time.
+    var asked = Wake()
+    /// How far such renewals of a fleet are spread.
+    var spread = TimeSpan.minutes(1)
+
+    /// A clock that is set, or a machine that slept, is noticed within this.
+    private static let looksEvery = TimeSpan.hours(1)
+
+    func run() async {
+        var backoff = Backoff(least: .minutes(1), most: .hours(1))
+        while !Task.isCancelled {
+            do {
+                try await waitUntilDue()
+                try await renew()
+                backoff.reset()
+            } catch {
+                guard !Task.isCancelled else { return }
+                if let notice = (error as? AgentError).flatMap(Refusal.notice) { keep(notice) }
+                log.error("the certificate was not renewed", metadata: ["error": "\(ReportedError(error))"])
+                do { try await time.sleep(for: .minutes(1) + backoff.next(random)) } catch { return }
+            }
+        }
+    }
+
+    private func waitUntilDue() async throws {
+        while true {
+            guard let identity = try StoredIdentity.read(in: tls) else { throw Self.absent }
+            let wait = try identity.facts().renewAt.since(time.now())
+            guard wait > .zero else { return }
+            if await isAsked(within: min(wait, Self.looksEvery)) {
+                return try await time.sleep(for: TimeSpan(milliseconds: random.fraction(of: spread.milliseconds)))
+            }
+            try Task.checkCancellation()
+        }
+    }
+
+    private func isAsked(within span: TimeSpan) async -> Bool {
+        let (time, asked) = (time, asked)
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await asked.wait()
+                return !Task.isCancelled
+            }
+            group.addTask {
+                try? await time.sleep(for: span)
+                return false
+            }
+            let first = await group.next() ?? false
+            group.cancelAll()
+            return first
+        }
+    }
+
+    /// Gets, stores and puts to use.
+    func renew() async throws {
+        guard let identity = try StoredIdentity.read(in: tls) else { throw Self.absent }
+        let renewal = Renewal(controller: controller, host: configuration.host, http: http, userAgent: userAgent)
+        let new = try await renewal.run(identity, at: time.now())
+        // Checked before it is stored: what TLS cannot read must not replace what it can.
+        _ = try LiveHTTP(identity: new.tls, userAgent: userAgent)
+        try new.write(in: tls)
+        try await http.replace(identity: new.tls)
+        let notAfter = try new.facts().notAfter
+        log.info("the certificate was renewed", metadata: ["notAfter": "\(notAfter)"])
+    }
+
+    /// What the controller says of this host, kept for `slipway-agent status`.
+    func keep(_ notice: IdentityNotice) {
+        log.error("the controller does not take this host", metadata: ["code": "\(notice.code)"])
+        do { try StoredIdentity.keep(notice, at: time.now(), in: tls) } catch {
+            log.error("the notice was not kept", metadata: ["error": "\(ReportedError(error))"])
+        }
+    }
+
+    /// It was spoken to as the host that it is.
+    func wasAdmitted() { try? StoredIdentity.forgetNotice(in: tls) }
+
+    private static let absent = AgentError(
+        code: "identity", summary: "This host has no certificate.",
+        remedy: "Join it: slipway-agent join STRING, with a string from slipway hosts invite.")
+}
