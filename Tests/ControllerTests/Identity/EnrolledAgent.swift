@@ -18,7 +18,7 @@ final class EnrolledAgent: Sendable {
 
     init(
         _ test: TestController, _ running: TestController.Running, join: JoinString,
-        machine: AgentSession = AgentSession(machine: "m1", boot: "b1", process: "p1")
+        machine: AgentSession = AgentSession(machine: "m1", boot: "b1", process: "p1"), time: (any TimeDoor)? = nil
     ) async throws {
         folder = try TemporaryFolder()
         let directory = try Directory.open(folder.path)
@@ -32,7 +32,7 @@ final class EnrolledAgent: Sendable {
         configuration = try await enrolment.run(over: trusting, into: directory, settings: .init())
         await unverified.shutdown()
         await trusting.shutdown()
-        (http, keeper) = try Self.start(directory, configuration, test.time, machine)
+        (http, keeper) = try Self.start(directory, configuration, time ?? test.time, machine)
     }
 
     /// As a copy of the folder on another machine, or the same host after a restart of the agent.
