@@ -2,6 +2,7 @@ import AgentProtocol
 import Effects
 import Logging
 import ReleaseDefinition
+import Synchronization
 
 /// Keeps the host's certificate young: renews it from half of its life on, at once where the authority is being replaced,
 /// and after its end by a proof of its key. A host that is killed at any moment of it is the one before or the one after:
@@ -15,8 +16,7 @@ struct IdentityKeeper: Sendable {
     var random: any RandomDoor
     var userAgent: String
     var log: Logger
-    /// Called when the controller asks for a renewal before its time.
-    var asked = Wake()
+    var requests = RenewalRequests()
     /// How far such renewals of a fleet are spread.
     var spread = TimeSpan.minutes(1)
 
@@ -44,27 +44,18 @@ struct IdentityKeeper: Sendable {
             guard let identity = try StoredIdentity.read(in: tls) else { throw Self.absent }
             let wait = try identity.facts().renewAt.since(time.now())
             guard wait > .zero else { return }
-            if await isAsked(within: min(wait, Self.looksEvery)) {
+            if requests.take() {
                 return try await time.sleep(for: TimeSpan(milliseconds: random.fraction(of: spread.milliseconds)))
             }
+            // One wait that both wake: a wait that is cancelled ends its stream for good.
+            let (time, wake) = (time, requests.wake)
+            let timer = Task {
+                try? await time.sleep(for: min(wait, Self.looksEvery))
+                wake.call()
+            }
+            await wake.wait()
+            timer.cancel()
             try Task.checkCancellation()
-        }
-    }
-
-    private func isAsked(within span: TimeSpan) async -> Bool {
-        let (time, asked) = (time, asked)
-        return await withTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                await asked.wait()
-                return !Task.isCancelled
-            }
-            group.addTask {
-                try? await time.sleep(for: span)
-                return false
-            }
-            let first = await group.next() ?? false
-            group.cancelAll()
-            return first
         }
     }
 
@@ -95,4 +86,23 @@ struct IdentityKeeper: Sendable {
     private static let absent = AgentError(
         code: "identity", summary: "This host has no certificate.",
         remedy: "Join it: slipway-agent join STRING, with a string from slipway hosts invite.")
+}
+
+/// That the controller asked for a renewal before its time.
+final class RenewalRequests: Sendable {
+    let wake = Wake()
+    private let isAsked = Mutex(false)
+
+    func ask() {
+        isAsked.withLock { $0 = true }
+        wake.call()
+    }
+
+    /// True once for any number of requests.
+    func take() -> Bool {
+        isAsked.withLock { asked in
+            defer { asked = false }
+            return asked
+        }
+    }
 }

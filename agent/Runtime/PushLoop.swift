@@ -49,7 +49,7 @@ struct PushLoop: Sendable {
             let data = try JSONValue(parsing: Array(event.data.utf8), limits: JSONLimits(bytesMax: 1 << 20))
             switch AgentOrder(eventName: event.name, data: data) {
             case .assignment(let envelope): await agent.offer(envelope)
-            case .renew: keeper.asked.call()
+            case .renew: keeper.requests.ask()
             case .identity(let notice): keeper.keep(notice)
             case .refresh, nil: break
             }

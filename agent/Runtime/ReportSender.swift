@@ -63,7 +63,7 @@ struct ReportSender: Sendable {
         }
         let receipt = try JSONCoding.decode(HostReportReceipt.self, from: response.body)
         keeper.wasAdmitted()
-        if receipt.renew == true { keeper.asked.call() }
+        if receipt.renew == true { keeper.requests.ask() }
         return receipt.acknowledged
     }
 }
