@@ -85,7 +85,8 @@ extension ManifestUnit {
         }
         try It.check("file count of \(name)", payload.fileCount, in: 1...PayloadIndex.entriesMax)
         try It.check("index length of \(name)", payload.index.length.value, in: 1...PayloadIndex.bytesMax.value)
-        try It.check("index text length of \(name)", payload.indexText.length.value, in: 1...PayloadIndex.bytesMax.value)
+        try It.check(
+            "index text length of \(name)", payload.indexText.length.value, in: 1...PayloadIndex.bytesMax.value)
         for attribute in definition.attributes {
             _ = try EntryPath(attribute.path)
             try It.check("mode of \(attribute.path)", attribute.mode ?? 0, in: 0...0o777)
