@@ -25,6 +25,15 @@ struct RepositoryDraft {
         static func role(_ name: String) -> TimeSpan {
             name.hasPrefix("\(ApprovalPlace.emergencyWord)-") ? emergencyRole : environmentRole
         }
+
+        /// Of any role that people sign.
+        static func of(_ name: String) -> TimeSpan {
+            switch name {
+            case RootMetadata.name: root
+            case TargetsMetadata.name: targets
+            default: role(name)
+            }
+        }
     }
 
     mutating func writeRoot(_ edit: (inout JSONValue) -> Void = { _ in }) throws(TrustError) {
@@ -50,12 +59,21 @@ struct RepositoryDraft {
     mutating func writeRole(_ name: String, _ edit: (inout JSONValue) -> Void = { _ in }) throws(TrustError) {
         let targets = try TargetsMetadata(parsing: state.targets.canonicalBytes, role: TargetsMetadata.name)
         guard let delegated = targets.delegations?.role(named: name) else { throw .noRole(name) }
-        let old = state.roles[name] ?? Self.empty(TargetsMetadata.name, [JSONMember("targets", .object([]))])
+        let old = state.roles[name] ?? Self.emptyRole
         let signed = try next(old, lifetime: Lifetime.role(name), role: name, edit)
         let signers = name.hasPrefix("\(ApprovalPlace.emergencyWord)-") ? keys.emergency : keys.approvers
         let file = try Self.sign(signed, [delegated.keys], by: signers, role: name)
         state.roles[name] = file
         written.append(RepositoryState.file(role: name, file))
+    }
+
+    /// A candidate that enough of its delegators' keys have signed.
+    mutating func write(
+        _ candidate: MetadataCandidate, _ signatures: [CandidateSignature], _ delegators: [RoleKeys]
+    ) throws(TrustError) {
+        let envelope = try Self.seal(candidate, signatures, delegators)
+        state.place(envelope, role: candidate.role)
+        written.append(RepositoryState.file(role: candidate.role, envelope))
     }
 
     /// A snapshot of what was written and a timestamp of the snapshot.
@@ -87,6 +105,14 @@ struct RepositoryDraft {
     private func next(
         _ envelope: JSONValue, lifetime: TimeSpan, role: String, _ edit: (inout JSONValue) -> Void
     ) throws(TrustError) -> JSONValue {
+        var signed = try Self.next(envelope, lifetime: lifetime, role: role, at: now)
+        edit(&signed)
+        return signed
+    }
+
+    static func next(
+        _ envelope: JSONValue, lifetime: TimeSpan, role: String, at now: UTCInstant
+    ) throws(TrustError) -> JSONValue {
         guard var signed = envelope["signed"], let version = signed["version"]?.integerValue, version < .max else {
             throw .writer(
                 "state", "the stored \(role) metadata has no version that could rise",
@@ -94,7 +120,6 @@ struct RepositoryDraft {
         }
         signed.set("version", .integer(version + 1))
         signed.set("expires", .string((now + lifetime).description))
-        edit(&signed)
         return signed
     }
 
@@ -110,8 +135,17 @@ struct RepositoryDraft {
                 ] + members), [])
     }
 
-    private static func envelope(_ signed: JSONValue, _ signatures: [JSONValue]) -> JSONValue {
+    static func envelope(_ signed: JSONValue, _ signatures: [JSONValue]) -> JSONValue {
         .object([JSONMember("signatures", .array(signatures)), JSONMember("signed", signed)])
+    }
+
+    /// A product's role before its first version.
+    static let emptyRole = empty(TargetsMetadata.name, [JSONMember("targets", .object([]))])
+
+    static func table(_ keys: [PublicKey]) -> JSONValue {
+        var table = JSONValue.object([])
+        for key in keys { table.set(key.keyID, key.json) }
+        return table
     }
 
     private static func reference(to envelope: JSONValue) -> JSONValue {
@@ -127,25 +161,43 @@ struct RepositoryDraft {
     private static func sign(
         _ signed: JSONValue, _ delegators: [RoleKeys], by keys: [SigningKey], role: String
     ) throws(TrustError) -> JSONValue {
-        let bytes = signed.canonicalBytes
-        var signatures: [String: JSONValue] = [:]
+        let candidate = MetadataCandidate(role: role, signed: signed)
+        var signatures: [CandidateSignature] = []
+        for key in keys where delegators.contains(where: { $0.publicKeys.contains(key.publicKey) }) {
+            signatures.append(try candidate.signature(by: key))
+        }
+        return try seal(candidate, signatures, delegators)
+    }
+
+    /// The envelope, with every signature that verifies and counts; each delegator's threshold must be met.
+    private static func seal(
+        _ candidate: MetadataCandidate, _ signatures: [CandidateSignature], _ delegators: [RoleKeys]
+    ) throws(TrustError) -> JSONValue {
+        let bytes = candidate.signed.canonicalBytes
+        var valid: [String: JSONValue] = [:]
         for delegator in delegators {
             var signers: Set<PublicKey> = []
-            for (keyID, publicKey) in delegator.keys {
-                guard let key = keys.first(where: { $0.publicKey == publicKey }) else { continue }
-                signers.insert(key.publicKey)
-                signatures[keyID] = .object([
-                    JSONMember("keyid", .string(keyID)),
-                    JSONMember("sig", .string(Hexadecimal.encode(try key.sign(bytes)))),
+            for (keyID, key) in delegator.keys {
+                guard let key,
+                    let signature = signatures.first(where: { signature in
+                        signature.role == candidate.role && signature.keyID == keyID
+                            && Hexadecimal.decode(signature.signature).map { key.verify(signature: $0, over: bytes) }
+                                == true
+                    })
+                else { continue }
+                signers.insert(key)
+                valid[keyID] = .object([
+                    JSONMember("keyid", .string(keyID)), JSONMember("sig", .string(signature.signature)),
                 ])
             }
             guard signers.count >= delegator.threshold else {
                 throw .writer(
-                    "keys", "\(signers.count) of the keys for \(role) are at hand, \(delegator.threshold) must sign",
-                    remedy: "Give the private keys of \(role) (`slipway keys status` names them).")
+                    "keys",
+                    "\(signers.count) of the keys for \(candidate.role) have signed, \(delegator.threshold) must sign",
+                    remedy: "Sign with the private keys of \(candidate.role) (`slipway keys status` names them).")
             }
         }
-        return envelope(signed, signatures.sorted { $0.key < $1.key }.map(\.value))
+        return envelope(candidate.signed, valid.sorted { $0.key < $1.key }.map(\.value))
     }
 }
 
