@@ -3,15 +3,18 @@ import ReleaseDefinition
 
 /// New private keys from the system's libcrypto, as PKCS#8 PEM. The only place where keys are made.
 public enum KeyGeneration {
-    public static func ed25519PrivateKeyPEM() throws -> String {
-        try pem(of: EVP_PKEY_ED25519) { _ in true }
+    /// - Parameter passphrase: encrypts the key: PBES2 with scrypt and AES-256 (RFC 8018, RFC 7914).
+    public static func ed25519PrivateKeyPEM(passphrase: [UInt8]? = nil) throws -> String {
+        try pem(of: EVP_PKEY_ED25519, passphrase: passphrase) { _ in true }
     }
 
     public static func ecdsaP256PrivateKeyPEM() throws -> String {
         try pem(of: EVP_PKEY_EC) { EVP_PKEY_CTX_set_ec_paramgen_curve_nid($0, NID_X9_62_prime256v1) == 1 }
     }
 
-    private static func pem(of kind: Int32, prepare: (OpaquePointer) -> Bool) throws -> String {
+    private static func pem(
+        of kind: Int32, passphrase: [UInt8]? = nil, prepare: (OpaquePointer) -> Bool
+    ) throws -> String {
         guard let context = EVP_PKEY_CTX_new_id(kind, nil) else { throw failure("EVP_PKEY_CTX_new_id") }
         defer { EVP_PKEY_CTX_free(context) }
         var key: OpaquePointer?
@@ -22,14 +25,35 @@ public enum KeyGeneration {
         // Secure-heap or not, the BIO's memory is wiped when it is freed (BUF_MEM_free clears).
         guard let memory = BIO_new(BIO_s_mem()) else { throw failure("BIO_new") }
         defer { BIO_free(memory) }
-        guard PEM_write_bio_PKCS8PrivateKey(memory, key, nil, nil, 0, nil, nil) == 1 else {
-            throw failure("PEM_write_bio_PKCS8PrivateKey")
+        if let passphrase {
+            try write(key, to: memory, passphrase)
+        } else {
+            guard PEM_write_bio_PKCS8PrivateKey(memory, key, nil, nil, 0, nil, nil) == 1 else {
+                throw failure("PEM_write_bio_PKCS8PrivateKey")
+            }
         }
         var start: UnsafeMutablePointer<CChar>?
         let length = BIO_ctrl(memory, BIO_CTRL_INFO, 0, &start)
         guard length > 0, let start else { throw failure("BIO_get_mem_data") }
         let bytes = UnsafeRawBufferPointer(start: start, count: length)
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// scrypt with N = 2^15, r = 8, p = 1: 32 MiB, a tenth of a second for each guess.
+    private static func write(_ key: OpaquePointer, to memory: OpaquePointer, _ passphrase: [UInt8]) throws {
+        guard let plain = EVP_PKEY2PKCS8(key) else { throw failure("EVP_PKEY2PKCS8") }
+        defer { PKCS8_PRIV_KEY_INFO_free(plain) }
+        let method = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nil, 0, nil, 1 << 15, 8, 1)
+        guard let method else { throw failure("PKCS5_pbe2_set_scrypt") }
+        let encrypted = passphrase.withUnsafeBytes { bytes in
+            PKCS8_set0_pbe(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(clamping: bytes.count), plain, method)
+        }
+        guard let encrypted else {
+            X509_ALGOR_free(method)
+            throw failure("PKCS8_set0_pbe")
+        }
+        defer { X509_SIG_free(encrypted) }
+        guard PEM_write_bio_PKCS8(memory, encrypted) == 1 else { throw failure("PEM_write_bio_PKCS8") }
     }
 
     private static func failure(_ call: String) -> EffectsError {

@@ -6,16 +6,21 @@ public struct SigningKey: Sendable {
     public let publicKey: PublicKey
     private let seed: [UInt8]
 
-    /// - Parameter pem: PKCS#8, not encrypted (a passphrase is asked for by whoever owns a terminal).
-    /// - Throws: `trust.key.form`, `trust.key.weak`.
-    public init(pem: String) throws(TrustError) {
+    /// - Parameter pem: PKCS#8; encrypted (PBES2) where a passphrase is given, which is read by whoever owns a terminal.
+    /// - Throws: `trust.key.form`, `trust.key.passphrase`, `trust.key.weak`.
+    public init(pem: String, passphrase: [UInt8]? = nil) throws(TrustError) {
+        let isEncrypted = Self.isEncrypted(pem: pem)
+        if isEncrypted, passphrase == nil { throw Self.locked }
         let text = Array(pem.utf8)
         guard let input = BIO_new_mem_buf(text, Int32(clamping: text.count)) else { throw Self.unreadable }
         defer { BIO_free(input) }
-        // Without a callback libcrypto would ask for a passphrase on the terminal.
-        guard let key = PEM_read_bio_PrivateKey(input, nil, { _, _, _, _ in -1 }, nil) else {
+        // A C string: libcrypto takes the bytes up to the zero. An empty one keeps it from asking on the terminal.
+        var secret = (passphrase ?? []).filter { $0 != 0 } + [0]
+        defer { secret.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
+        let read = secret.withUnsafeMutableBytes { PEM_read_bio_PrivateKey(input, nil, nil, $0.baseAddress) }
+        guard let key = read else {
             ERR_clear_error()
-            throw Self.unreadable
+            throw isEncrypted ? Self.wrongPassphrase : Self.unreadable
         }
         defer { EVP_PKEY_free(key) }
         var seed = [UInt8](repeating: 0, count: 32)
@@ -46,9 +51,18 @@ public struct SigningKey: Sendable {
         return signature
     }
 
+    /// Whether a passphrase is needed to read it.
+    public static func isEncrypted(pem: String) -> Bool { pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") }
+
     private static let unreadable = TrustError(
-        code: "key.form", summary: "The text is no unencrypted Ed25519 private key in PEM (PKCS#8).",
-        remedy: "Give the key file that `slipway init` or `openssl genpkey -algorithm ed25519` wrote.")
+        code: "key.form", summary: "The text is no Ed25519 private key in PEM (PKCS#8).",
+        remedy: "Give the key file that `slipway keys generate` or `openssl genpkey -algorithm ed25519` wrote.")
+    private static let locked = TrustError(
+        code: "key.passphrase", summary: "The private key is encrypted, and no passphrase was given.",
+        remedy: "Give it with --passphrase-file, or on stdin with --passphrase-file -.")
+    private static let wrongPassphrase = TrustError(
+        code: "key.passphrase", summary: "The private key cannot be decrypted with this passphrase.",
+        remedy: "Check the passphrase; a line feed at its end does not count.")
     private static let unusable = TrustError(
         code: "key.unusable", summary: "libcrypto refused to sign with this Ed25519 key.",
         remedy: "See that the system's OpenSSL is 3.0 or later and offers Ed25519.")
