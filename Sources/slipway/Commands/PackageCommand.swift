@@ -7,6 +7,7 @@ struct PackageCommand: AsyncParsableCommand {
         commandName: "package", abstract: "Package files: build and read them, without a controller.",
         subcommands: [
             PackageBuildCommand.self, PackageInspectCommand.self, PackageVerifyCommand.self, PackageUnpackCommand.self,
+            PackageDeltaCommand.self, PackagePatchCommand.self,
         ])
 }
 

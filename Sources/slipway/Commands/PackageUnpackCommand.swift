@@ -66,7 +66,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
 
     static let recordSuffix = ".index.slip"
 
-    private static func unit(_ name: String?, of manifest: Manifest) throws -> ManifestUnit {
+    static func unit(_ name: String?, of manifest: Manifest) throws -> ManifestUnit {
         if let name {
             if let unit = manifest.units.first(where: { $0.name.text == name }) { return unit }
         } else if manifest.units.count == 1 {
