@@ -48,7 +48,6 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
@@ -66,7 +65,7 @@ let package = Package(
         module("ControllerAPI", ["ReleaseDefinition", "AgentProtocol", "Effects"]),
         module(
             "ReleasePackaging",
-            ["ReleaseDefinition", "Effects", "COpenSSL", "CDeflate", "CZlib", "CZstd", systemPackage]),
+            ["ReleaseDefinition", "Effects", "COpenSSL", "CDeflate", "CZstd", systemPackage]),
         module("ForeignArchives", ["ReleaseDefinition", "Effects", "ReleasePackaging", "CArchive"]),
         module("ReleaseTrust", ["ReleaseDefinition", "COpenSSL"]),
         module(

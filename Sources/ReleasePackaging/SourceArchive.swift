@@ -7,19 +7,16 @@ public enum SourceArchive {
     /// Hands the stream on in pieces of at most 1 MiB.
     /// - Throws: `packaging.source.…`, `packaging.path.…`, what `sink` throws.
     public static func write(_ source: Directory, to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
-        let stream = TarStream(root: source, entries: try TreeScan.scan(source))
+        let stream = SourceStream(root: source, entries: try TreeScan.scan(source))
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
         defer { buffer.deallocate() }
-        while true {
-            // Headers come in small pieces: fill up before handing on.
-            var filled = 0
-            while filled < buffer.count {
-                let got = try stream.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
-                if got == 0 { break }
-                filled += got
-            }
-            if filled == 0 { return }
-            try sink(UnsafeRawBufferPointer(rebasing: buffer[..<filled]))
+        var position: Int64 = 0
+        while position < stream.length {
+            let count = Int(clamping: min(Int64(buffer.count), stream.length - position))
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+            _ = try stream.read(at: position, into: piece)
+            try sink(UnsafeRawBufferPointer(piece))
+            position += Int64(count)
         }
     }
 

@@ -17,12 +17,12 @@ struct ContentCutterTests {
 
     private static let noise = PackagingFixture.noise(seed: 99, size: 2_000_000)
 
-    @Test("Pieces have 16 to 256 KiB, about 64 KiB on average")
+    @Test("Pieces have 48 to 256 KiB, about 80 KiB on average")
     func sizes() {
         let lengths = cuts(Self.noise)
-        #expect(lengths.dropLast().allSatisfy { (16 << 10...256 << 10).contains($0) })
+        #expect(lengths.dropLast().allSatisfy { (48 << 10...256 << 10).contains($0) })
         #expect(lengths.reduce(0, +) == Self.noise.count)
-        #expect((48 << 10...80 << 10).contains(Self.noise.count / lengths.count))
+        #expect((70 << 10...90 << 10).contains(Self.noise.count / lengths.count))
     }
 
     @Test("An inserted byte moves the cuts near it and no others")
@@ -40,6 +40,6 @@ struct ContentCutterTests {
         #expect(cuts([UInt8](repeating: 0, count: 600_000)) == [262_144, 262_144, 75_712])
         #expect(cuts([]).isEmpty)
         #expect(cuts([1]) == [1])
-        #expect(cuts([UInt8](repeating: 1, count: 16 << 10)) == [16 << 10])
+        #expect(cuts([UInt8](repeating: 1, count: 48 << 10)) == [48 << 10])
     }
 }

@@ -148,11 +148,7 @@ struct HostilePayloadTests {
     }
 
     private func member(_ bytes: [UInt8]) throws -> [UInt8] {
-        let compressor = try MemberCompressor(level: 6)
-        // What it answers lies in its own memory.
-        return try withExtendedLifetime(compressor) {
-            try bytes.withUnsafeBytes { Array(try compressor.member(of: $0)) }
-        }
+        try bytes.withUnsafeBytes { try MemberCompressor(level: 6).member(of: $0) }
     }
 
     @Test("Whatever a member holds other than what its index demands is refused")

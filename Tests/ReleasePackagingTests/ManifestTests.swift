@@ -151,25 +151,6 @@ struct PackingTests {
         #expect(try await fixture.build(definition).manifest.units[0].payload.fileCount == 2)
     }
 
-    @Test("A file that changes between the scan and the reading stops the build")
-    func changing() throws {
-        let service = try fixture.source.directory("service")
-        let entries = try TreeScan.scan(service)
-        for change in [
-            { try fixture.write("service/run", Array("xy".utf8)) }, { try fixture.write("service/run", []) },
-            { try service.removeFile("run") },
-        ] {
-            try change()
-            let stream = TarStream(root: service, entries: entries)
-            let found = code {
-                let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
-                defer { buffer.deallocate() }
-                while try stream.read(into: buffer) > 0 {}
-            }
-            #expect(found == "packaging.source.changed")
-        }
-    }
-
     @Test("Text that no host could read is refused when the package is built")
     func controlCharacters() async throws {
         var definition = try PackagingFixture.definition()

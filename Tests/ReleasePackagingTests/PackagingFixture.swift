@@ -5,7 +5,7 @@ import ReleasePackaging
 import Testing
 
 /// A release folder, a blob store and places to unpack to, all below one temporary folder.
-struct PackagingFixture {
+struct PackagingFixture: Sendable {
     let folder: TemporaryFolder
     let source: Directory
     let blobs: BlobStore
@@ -67,11 +67,13 @@ struct PackagingFixture {
 
     func build(
         _ definition: ReleaseDefinition? = nil, sourceDate: UTCInstant = sourceDate, base: Manifest? = nil,
-        jobs: Int = 3
+        level: Int = PackageBuilder.levelDefault, jobs: Int = 3,
+        progress: @escaping @Sendable (BuildProgress) -> Void = { _ in }
     ) async throws -> BuiltPackage {
         try await PackageBuilder.build(
-            try definition ?? Self.definition(), from: source, into: blobs, sourceDate: sourceDate, base: base,
-            jobs: jobs)
+            try definition ?? Self.definition(), from: source, into: blobs, sourceDate: sourceDate,
+            base: base.map { PackageBase($0, in: blobs) },
+            level: level, jobs: jobs, progress: progress)
     }
 
     func staging(_ name: String = "staging") throws -> Directory { try folder.directory.createDirectory(name) }

@@ -2,7 +2,7 @@ import Effects
 import Glibc
 
 /// A folder that goes with the test.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
     let path: String
     let directory: Directory
 

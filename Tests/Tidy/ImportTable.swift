@@ -28,7 +28,7 @@ enum ImportTable {
         "AgentProtocol": ImportRow(ours: ["ReleaseDefinition"], isPure: true),
         "ControllerAPI": ImportRow(ours: ["ReleaseDefinition", "AgentProtocol", "Effects"]),
         "ReleasePackaging": ImportRow(
-            ours: ["ReleaseDefinition", "Effects"], libraries: ["COpenSSL", "CDeflate", "CZlib", "CZstd"]),
+            ours: ["ReleaseDefinition", "Effects"], libraries: ["COpenSSL", "CDeflate", "CZstd"]),
         "ForeignArchives": ImportRow(
             ours: ["ReleaseDefinition", "Effects", "ReleasePackaging"], libraries: ["CArchive"], isInAgent: false),
         "ReleaseTrust": ImportRow(ours: ["ReleaseDefinition"], libraries: ["COpenSSL"], isPure: true),

@@ -72,7 +72,8 @@ struct ReleaseIntake: Sendable {
         try await controller.refuseDifferent(definition.name)
         let base = await controller.newestManifest(of: definition.product)
         let built = try await PackageBuilder.build(
-            definition, from: tree, into: blobs, sourceDate: controller.time.now().wholeSeconds, base: base)
+            definition, from: tree, into: blobs, sourceDate: controller.time.now().wholeSeconds,
+            base: base.map { PackageBase($0, in: blobs) })
         return (built.manifest, built.manifestBytes)
     }
 }

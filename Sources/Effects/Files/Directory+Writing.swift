@@ -75,6 +75,16 @@ extension Directory {
         try SystemCall.check("symlinkat", full) { symlinkat(target, place.descriptor, place.name) }
     }
 
+    /// Moves in one step, replacing a file or link of that name. Not durable by itself: `sync()` the directory once after
+    /// many.
+    public func renameUnsynced(_ from: String, to: String) throws {
+        let old = try place(of: from)
+        let new = try place(of: to)
+        try SystemCall.check("renameat", "\(try fullPath(from)) → \(to)") {
+            renameat(old.descriptor, old.name, new.descriptor, new.name)
+        }
+    }
+
     /// Moves in one step, replacing a file or link of that name; durable when it returns.
     public func rename(_ from: String, to: String) throws {
         let old = try place(of: from)

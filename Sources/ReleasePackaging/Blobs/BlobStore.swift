@@ -7,9 +7,16 @@ import ReleaseDefinition
 /// A name appears only when its bytes are complete and on the disk, so what is listed is whole; readers still check what
 /// they use. Names that begin with a dot are work in progress: leftovers of a killed process, harmless until `sweep`.
 public struct BlobStore: Sendable {
-    public let directory: Directory
+    /// Whether what is finished outlives a power cut. A folder that goes with the process needs no disk.
+    public enum Durability: Sendable { case durable, scratch }
 
-    public init(_ directory: Directory) { self.directory = directory }
+    public let directory: Directory
+    public let durability: Durability
+
+    public init(_ directory: Directory, _ durability: Durability = .durable) {
+        self.directory = directory
+        self.durability = durability
+    }
 
     /// Whether the bytes are there, by name and length.
     public func has(_ blob: BlobReference) throws -> Bool {
@@ -67,6 +74,9 @@ public struct BlobStore: Sendable {
             code: "blob.leftovers", summary: "\(directory.path) is full of unfinished files.",
             remedy: "Restart the program: it removes them at its start.")
     }
+
+    /// The names of all blobs that were named are on the disk when this returns.
+    func syncNames() throws { if durability == .durable { try directory.sync() } }
 
     public func remove(_ blob: BlobReference) throws { try directory.removeFile(blob.sha256.hex) }
 

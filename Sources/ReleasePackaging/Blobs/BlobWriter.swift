@@ -3,7 +3,8 @@ import Glibc
 import ReleaseDefinition
 import Synchronization
 
-/// A blob in the making: hashed while it is written, named when it is finished. Not for several threads at once.
+/// A blob in the making: hashed while it is written, named when it is finished (or with others of a `BlobBatch`). Given up
+/// before, it leaves nothing. Not for several threads at once.
 public final class BlobWriter {
     static let prefix = ".new-"
     private static let counter = Atomic<Int>(0)
@@ -13,6 +14,8 @@ public final class BlobWriter {
     private let file: OpenFile
     private var hasher: SHA256Hasher? = SHA256Hasher()
     private var length: Int64 = 0
+    /// Whether there is a file under its temporary name.
+    private var isThere = true
 
     init(store: BlobStore, name: String, file: OpenFile) {
         self.store = store
@@ -22,7 +25,7 @@ public final class BlobWriter {
 
     deinit {
         // Given up: a full disk must not be kept full by what could not be finished.
-        if hasher != nil { try? store.directory.removeFile(name) }
+        if isThere { try? store.directory.removeFile(name) }
     }
 
     /// Unique among this machine's living processes; a leftover of that name makes the caller take the next.
@@ -38,10 +41,11 @@ public final class BlobWriter {
 
     public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
-    /// Durable when it returns. Called once; nothing is written afterwards.
+    /// Durable when it returns (where the store is). Called once; nothing is written afterwards.
     public func finish() throws -> BlobReference {
         let blob = written()
-        try publish(blob)
+        try name(blob)
+        try store.syncNames()
         return blob
     }
 
@@ -49,26 +53,68 @@ public final class BlobWriter {
     public func finish(expecting blob: BlobReference) throws -> Bool {
         guard written() == blob else {
             try store.directory.removeFile(name)
+            isThere = false
             return false
         }
-        try publish(blob)
+        try name(blob)
+        try store.syncNames()
         return true
     }
 
-    private func written() -> BlobReference {
+    /// What was written. Called once; then only `name` may be.
+    func written() -> BlobReference {
         guard let hasher = hasher.take() else { preconditionFailure("a blob is finished once") }
         return BlobReference(sha256: hasher.finish(), length: ByteCount(length))
     }
 
-    private func publish(_ blob: BlobReference) throws {
-        do {
-            try file.setMode(0o644)
-            try file.sync()
-            try store.directory.rename(name, to: blob.sha256.hex)
-        } catch {
-            try? store.directory.removeFile(name)
-            throw error
-        }
+    /// Gives it its name; its bytes are on the disk then, the name is when the store's names are synced.
+    func name(_ blob: BlobReference) throws {
+        try file.setMode(0o644)
+        if store.durability == .durable { try file.sync() }
+        try store.directory.renameUnsynced(name, to: blob.sha256.hex)
+        isThere = false
+    }
+}
+
+/// Blobs that are named together, when the last of them is there: what fails before leaves nothing in the store, and the
+/// folder is synced once. Not for several threads at once.
+final class BlobBatch {
+    /// Each holds a descriptor until it is named.
+    private static let waitingMax = 64
+
+    private let store: BlobStore
+    private var waiting: [(writer: BlobWriter, blob: BlobReference)] = []
+
+    init(_ store: BlobStore) { self.store = store }
+
+    func newBlob() throws -> BlobWriter { try store.newBlob() }
+
+    /// Nothing to do if the bytes are there already.
+    func add(_ bytes: [UInt8]) throws -> BlobReference {
+        let blob = BlobReference(of: bytes)
+        if waiting.contains(where: { $0.blob == blob }) { return blob }
+        if try store.has(blob) { return blob }
+        let writer = try store.newBlob()
+        try writer.write(bytes)
+        return try add(writer)
+    }
+
+    func add(_ writer: BlobWriter) throws -> BlobReference {
+        let blob = writer.written()
+        waiting.append((writer, blob))
+        if waiting.count == Self.waitingMax { try nameAll() }
+        return blob
+    }
+
+    /// All of it is in the store, and durable, when this returns.
+    func commit() throws {
+        try nameAll()
+        try store.syncNames()
+    }
+
+    private func nameAll() throws {
+        for (writer, blob) in waiting { try writer.name(blob) }
+        waiting = []
     }
 }
 

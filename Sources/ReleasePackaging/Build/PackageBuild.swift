@@ -1,19 +1,38 @@
 import Effects
 import ReleaseDefinition
 
-/// One run of the builder.
-struct PackageBuild: Sendable {
+/// One run of the builder. What it makes gets its names when all of it is there.
+struct PackageBuild {
     let definition: ReleaseDefinition
     let source: Directory
     let blobs: BlobStore
     let sourceDate: UTCInstant
-    let base: Manifest?
+    let base: PackageBase?
     let level: Int
     let jobs: Int
+    let progress: BuildProgressReport
+    private let batch: BlobBatch
+
+    init(
+        definition: ReleaseDefinition, source: Directory, blobs: BlobStore, sourceDate: UTCInstant, base: PackageBase?,
+        level: Int, jobs: Int, progress: BuildProgressReport
+    ) {
+        self.definition = definition
+        self.source = source
+        self.blobs = blobs
+        self.sourceDate = sourceDate
+        self.base = base
+        self.level = level
+        self.jobs = jobs
+        self.progress = progress
+        batch = BlobBatch(blobs)
+    }
 
     func run() throws -> BuiltPackage {
         try MemberCompressor.check(level)
-        let units = try definition.units.map(build)
+        let plans = try definition.units.map(plan)
+        progress.begin(total: ByteCount(plans.reduce(0) { $0 + $1.stream.length }))
+        let units = try plans.map(build)
         let documents = try definition.documents.map { path in
             let plain = try EntryPath(plain: path)
             return ManifestFile(
@@ -32,38 +51,56 @@ struct PackageBuild: Sendable {
                 code: "source.manifest", summary: "The manifest of \(definition.name) does not read back as it was.",
                 remedy: "Look for unusual characters in the definition's texts.")
         }
+        try batch.commit()
         return BuiltPackage(manifest: manifest, manifestBytes: bytes)
     }
 
-    private func build(_ unit: UnitDefinition) throws -> ManifestUnit {
+    /// What is known of a unit before its files are read.
+    private struct Plan {
+        var unit: UnitDefinition
+        var stream: SourceStream
+        var attributes: [EntryPath: PathAttribute]
+        var earlier: PackageBase.Unit?
+    }
+
+    private func plan(_ unit: UnitDefinition) throws -> Plan {
         var unit = unit
         unit.persistent = try unit.persistent.map { try EntryPath(plain: $0).text }
         for index in unit.attributes.indices {
             unit.attributes[index].path = try EntryPath(plain: unit.attributes[index].path).text
         }
         let root = try folder(of: unit)
-        var entries = try TreeScan.scan(root)
+        let name = unit.name
+        var (entries, earlier) = try Workers.both(
+            { try TreeScan.scan(root) },
+            { [base, level] in
+                try base?.unit(name, compressor: MemberCompressor.name, level: level, cut: ContentCutter.rule)
+            })
         guard !entries.isEmpty else {
             throw PackagingError(
                 code: "source.empty", summary: "The unit \(unit.name) has no files: \(root.path) is empty.",
                 remedy: "Build the files first, or correct `source`.")
         }
         let attributes = try apply(unit.attributes, to: &entries, of: unit.name)
-        let old = try baseIndex(of: unit.name)
+        return Plan(
+            unit: unit, stream: SourceStream(root: root, entries: entries), attributes: attributes, earlier: earlier)
+    }
+
+    private func build(_ plan: Plan) throws -> ManifestUnit {
         let built = try PayloadBuild(
-            root: root, entries: entries, into: blobs, warm: old?.members, level: level,
-            jobs: jobs
+            plan.stream, into: batch.newBlob(), warm: plan.earlier?.members, level: level, jobs: jobs,
+            progress: progress.advance
         ).run()
         let index = PayloadIndex(
             members: built.members,
-            entries: try dated(entries, built.digests, attributes, old?.index))
-        let indexBlob = try PayloadIndex.add(index.bytes, to: blobs)
+            entries: try dated(plan.stream.entries, built.digests, plan.attributes, plan.earlier?.entries ?? []))
+        let text = index.bytes
         return ManifestUnit(
-            definition: unit,
+            definition: plan.unit,
             payload: PayloadRecord(
-                compressed: built.compressed, tar: built.tar, fileCount: entries.count, index: indexBlob.index,
-                indexText: indexBlob.text),
-            hooks: try hooks(of: unit))
+                compressed: try batch.add(built.sink), tar: built.tar, fileCount: index.entries.count,
+                index: try batch.add(try PayloadIndex.compressed(text)), indexText: BlobReference(of: text)),
+            hooks: try hooks(of: plan.unit))
     }
 
     /// The folder that the unit's files are in; `.` is the release folder itself.
@@ -92,7 +129,7 @@ struct PackageBuild: Sendable {
     }
 
     private func add(_ path: EntryPath, _ what: String, sizeMax: ByteCount) throws -> BlobReference {
-        do { return try blobs.add(try source.read(path.text, sizeMax: sizeMax)) } catch let error as EffectsError
+        do { return try batch.add(try source.read(path.text, sizeMax: sizeMax)) } catch let error as EffectsError
             where ["effects.file.absent", "effects.file.tooLarge", "effects.file.isDirectory"].contains(error.code)
         {
             throw PackagingError(
@@ -120,38 +157,30 @@ struct PackageBuild: Sendable {
             remedy: "Correct the path or remove the attribute.")
     }
 
+    /// The entries with their digests; what is as it was keeps its date. Both lists ascend by path.
     private func dated(
         _ entries: [ScannedEntry], _ digests: [SHA256Digest?], _ attributes: [EntryPath: PathAttribute],
-        _ old: PayloadIndex?
+        _ earlier: [PayloadEntry]
     ) throws -> [PayloadEntry] {
-        var earlier: [EntryPath: PayloadEntry] = [:]
-        for entry in old?.entries ?? [] { earlier[entry.path] = entry }
+        var rest = earlier[...]
         return try zip(entries, digests).map { entry, digest in
             let content: PayloadEntry.Content
             switch (entry.content, digest) {
-            case (.file(let size, _), let digest?): content = .file(BlobReference(sha256: digest, length: size))
+            case (.file(let size, _, _), let digest?): content = .file(BlobReference(sha256: digest, length: size))
             case (.file, nil): throw TreeScan.changed(entry.path)
             case (.link(let target), _): content = .link(target)
             case (.directory, _): content = .directory
             }
-            let before = earlier[entry.path]
+            while let first = rest.first, first.path < entry.path { rest.removeFirst() }
             let attribute = attributes[entry.path]
-            return PayloadEntry(
+            var dated = PayloadEntry(
                 path: entry.path, content: content, mode: entry.mode, owner: attribute?.owner,
-                group: attribute?.group,
-                changedAt: before?.content == content ? before?.changedAt ?? sourceDate : sourceDate.wholeSeconds)
+                group: attribute?.group, changedAt: sourceDate.wholeSeconds)
+            if let before = rest.first, before.path == entry.path, before.content == content {
+                dated.changedAt = before.changedAt
+            }
+            return dated
         }
-    }
-
-    /// What the earlier release has of this unit; nil where it has none, or not all of it is here.
-    private func baseIndex(of name: UnitName) throws -> (index: PayloadIndex, members: WarmMembers?)? {
-        guard let base, let unit = base[unit: name], try blobs.has(unit.payload.index) else { return nil }
-        let index = try PayloadIndex(of: unit.payload, in: blobs)
-        let isSameCompressor =
-            base.build.compressor == MemberCompressor.name && base.build.cut == ContentCutter.rule
-            && base.build.compressionLevel == level
-        guard isSameCompressor, try blobs.has(unit.payload.compressed) else { return (index, nil) }
-        return (index, WarmMembers(index, payload: try blobs.open(unit.payload.compressed)))
     }
 }
 

@@ -12,23 +12,26 @@ public struct BuiltPackage: Equatable, Sendable {
 /// Turns a definition and the release folder it stands in into a manifest and blobs.
 public enum PackageBuilder {
     public static let levels = MemberCompressor.levels
-    public static let levelDefault = 7
+    public static let levelDefault = 6
 
     /// - Parameters:
     ///   - source: the release folder; paths of the definition are relative to it.
-    ///   - base: an earlier manifest of the product whose blobs are in `blobs`: what did not change is taken from it, and
-    ///     unchanged files keep its dates.
+    ///   - base: an earlier package of the product: what did not change is taken from it, and unchanged files keep its
+    ///     dates.
     ///   - level: how hard to compress, of `levels`; recorded, for only members of the same level are taken from a base.
-    ///   - jobs: threads that compress; the result does not depend on it.
-    /// - Throws: `packaging.compressor.level`, `packaging.source.…`, `packaging.path.…`, `effects.file.…`.
+    ///   - jobs: threads that work; the result does not depend on it.
+    ///   - progress: told at the beginning and often after it, from any thread but never by two at once; must return soon.
+    /// - Throws: `packaging.compressor.level`, `packaging.source.…`, `packaging.path.…`, `effects.file.…`; then nothing of
+    ///   it is in `blobs`.
     public static func build(
         _ definition: ReleaseDefinition, from source: Directory, into blobs: BlobStore, sourceDate: UTCInstant,
-        base: Manifest? = nil, level: Int = levelDefault, jobs: Int = Workers.coreCount
+        base: PackageBase? = nil, level: Int = levelDefault, jobs: Int = Workers.coreCount,
+        progress: @escaping @Sendable (BuildProgress) -> Void = { _ in }
     ) async throws -> BuiltPackage {
         try await Workers.suspending {
             try PackageBuild(
                 definition: definition, source: source, blobs: blobs, sourceDate: sourceDate, base: base,
-                level: level, jobs: jobs
+                level: level, jobs: jobs, progress: BuildProgressReport(progress)
             ).run()
         }
     }

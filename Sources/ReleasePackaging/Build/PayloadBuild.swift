@@ -1,165 +1,131 @@
 import Effects
 import ReleaseDefinition
 
-/// Builds one payload: reads and cuts on whichever thread is free to, compresses on all, writes in order.
+/// Builds one payload on several threads. Each takes whatever can be done: read a slab of the stream and hash the files in
+/// it, hash the stream, cut a slab into pieces, compress a piece, write members. Reading and compressing go on side by
+/// side; the digest of the stream, the cuts and the writing are each one thread's at a time, in the order of the stream.
 ///
-/// Memory: pieces that are read and not yet written are at most `4 × jobs`.
+/// Memory: `2 × jobs + 2` slabs and their compressed members, whatever the payload: a slab is filled again when the members
+/// that have bytes of it are written.
 ///
-/// `@unchecked Sendable`: `source` and `tarHasher` are only used by the thread that set `isReading`, `sink` only inside `pieces.update`.
+/// `@unchecked Sendable`: `tarHasher` is only used by the thread that has `.hash`, `cutter` by the one that has `.cut`, `sink` by the
+/// one that has `.write`; `PayloadSchedule` gives each of these to one thread at a time.
 final class PayloadBuild: @unchecked Sendable {
-    private struct Source {
-        var stream: TarStream
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-        var filled = 0..<0
-        var isAtEnd = false
-        var count = 0
-        var tarLength: Int64 = 0
-    }
-
-    private struct Finished {
-        var compressed: [UInt8]
-        var member: PayloadMember
-    }
-
-    private struct Pieces {
-        var waiting: [Int: Finished] = [:]
-        var members: [PayloadMember] = []
-        var isReading = false
-        var isFailed = false
-    }
-
-    private let blobs: BlobStore
-    private let level: Int
-    private let jobs: Int
-    private let warm: WarmMembers?
-    private var source: Source
-    private var tarHasher: SHA256Hasher? = SHA256Hasher()
-    private let sink: BlobWriter
-    private let pieces = Monitor(Pieces())
-
-    init(
-        root: Directory, entries: [ScannedEntry], into blobs: BlobStore, warm: WarmMembers?, level: Int,
-        jobs: Int
-    ) throws {
-        self.blobs = blobs
-        self.level = level
-        self.jobs = max(1, min(jobs, 256))
-        self.warm = warm
-        source = Source(stream: TarStream(root: root, entries: entries))
-        sink = try blobs.newBlob()
-    }
-
-    deinit { source.buffer.deallocate() }
-
     struct Result {
-        var compressed: BlobReference
+        /// Not finished yet: whoever gets it names it or gives it up.
+        var sink: BlobWriter
         var tar: BlobReference
         var members: [PayloadMember]
         /// By the place of the entry; nil for folders and links.
         var digests: [SHA256Digest?]
     }
 
+    private let stream: SourceStream
+    private let warm: WarmMembers?
+    private let level: Int
+    private let jobs: Int
+    private let schedule: Monitor<PayloadSchedule>
+    private var tarHasher: SHA256Hasher? = SHA256Hasher()
+    private var cutter: StreamCutter
+    private let sink: BlobWriter
+    private let progress: @Sendable (ByteCount) -> Void
+
+    /// - Parameter progress: told the bytes of the stream that were written since it was told last.
+    init(
+        _ stream: SourceStream, into sink: BlobWriter, warm: WarmMembers?, level: Int, jobs: Int,
+        progress: @escaping @Sendable (ByteCount) -> Void
+    ) {
+        let slabCount = Int((stream.length + Int64(StreamSlab.size) - 1) / Int64(StreamSlab.size))
+        self.stream = stream
+        self.sink = sink
+        self.warm = warm
+        self.level = level
+        self.jobs = max(1, min(jobs, slabCount * 4, 256))
+        self.progress = progress
+        schedule = Monitor(PayloadSchedule(slabCount: slabCount, slabsMax: 2 * self.jobs + 2))
+        cutter = StreamCutter(entries: stream.entries.count, slabCount: slabCount)
+    }
+
     /// Called once.
     func run() throws -> Result {
         try Workers.run(jobs) { [self] in
             do { try work() } catch {
-                pieces.update { $0.isFailed = true }
+                schedule.update { $0.isFailed = true }
                 throw error
             }
         }
-        let compressed = try sink.finish()
-        let members = pieces.update { $0.members }
         guard let tarHasher = tarHasher.take() else { preconditionFailure("a payload is built once") }
         return Result(
-            compressed: compressed, tar: BlobReference(sha256: tarHasher.finish(), length: ByteCount(source.tarLength)),
-            members: members, digests: source.stream.digests)
+            sink: sink, tar: BlobReference(sha256: tarHasher.finish(), length: ByteCount(stream.length)),
+            members: schedule.update { $0.members }, digests: cutter.digests)
     }
 
     private func work() throws {
         let compressor = try MemberCompressor(level: level)
-        while let (number, piece) = try nextPiece() {
-            let finished = try piece.withUnsafeBytes { try finish($0, compressor) }
-            try pieces.update { pieces in
-                pieces.waiting[number] = finished
-                while let next = pieces.waiting.removeValue(forKey: pieces.members.count) {
-                    try sink.write(next.compressed)
-                    pieces.members.append(next.member)
-                }
+        while true {
+            switch schedule.wait({ $0.next() }) {
+            case .fill(let slab):
+                try slab.fill(from: stream)
+                schedule.update { $0.filled(slab) }
+            case .hash(let slab):
+                tarHasher?.update(slab.bytes)
+                schedule.update { $0.hashed(slab) }
+            case .cut(let slab):
+                let ranges = cutter.cut(slab)
+                schedule.update { $0.cut(slab, into: ranges) }
+            case .compress(let piece):
+                let finished = try finish(piece.slab[piece.range], compressor)
+                schedule.update { $0.compressed(piece, finished) }
+            case .write(let members):
+                for member in members { try sink.write(member.bytes) }
+                schedule.update { $0.wrote(members) }
+                progress(ByteCount(members.reduce(0) { $0 + $1.member.tar.length.value }))
+            case .end: return
             }
         }
     }
 
-    private func finish(_ piece: UnsafeRawBufferPointer, _ compressor: MemberCompressor) throws -> Finished {
-        var hasher = SHA256Hasher()
-        hasher.update(piece)
-        let tar = BlobReference(sha256: hasher.finish(), length: ByteCount(piece.count))
-        if let (member, bytes) = try warm?.member(of: tar) { return Finished(compressed: bytes, member: member) }
-        let bytes = Array(try compressor.member(of: piece))
-        return Finished(compressed: bytes, member: PayloadMember(compressed: BlobReference(of: bytes), tar: tar))
-    }
-
-    /// The next piece and its number, when it is this thread's turn to read and not too many are under way.
-    private func nextPiece() throws -> (Int, [UInt8])? {
-        let mayRead = pieces.wait { [jobs] pieces -> Bool? in
-            if pieces.isFailed { return false }
-            guard !pieces.isReading else { return nil }
-            guard source.count - pieces.members.count < 4 * jobs else { return nil }
-            pieces.isReading = true
-            return true
-        }
-        guard mayRead else { return nil }
-        defer { pieces.update { $0.isReading = false } }
-        return try readPiece()
-    }
-
-    private func readPiece() throws -> (Int, [UInt8])? {
-        let buffer = source.buffer
-        if source.filled.count < ContentCutter.sizeMax, !source.isAtEnd {
-            let kept = source.filled.count
-            UnsafeMutableRawBufferPointer(rebasing: buffer[..<kept])
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[source.filled]))
-            source.filled = 0..<kept
-            while source.filled.count < buffer.count {
-                let room = UnsafeMutableRawBufferPointer(rebasing: buffer[source.filled.upperBound...])
-                let count = try source.stream.read(into: room)
-                if count == 0 {
-                    source.isAtEnd = true
-                    break
-                }
-                source.filled = 0..<source.filled.upperBound + count
-            }
-        }
-        guard !source.filled.isEmpty else { return nil }
-        let length = ContentCutter.cut(UnsafeRawBufferPointer(rebasing: buffer[source.filled]))
-        let range = source.filled.lowerBound..<source.filled.lowerBound + length
-        let piece = UnsafeRawBufferPointer(rebasing: buffer[range])
-        tarHasher?.update(piece)
-        source.tarLength += Int64(length)
-        source.filled = range.upperBound..<source.filled.upperBound
-        defer { source.count += 1 }
-        return (source.count, Array(piece))
+    private func finish(
+        _ piece: UnsafeRawBufferPointer, _ compressor: MemberCompressor
+    ) throws -> PayloadSchedule.Finished {
+        let tar = BlobReference(sha256: SHA256Digest(of: piece), length: ByteCount(piece.count))
+        if let (member, bytes) = try warm?.member(of: tar) { return .init(bytes: bytes, member: member) }
+        let bytes = try compressor.member(of: piece)
+        return .init(bytes: bytes, member: PayloadMember(compressed: BlobReference(of: bytes), tar: tar))
     }
 }
 
-/// Members of an earlier payload by the tar bytes they hold, to be used again as they are.
-struct WarmMembers: Sendable {
-    private let payload: OpenFile
-    private let members: [SHA256Digest: (offset: Int64, member: PayloadMember)]
+/// Cuts slab after slab, and hashes the files that no slab holds as a whole. For one thread at a time.
+struct StreamCutter: ~Copyable {
+    private(set) var digests: [SHA256Digest?]
+    private let slabCount: Int
+    private var hasher: SHA256Hasher?
+    /// What is left of the slab before.
+    private var carried: (slab: StreamSlab, range: Range<Int>)?
 
-    init(_ index: PayloadIndex, payload: OpenFile) {
-        var found: [SHA256Digest: (Int64, PayloadMember)] = [:]
-        var offset: Int64 = 0
-        for member in index.members {
-            found[member.tar.sha256] = (offset, member)
-            offset += member.compressed.length.value
-        }
-        (self.payload, members) = (payload, found)
+    init(entries: Int, slabCount: Int) {
+        digests = Array(repeating: nil, count: entries)
+        self.slabCount = slabCount
     }
 
-    /// nil where there is none, or where it is damaged.
-    func member(of tar: BlobReference) throws -> (PayloadMember, [UInt8])? {
-        guard let (offset, member) = members[tar.sha256], member.tar == tar else { return nil }
-        let bytes = try payload.read(at: offset, count: Int(clamping: member.compressed.length.value))
-        return BlobReference(of: bytes) == member.compressed ? (member, bytes) : nil
+    /// Where the pieces lie that begin in the slab or in what was carried to it.
+    mutating func cut(_ slab: StreamSlab) -> [Range<Int>] {
+        for (place, digest) in slab.digests { digests[place] = digest }
+        for part in slab.parts {
+            if part.offset == 0 { hasher = SHA256Hasher() }
+            hasher?.update(slab[part.range])
+            if part.isLast { digests[part.place] = hasher.take()?.finish() }
+        }
+        var start = 0
+        if let carried { start = slab.carry(carried.slab[carried.range]) }
+        let enough = slab.number == slabCount - 1 ? 1 : ContentCutter.sizeMax
+        var pieces: [Range<Int>] = []
+        while slab.count - start >= enough {
+            let length = ContentCutter.cut(slab[start..<slab.count])
+            pieces.append(start..<start + length)
+            start += length
+        }
+        carried = (slab, start..<slab.count)
+        return pieces
     }
 }

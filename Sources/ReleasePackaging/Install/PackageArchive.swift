@@ -61,6 +61,9 @@ public struct PackageArchive: Sendable {
         return bytes
     }
 
+    /// Where a blob's bytes lie; nil where the package has them not. They are not checked.
+    func place(of blob: BlobReference) -> (file: OpenFile, start: Int64)? { places[blob].map { (file, $0) } }
+
     public func index(of unit: ManifestUnit) throws -> PayloadIndex {
         try PayloadIndex(compressed: bytes(of: unit.payload.index), for: unit.payload)
     }

@@ -1,12 +1,12 @@
 /// Cuts a stream where its content says so, so that an insertion moves the cuts near it and no others.
 ///
 /// FastCDC: a gear hash of the last 64 bytes; below `sizeNormal` a cut needs 18 zero bits, above it 14, which keeps sizes
-/// near 64 KiB. Source: Xia et al., "FastCDC", USENIX ATC 2016.
+/// near 85 KiB. Source: Xia et al., "FastCDC", USENIX ATC 2016.
 enum ContentCutter {
     /// Names the rule in the build record; another number or table is another rule.
-    static let rule = "gear 16-48-256 KiB"
-    static let sizeMin = 16 << 10
-    static let sizeNormal = 48 << 10
+    static let rule = "gear 48-64-256 KiB"
+    static let sizeMin = 48 << 10
+    static let sizeNormal = 64 << 10
     static let sizeMax = 256 << 10
     private static let strictShift: UInt64 = 64 - 18
     private static let looseShift: UInt64 = 64 - 14

@@ -25,12 +25,12 @@ final class MemberCompressor {
         output.deallocate()
     }
 
-    /// At most `ContentCutter.sizeMax` bytes. What it answers is overwritten by the next call.
-    func member(of piece: UnsafeRawBufferPointer) throws -> UnsafeRawBufferPointer {
+    /// Of at most `ContentCutter.sizeMax` bytes.
+    func member(of piece: UnsafeRawBufferPointer) throws -> [UInt8] {
         let count = libdeflate_gzip_compress(
             compressor, piece.baseAddress, piece.count, output.baseAddress, output.count)
         guard count > 0 else { throw Self.failure("\(piece.count) bytes do not fit in \(output.count)") }
-        return UnsafeRawBufferPointer(rebasing: output[..<count])
+        return Array(output[..<count])
     }
 
     static func check(_ level: Int) throws {

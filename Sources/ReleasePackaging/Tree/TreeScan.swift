@@ -5,7 +5,8 @@ import ReleaseDefinition
 struct ScannedEntry: Equatable, Sendable {
     enum Content: Equatable, Sendable {
         case directory
-        case file(size: ByteCount, modifiedAt: UTCInstant)
+        /// With what tells whether it is the same file still.
+        case file(size: ByteCount, modifiedAt: UTCInstant, inode: UInt64)
         case link(LinkTarget)
     }
 
@@ -58,7 +59,8 @@ enum TreeScan {
                 guard status.mode & 0o6000 == 0 else { throw Self.setsUser(path, status.mode) }
                 entries.append(
                     ScannedEntry(
-                        path: path, content: .file(size: status.size, modifiedAt: status.modifiedAt),
+                        path: path,
+                        content: .file(size: status.size, modifiedAt: status.modifiedAt, inode: status.inode),
                         mode: status.mode & 0o100 == 0 ? 0o644 : 0o755))
             case .symlink:
                 let target = try LinkTarget(directory.readLink(name), from: path)

@@ -2,10 +2,11 @@ import Glibc
 
 /// A value behind a lock that threads can wait on.
 ///
-/// `@unchecked Sendable`: `state` is only touched between lock and unlock of `mutex`, which lives at a fixed address as
+/// `@unchecked Sendable`: `state` and `waiting` are only touched between lock and unlock of `mutex`, which lives at a fixed address as
 /// long as this object does.
 final class Monitor<State>: @unchecked Sendable {
     private var state: State
+    private var waiting = 0
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
 
@@ -28,7 +29,7 @@ final class Monitor<State>: @unchecked Sendable {
     func update<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
         pthread_mutex_lock(mutex)
         defer {
-            pthread_cond_broadcast(changed)
+            if waiting > 0 { pthread_cond_broadcast(changed) }
             pthread_mutex_unlock(mutex)
         }
         return try body(&state)
@@ -40,7 +41,9 @@ final class Monitor<State>: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         while true {
             if let result = body(&state) { return result }
+            waiting += 1
             pthread_cond_wait(changed, mutex)
+            waiting -= 1
         }
     }
 }

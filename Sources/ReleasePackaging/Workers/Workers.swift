@@ -32,6 +32,29 @@ public enum Workers {
         try failure.throwIfSet()
     }
 
+    /// Runs two bodies side by side; both have ended when it returns.
+    static func both<One: Sendable, Other: Sendable>(
+        _ one: @escaping @Sendable () throws -> One, _ other: @escaping @Sendable () throws -> Other
+    ) throws -> (One, Other) {
+        let results = Mutex<(One?, Other?)>((nil, nil))
+        let turn = Turn(2)
+        try run(2) {
+            try turn.each { number in
+                if number == 0 {
+                    let result = try one()
+                    results.withLock { $0.0 = result }
+                } else {
+                    let result = try other()
+                    results.withLock { $0.1 = result }
+                }
+            }
+        }
+        guard case (let first?, let second?) = results.withLock({ $0 }) else {
+            preconditionFailure("a body neither answered nor threw")
+        }
+        return (first, second)
+    }
+
     /// Runs a blocking body on one thread of its own while the caller is suspended.
     public static func suspending<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value
     {

@@ -45,8 +45,8 @@ struct PackageBuildCommand: AsyncParsableCommand {
         let (folder, name) = InputFile.split(file)
         let destination = try Directory.open(folder)
         let built = try await WorkFolder.with { work in
-            let blobs = BlobStore(work)
-            let earlier = try base.map { try PackageFile.read(InputFile.open($0), into: blobs).manifest }
+            let blobs = BlobStore(work, .scratch)
+            let earlier = try base.map { PackageBase(try PackageArchive(InputFile.open($0))) }
             let built = try await PackageBuilder.build(
                 definition, from: source, into: blobs, sourceDate: sourceDate, base: earlier, level: level,
                 jobs: jobs ?? Workers.coreCount)
