@@ -11,9 +11,12 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], folder: String? = nil, resources: [Resource] = []
+) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: strict)
+        name: name, dependencies: dependencies, path: "Tests/\(folder ?? name)", resources: resources,
+        swiftSettings: strict)
 }
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -72,6 +75,7 @@ let package = Package(
             "ReleaseDistribution",
             ["ReleaseDefinition", "ReleasePackaging", "ReleaseTrust", "Effects", systemPackage]),
         module("ReleaseRollout", ["ReleaseDefinition", "AgentProtocol"]),
+        module("ReleaseSimulation", ["ReleaseDefinition", "AgentProtocol", "ReleaseRollout"]),
 
         .target(
             name: "AgentLibrary",
@@ -106,8 +110,9 @@ let package = Package(
             name: "slipway",
             dependencies: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", argumentParser,
-                logging,
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseSimulation",
+                "Effects",
+                argumentParser, logging,
                 systemPackage,
             ],
             swiftSettings: strict),
@@ -122,6 +127,9 @@ let package = Package(
             "ReleaseDistributionTests",
             ["ReleaseDistribution", "ReleasePackaging", "ReleaseTrust", "ReleaseDefinition", "Effects"]),
         tests("ReleaseRolloutTests", ["ReleaseRollout", "ReleaseDefinition", "AgentProtocol"]),
+        tests(
+            "ReleaseSimulationTests", ["ReleaseSimulation", "ReleaseRollout", "ReleaseDefinition", "AgentProtocol"],
+            folder: "ReleaseSimulation", resources: [.copy("Seeds")]),
         tests(
             "AgentTests",
             [

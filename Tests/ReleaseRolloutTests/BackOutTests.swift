@@ -241,4 +241,20 @@ struct BackOutTests {
         #expect(driver.state == "failed" && driver.reason == .backOutIncomplete)
         driver.expectReplay()
     }
+
+    @Test("A host that comes back while a back-out is halted does not queue for the release (seed 1916)")
+    func returnDuringHaltedBackOut() throws {
+        var driver = try Driver(
+            Fixture.plan(
+                Fixture.pilotThenAll(), hosts: Fixture.fleet(12), limits: Fixture.atOnce(grace: .minutes(1))))
+        try driver.contact("h11", .offline)
+        for host in 0..<11 { try driver.report("h\(host)", .succeeded) }
+        try driver.advance(.minutes(1))
+        #expect(driver.state == "succeeded")
+        try driver.do(.backOut(.rollout, by: "eva", reason: "bad"))
+        try driver.do(.halt(by: "eva", reason: "wait"))
+        try driver.contact("h11", .online)
+        let state = try driver.host("h11").state
+        #expect(state == "offline")
+    }
 }

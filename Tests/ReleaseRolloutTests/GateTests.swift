@@ -271,4 +271,19 @@ struct GateTests {
         #expect(driver.state == "halted" && driver.reason == .oneHostFailed)
         driver.expectReplay()
     }
+
+    @Test("A host that was lost, says late that it never began, and is back is tried again by a resume (seed 1691)")
+    func lateWordOfUnreachedHost() throws {
+        var driver = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(2), limits: Fixture.atOnce()))
+        try driver.report("h1", .succeeded)
+        try driver.progress("h0", .received)
+        try driver.advance(.minutes(10))
+        #expect(driver.state == "halted")
+        try driver.report("h0", .failed(.preflight))
+        try driver.report("h0", .alreadyCurrent, action: .backOut)
+        try driver.do(.resume(by: "eva", reason: "room was made"))
+        #expect(driver.ordered == ["h0"])
+        try driver.report("h0", .succeeded, attempt: 2)
+        #expect(driver.state == "succeeded")
+    }
 }

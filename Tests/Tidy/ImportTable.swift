@@ -35,6 +35,8 @@ enum ImportTable {
         "ReleaseDistribution": ImportRow(
             ours: ["ReleaseDefinition", "ReleasePackaging", "ReleaseTrust", "Effects"]),
         "ReleaseRollout": ImportRow(ours: ["ReleaseDefinition", "AgentProtocol"], isPure: true),
+        "ReleaseSimulation": ImportRow(
+            ours: ["ReleaseDefinition", "AgentProtocol", "ReleaseRollout"], isPure: true, isInAgent: false),
         "agent": ImportRow(
             ours: [
                 "ReleaseDefinition", "AgentProtocol", "ReleasePackaging", "ReleaseTrust", "ReleaseDistribution",
@@ -52,7 +54,7 @@ enum ImportTable {
         "slipway": ImportRow(
             ours: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects",
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseSimulation", "Effects",
             ],
             libraries: ["ArgumentParser"], isInAgent: false),
     ]

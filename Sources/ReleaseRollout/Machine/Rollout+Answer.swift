@@ -116,7 +116,9 @@ extension Rollout {
 
     private var catchesUp: Bool {
         switch state {
-        case .running, .baking, .paused, .halted, .ended(.succeeded, _): true
+        case .running, .baking, .ended(.succeeded, _): true
+        // What was held goes on; a back-out that is held starts nobody.
+        case .paused(let held), .halted(let held): if case .backingOut = held.of { false } else { true }
         case .planned, .stopping, .backingOut, .ended: false
         }
     }

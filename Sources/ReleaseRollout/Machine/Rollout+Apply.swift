@@ -121,11 +121,7 @@ extension Rollout {
             let verdict = host.verdict
             guard host.phase <= current, [.failed, .unreached, .skipped].contains(verdict) else { return }
             host.acknowledged = verdict
-            guard verdict == .unreached, host.phase == current else { return }
-            // An order that the host has answered is spent; one that never reached it stands.
-            if host.hasInstallWord { host.installAttempt += 1 }
-            host.hasInstallWord = false
-            host.install = .waiting(since: at)
+            if verdict == .unreached, host.phase == current { host.retryInstall(at: at) }
         }
     }
 
@@ -194,6 +190,22 @@ extension OrderState {
 }
 
 extension HostRecord {
+    /// Back into the queue. Not while a back-out is under way or has failed; one that is done is over and another would
+    /// be a new attempt.
+    fileprivate mutating func retryInstall(at: UTCInstant) {
+        if let backOut {
+            guard backOut.isEnded, backOutSucceeded != false else { return }
+            self.backOut = nil
+            backOutAttempt += 1
+            hasBackOutWord = false
+            wasOrderedBack = false
+        }
+        // An order that the host has answered is spent; one that never reached it stands.
+        if hasInstallWord { installAttempt += 1 }
+        hasInstallWord = false
+        install = .waiting(since: at)
+    }
+
     /// A person wants a failed back-out tried again, as a new attempt, up to the limit; beyond it nothing touches the
     /// host any more.
     fileprivate mutating func retryBackOut(orAcknowledge acknowledges: Bool, at: UTCInstant) {

@@ -1,0 +1,202 @@
+import ArgumentParser
+import DefinitionFiles
+import ReleaseDefinition
+import ReleasePackaging
+import ReleaseRollout
+import ReleaseSimulation
+
+struct SimulateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate", abstract: "Try a rollout on made-up hosts, with misfortunes, in no time.",
+        discussion: """
+            The engine is the real one, hosts and time are not: nothing is asked of a controller. The same seed gives the \
+            same history. With --seeds, and without a file, that many made-up worlds are tried and every promise of the \
+            engine is checked after each step; a seed that breaks one is printed.
+            """)
+
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: "A rollout.yaml.")
+    var file: String?
+
+    @Option(help: "Made-up hosts; without a file, each world has its own number.")
+    var hosts: Int?
+
+    @Option(help: "Decides everything that is left to chance; of several, the first.")
+    var seed: UInt64 = 1
+
+    @Option(help: "How many seeds, from --seed on.")
+    var seeds: Int = 1
+
+    @Option(help: "Percentage of hosts that pull.")
+    var pulling: Int = 0
+
+    @Option(help: "Percentage of hosts on which the release fails, for each phase, as in 0,0,20.")
+    var failing: String = "0"
+
+    @Option(help: "Percentage of hosts that vanish for good.")
+    var vanishing: Int = 0
+
+    @Option(help: "Percentage of hosts that are cut off for a while, up to three times.")
+    var cutting: Int = 0
+
+    @Option(help: "How often the controller dies.")
+    var restarts: Int = 0
+
+    @Option(help: .hidden)
+    var commit: String = SlipwayVersion.text
+
+    func validate() throws {
+        if seeds < 1 { throw ValidationError("--seeds must be at least 1, not \(seeds).") }
+        if let hosts, !(1...100_000).contains(hosts) {
+            throw ValidationError("--hosts must be 1 to 100000, not \(hosts).")
+        }
+        for percent in [pulling, vanishing, cutting] where !(0...100).contains(percent) {
+            throw ValidationError("A percentage must be 0 to 100, not \(percent).")
+        }
+        if !(0...1000).contains(restarts) { throw ValidationError("--restarts must be 0 to 1000, not \(restarts).") }
+        _ = try failurePercents
+    }
+
+    private var failurePercents: [Int] {
+        get throws {
+            try failing.split(separator: ",", omittingEmptySubsequences: false).map { word in
+                guard let percent = Int(word), (0...100).contains(percent) else {
+                    throw ValidationError(
+                        "--failing is a list of percentages as 0,0,20, not \(failing.debugDescription).")
+                }
+                return percent
+            }
+        }
+    }
+
+    func run() async throws {
+        let definition = try file.map { try RolloutFile.parse(InputFile.read($0), file: $0) }
+        var conditions = SimulationConditions()
+        conditions.failurePercents = try failurePercents
+        conditions.vanishPercent = vanishing
+        conditions.cutPercent = cutting
+        conditions.restarts = restarts
+        if seeds == 1 {
+            guard let simulation = try world(seed, definition, conditions) else { return }
+            let summary = try Self.played(simulation, commit: commit)
+            try output.print(SimulationView(summary: summary, seed: seed))
+        } else {
+            let tally = try await tryAll(definition, conditions)
+            try output.print(tally)
+            if !tally.failures.isEmpty { throw ProgramExit.failed }
+        }
+    }
+
+    private func world(
+        _ seed: UInt64, _ definition: RolloutDefinition?, _ conditions: SimulationConditions
+    ) throws -> Simulation? {
+        guard let definition else { return Simulation.madeUp(seed: seed, hosts: hosts) }
+        let hosts = SimulatedFleet.hosts(
+            hosts ?? 100, product: definition.release.product, pullingPercent: pulling, seed: seed)
+        return Simulation(
+            plan: try SimulatedFleet.plan(definition, hosts: hosts), conditions: conditions, seed: seed)
+    }
+
+    private static func played(_ simulation: Simulation, commit: String) throws -> SimulationSummary {
+        var simulation = simulation
+        do {
+            return try simulation.run()
+        } catch {
+            throw CommandError(
+                code: "simulate.invariant", summary: "replay: seed \(simulation.seed) commit \(commit): \(error)",
+                remedy: "This is a defect of Slipway: report it with that line.")
+        }
+    }
+
+    /// As many at a time as there are processors.
+    private func tryAll(
+        _ definition: RolloutDefinition?, _ conditions: SimulationConditions
+    ) async throws -> SimulationTally {
+        try await withThrowingTaskGroup(of: SimulationTally.self) { group in
+            let workers = Workers.coreCount
+            for worker in 0..<workers {
+                group.addTask {
+                    var tally = SimulationTally()
+                    for index in stride(from: worker, to: seeds, by: workers) {
+                        let seed = self.seed &+ UInt64(index)
+                        guard let simulation = try world(seed, definition, conditions) else { continue }
+                        do {
+                            tally.add(try Self.played(simulation, commit: commit))
+                        } catch let error as CommandError {
+                            Talk.say(error.summary)
+                            tally.failures.append(seed)
+                        }
+                    }
+                    return tally
+                }
+            }
+            var total = SimulationTally()
+            for try await tally in group { total.add(tally) }
+            total.failures.sort()
+            return total
+        }
+    }
+}
+
+/// One simulated rollout.
+private struct SimulationView: Presentable {
+    var summary: SimulationSummary
+    var seed: UInt64
+
+    static let columns = ["SEED", "STATE", "HOSTS", "CHANGED", "BLAST RADIUS", "TIME TO RESTORE", "SIMULATED"]
+    var cells: [String] {
+        [
+            "\(seed)", summary.state, "\(summary.hosts)", "\(summary.hostsChanged)", "\(summary.blastRadius)",
+            summary.timeToRestore?.description ?? "-", summary.simulated.description,
+        ]
+    }
+    var name: String { "\(seed)" }
+    var details: String {
+        TextTable(
+            ["AFTER", "EVENT", "WHAT"], summary.timeline.map { [$0.after.description, $0.event, $0.text] }
+        ).text + "\n" + TextTable(pairs: zip(Self.columns, cells).map { ($0.lowercased(), $1) }).text
+    }
+}
+
+/// Many simulated rollouts.
+private struct SimulationTally: Presentable {
+    var worlds = 0
+    var hours = 0.0
+    /// Scaled to fleets of 100 hosts.
+    var hoursOfHundredHosts = 0.0
+    var reports = 0
+    var restarts = 0
+    var ends: [String: Int] = [:]
+    var failures: [UInt64] = []
+
+    mutating func add(_ summary: SimulationSummary) {
+        let hours = Double(summary.simulated.milliseconds) / 3_600_000
+        worlds += 1
+        self.hours += hours
+        hoursOfHundredHosts += hours * Double(summary.hosts) / 100
+        reports += summary.reports
+        restarts += summary.restarts
+        ends[summary.state, default: 0] += 1
+    }
+
+    mutating func add(_ other: SimulationTally) {
+        worlds += other.worlds
+        hours += other.hours
+        hoursOfHundredHosts += other.hoursOfHundredHosts
+        reports += other.reports
+        restarts += other.restarts
+        ends.merge(other.ends) { $0 + $1 }
+        failures += other.failures
+    }
+
+    static let columns = ["WORLDS", "HOURS", "HOURS OF 100 HOSTS", "REPORTS", "RESTARTS", "ENDS", "FAILED SEEDS"]
+    var cells: [String] {
+        [
+            "\(worlds)", "\(Int(hours))", "\(Int(hoursOfHundredHosts))", "\(reports)", "\(restarts)",
+            ends.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
+            failures.isEmpty ? "none" : failures.map(String.init).joined(separator: " "),
+        ]
+    }
+    var name: String { "\(worlds)" }
+}
