@@ -52,6 +52,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .target(name: "CSystemShims"),
@@ -69,7 +70,9 @@ let package = Package(
         module(
             "ReleasePackaging",
             ["ReleaseDefinition", "Effects", "COpenSSL", "CDeflate", "CZstd", systemPackage]),
-        module("ForeignArchives", ["ReleaseDefinition", "Effects", "ReleasePackaging", "CArchive"]),
+        module(
+            "ForeignArchives",
+            ["ReleaseDefinition", "Effects", "ReleasePackaging", "CArchive", "COpenSSL", "CZlib"]),
         module("ReleaseTrust", ["ReleaseDefinition", "COpenSSL"]),
         module(
             "ReleaseDistribution",

@@ -30,7 +30,8 @@ enum ImportTable {
         "ReleasePackaging": ImportRow(
             ours: ["ReleaseDefinition", "Effects"], libraries: ["COpenSSL", "CDeflate", "CZstd"]),
         "ForeignArchives": ImportRow(
-            ours: ["ReleaseDefinition", "Effects", "ReleasePackaging"], libraries: ["CArchive"], isInAgent: false),
+            ours: ["ReleaseDefinition", "Effects", "ReleasePackaging"], libraries: ["CArchive", "COpenSSL", "CZlib"],
+            isInAgent: false),
         "ReleaseTrust": ImportRow(ours: ["ReleaseDefinition"], libraries: ["COpenSSL"], isPure: true),
         "ReleaseDistribution": ImportRow(
             ours: ["ReleaseDefinition", "ReleasePackaging", "ReleaseTrust", "Effects"]),

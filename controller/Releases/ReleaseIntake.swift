@@ -1,6 +1,7 @@
 import ControllerAPI
 import DefinitionFiles
 import Effects
+import ForeignArchives
 import Hummingbird
 import NIOCore
 import ReleaseDefinition
@@ -38,7 +39,7 @@ struct ReleaseIntake: Sendable {
         case .sourceArchive:
             let tree = try own.createDirectory("tree", mode: 0o700)
             try SourceArchive.extract(upload, into: tree)
-            return try await build(tree, into: blobs)
+            return try await build(tree, in: own, into: blobs)
         }
     }
 
@@ -58,7 +59,8 @@ struct ReleaseIntake: Sendable {
         return try own.openFile("upload")
     }
 
-    private func build(_ tree: Directory, into blobs: BlobStore) async throws -> (Manifest, [UInt8]) {
+    private func build(_ tree: Directory, in own: Directory, into blobs: BlobStore) async throws -> (Manifest, [UInt8])
+    {
         let text: [UInt8]
         do {
             text = try tree.read(Self.definitionName, sizeMax: Self.definitionSizeMax)
@@ -71,9 +73,11 @@ struct ReleaseIntake: Sendable {
         let definition = try ReleaseFile.parse(text, file: Self.definitionName)
         try await controller.refuseDifferent(definition.name)
         let base = await controller.newestManifest(of: definition.product)
+        let sources = try own.createDirectory("sources", mode: 0o700)
+        let inputs = try ReleaseSources.prepare(definition, from: tree, in: sources).inputs
         let built = try await PackageBuilder.build(
-            definition, from: tree, into: blobs, sourceDate: controller.time.now().wholeSeconds,
-            base: base.map { PackageBase($0, in: blobs) })
+            definition, from: tree, inputs: inputs, into: blobs,
+            sourceDate: controller.time.now().wholeSeconds, base: base.map { PackageBase($0, in: blobs) })
         return (built.manifest, built.manifestBytes)
     }
 }

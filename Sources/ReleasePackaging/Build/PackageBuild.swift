@@ -5,6 +5,7 @@ import ReleaseDefinition
 struct PackageBuild {
     let definition: ReleaseDefinition
     let source: Directory
+    let inputs: BuildInputs
     let blobs: BlobStore
     let sourceDate: UTCInstant
     let base: PackageBase?
@@ -14,11 +15,12 @@ struct PackageBuild {
     private let batch: BlobBatch
 
     init(
-        definition: ReleaseDefinition, source: Directory, blobs: BlobStore, sourceDate: UTCInstant, base: PackageBase?,
-        level: Int, jobs: Int, progress: BuildProgressReport
+        definition: ReleaseDefinition, source: Directory, inputs: BuildInputs, blobs: BlobStore, sourceDate: UTCInstant,
+        base: PackageBase?, level: Int, jobs: Int, progress: BuildProgressReport
     ) {
         self.definition = definition
         self.source = source
+        self.inputs = inputs
         self.blobs = blobs
         self.sourceDate = sourceDate
         self.base = base
@@ -105,6 +107,7 @@ struct PackageBuild {
 
     /// The folder that the unit's files are in; `.` is the release folder itself.
     private func folder(of unit: UnitDefinition) throws -> Directory {
+        if let archive = inputs.archives[unit.source] { return archive.folder }
         do {
             let isWhole = unit.source == "." || unit.source == "./"
             return try source.directory(isWhole ? "." : EntryPath(plain: unit.source).text)

@@ -16,6 +16,7 @@ public enum PackageBuilder {
 
     /// - Parameters:
     ///   - source: the release folder; paths of the definition are relative to it.
+    ///   - inputs: the archives among the sources, unpacked.
     ///   - base: an earlier package of the product: what did not change is taken from it, and unchanged files keep its
     ///     dates.
     ///   - level: how hard to compress, of `levels`; recorded, for only members of the same level are taken from a base.
@@ -24,14 +25,15 @@ public enum PackageBuilder {
     /// - Throws: `packaging.compressor.level`, `packaging.source.…`, `packaging.path.…`, `effects.file.…`; then nothing of
     ///   it is in `blobs`.
     public static func build(
-        _ definition: ReleaseDefinition, from source: Directory, into blobs: BlobStore, sourceDate: UTCInstant,
-        base: PackageBase? = nil, level: Int = levelDefault, jobs: Int = Workers.coreCount,
+        _ definition: ReleaseDefinition, from source: Directory, inputs: BuildInputs = BuildInputs(),
+        into blobs: BlobStore,
+        sourceDate: UTCInstant, base: PackageBase? = nil, level: Int = levelDefault, jobs: Int = Workers.coreCount,
         progress: @escaping @Sendable (BuildProgress) -> Void = { _ in }
     ) async throws -> BuiltPackage {
         try await Workers.suspending {
             try PackageBuild(
-                definition: definition, source: source, blobs: blobs, sourceDate: sourceDate, base: base,
-                level: level, jobs: jobs, progress: BuildProgressReport(progress)
+                definition: definition, source: source, inputs: inputs, blobs: blobs, sourceDate: sourceDate,
+                base: base, level: level, jobs: jobs, progress: BuildProgressReport(progress)
             ).run()
         }
     }

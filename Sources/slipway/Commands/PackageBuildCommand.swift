@@ -1,5 +1,6 @@
 import ArgumentParser
 import Effects
+import ForeignArchives
 import Glibc
 import ReleaseDefinition
 import ReleasePackaging
@@ -47,8 +48,12 @@ struct PackageBuildCommand: AsyncParsableCommand {
         let built = try await WorkFolder.with { work in
             let blobs = BlobStore(work, .scratch)
             let earlier = try base.map { PackageBase(try PackageArchive(InputFile.open($0))) }
+            let (inputs, notices) = try ReleaseSources.prepare(
+                definition, from: source, in: work.createDirectory("sources", mode: 0o700))
+            for notice in notices { Talk.say(notice) }
             let built = try await PackageBuilder.build(
-                definition, from: source, into: blobs, sourceDate: sourceDate, base: earlier, level: level,
+                definition, from: source, inputs: inputs, into: blobs, sourceDate: sourceDate, base: earlier,
+                level: level,
                 jobs: jobs ?? Workers.coreCount)
             // Beside its name first: a package that is there is whole.
             let temporary = ".\(name).building"

@@ -1,5 +1,0 @@
-import Testing
-
-@testable import ForeignArchives
-
-@Test func libarchiveIsThere() { #expect(ArchiveLibrary.version > 3_000_000) }
