@@ -13,6 +13,8 @@ public struct Problem: Sendable, Equatable, Codable {
     public var code: String
     public var remedy: String
     public var cause: String?
+    /// Of an error of the controller's own: under this number its log has the details.
+    public var request: String?
 
     public init(status: Int, error: any ReportableError) {
         type = "urn:slipway:\(error.code)"

@@ -9,8 +9,14 @@ struct JoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "join", abstract: "Enrol this host with the string that `slipway hosts invite` printed.")
 
-    @Argument(help: "The join string.")
-    var string: String
+    @Argument(help: "The join string; - reads it from standard input.")
+    var string: String?
+
+    @Option(help: "A file that holds the join string: other users of this machine see arguments.")
+    var tokenFile: String?
+
+    @Flag(help: "Become another host in a folder that belongs to one: after it was retired, revoked or off too long.")
+    var again = false
 
     @Option(help: "The agent's folder; made if absent.")
     var dir = "/var/lib/slipway-agent"
@@ -33,6 +39,7 @@ struct JoinCommand: AsyncParsableCommand {
     func run() async throws {
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         var settings = Enrolment.Settings()
+        settings.again = again
         settings.root = Self.absolute(root)
         settings.variables = try Self.pairs(variables)
         settings.pull = pull.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
@@ -49,8 +56,14 @@ struct JoinCommand: AsyncParsableCommand {
     }
 
     private func enrol(_ settings: Enrolment.Settings, userAgent: String) async throws -> AgentConfiguration {
-        let join = try JoinString(string)
+        let join = try JoinString(try joinText())
         let folder = try Directory.create(dir, mode: 0o700)
+        guard let lock = try folder.lock() else {
+            throw AgentError(
+                code: "busy", summary: "An agent runs with the folder \(dir).",
+                remedy: "Stop it first (`systemctl stop slipway-agent`), join, and start it again.")
+        }
+        defer { lock.release() }
         let unverified = LiveHTTP.withoutVerification(userAgent: userAgent)
         let result: Result<AgentConfiguration, any Error>
         do {
@@ -64,6 +77,35 @@ struct JoinCommand: AsyncParsableCommand {
         } catch { result = .failure(error) }
         await unverified.shutdown()
         return try result.get()
+    }
+
+    private static let textSizeMax = ByteCount(16 << 10)
+
+    /// From one place exactly.
+    private func joinText() throws -> String {
+        let bytes: [UInt8]
+        switch (string, tokenFile) {
+        case ("-"?, nil): bytes = try Self.standardInput()
+        case (let text?, nil): bytes = Array(text.utf8)
+        case (nil, let path?):
+            let whole = FilePath(Self.absolute(path))
+            guard let name = whole.lastComponent else { throw ValidationError("--token-file names a folder.") }
+            bytes = try Directory.open(whole.removingLastComponent().string)
+                .read(name.string, sizeMax: Self.textSizeMax)
+        case (nil, nil), (_?, _?):
+            throw ValidationError(
+                "Give the join string once: as the argument, as - on standard input, or --token-file.")
+        }
+        return String(decoding: bytes, as: UTF8.self).trimmingSpace
+    }
+
+    private static func standardInput() throws -> [UInt8] {
+        var text = ""
+        while let line = readLine(strippingNewline: false) {
+            text += line
+            guard text.utf8.count <= textSizeMax.value else { break }
+        }
+        return Array(text.utf8)
     }
 
     /// What is stored must mean the same wherever the agent is started later.
@@ -82,5 +124,13 @@ struct JoinCommand: AsyncParsableCommand {
             pairs[String(parts[0])] = String(parts[1])
         }
         return pairs
+    }
+}
+
+extension String {
+    fileprivate var trimmingSpace: String {
+        let bytes = utf8.drop { $0 <= 0x20 }
+        let end = bytes.lastIndex { $0 > 0x20 }.map { bytes.index(after: $0) } ?? bytes.startIndex
+        return String(decoding: bytes[..<end], as: UTF8.self)
     }
 }

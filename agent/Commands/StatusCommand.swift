@@ -1,3 +1,4 @@
+import AgentProtocol
 import ArgumentParser
 import Effects
 import ReleaseDefinition
@@ -15,6 +16,15 @@ struct StatusView: Codable, Sendable {
         var lockedBy: OrderID?
     }
 
+    /// What the host is on the wire.
+    struct Identity: Codable, Sendable {
+        var certificateNotAfter: UTCInstant
+        var renewsAt: UTCInstant
+        /// Why the controller does not take this host, and what to do.
+        var notice: IdentityNotice?
+        var noticeAt: UTCInstant?
+    }
+
     var host: HostID
     var environment: EnvironmentName
     var delivery: String
@@ -23,6 +33,8 @@ struct StatusView: Codable, Sendable {
     var order: OrderID?
     var step: String?
     var reportsWaiting: Int
+    /// nil on a host that only follows a repository.
+    var identity: Identity?
 
     static func read(_ folder: AgentFolder) throws -> (StatusView, HostState) {
         let configuration = try AgentConfiguration.read(in: folder.base)
@@ -35,8 +47,20 @@ struct StatusView: Codable, Sendable {
         let view = StatusView(
             host: configuration.host, environment: configuration.environment,
             delivery: configuration.delivery.rawValue, products: products, order: state.installation?.task.order,
-            step: state.installation?.step?.rawValue, reportsWaiting: state.reports.count)
+            step: state.installation?.step?.rawValue, reportsWaiting: state.reports.count,
+            identity: identity(folder))
         return (view, state)
+    }
+
+    /// Nothing of it is worth an error here: status is read when things are broken.
+    private static func identity(_ folder: AgentFolder) -> Identity? {
+        guard let tls = try? folder.tls(), let stored = try? StoredIdentity.read(in: tls),
+            let facts = try? stored.facts()
+        else { return nil }
+        let notice = StoredIdentity.notice(in: tls)
+        return Identity(
+            certificateNotAfter: facts.notAfter, renewsAt: facts.renewAt.wholeSeconds, notice: notice?.notice,
+            noticeAt: notice?.at.wholeSeconds)
     }
 }
 
@@ -76,7 +100,18 @@ struct StatusCommand: ParsableCommand {
             words += ", reports waiting \(view.reportsWaiting)"
             if let order = view.order { words += ", in progress \(order): \(view.step ?? "")" }
             try Output.data(Array((words + "\n").utf8))
+            if let identity = view.identity { try Output.data(Array(identity.words.utf8)) }
         }
+    }
+}
+
+extension StatusView.Identity {
+    var words: String {
+        let text = "certificate until \(certificateNotAfter), renewed from \(renewsAt)\n"
+        guard let notice else { return text }
+        let at = noticeAt.map { " since \($0)" } ?? ""
+        return text
+            + "the controller does not take this host\(at): \(notice.code): \(notice.summary) \(notice.remedy)\n"
     }
 }
 

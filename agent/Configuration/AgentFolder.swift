@@ -7,6 +7,7 @@ import ReleaseDefinition
 ///     tls/                     identity.pem (key and certificate), authorities.pem, notice.json
 ///     trust/                   the trusted metadata, as the exact bytes received
 ///     journal                  everything that must not be forgotten, reports included
+///     highest-time             the highest time ever accepted
 ///     downloads/               blobs on their way to a release; emptied after each order
 ///     releases/PRODUCT/RELEASE/  manifest.json, and indexes and hooks by their digests
 ///     services/, logs/         the processes that the agent looks after, and what they print

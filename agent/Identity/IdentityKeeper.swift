@@ -44,7 +44,7 @@ struct IdentityKeeper: Sendable {
             guard let identity = try StoredIdentity.read(in: tls) else { throw Self.absent }
             let wait = try identity.facts().renewAt.since(time.now())
             guard wait > .zero else { return }
-            if requests.take() {
+            if requests.isWaiting {
                 return try await time.sleep(for: TimeSpan(milliseconds: random.fraction(of: spread.milliseconds)))
             }
             // One wait that both wake: a wait that is cancelled ends its stream for good.
@@ -68,6 +68,7 @@ struct IdentityKeeper: Sendable {
         _ = try LiveHTTP(identity: new.tls, userAgent: userAgent)
         try new.write(in: tls)
         try await http.replace(identity: new.tls)
+        requests.settle()
         let notAfter = try new.facts().notAfter
         log.info("the certificate was renewed", metadata: ["notAfter": "\(notAfter)"])
     }
@@ -98,11 +99,8 @@ final class RenewalRequests: Sendable {
         wake.call()
     }
 
-    /// True once for any number of requests.
-    func take() -> Bool {
-        isAsked.withLock { asked in
-            defer { asked = false }
-            return asked
-        }
-    }
+    var isWaiting: Bool { isAsked.withLock { $0 } }
+
+    /// There is a new certificate; one that failed stays asked for.
+    func settle() { isAsked.withLock { $0 = false } }
 }

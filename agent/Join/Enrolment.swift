@@ -17,11 +17,7 @@ struct Enrolment: Sendable {
     /// - Throws: `agent.join.…`, `effects.…`. Nothing is kept of an enrolment that failed.
     func run(over trusting: any HTTPDoor, into folder: Directory, settings: Settings) async throws -> AgentConfiguration
     {
-        if try folder.status(AgentConfiguration.fileName) != nil {
-            throw AgentError(
-                code: "joined", summary: "\(folder.path) belongs to a host already.",
-                remedy: "Use another folder, or remove it if that host is retired.")
-        }
+        let before = try former(folder, settings)
         let key = try KeyGeneration.ecdsaP256PrivateKeyPEM()
         let response = try await request(certificate: key, over: trusting)
         guard SHA256Digest(of: Array(response.root.utf8)) == join.root else {
@@ -29,23 +25,65 @@ struct Enrolment: Sendable {
                 code: "join.root", summary: "The controller's first root is not the one that the join string names.",
                 remedy: "Somebody is between this host and its controller, or the string is of another controller.")
         }
-        let configuration = AgentConfiguration(
-            controller: join.controller, host: response.host, environment: response.environment,
-            delivery: settings.pull == nil ? .push : .pull,
-            repository: settings.pull ?? join.controller + "/repository",
-            channels: settings.channels, checkInterval: settings.checkInterval, root: settings.root,
-            variables: settings.variables, labels: response.labels)
+        let configuration = try configuration(response, settings, before: before)
         try configuration.check()
         let tls = try folder.createDirectory("tls", mode: 0o700)
         try StoredIdentity(keyPEM: key, chain: response.certificate, authorities: response.authorities).write(in: tls)
-        try MetadataClient.pin(
-            root: Array(response.root.utf8), in: try folder.createDirectory("trust", mode: 0o700))
+        if before == nil {
+            try MetadataClient.pin(
+                root: Array(response.root.utf8), in: try folder.createDirectory("trust", mode: 0o700))
+        }
         // Last: it makes the folder a host's.
         try configuration.write(in: folder)
         return configuration
     }
 
+    /// The host that this folder was, where it may become another: what is installed and trusted stays, so only within
+    /// the trust of the same first root.
+    private func former(_ folder: Directory, _ settings: Settings) throws -> AgentConfiguration? {
+        guard try folder.status(AgentConfiguration.fileName) != nil else { return nil }
+        guard settings.again else {
+            throw AgentError(
+                code: "joined", summary: "\(folder.path) belongs to a host already.",
+                remedy:
+                    "If that host was retired or revoked, or its certificate is too old to be renewed, stop the agent "
+                    + "and add --again; else use another folder.")
+        }
+        let pinned = try folder.directory("trust").readIfPresent("pinned-root", sizeMax: ByteCount(1 << 20))
+        guard let pinned, SHA256Digest(of: pinned) == join.root else {
+            throw AgentError(
+                code: "join.root", summary: "\(folder.path) trusts another first root than the join string names.",
+                remedy: "The string is of another controller: use another folder for it.")
+        }
+        return try AgentConfiguration.read(in: folder)
+    }
+
+    private func configuration(
+        _ response: JoinResponse, _ settings: Settings, before: AgentConfiguration?
+    ) throws -> AgentConfiguration {
+        guard var again = before else {
+            return AgentConfiguration(
+                controller: join.controller, host: response.host, environment: response.environment,
+                delivery: settings.pull == nil ? .push : .pull,
+                repository: settings.pull ?? join.controller + "/repository",
+                channels: settings.channels, checkInterval: settings.checkInterval, root: settings.root,
+                variables: settings.variables, labels: response.labels)
+        }
+        guard again.environment == response.environment else {
+            throw AgentError(
+                code: "join.environment",
+                summary:
+                    "The invitation is for \(response.environment), this host is of \(again.environment) for ever.",
+                remedy: "Invite it into \(again.environment), or use another folder.")
+        }
+        again.host = response.host
+        again.labels = response.labels
+        return again
+    }
+
     struct Settings: Sendable {
+        /// Become another host in a folder that belongs to one; everything else of the settings stays as it was.
+        var again = false
         var root = "/"
         var variables: [String: String] = [:]
         /// The base URL of a repository to follow; nil: pushed by the controller.

@@ -1,4 +1,5 @@
 import Effects
+import Logging
 import ReleaseDefinition
 import ReleaseDistribution
 import ReleasePackaging
@@ -10,31 +11,39 @@ struct RepositorySource: ReleaseSource {
     private let fetcher: PackageFetcher
     private let configuration: AgentConfiguration
     private let time: any TimeDoor
+    private let highest: HighestTime
 
-    init(folder: AgentFolder, configuration: AgentConfiguration, doors: AgentDoors) throws {
+    init(
+        folder: AgentFolder, configuration: AgentConfiguration, doors: AgentDoors,
+        log: Logger = Logger(label: "slipway-agent")
+    ) throws {
         let address = RepositoryAddress(baseURL: configuration.repository)
         metadata = MetadataClient(store: try folder.trust(), http: doors.http, time: doors.time, address: address)
         fetcher = PackageFetcher(http: doors.http, time: doors.time, address: address)
         self.configuration = configuration
         time = doors.time
+        highest = HighestTime(in: folder.base, log: log)
     }
 
     func verify(_ envelope: JSONValue) async throws -> VerifiedAssignment {
-        try await withFreshMetadata {
+        try await withFreshMetadata { now in
             try await metadata.verify(
-                envelope, for: configuration.host, environment: configuration.environment, at: time.now())
+                envelope, for: configuration.host, environment: configuration.environment, at: now)
         }
     }
 
     func revocations(_ envelope: JSONValue) async throws -> VerifiedRevocations {
-        try await withFreshMetadata {
-            try await metadata.verifyRevocations(envelope, environment: configuration.environment, at: time.now())
+        try await withFreshMetadata { now in
+            try await metadata.verifyRevocations(envelope, environment: configuration.environment, at: now)
         }
     }
 
     func authorise(_ envelope: JSONValue, revoked: Set<SHA256Digest>) async throws -> AuthorisedRelease {
-        try await metadata.authorise(
-            envelope, for: configuration.host, environment: configuration.environment, revoked: revoked, at: time.now())
+        let now = highest.start(time.now())
+        let release = try await metadata.authorise(
+            envelope, for: configuration.host, environment: configuration.environment, revoked: revoked, at: now)
+        highest.accept(now)
+        return release
     }
 
     func manifest(of release: AuthorisedRelease) async throws -> Manifest { try await fetcher.manifest(for: release) }
@@ -49,17 +58,22 @@ struct RepositorySource: ReleaseSource {
 
     /// What is stored is enough to check the director's word, with no network; if it is not (a first contact, a changed
     /// director key), the metadata is refreshed once. The error of the check stands where that fails too.
-    private func withFreshMetadata<Value>(_ check: () async throws -> Value) async throws -> Value {
-        do { return try await check() } catch let error as TrustError {
+    /// One start time for all of it.
+    private func withFreshMetadata<Value>(_ check: (UTCInstant) async throws -> Value) async throws -> Value {
+        let now = highest.start(time.now())
+        do { return try await check(now) } catch let error as TrustError {
             // The signatures were good: no newer metadata changes whom or when it means.
             let isAbout = ["notAddressed", "expired", "environment", "replayed", "early"]
                 .contains { error.code == "trust.assignment." + $0 }
             guard !isAbout else { throw error }
-            do { try await metadata.refresh(at: time.now()) } catch let refreshError {
+            do {
+                try await metadata.refresh(at: now)
+                highest.accept(now)
+            } catch let refreshError {
                 // With nothing stored yet the check could not even begin.
                 throw error.code == "trust.order" ? refreshError : error
             }
-            return try await check()
+            return try await check(now)
         }
     }
 }

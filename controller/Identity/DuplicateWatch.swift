@@ -39,6 +39,10 @@ struct DuplicateWatch: Sendable {
         if let position = lives.earlier.firstIndex(where: { $0.session == session }) {
             life = lives.earlier.remove(at: position)
             life.returns += 1
+        } else {
+            // A new agent: whoever spoke before is dead now, or must show anew that it is not.
+            lives.current.returns = 0
+            for position in lives.earlier.indices { lives.earlier[position].returns = 0 }
         }
         let before = lives.current
         lives.earlier.append(before)

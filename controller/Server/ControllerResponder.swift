@@ -11,18 +11,21 @@ struct ControllerResponder: HTTPResponder {
     let controller: Controller
 
     func respond(to request: Request, context: ControllerContext) async throws -> Response {
+        var caller = Caller.anyone
         do {
-            return try await answer(request, context)
+            return try await answer(request, context, &caller)
         } catch {
-            return problem(error, request)
+            return problem(error, request, caller)
         }
     }
 
-    private func answer(_ request: Request, _ context: ControllerContext) async throws -> Response {
+    private func answer(
+        _ request: Request, _ context: ControllerContext, _ caller: inout Caller
+    ) async throws -> Response {
         let isHead = request.method == .head
         switch table.match(isHead ? .get : request.method, request.uri.path) {
         case .found(let route, let parameters):
-            let caller = try await admit(request, context, route)
+            caller = try await admit(request, context, route)
             if let length = request.headers[.contentLength].flatMap({ Int64($0) }), length > route.bodySizeMax.value {
                 throw ControllerError(
                     .contentTooLarge, code: "request.bodyTooLarge",
@@ -92,7 +95,7 @@ struct ControllerResponder: HTTPResponder {
             "noToken", "This needs a person's token.", remedy: "Send it as Authorization: Bearer TOKEN.")
     }
 
-    private func problem(_ error: any Error, _ request: Request) -> Response {
+    private func problem(_ error: any Error, _ request: Request, _ caller: Caller) -> Response {
         let status: HTTPResponse.Status
         let reported: any ReportableError
         switch error {
@@ -100,17 +103,33 @@ struct ControllerResponder: HTTPResponder {
         case let error as any ReportableError:
             // The other modules' errors say who acts by their family: what the caller sent, or what we are.
             (status, reported) = (ErrorStatus.status(of: error), error)
-        default:
-            (status, reported) = (.internalServerError, ReportedError(error))
-            controller.logger.error("unexpected", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+        default: (status, reported) = (.internalServerError, ReportedError(error))
         }
+        var problem = Problem(status: status.code, error: reported)
         if status.code >= 500 {
-            controller.logger.error("\(reported)", metadata: ["path": "\(request.uri.path)"])
+            let number = Hexadecimal.encode(controller.random.bytes(8))
+            controller.logger.error(
+                "\(reported)", metadata: ["path": "\(request.uri.path)", "request": "\(number)"])
+            problem = problem.withoutDetails(request: number, for: caller)
         }
-        var response = Responses.json(Problem(status: status.code, error: reported), status: status)
+        var response = Responses.json(problem, status: status)
         response.headers[.contentType] = Problem.mediaType
         if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
+    }
+}
+
+extension Problem {
+    /// What is wrong inside holds paths and names that are nobody's business but of those who run the controller; others
+    /// get the code, and the number under which its log has the rest.
+    fileprivate func withoutDetails(request number: String, for caller: Caller) -> Problem {
+        var problem = self
+        problem.request = number
+        if case .person(let person) = caller, person.may(.administer) { return problem }
+        problem.detail = "The controller failed with \(code)."
+        problem.remedy = "Its log has the details under the request \(number); ask whoever runs it."
+        problem.cause = nil
+        return problem
     }
 }
 

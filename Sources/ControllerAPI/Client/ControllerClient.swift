@@ -27,6 +27,31 @@ public struct ControllerClient: Sendable {
 
     public func host(_ id: HostID) async throws -> HostView { try await get(["hosts", id.text]) }
 
+    public func change(_ host: HostID, _ verb: HostStandingVerb, _ request: HostReasonRequest) async throws -> HostView
+    {
+        try await post(["hosts", host.text, verb.rawValue], request)
+    }
+
+    public func invitations() async throws -> [InvitationRecordView] {
+        let list: ListView<InvitationRecordView> = try await get(["hosts", "invitations"])
+        return list.items
+    }
+
+    /// - Parameter name: its id, or the name of a join policy; of the form of a host's id.
+    public func revokeInvitation(_ name: HostID, _ request: HostReasonRequest) async throws -> InvitationRecordView {
+        try await post(["hosts", "invitations", name.text, "revoke"], request)
+    }
+
+    public func authority() async throws -> AuthorityView { try await get(["hosts", "authority"]) }
+
+    public func rotateAuthority() async throws -> AuthorityView {
+        try await post(["hosts", "authority", "rotate"], [String: String]())
+    }
+
+    public func finishAuthority(_ request: AuthorityFinishRequest) async throws -> AuthorityView {
+        try await post(["hosts", "authority", "finish"], request)
+    }
+
     // MARK: releases
 
     /// - Parameter environment: the first environment it is approved for.

@@ -5,7 +5,10 @@ import ReleaseDefinition
 struct HostsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hosts", abstract: "The machines that releases go to.",
-        subcommands: [HostsInviteCommand.self, HostsListCommand.self, HostsShowCommand.self])
+        subcommands: [
+            HostsInviteCommand.self, HostsInvitationCommand.self, HostsListCommand.self, HostsShowCommand.self,
+            HostsRevokeCommand.self, HostsRetireCommand.self, HostsUnlockCommand.self, HostsAuthorityCommand.self,
+        ])
 }
 
 /// One row for each product of each host, so that a table answers "who runs what".
@@ -20,11 +23,14 @@ struct HostRow: Presentable {
         }
     }
 
-    static let columns = ["HOST", "ENVIRONMENT", "DELIVERY", "CONTACT", "PRODUCT", "WANTED", "RUNNING", "HEALTHY"]
+    static let columns = [
+        "HOST", "ENVIRONMENT", "DELIVERY", "CONTACT", "STANDING", "PRODUCT", "WANTED", "RUNNING", "HEALTHY",
+    ]
     var cells: [String] {
         [
             host.id.text, host.environment.text, host.delivery?.rawValue ?? "-", host.contact.rawValue,
-            product?.product.text ?? "-", product?.wanted?.text ?? "-", product?.running?.text ?? "-",
+            (host.standing ?? .active).rawValue, product?.product.text ?? "-", product?.wanted?.text ?? "-",
+            product?.running?.text ?? "-",
             product.map { $0.isHealthy ? "yes" : "no" } ?? "-",
         ]
     }

@@ -5,7 +5,11 @@ import ReleaseDefinition
 struct HostsInviteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "invite", abstract: "Print one join string for slipway-agent join.",
-        discussion: "Whoever holds the string can enrol a host with these labels until it is used up or expires.")
+        discussion: """
+            Whoever holds the string can enrol a host with these labels until it is used up or expires. A join policy is \
+            for fleets that grow by themselves: give it --uses, --for and --names, keep its string like a password, and \
+            end it with slipway hosts invitation revoke NAME.
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
@@ -22,9 +26,16 @@ struct HostsInviteCommand: AsyncParsableCommand {
     @Option(name: .customLong("for"), help: "How long it is valid, as 10m.", transform: { try TimeSpan($0) })
     var lifetime = TimeSpan.minutes(10)
 
+    @Option(help: "Make it a join policy of this name.", transform: { try HostID($0) })
+    var policy: HostID?
+
+    @Option(help: "Of a join policy: how the ids of its hosts are made, as 'web-*'.")
+    var names: String?
+
     func run() async throws {
         let request = InvitationRequest(
-            environment: environment, labels: try Self.parse(labels: labels), uses: uses, lifetime: lifetime)
+            environment: environment, labels: try Self.parse(labels: labels), uses: uses, lifetime: lifetime,
+            policy: policy?.text, names: names)
         let invitation = try await connection.withClient { try await $0.invite(request) }
         try output.print(InvitationPresentation(invitation: invitation))
     }

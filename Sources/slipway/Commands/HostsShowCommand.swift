@@ -17,7 +17,8 @@ struct HostsShowCommand: AsyncParsableCommand {
     }
 }
 
-private struct HostPresentation: Presentable {
+/// One host in full.
+struct HostPresentation: Presentable {
     var host: HostView
 
     static let columns = HostRow.columns
@@ -27,11 +28,15 @@ private struct HostPresentation: Presentable {
 
     var details: String {
         let labels = host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-        let facts = TextTable(pairs: [
+        var pairs = [
             ("host", host.id.text), ("environment", host.environment.text), ("labels", labels.isEmpty ? "-" : labels),
             ("delivery", host.delivery?.rawValue ?? "-"), ("contact", host.contact.rawValue),
             ("last contact", host.lastContactAt?.description ?? "-"), ("agent", host.agentVersion ?? "-"),
-        ])
+            ("certificate", host.certificateNotAfter.map { "until \($0)" } ?? "-"),
+            ("standing", (host.standing ?? .active).rawValue),
+        ]
+        if let notice = host.notice { pairs += [("why", notice.summary), ("cure", notice.remedy)] }
+        let facts = TextTable(pairs: pairs)
         let products = TextTable(
             ["PRODUCT", "WANTED", "RUNNING", "HEALTHY", "ROLLOUT"],
             host.products.map {

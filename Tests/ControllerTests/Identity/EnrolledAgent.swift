@@ -36,11 +36,17 @@ final class EnrolledAgent: Sendable {
     }
 
     /// As a copy of the folder on another machine, or the same host after a restart of the agent.
-    init(of other: EnrolledAgent, session: AgentSession) throws {
-        folder = other.folder
-        configuration = other.configuration
-        (http, keeper) = try Self.start(
-            try Directory.open(folder.path), configuration, other.keeper.time, session)
+    convenience init(of other: EnrolledAgent, session: AgentSession) throws {
+        try self.init(
+            folder: other.folder, configuration: other.configuration, time: other.keeper.time, session: session)
+    }
+
+    init(
+        folder: TemporaryFolder, configuration: AgentConfiguration, time: any TimeDoor, session: AgentSession
+    ) throws {
+        self.folder = folder
+        self.configuration = configuration
+        (http, keeper) = try Self.start(try Directory.open(folder.path), configuration, time, session)
     }
 
     private static func start(
@@ -77,5 +83,24 @@ extension TestController {
         let view = try await running.controller.invite(
             .init(environment: EnvironmentName("staging"), labels: labels), by: "person:admin")
         return try JoinString(view.join)
+    }
+}
+
+extension EnrolledAgent {
+    /// As `slipway-agent join STRING --again` in the same folder.
+    func joinAgain(_ test: TestController, _ running: TestController.Running) async throws -> EnrolledAgent {
+        var join = try await test.invitation(running)
+        join.controller = keeper.controller
+        let trusting = try LiveHTTP(identity: stored.anonymous, userAgent: "test")
+        let result: Result<AgentConfiguration, any Error>
+        do {
+            result = .success(
+                try await Enrolment(join: join, machineID: "m1").run(
+                    over: trusting, into: try Directory.open(folder.path), settings: .init(again: true)))
+        } catch { result = .failure(error) }
+        await trusting.shutdown()
+        return try EnrolledAgent(
+            folder: folder, configuration: result.get(), time: keeper.time,
+            session: AgentSession(machine: "m1", boot: "b1", process: "p9"))
     }
 }

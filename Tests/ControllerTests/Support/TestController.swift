@@ -98,10 +98,11 @@ struct TestClient: Sendable {
 
     init(
         _ test: TestController, _ running: TestController.Running, certificate: String? = nil, key: String? = nil,
-        token: String? = nil
+        authority: String? = nil, token: String? = nil
     ) throws {
         http = try LiveHTTP(
-            identity: TLSIdentity(trustRoots: test.authority, certificateChain: certificate, privateKey: key),
+            identity: TLSIdentity(
+                trustRoots: authority ?? test.authority, certificateChain: certificate, privateKey: key),
             userAgent: "slipway-tests")
         baseURL = "https://127.0.0.1:\(running.port)"
         self.token = token

@@ -35,11 +35,11 @@ struct TestHost: Sendable {
     /// Invites as the admin and joins.
     static func join(
         _ test: TestController, _ running: TestController.Running, environment: String = "staging",
-        labels: [String: String] = [:]
+        labels: [String: String] = [:], authority: String? = nil
     ) async throws -> TestHost {
-        let token = try await invite(test, running, environment: environment, labels: labels)
+        let token = try await invite(test, running, environment: environment, labels: labels, authority: authority)
         let key = try KeyGeneration.ecdsaP256PrivateKeyPEM()
-        let client = try TestClient(test, running)
+        let client = try TestClient(test, running, authority: authority)
         let response = try await client.post(
             "/v1/agent/join",
             JoinRequest(token: token, certificateSigningRequest: SigningRequest.pem(keyPEM: key), machineID: "m"))
@@ -51,9 +51,9 @@ struct TestHost: Sendable {
     /// The token inside the join string.
     static func invite(
         _ test: TestController, _ running: TestController.Running, environment: String = "staging",
-        labels: [String: String] = [:], uses: Int = 1, lifetime: TimeSpan = .minutes(10)
+        labels: [String: String] = [:], uses: Int = 1, lifetime: TimeSpan = .minutes(10), authority: String? = nil
     ) async throws -> String {
-        let admin = try TestClient(test, running, token: test.adminToken)
+        let admin = try TestClient(test, running, authority: authority, token: test.adminToken)
         let response = try await admin.post(
             "/v1/hosts/invitations",
             InvitationRequest(

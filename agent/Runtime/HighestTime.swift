@@ -1,0 +1,52 @@
+import Effects
+import Logging
+import ReleaseDefinition
+import Synchronization
+
+/// The highest time that this host ever accepted, on its disk: a clock that is set back does not bring expired metadata to
+/// life again (trust.md 8).
+///
+/// What is accepted is the start time of an update that succeeded, and nothing else: all metadata had to be in force at
+/// it, the timestamp among it, which is signed anew every day. So a clock that is far ahead is never stored: with it
+/// everything has expired, and the update fails.
+final class HighestTime: Sendable {
+    static let fileName = "highest-time"
+    /// Not every update is worth a write; an attacker wins no more than this.
+    static let step = TimeSpan.minutes(1)
+    private static let sizeMax = ByteCount(64)
+
+    private let folder: Directory
+    private let log: Logger
+    private let highest: Mutex<UTCInstant>
+
+    /// One that cannot be read counts as none: this host then trusts its clock until the next update.
+    init(in folder: Directory, log: Logger) {
+        self.folder = folder
+        self.log = log
+        var read = UTCInstant(secondsSince1970: 0)
+        do {
+            if let bytes = try folder.readIfPresent(Self.fileName, sizeMax: Self.sizeMax) {
+                read = try UTCInstant(String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self))
+            }
+        } catch {
+            log.error("the highest time cannot be read", metadata: ["error": "\(ReportedError(error))"])
+        }
+        highest = Mutex(read)
+    }
+
+    /// The start time of one update: the clock's, but never before what was accepted.
+    func start(_ now: UTCInstant) -> UTCInstant { max(now, highest.withLock { $0 }) }
+
+    /// After an update that began at this time succeeded.
+    func accept(_ start: UTCInstant) {
+        let isNew = highest.withLock { highest in
+            guard start >= highest + Self.step else { return false }
+            highest = start
+            return true
+        }
+        guard isNew else { return }
+        do { try folder.writeDurably(Self.fileName, Array("\(start.wholeSeconds)\n".utf8), mode: 0o600) } catch {
+            log.error("the highest time was not stored", metadata: ["error": "\(ReportedError(error))"])
+        }
+    }
+}
