@@ -50,10 +50,11 @@ final class FolderHTTP: HTTPDoor {
             answer.headers = [HTTPField("ETag", tag)]
             if header("If-None-Match") == tag {
                 answer.status = 304
-            } else if let start = header("Range").flatMap({ Int($0.dropFirst(6).dropLast()) }), start < bytes.count {
+            } else if let range = header("Range").flatMap({ Self.range($0, of: bytes.count) }) {
                 answer.status = 206
-                answer.headers.append(HTTPField("Content-Range", "bytes \(start)-\(bytes.count - 1)/\(bytes.count)"))
-                answer.body = Array(bytes[start...])
+                answer.headers.append(
+                    HTTPField("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(bytes.count)"))
+                answer.body = Array(bytes[range])
             } else {
                 answer.body = bytes
             }
@@ -62,6 +63,13 @@ final class FolderHTTP: HTTPDoor {
         }
         try fault(path, number, &answer)
         return answer
+    }
+
+    /// `bytes=5-9`, `bytes=5-`.
+    private static func range(_ text: String, of count: Int) -> Range<Int>? {
+        let parts = text.dropFirst("bytes=".count).split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, let start = Int(parts[0]), start < count else { return nil }
+        return start..<min(count, Int(parts[1]).map { $0 + 1 } ?? count)
     }
 
     private static func tooLarge(_ request: HTTPRequest) -> EffectsError {

@@ -14,31 +14,38 @@ final class FetchCounter: Sendable {
     private let bytesTotal: Int64
     private let blobsTotal: Int
     private let report: @Sendable (FetchProgress) -> Void
-    private let state = Mutex((blobs: 0, finishedBytes: Int64(0)))
+    private let state = Mutex((blobs: 0, finishedBytes: Int64(0), current: [BlobReference: Int64]()))
 
     init(_ references: [BlobReference], _ report: @escaping @Sendable (FetchProgress) -> Void) {
         // Lengths are signed, yet anybody's numbers: a sum beyond Int64 is clamped, not trapped on.
-        bytesTotal = references.reduce(0) { Self.sum($0, $1.length.value) }
-        blobsTotal = references.count
+        let distinct = Set(references)
+        bytesTotal = distinct.reduce(0) { Self.sum($0, $1.length.value) }
+        blobsTotal = distinct.count
         self.report = report
     }
 
-    /// So many bytes of the blob at work are there.
-    func current(_ bytes: Int64) { tell(state.withLock { ($0.blobs, Self.sum($0.finishedBytes, bytes)) }) }
-
-    func finished(_ blob: BlobReference) {
-        tell(
-            state.withLock { state in
-                state.blobs += 1
-                state.finishedBytes = Self.sum(state.finishedBytes, blob.length.value)
-                return (state.blobs, state.finishedBytes)
-            })
+    /// So many bytes of a blob at work are there.
+    func current(_ bytes: Int64, of blob: BlobReference) {
+        state.withLock { state in
+            state.current[blob] = bytes
+            tell(state.blobs, state.current.values.reduce(state.finishedBytes, Self.sum))
+        }
     }
 
-    private func tell(_ now: (blobs: Int, bytes: Int64)) {
+    func finished(_ blob: BlobReference) {
+        state.withLock { state in
+            state.blobs += 1
+            state.current[blob] = nil
+            state.finishedBytes = Self.sum(state.finishedBytes, blob.length.value)
+            tell(state.blobs, state.current.values.reduce(state.finishedBytes, Self.sum))
+        }
+    }
+
+    /// Told under the lock: reports come in the order of what they say.
+    private func tell(_ blobs: Int, _ bytes: Int64) {
         report(
             FetchProgress(
-                bytesDone: ByteCount(now.bytes), bytesTotal: ByteCount(bytesTotal), blobsDone: now.blobs,
+                bytesDone: ByteCount(bytes), bytesTotal: ByteCount(bytesTotal), blobsDone: blobs,
                 blobsTotal: blobsTotal))
     }
 

@@ -7,10 +7,10 @@ import Synchronization
 /// Fetches an authorised release: every transfer bounded by a signed length, every byte checked against a signed hash
 /// before it has a name in the store.
 public struct PackageFetcher: Sendable {
-    private let http: any HTTPDoor
-    private let time: any TimeDoor
-    private let address: RepositoryAddress
-    private let retry: RetryPolicy
+    let http: any HTTPDoor
+    let time: any TimeDoor
+    let address: RepositoryAddress
+    let retry: RetryPolicy
 
     public init(
         http: any HTTPDoor, time: any TimeDoor, address: RepositoryAddress, retry: RetryPolicy = .patient
@@ -56,18 +56,33 @@ public struct PackageFetcher: Sendable {
         _ references: [BlobReference], into store: BlobStore,
         progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }
     ) async throws {
-        let counter = FetchCounter(references, progress)
-        for reference in references {
-            if try store.has(reference) {
-                counter.finished(reference)
-                continue
+        try await blobs(references, into: store, FetchCounter(references, progress), ByteTally())
+    }
+
+    func blobs(_ references: [BlobReference], into store: BlobStore, _ tally: ByteTally) async throws {
+        try await blobs(references, into: store, FetchCounter(references) { _ in }, tally)
+    }
+
+    /// A few at once: small ones do not wait for large ones, and a server is not asked for everything together.
+    private func blobs(
+        _ references: [BlobReference], into store: BlobStore, _ counter: FetchCounter, _ tally: ByteTally
+    ) async throws {
+        var seen: Set<BlobReference> = []
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (number, reference) in references.filter({ seen.insert($0).inserted }).enumerated() {
+                if number >= MemberFetch.requestsMax { try await group.next() }
+                group.addTask {
+                    if try !store.has(reference) { try await fetch(reference, into: store, counter, tally) }
+                    counter.finished(reference)
+                }
             }
-            try await fetch(reference, into: store, counter)
-            counter.finished(reference)
+            try await group.waitForAll()
         }
     }
 
-    private func fetch(_ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter) async throws {
+    private func fetch(
+        _ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter, _ tally: ByteTally
+    ) async throws {
         for isLastTry in [false, true] {
             // The furthest byte so far: a server without ranges that breaks at the same place each time gets no further.
             let furthest = Mutex<Int64>(0)
@@ -80,7 +95,9 @@ public struct PackageFetcher: Sendable {
                     return now > before
                 }
             ) {
-                try await transfer(blob, into: store, counter) { length in furthest.withLock { $0 = max($0, length) } }
+                try await transfer(blob, into: store, counter, tally) { length in
+                    furthest.withLock { $0 = max($0, length) }
+                }
             }
             do { return try store.adoptPartial(blob) } catch let error as PackagingError where !isLastTry {
                 // Joined from pieces of two different answers, or damaged on the way: once more from the start.
@@ -92,13 +109,13 @@ public struct PackageFetcher: Sendable {
 
     /// Appends what is missing. Passing failures keep what came; the next try goes on from there.
     private func transfer(
-        _ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter,
+        _ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter, _ tally: ByteTally,
         reached: @escaping @Sendable (Int64) -> Void
     ) async throws {
         let path = RepositoryLayout.blob(blob.sha256)
         let file = try store.partial(blob)
         let start = try file.size().value
-        counter.current(start)
+        counter.current(start, of: blob)
         if start == blob.length.value { return }
         let range = start > 0 ? [HTTPField("Range", "bytes=\(start)-")] : []
         let address = address
@@ -123,13 +140,14 @@ public struct PackageFetcher: Sendable {
                     }
                 },
                 receive: { piece in
+                    tally.add(piece.count)
                     guard try file.size().value + Int64(piece.count) <= blob.length.value else {
                         throw Self.tooLong(RepositoryLayout.url(address.baseURL, path), blob)
                     }
                     try file.write(piece)
                     let length = try file.size().value
                     reached(length)
-                    counter.current(length)
+                    counter.current(length, of: blob)
                 })
         } catch let error as EffectsError where error.code == "effects.file.noSpace" {
             // What could not be finished must not keep the disk full.
@@ -156,5 +174,5 @@ public struct PackageFetcher: Sendable {
     }
 
     /// A minute, and 64 KiB/s at least.
-    private static func timeout(for length: ByteCount) -> TimeSpan { .seconds(60 + length.value >> 16) }
+    static func timeout(for length: ByteCount) -> TimeSpan { .seconds(60 + length.value >> 16) }
 }

@@ -17,7 +17,7 @@ public protocol OldStream: Sendable {
 /// index. A changed file makes its ranges unavailable, never wrong. Memory: one member for each thread that reads.
 public final class InstalledStream: OldStream {
     public let index: PayloadIndex
-    private let tree: Directory
+    public let tree: Directory
     private let layout: TarLayout
     private let starts: [Int64]
 
