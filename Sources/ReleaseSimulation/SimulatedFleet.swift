@@ -25,12 +25,12 @@ public enum SimulatedFleet {
     }
 
     /// Any plan at all; nil never happens but for a defect of the plan's making.
-    static func randomPlan(_ choice: inout SeededChoice, hosts count: Int?) -> RolloutPlan? {
+    static func madeUpPlan(_ choice: inout SeededChoice, hosts count: Int?, pullPercent: Int? = nil) -> RolloutPlan? {
         let count = count ?? (choice.chance(20) ? choice.number(1..<6) : choice.number(6..<100))
         guard let new = try? ReleaseName("app@2.0"), let old = try? ReleaseName("app@1.0"),
             let environment = try? EnvironmentName("staging")
         else { return nil }
-        let pullPercent = choice.one([0, 0, 30, 100])
+        let pullPercent = pullPercent ?? choice.one([0, 0, 30, 100])
         let hosts = (0..<count).map { index in
             let pulls = choice.chance(pullPercent)
             return PlanHost(

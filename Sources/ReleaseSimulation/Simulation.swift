@@ -65,7 +65,7 @@ public struct Simulation {
     /// A fleet, a plan and misfortunes that the seed makes up.
     public static func madeUp(seed: UInt64, hosts: Int? = nil) -> Simulation? {
         var choice = SeededChoice(seed: seed)
-        guard let plan = SimulatedFleet.randomPlan(&choice, hosts: hosts) else { return nil }
+        guard let plan = SimulatedFleet.madeUpPlan(&choice, hosts: hosts) else { return nil }
         let conditions = SimulationConditions.madeUp(&choice, phases: plan.phases.count)
         return Simulation(plan: plan, conditions: conditions, seed: seed, choice: choice)
     }

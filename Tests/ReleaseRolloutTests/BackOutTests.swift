@@ -257,4 +257,28 @@ struct BackOutTests {
         let state = try driver.host("h11").state
         #expect(state == "offline")
     }
+
+    @Test("A machine that has left is not taken back, not waited for and not listed (history 3)")
+    func goneInBackOut() throws {
+        var driver = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(3), limits: Fixture.atOnce()))
+        try driver.report("h0", .succeeded)
+        try driver.do(.gone(HostID("h1")))
+        try driver.do(.backOut(.rollout, by: "eva", reason: "bad"))
+        try driver.report("h2", .succeeded)
+        #expect(driver.hosts(in: "backingOut") == ["h2", "h0"] || driver.hosts(in: "backingOut") == ["h0", "h2"])
+        try driver.do(.gone(HostID("h0")))
+        try driver.do(.gone(HostID("h2")))
+        #expect(driver.state == "backedOut")
+        #expect(driver.view.stillRunning.isEmpty)
+    }
+
+    @Test("What a host had said late, before it left, stands (history 48)")
+    func goneAfterLateWord() throws {
+        var driver = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(30), limits: Fixture.atOnce()))
+        try driver.progress("h1", .received)
+        try driver.advance(.minutes(10))
+        try driver.report("h1", .succeeded)
+        try driver.do(.gone(HostID("h1")))
+        #expect(driver.view.phases[0].counts.failed == 1)
+    }
 }

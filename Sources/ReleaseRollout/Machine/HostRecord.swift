@@ -162,6 +162,8 @@ struct HostRecord: Sendable, Equatable {
         case .succeeded: return .present
         case .alreadyCurrent: return .before
         case .failed(.lost), .backOutFailed: return presence == .before ? .before : .unknown
+        // The machine is no more.
+        case .gone where ending.source == .engine: return .absent
         case .failed, .backedOut, .skipped, .offline, .gone, .silent, .cancelled, .superseded:
             guard ending.source == .host else { return presence }
             guard ending.running == release else { return .absent }

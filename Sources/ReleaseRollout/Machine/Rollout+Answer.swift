@@ -125,12 +125,22 @@ extension Rollout {
 
     private func gone(_ host: HostID) -> [RolloutFact] {
         guard let record = record(host), successor == nil else { return [] }
-        switch record.install {
-        case .waiting, .admitted, .ordered, .working, .ended(.offline), .ended(.failed(.lost)):
-            return [.hostEnded(HostEnding(host: host, action: .install, outcome: .gone, source: .engine))]
-        // What it had said before it left stands.
-        case .ended: return []
+        let left = { (action: OrderAction) in
+            RolloutFact.hostEnded(HostEnding(host: host, action: action, outcome: .gone, source: .engine))
         }
+        var facts: [RolloutFact] = []
+        switch record.install {
+        case .waiting, .admitted, .ordered, .working: facts.append(left(.install))
+        // What it had said before it left stands; what a deadline said does not.
+        case .ended(.offline) where !record.hasInstallWord, .ended(.failed(.lost)) where !record.hasInstallWord:
+            facts.append(left(.install))
+        case .ended: break
+        }
+        // Nothing is left to be taken back.
+        if let backOut = record.backOut, !backOut.isEnded || backOut == .ended(.offline) {
+            facts.append(left(.backOut))
+        }
+        return facts
     }
 
     private func controllerReturned() -> [RolloutFact] {

@@ -113,7 +113,7 @@ extension OrderState {
 extension HostRecord {
     fileprivate mutating func endInstall(_ ending: HostEnding, release: ReleaseName) {
         let wasLost = install == .ended(.failed(.lost))
-        if case .ordered = install, ending.source == .engine { markUnheard() }
+        if case .ordered = install, ending.source == .engine, ending.outcome != .gone { markUnheard() }
         presence = presence(after: ending, release: release)
         if ending.source == .host {
             hasInstallWord = true
@@ -135,7 +135,7 @@ extension HostRecord {
         if ending.error != nil { error = ending.error }
         if ending.step != nil { failedStep = ending.step }
         backOut = .ended(ending.outcome)
-        if backOutSucceeded == true { presence = .absent }
+        if backOutSucceeded == true || ending.outcome == .gone { presence = .absent }
     }
 
     fileprivate mutating func withdrawInstall(mayStartLater: Bool, at: UTCInstant) {

@@ -43,6 +43,10 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "How often the controller dies.")
     var restarts: Int = 0
 
+    /// For scripts/simulate: the engine beside a second one, on so many made-up histories.
+    @Option(help: .hidden)
+    var histories: Int?
+
     @Option(help: .hidden)
     var commit: String = SlipwayVersion.text
 
@@ -71,6 +75,7 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let histories { return try await compare(histories) }
         let definition = try file.map { try RolloutFile.parse(InputFile.read($0), file: $0) }
         var conditions = SimulationConditions()
         conditions.failurePercents = try failurePercents
@@ -107,6 +112,31 @@ struct SimulateCommand: AsyncParsableCommand {
                 code: "simulate.invariant", summary: "replay: seed \(simulation.seed) commit \(commit): \(error)",
                 remedy: "This is a defect of Slipway: report it with that line.")
         }
+    }
+
+    private func compare(_ histories: Int) async throws {
+        let failures = await withTaskGroup(of: Int.self) { group in
+            let workers = Workers.coreCount
+            for worker in 0..<workers {
+                group.addTask {
+                    var failures = 0
+                    for index in stride(from: worker, to: histories, by: workers) {
+                        let seed = self.seed &+ UInt64(index)
+                        guard var check = ModelCheck(seed: seed) else { continue }
+                        do {
+                            try check.run()
+                        } catch {
+                            Talk.say("replay: history \(seed) commit \(commit): \(error)")
+                            failures += 1
+                        }
+                    }
+                    return failures
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        Talk.say("\(histories) histories, \(failures) on which engine and reference differ.")
+        if failures > 0 { throw ProgramExit.failed }
     }
 
     /// As many at a time as there are processors.
