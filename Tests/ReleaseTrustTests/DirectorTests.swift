@@ -67,8 +67,34 @@ struct AssignmentTests {
                 + #""order":{"action":"install","attempt":1,"rollout":"r-1"},"release":"web@1.0","#
                 + #""revoked":["\#(SHA256Digest(of: []))"],"targetPath":"staging/web/1.0/manifest.json"}"#)
         #expect(try Assignment(payload: Array(text.utf8)) == assignment)
+        let digest = SHA256Digest(of: [])
+        assignment.patches = [AssignedPatch(from: digest, to: digest, sha256: digest, length: ByteCount(5))]
+        let listed = try JSONCoding.canonicalBytes(of: assignment)
+        #expect(
+            String(decoding: listed, as: UTF8.self).contains(
+                #""patches":[{"from":"\#(digest)","length":5,"sha256":"\#(digest)","to":"\#(digest)"}]"#))
+        #expect(try Assignment(payload: listed) == assignment)
+        assignment.patches = nil
         assignment.audience = .host(TestHost.id)
         #expect(try JSONCoding.value(of: assignment)["audience"] == .object([JSONMember("host", .string("web-1"))]))
+    }
+
+    @Test("Patches are bounded in number and length; any other list is no assignment")
+    func patches() throws {
+        let digest = SHA256Digest(of: [])
+        let patch = AssignedPatch(from: digest, to: digest, sha256: digest, length: ByteCount(5))
+        var long = patch
+        long.length = ByteCount(AssignedPatch.lengthMax.value + 1)
+        var empty = patch
+        empty.length = ByteCount(0)
+        for patches in [Array(repeating: patch, count: AssignedPatch.countMax + 1), [long], [empty]] {
+            var director = try TestDirector()
+            director.assignment.patches = patches
+            expectRefusal("trust.assignment.form") { try director.verify(with: trusted) }
+        }
+        var director = try TestDirector()
+        director.assignment.patches = Array(repeating: patch, count: AssignedPatch.countMax)
+        #expect(try director.verify(with: trusted).assignment.patches?.count == AssignedPatch.countMax)
     }
 
     @Test("A stranger, an approver, and the keys of the online roles are not heard as director")

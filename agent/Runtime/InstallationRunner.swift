@@ -42,7 +42,7 @@ struct InstallationRunner: Sendable {
             guard let to = task.to else { return .done }
             try preflight.check(try await manifest(of: to), task, host)
         case .stage:
-            if let to = task.to { try await stage(to, base: task.from) }
+            if let to = task.to { try await stage(to, task) }
         case .activate: break
         case .stop(let index):
             if let (unit, stored) = forward.old(index) { try await operations.stop(unit, of: stored, context) }
@@ -94,7 +94,7 @@ struct InstallationRunner: Sendable {
         return .verified(changes: try UnitPairs.plan(old: stored(task.from), new: manifest))
     }
 
-    private func manifest(of release: HostRelease) async throws -> Manifest {
+    func manifest(of release: HostRelease) async throws -> Manifest {
         let file = try downloads.directory.read(release.manifest.hex, sizeMax: Manifest.bytesMax)
         guard SHA256Digest(of: file) == release.manifest else {
             throw AgentError(
@@ -104,36 +104,8 @@ struct InstallationRunner: Sendable {
         return try Manifest(parsing: file)
     }
 
-    /// All units are complete, verified and durable on the disk before any of them is activated.
-    private func stage(_ release: HostRelease, base: HostRelease?) async throws {
-        let manifest = try await manifest(of: release)
-        do {
-            try await source.fetch(manifest.blobs, into: downloads)
-        } catch { throw StepError(error, otherwise: .transport) }
-        let kept = try store.keep(manifest, bytes: manifest.bytes, blobs: downloads)
-        let old = try? stored(base)
-        for unit in manifest.units {
-            try Task.checkCancellation()
-            let layout = try kept.layout(unit)
-            if try isWhole(unit, kept, layout) { continue }
-            guard try layout.current() != release.folder else {
-                throw AgentError(
-                    code: "layout.drift", summary: "\(layout.path) shows \(release), but its files were changed.",
-                    remedy: "Point the link at another release, or order a newer one.")
-            }
-            let staging = try layout.freshStaging()
-            let baseTree = try old.flatMap { old in
-                try old.manifest[unit: unit.name].flatMap { try old.layout($0).tree(old.release.folder) }
-            }
-            try PayloadInstaller.unpack(unit, blobs: downloads, into: staging, base: baseTree, jobs: jobs)
-            try PersistentPaths(layout: layout, paths: unit.definition.persistent).link(into: staging)
-            try staging.syncFileSystem()
-            try layout.adoptStaging(as: release.folder)
-        }
-    }
-
     /// The release is on the disk already, from an earlier order, with every byte as it was signed.
-    private func isWhole(_ unit: ManifestUnit, _ stored: StoredRelease, _ layout: UnitLayout) throws -> Bool {
+    func isWhole(_ unit: ManifestUnit, _ stored: StoredRelease, _ layout: UnitLayout) throws -> Bool {
         guard let tree = try layout.tree(stored.release.folder) else { return false }
         return (try? PayloadInstaller.verifyTree(unit, index: stored.index(unit), tree: tree)) != nil
     }
@@ -169,7 +141,7 @@ struct InstallationRunner: Sendable {
 
     // MARK: - Words
 
-    private func stored(_ release: HostRelease?) throws -> StoredRelease? {
+    func stored(_ release: HostRelease?) throws -> StoredRelease? {
         guard let release else { return nil }
         do { return try store.stored(release) } catch let error as AgentError
             where error.code == "agent.release.absent"

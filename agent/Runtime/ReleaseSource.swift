@@ -1,5 +1,6 @@
 import Effects
 import ReleaseDefinition
+import ReleaseDistribution
 import ReleasePackaging
 import ReleaseTrust
 
@@ -18,6 +19,12 @@ protocol ReleaseSource: Sendable {
 
     /// The manifest that was authorised, compared with its signed digest.
     func manifest(of release: AuthorisedRelease) async throws -> Manifest
+
+    /// Fetches what a unit's tree needs, in the cheapest way from `cheapest` on.
+    func fetch(
+        _ unit: ManifestUnit, installed: InstalledUnit?, patches: [OfferedPatch], cheapest: FetchWay,
+        into store: BlobStore
+    ) async throws -> FetchedUnit
 
     /// Makes every blob present and whole in the store.
     func fetch(_ blobs: [BlobReference], into store: BlobStore) async throws

@@ -48,6 +48,13 @@ struct RepositorySource: ReleaseSource {
 
     func manifest(of release: AuthorisedRelease) async throws -> Manifest { try await fetcher.manifest(for: release) }
 
+    func fetch(
+        _ unit: ManifestUnit, installed: InstalledUnit?, patches: [OfferedPatch], cheapest: FetchWay,
+        into store: BlobStore
+    ) async throws -> FetchedUnit {
+        try await fetcher.unit(unit, installed: installed, patches: patches, cheapest: cheapest, into: store)
+    }
+
     func fetch(_ blobs: [BlobReference], into store: BlobStore) async throws {
         try await fetcher.blobs(blobs, into: store)
     }

@@ -62,11 +62,13 @@ public struct Assignment: Sendable, Equatable, Codable {
     public var expiresAt: UTCInstant
     /// Manifests that no host of this environment and product may install or go on running.
     public var revoked: [SHA256Digest]
+    /// Shorter ways to the release's payloads, for hosts that run the releases they begin at; nil for none.
+    public var patches: [AssignedPatch]?
 
     public init(
         order: OrderID, environment: EnvironmentName, audience: AssignmentAudience, release: ReleaseName,
         manifest: SHA256Digest, targetPath: String, counter: Int64, notBefore: UTCInstant? = nil,
-        expiresAt: UTCInstant, revoked: [SHA256Digest] = []
+        expiresAt: UTCInstant, revoked: [SHA256Digest] = [], patches: [AssignedPatch]? = nil
     ) {
         self.order = order
         self.environment = environment
@@ -78,6 +80,7 @@ public struct Assignment: Sendable, Equatable, Codable {
         self.notBefore = notBefore
         self.expiresAt = expiresAt
         self.revoked = revoked
+        self.patches = patches
     }
 
     /// Whether the host is meant; for a channel the caller sees to it that the host follows it.

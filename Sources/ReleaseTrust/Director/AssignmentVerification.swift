@@ -84,6 +84,12 @@ extension Assignment {
         guard counter >= 0 else {
             throw .assignment("form", "its counter is \(counter)", remedy: "Nothing was done.")
         }
+        let patches = patches ?? []
+        guard patches.count <= AssignedPatch.countMax,
+            patches.allSatisfy({ (1...AssignedPatch.lengthMax.value).contains($0.length.value) })
+        else {
+            throw .assignment("form", "it lists \(patches.count) patches, or one too long", remedy: "Nothing was done.")
+        }
     }
 }
 

@@ -1,0 +1,101 @@
+import Effects
+import Logging
+import ReleaseDefinition
+import ReleaseDistribution
+import ReleasePackaging
+
+extension InstallationRunner {
+    /// All units are complete, verified and durable on the disk before any of them is activated.
+    ///
+    /// Only what the host does not have is fetched: by a patch that the director offers, by ranges, or whole.
+    func stage(_ release: HostRelease, _ task: InstallationTask) async throws {
+        let manifest = try await manifest(of: release)
+        let old = try? stored(task.from)
+        let patches = await offeredPatches(task)
+        var fetched: [UnitName: FetchedUnit] = [:]
+        do {
+            try await source.fetch(manifest.units.flatMap(\.hooks).map(\.blob), into: downloads)
+            for unit in manifest.units {
+                fetched[unit.name] = try await fetch(unit, old, patches, from: .patch)
+            }
+        } catch { throw StepError(error, otherwise: .transport) }
+        let kept = try store.keep(manifest, bytes: manifest.bytes, blobs: downloads)
+        for unit in manifest.units {
+            try Task.checkCancellation()
+            let layout = try kept.layout(unit)
+            if try isWhole(unit, kept, layout) { continue }
+            guard try layout.current() != release.folder else {
+                throw AgentError(
+                    code: "layout.drift", summary: "\(layout.path) shows \(release), but its files were changed.",
+                    remedy: "Point the link at another release, or order a newer one.")
+            }
+            let staging = try await unpack(unit, fetched.removeValue(forKey: unit.name), old, patches, layout)
+            try PersistentPaths(layout: layout, paths: unit.definition.persistent).link(into: staging)
+            try staging.syncFileSystem()
+            try layout.adoptStaging(as: release.folder)
+        }
+    }
+
+    /// What was read from the earlier release may have changed since it was looked at, and a patch may not hold what it
+    /// promises: then the next way is taken, the last one being the whole.
+    private func unpack(
+        _ unit: ManifestUnit, _ fetched: FetchedUnit?, _ old: StoredRelease?, _ patches: [OfferedPatch],
+        _ layout: UnitLayout
+    ) async throws -> Directory {
+        var next = fetched
+        while let way = next {
+            let staging = try layout.freshStaging()
+            do {
+                try PayloadInstaller.unpack(
+                    unit, index: way.index, members: way.members, into: staging, base: way.base, jobs: jobs)
+                return staging
+            } catch let error as PackagingError {
+                let isDoubt = ["packaging.patch.", "packaging.payload."].contains { error.code.hasPrefix($0) }
+                guard way.report.way < .whole, isDoubt else { throw error }
+                log.warning(
+                    "fetched in vain",
+                    metadata: ["unit": "\(unit.name)", "way": "\(way.report.way.rawValue)", "error": "\(error)"])
+                do {
+                    next = try await fetch(
+                        unit, old, patches, from: way.report.way == .patch ? .ranges : .whole)
+                } catch { throw StepError(error, otherwise: .transport) }
+            }
+        }
+        throw AgentError(
+            code: "release.absent", summary: "The unit \(unit.name) was not fetched.",
+            remedy: "This is a defect of Slipway: please report it with the journal.")
+    }
+
+    private func fetch(
+        _ unit: ManifestUnit, _ old: StoredRelease?, _ patches: [OfferedPatch], from cheapest: FetchWay
+    ) async throws -> FetchedUnit {
+        let fetched = try await source.fetch(
+            unit, installed: old.flatMap { try? $0.installed(unit.name) }, patches: patches, cheapest: cheapest,
+            into: downloads)
+        log.info(
+            "fetched",
+            metadata: [
+                "unit": "\(unit.name)", "way": "\(fetched.report.way.rawValue)",
+                "bytes": "\(fetched.report.bytes.value)", "payload": "\(unit.payload.compressed.length.value)",
+                "doubts": "\(fetched.report.doubts.joined(separator: "; "))",
+            ])
+        return fetched
+    }
+
+    /// What the director offers beside the order. It was verified when the order came; a list that cannot be believed now
+    /// is no reason to fail, only to fetch more.
+    private func offeredPatches(_ task: InstallationTask) async -> [OfferedPatch] {
+        guard let envelope = task.envelope, let verified = try? await source.verify(envelope) else { return [] }
+        return (verified.assignment.patches ?? []).map {
+            OfferedPatch(from: $0.from, to: $0.to, blob: BlobReference(sha256: $0.sha256, length: $0.length))
+        }
+    }
+}
+
+extension StoredRelease {
+    /// The unit as it lies on this host; nil where its tree is gone or the release has no such unit.
+    fileprivate func installed(_ name: UnitName) throws -> InstalledUnit? {
+        guard let unit = manifest[unit: name], let tree = try layout(unit).tree(release.folder) else { return nil }
+        return InstalledUnit(tree: tree, record: unit.payload, indexText: try index(unit))
+    }
+}
