@@ -19,8 +19,9 @@ public actor Controller {
     nonisolated let logger: Logger
     /// The exact text of the first root, which hosts pin.
     nonisolated let firstRoot: String
-    nonisolated let director: Director
-    nonisolated let keys: RepositoryKeys
+    private(set) var director: Director
+    /// Those that lie in `keys/`: all of them in the profile solo.
+    private(set) var keys: RepositoryKeys
     /// Used on the actor alone, but for its content-addressed blobs.
     nonisolated let publisher: RepositoryPublisher
     let store: EventStore
@@ -65,7 +66,7 @@ public actor Controller {
         self.logger = logger
         configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
         firstRoot = try folder.text("\(ControllerDirectory.repositoryName)/metadata/1.root.json")
-        keys = try RepositoryKeeper.keys(folder)
+        keys = try KeyFolder.load(folder)
         director = Director(keys: keys.director)
         publisher = try RepositoryKeeper.publisher(folder)
         renewalNonces = RenewalNonces(random: random)
@@ -107,6 +108,11 @@ public actor Controller {
     @discardableResult
     func commit(_ event: ControllerEvent, by actor: String, at now: UTCInstant) throws -> EventEntry? {
         try commit(StoreChange(events: [NewEvent(actor: actor, event: event)]), at: now).first
+    }
+
+    func setKeys(_ new: RepositoryKeys) {
+        keys = new
+        director = Director(keys: new.director)
     }
 
     // MARK: who is calling

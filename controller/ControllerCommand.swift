@@ -3,6 +3,7 @@ import Effects
 import Glibc
 import Logging
 import ReleaseDefinition
+import ReleaseTrust
 
 /// `slipway-controller`.
 public struct ControllerCommand: AsyncParsableCommand {
@@ -60,8 +61,24 @@ struct InitialiseCommand: AsyncParsableCommand {
     var dir: String
     @Option(help: "HOST:PORT to listen on.")
     var listen = "127.0.0.1:8443"
-    @Option(help: "solo: all keys on this machine. team and regulated: not in this version.")
+    @Option(help: "solo: all keys on this machine. team, regulated: people hold the keys that approve.")
     var profile = "solo"
+    @Option(help: "Where root, targets and people's keys go (team, regulated): a folder on a removable medium.")
+    var offlineKeys: String?
+    @Option(
+        name: .customLong("approver"),
+        help: "Who approves releases, as NAME=FILE.pub (slipway keys generate). Without: keys are made to hand out.")
+    var approvers: [String] = []
+    @Option(
+        name: .customLong("emergency-person"),
+        help: "Who approves hot fixes, as NAME=FILE.pub. Without: in team the approvers, in regulated three others.")
+    var emergency: [String] = []
+    @Option(help: "How many approvers must sign a release.")
+    var threshold = 2
+    @Option(
+        name: .customLong("product"),
+        help: "A product whose releases the approvers may sign from the start; others: slipway keys delegate.")
+    var products: [String] = []
     @Option(help: "Environments in the order of promotion, separated by commas.")
     var environments = "staging,production"
     @Option(
@@ -70,16 +87,50 @@ struct InitialiseCommand: AsyncParsableCommand {
     var names: [String] = []
 
     func run() async throws {
-        let plan = try Initialisation(listen: listen, profile: profile, environments: environments, names: names)
+        var keyPlan = KeyPlan(profile: .solo, offlineFolder: offlineKeys)
+        keyPlan.approvers = try approvers.map(Self.holder)
+        keyPlan.emergency = try emergency.map(Self.holder)
+        keyPlan.threshold = threshold
+        keyPlan.products = try products.map { try ProductName($0) }
+        let plan = try Initialisation(
+            listen: listen, profile: profile, environments: environments, names: names, keyPlan: keyPlan)
         try plan.perform(in: dir)
         print(
             """
             The controller is in \(dir). It will listen on \(plan.configuration.listen) as \(plan.configuration.url).
             Run it:      slipway-controller run --dir \(dir)
             Talk to it:  slipway hosts invite --dir \(dir)
-            Keep in mind: in the solo profile all keys lie in \(dir)/keys, so whoever takes this machine can install
-            anything on its hosts.
+            \(Self.farewell(plan.keyPlan, dir))
             """)
+    }
+
+    private static func farewell(_ plan: KeyPlan, _ dir: String) -> String {
+        guard let offline = plan.offlineFolder else {
+            return """
+                Keep in mind: in the solo profile all keys lie in \(dir)/keys, so whoever takes this machine can install
+                anything on its hosts.
+                """
+        }
+        return """
+            The keys of root and targets\(plan.approvers.isEmpty ? ", and of people," : "") lie in \(offline). Now:
+              1. Copy root.json to every approver: it is what their tool believes.
+              \(plan.approvers.isEmpty ? "2. Give approver-1.pem and the others to one person each, and delete them there." : "2. Approvers keep the keys that they made.")
+              3. Put root-*.pem and targets.pem away, in two places: without root no key is ever replaced.
+            slipway keys status --dir \(dir) says what this set-up earns.
+            """
+    }
+
+    /// `alice=alice.pub`
+    private static func holder(_ text: String) throws -> KeyHolder {
+        let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2 else {
+            throw ValidationError("\(text.debugDescription) names nobody: write NAME=FILE.pub.")
+        }
+        let slash = parts[1].lastIndex(of: "/")
+        let folder = slash.map { String(parts[1][..<$0]) } ?? "."
+        let name = slash.map { String(parts[1][parts[1].index(after: $0)...]) } ?? parts[1]
+        let bytes = try Directory.open(folder.isEmpty ? "/" : folder).read(name, sizeMax: ByteCount(1 << 16))
+        return KeyHolder(name: parts[0], key: try PublicKey(file: String(decoding: bytes, as: UTF8.self)))
     }
 }
 

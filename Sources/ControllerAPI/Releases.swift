@@ -20,10 +20,13 @@ public struct ReleaseView: Sendable, Equatable, Codable {
     public var units: [ReleaseUnitView]
     /// Where it is approved, in the order in which that happened.
     public var environments: [ReleaseApprovalView]
+    /// Where approvers were asked and have not all signed.
+    public var waiting: [ReleaseWaitingView]
 
     public init(
         release: ReleaseName, manifest: SHA256Digest, category: ReleaseCategory, summary: String, owner: String,
-        submittedAt: UTCInstant, submittedBy: String, units: [ReleaseUnitView], environments: [ReleaseApprovalView]
+        submittedAt: UTCInstant, submittedBy: String, units: [ReleaseUnitView], environments: [ReleaseApprovalView],
+        waiting: [ReleaseWaitingView] = []
     ) {
         self.release = release
         self.manifest = manifest
@@ -34,6 +37,25 @@ public struct ReleaseView: Sendable, Equatable, Codable {
         self.submittedBy = submittedBy
         self.units = units
         self.environments = environments
+        self.waiting = waiting
+    }
+}
+
+/// A release that waits for approval in one environment (`emergency`: in the emergency role).
+public struct ReleaseWaitingView: Sendable, Equatable, Codable {
+    public var environment: EnvironmentName
+    /// The change to the metadata that people sign.
+    public var change: String
+    public var votes: Int
+    public var threshold: Int
+    public var signedBy: [String]
+
+    public init(environment: EnvironmentName, change: String, votes: Int, threshold: Int, signedBy: [String]) {
+        self.environment = environment
+        self.change = change
+        self.votes = votes
+        self.threshold = threshold
+        self.signedBy = signedBy
     }
 }
 
@@ -61,11 +83,17 @@ public struct ReleaseApprovalView: Sendable, Equatable, Codable {
     public var approvedAt: UTCInstant
     /// nil: it may be installed.
     public var revocation: RevocationView?
+    /// When approvers took it back for good.
+    public var withdrawnAt: UTCInstant?
 
-    public init(environment: EnvironmentName, approvedAt: UTCInstant, revocation: RevocationView?) {
+    public init(
+        environment: EnvironmentName, approvedAt: UTCInstant, revocation: RevocationView?,
+        withdrawnAt: UTCInstant? = nil
+    ) {
         self.environment = environment
         self.approvedAt = approvedAt
         self.revocation = revocation
+        self.withdrawnAt = withdrawnAt
     }
 }
 

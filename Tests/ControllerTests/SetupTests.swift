@@ -14,7 +14,7 @@ struct SetupTests {
         let plan = try Initialisation(listen: "127.0.0.1:0", profile: "solo", environments: "staging")
         try plan.perform(in: folder.path)
         let directory = try Directory.open(folder.path)
-        for name in KeyName.all.map({ KeyName.file($0) })
+        for name in KeyName.all.map({ "keys/\($0).pem" })
             + [
                 ControllerDirectory.adminTokenName, ControllerDirectory.authorityKeyName,
                 ControllerDirectory.serverKeyName,
@@ -39,10 +39,8 @@ struct SetupTests {
     }
 
     @Test(
-        "What this version cannot set up is refused with a word",
+        "What cannot be set up is refused with a word",
         arguments: [
-            ("127.0.0.1:1", "team", "staging", "controller.setup.profile"),
-            ("127.0.0.1:1", "regulated", "staging", "controller.setup.profile"),
             ("127.0.0.1:1", "other", "staging", "controller.setup.profile"),
             ("127.0.0.1", "solo", "staging", "controller.setup.address"),
             ("::1:99999", "solo", "staging", "controller.setup.address"),

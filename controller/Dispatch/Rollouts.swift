@@ -2,6 +2,7 @@ import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
 import ReleaseRollout
+import ReleaseTrust
 
 /// What people ask of rollouts.
 extension Controller {
@@ -95,10 +96,7 @@ extension Controller {
         let environment = definition.environment
         try refuseRevoked(record, in: environment)
         guard record.isApproved(in: environment) || urgency.isEmergency else {
-            throw ControllerError(
-                .init(code: 423), code: "approval.missing",
-                summary: "\(definition.release) is not approved for \(environment).",
-                remedy: "Promote it: slipway release promote \(definition.release) --to \(environment)")
+            throw approvalMissing(definition.release, in: environment)
         }
         let hosts = state.hostsInOrder.filter {
             $0.environment == environment && $0.identity.standing.isActive && admits($0)
@@ -123,7 +121,10 @@ extension Controller {
         }
         // Whoever may push emergencies signs for them, once the plan is known to be possible.
         if urgency.isEmergency, !record.isApprovedForEmergency {
-            try approve(record.submitted, in: nil, by: actor)
+            let outcome = try approve(record.submitted, in: nil, by: actor)
+            if case .waiting = outcome {
+                throw approvalMissing(definition.release, in: EnvironmentName(unchecked: ApprovalPlace.emergencyWord))
+            }
         }
         try commit(StoreChange(events: decisions.events), at: now)
         drive()

@@ -54,31 +54,58 @@ extension Controller {
         return try releaseView(name)
     }
 
-    /// Signs the manifest into a role: of an environment, or the emergency role where that is nil.
+    /// Has the manifest signed into a role: of an environment, or the emergency role where that is nil. At once where the
+    /// controller holds the keys, else when enough people have signed.
+    @discardableResult
     func approve(
         _ submitted: ReleaseSubmitted, in environment: EnvironmentName?, by actor: String, first: [NewEvent] = []
-    ) throws {
-        let now = time.now()
-        let place = environment.map { ApprovalPlace.environment($0) } ?? .emergency
-        let blob = BlobReference(sha256: submitted.manifest, length: submitted.manifestLength)
-        let bytes = try publisher.blobs.read(blob)
-        let target = PublishedTarget(path: TargetPath.manifest(place, submitted.release), bytes: bytes)
-        let added = try RepositoryWriter.addProduct(
-            submitted.release.product, environments: configuration.environments, to: repository, keys: keys, at: now)
-        let approved = try RepositoryWriter.approve(
-            submitted.release, manifest: submitted.manifest, length: submitted.manifestLength, in: place,
-            to: added.state, keys: keys, at: now)
-        var events = first
+    ) throws -> ChangeOutcome {
+        let product = submitted.release.product
+        let approval = RoleEdit.ReleaseApproval(
+            place: environment.map { .environment($0) } ?? .emergency, release: submitted.release,
+            manifest: submitted.manifest, length: submitted.manifestLength)
+        let isDelegated = repository.isDelegated(product, in: configuration.environments)
+        let delegation =
+            isDelegated ? [] : [RoleEdit.delegate(product: product, environments: configuration.environments)]
+        let outcome = try change(
+            delegation + [.approve(approval)], reason: submitted.summary, by: actor, first: first)
         // Decided before; a publish that failed then is completed now.
-        if approved.files.isEmpty, first.isEmpty { return try completePublication() }
-        events.append(
-            NewEvent(
-                actor: actor,
-                event: .releaseApproved(
-                    ReleaseApproved(
-                        release: submitted.release, manifest: submitted.manifest, environment: environment))))
-        // The target lies there before any metadata names it; the decision is durable before either.
-        try commit(events, metadata: [added, approved], targets: [target], at: now)
+        if outcome == .unchanged { try completePublication() }
+        return outcome
+    }
+
+    /// Proposes a release to the emergency people, before it is pushed.
+    func askForEmergency(_ name: ReleaseName, reason: String, by actor: String) throws -> ReleaseView {
+        let record = try release(name)
+        guard !reason.isEmpty else {
+            throw ControllerError.badRequest(
+                "reason", "An emergency has no reason.", remedy: "Say why it cannot wait, with --reason.")
+        }
+        if !record.isApprovedForEmergency { try approve(record.submitted, in: nil, by: actor) }
+        return try releaseView(name)
+    }
+
+    /// Proposes to the approvers that no host may install the release again, for good.
+    func withdraw(
+        _ name: ReleaseName, in environment: EnvironmentName, reason: String, by actor: String
+    ) throws -> ReleaseView {
+        let record = try release(name)
+        guard !reason.isEmpty else {
+            throw ControllerError.badRequest("reason", "A withdrawal has no reason.", remedy: "Say why, with --reason.")
+        }
+        let withdrawal = RoleEdit.ReleaseWithdrawal(
+            place: ApprovalPlace(environment), release: name, manifest: record.submitted.manifest)
+        try change([.withdraw(withdrawal)], reason: reason, by: actor)
+        return try releaseView(name)
+    }
+
+    /// Proposes to the approvers that nothing below the release may be installed.
+    func setFloor(
+        _ name: ReleaseName, in environment: EnvironmentName, reason: String, by actor: String
+    ) throws -> ReleaseView {
+        _ = try release(name)
+        try change([.floor(place: ApprovalPlace(environment), release: name)], reason: reason, by: actor)
+        return try releaseView(name)
     }
 
     /// A version names the same bytes for ever.
@@ -115,10 +142,23 @@ extension Controller {
     // MARK: views
 
     func releaseViews() -> [ReleaseView] {
-        state.releases.values.sorted { $0.submittedAt > $1.submittedAt }.map { $0.view }
+        state.releases.values.sorted { $0.submittedAt > $1.submittedAt }.map { $0.view(waiting: waiting($0)) }
     }
 
-    func releaseView(_ name: ReleaseName) throws -> ReleaseView { try release(name).view }
+    func releaseView(_ name: ReleaseName) throws -> ReleaseView {
+        let record = try release(name)
+        return record.view(waiting: waiting(record))
+    }
+
+    private func waiting(_ record: ReleaseRecord) -> [ReleaseWaitingView] {
+        state.openChanges.compactMap { change in
+            guard let approval = change.approval, approval.release == record.submitted.release else { return nil }
+            let own = standings(of: change).last { $0.role == approval.place.role(of: approval.release.product) }
+            return ReleaseWaitingView(
+                environment: EnvironmentName(unchecked: approval.place.word), change: change.id,
+                votes: own?.votes ?? 0, threshold: own?.threshold ?? 0, signedBy: own?.signed.map(\.name) ?? [])
+        }
+    }
 }
 
 extension UnitSubmitted {
@@ -131,7 +171,7 @@ extension UnitSubmitted {
 }
 
 extension ReleaseRecord {
-    var view: ReleaseView {
+    func view(waiting: [ReleaseWaitingView]) -> ReleaseView {
         ReleaseView(
             release: submitted.release, manifest: submitted.manifest, category: submitted.category,
             summary: submitted.summary, owner: submitted.owner, submittedAt: submittedAt, submittedBy: submittedBy,
@@ -144,7 +184,8 @@ extension ReleaseRecord {
                 let revocation = revocation(in: environment)
                 return ReleaseApprovalView(
                     environment: environment, approvedAt: approval.at,
-                    revocation: revocation.map { RevocationView(at: $0.at, by: $0.by, reason: $0.reason) })
-            })
+                    revocation: revocation.map { RevocationView(at: $0.at, by: $0.by, reason: $0.reason) },
+                    withdrawnAt: approval.withdrawnAt)
+            }, waiting: waiting)
     }
 }

@@ -9,16 +9,6 @@ enum RepositoryKeeper {
     static let documentName = "repository"
     static let firstRootName = "1.root.json"
 
-    /// The solo profile: every key is on this machine.
-    static func keys(_ folder: ControllerDirectory) throws -> RepositoryKeys {
-        func key(_ name: String) throws -> SigningKey { try SigningKey(pem: folder.text(KeyName.file(name))) }
-        return RepositoryKeys(
-            root: [try key(KeyName.root)], targets: [try key(KeyName.targets)],
-            approvers: [try key(KeyName.releases)], emergency: [try key(KeyName.emergency)],
-            snapshot: [try key(KeyName.snapshot)], timestamp: [try key(KeyName.timestamp)],
-            director: [try key(KeyName.director)])
-    }
-
     /// Opens `repository/` for writing, once, before anything else writes there: leftovers are swept.
     static func publisher(_ folder: ControllerDirectory) throws -> RepositoryPublisher {
         try RepositoryPublisher(folder.directory.createDirectory(ControllerDirectory.repositoryName))

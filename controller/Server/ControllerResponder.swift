@@ -139,6 +139,7 @@ enum ErrorStatus {
         let family = error.code.split(separator: ".").first.map(String.init) ?? ""
         switch family {
         case "definition", "definitionFiles", "packaging": return .unprocessableContent
+        case "trust": return error.code.hasPrefix("trust.writer.") ? .conflict : .internalServerError
         case "rollout": return error.code.hasPrefix("rollout.plan.") ? .unprocessableContent : .conflict
         case "effects":
             // A limit that the sender's archive hit is the sender's; a disk that is full is ours.

@@ -36,7 +36,54 @@ extension ControllerRoutes {
                     try await controller.revoke(
                         try name(request), in: body.environment, reason: body.reason, by: request.actor))
             },
+        ] + approvals(controller)
+    }
+
+    /// What approvers see and send: a candidate to look at, a signature.
+    private static func approvals(_ controller: Controller) -> [Route] {
+        [
+            Route(.get, "/v1/releases/{product}/{version}/approvals", access: .person(.view)) { request in
+                let environment = try environment(request)
+                return Responses.json(try await controller.changeView(of: try name(request), in: environment))
+            },
+            Route(
+                .post, "/v1/releases/{product}/{version}/approvals", access: .person(.approveReleases)
+            ) { request in
+                let upload = try await request.json(SignatureUpload.self)
+                let change = try await controller.changeView(of: try name(request), in: try environment(request))
+                return Responses.json(try await controller.signView(change.id, upload, by: request.actor))
+            },
+            Route(
+                .post, "/v1/releases/{product}/{version}/emergency", access: .person(.pushEmergencies)
+            ) { request in
+                let body = try await request.json(EmergencyApprovalRequest.self)
+                return Responses.json(
+                    try await controller.askForEmergency(
+                        try name(request), reason: body.reason, by: request.actor))
+            },
+            Route(
+                .post, "/v1/releases/{product}/{version}/withdraw", access: .person(.revokeReleases)
+            ) { request in
+                let body = try await request.json(WithdrawalRequest.self)
+                return Responses.json(
+                    try await controller.withdraw(
+                        try name(request), in: body.environment, reason: body.reason, by: request.actor))
+            },
+            Route(.post, "/v1/releases/{product}/{version}/floor", access: .person(.approveReleases)) { request in
+                let body = try await request.json(WithdrawalRequest.self)
+                return Responses.json(
+                    try await controller.setFloor(
+                        try name(request), in: body.environment, reason: body.reason, by: request.actor))
+            },
         ]
+    }
+
+    private static func environment(_ request: RouteRequest) throws -> EnvironmentName {
+        guard let text = request.query("environment"), let environment = try? EnvironmentName(text) else {
+            throw ControllerError.badRequest(
+                "environment", "The request names no environment.", remedy: "Add ?environment=NAME.")
+        }
+        return environment
     }
 
     static func repository(_ controller: Controller) -> [Route] {

@@ -84,7 +84,7 @@ struct ClientConfiguration: Sendable, Codable {
     var tokenFile: String
 }
 
-/// Which Ed25519 key signs what; in the solo profile all lie in `keys/`.
+/// Which Ed25519 key signs what: `keys/ROLE.pem`, `keys/ROLE-*.pem`. In the profile solo all lie there.
 enum KeyName {
     static let root = "root"
     static let targets = "targets"
@@ -94,6 +94,4 @@ enum KeyName {
     static let releases = "releases"
     static let emergency = "emergency"
     static let all = [root, targets, snapshot, timestamp, director, releases, emergency]
-
-    static func file(_ name: String) -> String { "keys/\(name).pem" }
 }

@@ -1,3 +1,4 @@
+import ControllerAPI
 import Effects
 import ReleaseDefinition
 import ReleaseDistribution
@@ -7,18 +8,20 @@ import ReleaseTrust
 struct Initialisation: Sendable {
     var configuration: ControllerConfiguration
 
+    var keyPlan: KeyPlan
+
     /// - Parameter names: names and addresses beside the usual ones that the server's certificate is for.
     /// - Throws: `controller.setup.profile`, `.environments`, `.listen`.
-    init(listen: String, profile: String, environments: String, names: [String] = []) throws {
-        guard profile == "solo" else {
-            let isKnown = ["team", "regulated"].contains(profile)
+    init(
+        listen: String, profile: String, environments: String, names: [String] = [], keyPlan: KeyPlan = .solo
+    ) throws {
+        guard let known = TrustProfile(rawValue: profile) else {
             throw ControllerError.setup(
-                "profile",
-                isKnown
-                    ? "The profile \(profile) is not in this version: keys off the controller come later."
-                    : "There is no profile \(profile.debugDescription); there are solo, team and regulated.",
+                "profile", "There is no profile \(profile.debugDescription); there are solo, team and regulated.",
                 remedy: "Use --profile solo, and keep in mind that its controller can install anything.")
         }
+        self.keyPlan = keyPlan
+        self.keyPlan.profile = known
         let address = try ListenAddress(listen)
         let list = try Self.environments(environments)
         let host = address.listensEverywhere ? NetworkAddress.hostName ?? "localhost" : address.host
@@ -43,6 +46,7 @@ struct Initialisation: Sendable {
     /// Makes the controller in `path`. `controller.json` is written last: without it there is no controller.
     /// - Throws: `controller.conflict.exists` where the folder holds anything.
     func perform(in path: String, time: any TimeDoor = SystemTime(), random: any RandomDoor = SystemRandom()) throws {
+        try keyPlan.check(controller: path)
         let directory = try Directory.create(path, mode: 0o700)
         guard try directory.list().isEmpty else {
             throw ControllerError.conflict(
@@ -52,7 +56,6 @@ struct Initialisation: Sendable {
         let now = time.now()
         let folder = ControllerDirectory(directory: directory)
         for name in ["keys", "ca", "tls"] { try directory.createDirectory(name, mode: 0o700) }
-        for name in KeyName.all { try folder.writeSecret(KeyName.file(name), KeyGeneration.ed25519PrivateKeyPEM()) }
         let authority = try makeCertificates(folder, random: random, at: now)
         let root = try makeRepository(folder, at: now)
         let token = Hexadecimal.encode(random.bytes(32))
@@ -81,13 +84,19 @@ struct Initialisation: Sendable {
     private func makeRepository(
         _ folder: ControllerDirectory, at now: UTCInstant
     ) throws -> (change: RepositoryChange, digest: SHA256Digest) {
-        let change = try RepositoryWriter.create(keys: RepositoryKeeper.keys(folder), at: now)
+        let made = try keyPlan.perform(folder)
+        let change = try RepositoryWriter.create(
+            made.setup, keys: made.keys, products: keyPlan.products, environments: configuration.environments, at: now)
         guard let root = change.files.first(where: { $0.name == RepositoryKeeper.firstRootName }) else {
             throw ControllerError.setup(
                 "root", "The first metadata holds no \(RepositoryKeeper.firstRootName).",
                 remedy: "This is a defect of Slipway: please report it.")
         }
         try RepositoryKeeper.publisher(folder).publish(RepositoryPublication(metadata: change.files))
+        // Approvers pin it: they believe nothing that the controller says later.
+        if let offline = keyPlan.offlineFolder {
+            try Directory.open(offline).writeDurably("root.json", root.bytes, mode: 0o644)
+        }
         return (change, SHA256Digest(of: root.bytes))
     }
 

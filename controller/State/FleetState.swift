@@ -19,6 +19,13 @@ struct FleetState: Sendable {
     var rollouts: [RolloutID: RolloutRecord] = [:]
     /// In the order of their start.
     var rolloutOrder: [RolloutID] = []
+    var changes: [String: ChangeRecord] = [:]
+    /// Those that are not over, in the order of proposal.
+    private var openChangeIDs: [String] = []
+    /// As chosen last; nil: as at the beginning.
+    var profile: String?
+    /// Keys that lay on the controller once.
+    var formerlyOnline: Set<String> = []
 
     mutating func apply(_ entry: EventEntry) {
         switch entry.event {
@@ -54,11 +61,35 @@ struct FleetState: Sendable {
             releases[event.release] = ReleaseRecord(submitted: event, at: entry.at, by: entry.actor)
         case .releaseApproved(let event): releases[event.release]?.approve(event, at: entry.at)
         case .releaseRevoked(let event): releases[event.release]?.revoke(event, at: entry.at, by: entry.actor)
+        case .releaseWithdrawn(let event): releases[event.release]?.withdraw(event, at: entry.at)
+        case .changeProposed, .changeDrafted, .changeSigned, .changePublished, .changeDropped: applyChange(entry)
+        case .profileChosen(let event): profile = event.profile
+        case .keysTakenOffline(let event): formerlyOnline.formUnion(event.keyIDs)
+        case .keyRotated: break
         case .rolloutChanged(let event):
             if rollouts[event.rollout] == nil { rolloutOrder.append(event.rollout) }
             rollouts[event.rollout, default: RolloutRecord(id: event.rollout)].apply(event.event, entry)
         }
     }
+
+    private mutating func applyChange(_ entry: EventEntry) {
+        switch entry.event {
+        case .changeProposed(let event):
+            changes[event.id] = ChangeRecord(event, at: entry.at, by: entry.actor)
+            openChangeIDs.append(event.id)
+        case .changeDrafted(let event): changes[event.id]?.draft(event.proposal)
+        case .changeSigned(let event): changes[event.id]?.sign(event)
+        case .changePublished(let event):
+            changes[event.id]?.publish()
+            openChangeIDs.removeAll { $0 == event.id }
+        case .changeDropped(let event):
+            changes[event.id]?.drop(event.reason)
+            openChangeIDs.removeAll { $0 == event.id }
+        default: break
+        }
+    }
+
+    var openChanges: [ChangeRecord] { openChangeIDs.compactMap { changes[$0] } }
 
     /// Reports change what is known of the host that sent them, never a decision.
     mutating func apply(_ stored: StoredReport) { hosts[stored.host]?.apply(stored) }
@@ -143,6 +174,7 @@ struct ReleaseRecord: Sendable {
         /// nil: the emergency role.
         var environment: EnvironmentName?
         var at: UTCInstant
+        var withdrawnAt: UTCInstant?
     }
 
     struct Revocation: Sendable {
@@ -169,6 +201,12 @@ struct ReleaseRecord: Sendable {
         approvals.append(Approval(environment: event.environment, at: now))
     }
 
+    mutating func withdraw(_ event: ReleaseWithdrawn, at now: UTCInstant) {
+        for position in approvals.indices where approvals[position].environment == event.environment {
+            approvals[position].withdrawnAt = now
+        }
+    }
+
     mutating func revoke(_ event: ReleaseRevoked, at now: UTCInstant, by actor: String) {
         guard revocation(in: event.environment) == nil else { return }
         revocations.append(
@@ -178,10 +216,10 @@ struct ReleaseRecord: Sendable {
     }
 
     func isApproved(in environment: EnvironmentName) -> Bool {
-        approvals.contains { $0.environment == environment }
+        approvals.contains { $0.environment == environment && $0.withdrawnAt == nil }
     }
 
-    var isApprovedForEmergency: Bool { approvals.contains { $0.environment == nil } }
+    var isApprovedForEmergency: Bool { approvals.contains { $0.environment == nil && $0.withdrawnAt == nil } }
 
     func revocation(in environment: EnvironmentName) -> Revocation? {
         revocations.first { $0.environment == environment }

@@ -20,7 +20,16 @@ public enum ControllerEvent: Sendable, Codable {
     case releaseSubmitted(ReleaseSubmitted)
     case releaseApproved(ReleaseApproved)
     case releaseRevoked(ReleaseRevoked)
+    case releaseWithdrawn(ReleaseWithdrawn)
     case rolloutChanged(RolloutChanged)
+    case changeProposed(ChangeProposed)
+    case changeDrafted(ChangeDrafted)
+    case changeSigned(ChangeSigned)
+    case changePublished(ChangePublished)
+    case changeDropped(ChangeDropped)
+    case profileChosen(ProfileChosen)
+    case keysTakenOffline(KeysTakenOffline)
+    case keyRotated(KeyRotated)
 
     /// The permanent name of the act, the same in log, audit and documentation.
     public var action: String {
@@ -41,7 +50,16 @@ public enum ControllerEvent: Sendable, Codable {
         case .releaseSubmitted: "release.submitted"
         case .releaseApproved: "release.approved"
         case .releaseRevoked: "release.revoked"
+        case .releaseWithdrawn: "release.withdrawn"
         case .rolloutChanged(let it): it.event.name
+        case .changeProposed: "metadata.proposed"
+        case .changeDrafted: "metadata.drafted"
+        case .changeSigned: "metadata.signed"
+        case .changePublished: "metadata.published"
+        case .changeDropped: "metadata.dropped"
+        case .profileChosen: "keys.profileChosen"
+        case .keysTakenOffline: "keys.takenOffline"
+        case .keyRotated: "keys.rotated"
         }
     }
 
@@ -62,7 +80,15 @@ public enum ControllerEvent: Sendable, Codable {
         case .releaseSubmitted(let it): "release:\(it.release)"
         case .releaseApproved(let it): "release:\(it.release)"
         case .releaseRevoked(let it): "release:\(it.release)"
+        case .releaseWithdrawn(let it): "release:\(it.release)"
         case .rolloutChanged(let it): "rollout:\(it.rollout)"
+        case .changeProposed(let it): "change:\(it.id)"
+        case .changeDrafted(let it): "change:\(it.id)"
+        case .changeSigned(let it): "change:\(it.id)"
+        case .changePublished(let it): "change:\(it.id)"
+        case .changeDropped(let it): "change:\(it.id)"
+        case .profileChosen, .keysTakenOffline: "keys"
+        case .keyRotated(let it): "key:\(it.role)"
         }
     }
 }

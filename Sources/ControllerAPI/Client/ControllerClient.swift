@@ -4,7 +4,7 @@ import ReleaseDefinition
 /// `/v1` as typed calls for people and CI: one bearer token, one controller. Every method throws `ControllerAPIError`.
 public struct ControllerClient: Sendable {
     let http: any HTTPDoor
-    let baseURL: String
+    public let baseURL: String
     private let token: String
 
     /// - Parameter baseURL: `https://host:port`, without a slash at the end.
@@ -118,13 +118,13 @@ extension ControllerClient {
         return query.map { "\(joined)?\($0)" } ?? joined
     }
 
-    private func path(of name: ReleaseName) -> [String] { ["releases", name.product.text, name.version.text] }
+    func path(of name: ReleaseName) -> [String] { ["releases", name.product.text, name.version.text] }
 
-    private func get<Answer: Decodable>(_ path: [String]) async throws -> Answer {
-        try await exchange(HTTPRequest("GET", url(path), headers: fields))
+    func get<Answer: Decodable>(_ path: [String], query: String? = nil) async throws -> Answer {
+        try await exchange(HTTPRequest("GET", url(path, query: query), headers: fields))
     }
 
-    private func post<Answer: Decodable>(_ path: [String], _ body: some Encodable) async throws -> Answer {
+    func post<Answer: Decodable>(_ path: [String], _ body: some Encodable) async throws -> Answer {
         let bytes = try JSONCoding.value(of: body).wireBytes
         let headers = fields + [HTTPField("Content-Type", "application/json")]
         return try await exchange(HTTPRequest("POST", url(path), headers: headers, body: bytes))

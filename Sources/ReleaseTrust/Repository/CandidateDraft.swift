@@ -116,7 +116,9 @@ struct CandidateDraft {
         try change(role) { signed in
             let path = TargetPath.manifest(withdrawal.place, withdrawal.release)
             var targets = signed["targets"] ?? .object([])
-            if targets[path]?["hashes"]?["sha256"]?.stringValue == withdrawal.manifest.hex { targets.removeMember(path) }
+            if targets[path]?["hashes"]?["sha256"]?.stringValue == withdrawal.manifest.hex {
+                targets.removeMember(path)
+            }
             signed.set("targets", targets)
             Self.setOwn("withdrawn", .array((withdrawn + [withdrawal.manifest]).map { .string($0.hex) }), in: &signed)
         }

@@ -201,7 +201,9 @@ extension RepositoryState {
             names[member.name] = member.value.stringValue
         }
         if let signers = signers(in: targets) {
-            for holder in signers.approvers.holders + signers.emergency.holders { names[holder.key.keyID] = holder.name }
+            for holder in signers.approvers.holders + signers.emergency.holders {
+                names[holder.key.keyID] = holder.name
+            }
         }
         return names
     }

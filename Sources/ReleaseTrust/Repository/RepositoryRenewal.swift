@@ -10,18 +10,19 @@ extension RepositoryWriter {
     ) throws(TrustError) -> RepositoryChange {
         var draft = RepositoryDraft(state, keys: keys, at: now)
         var writesSnapshot = isDue(state.snapshot, RepositoryDraft.Lifetime.snapshot, at: now)
-        if !keys.root.isEmpty, isDue(state.root, RepositoryDraft.Lifetime.root, at: now) { try draft.writeRoot() }
-        if !keys.targets.isEmpty, isDue(state.targets, RepositoryDraft.Lifetime.targets, at: now) {
-            try draft.writeTargets()
-            writesSnapshot = true
-        }
-        for (name, role) in state.roles.sorted(by: { $0.key < $1.key }) {
-            let isEmergency = name.hasPrefix("\(ApprovalPlace.emergencyWord)-")
-            guard !(isEmergency ? keys.emergency : keys.approvers).isEmpty,
-                isDue(role, RepositoryDraft.Lifetime.role(name), at: now)
-            else { continue }
-            try draft.writeRole(name)
-            writesSnapshot = true
+        let all = keys.root + keys.targets + keys.approvers + keys.emergency
+        let roles = [(RootMetadata.name, state.root), (TargetsMetadata.name, state.targets)]
+        for (name, file) in roles + state.roles.sorted(by: { $0.key < $1.key }) {
+            guard isDue(file, RepositoryDraft.Lifetime.of(name), at: now) else { continue }
+            // Where people hold the keys, they renew: every release does, or `keys renew`.
+            guard let proposal = try propose([.renew(role: name)], in: draft.state, at: now) else { continue }
+            let signatures = try sign(proposal, in: draft.state, by: all)
+            let delegators = try delegators(of: proposal, in: draft.state)
+            guard try standing(of: proposal, signatures: signatures, in: draft.state).allSatisfy(\.isMet) else {
+                continue
+            }
+            for (candidate, keys) in delegators { try draft.write(candidate, signatures, keys.map(\.keys)) }
+            if name != RootMetadata.name { writesSnapshot = true }
         }
         return try draft.finish(writesSnapshot: writesSnapshot)
     }

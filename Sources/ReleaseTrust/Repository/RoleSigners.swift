@@ -102,7 +102,8 @@ public struct RepositorySetup: Sendable, Equatable {
     /// Profile solo: whoever holds these keys is the only one who signs, threshold 1 each.
     init(_ keys: RepositoryKeys) {
         func signers(_ role: String, _ keys: [SigningKey]) -> RoleSigners {
-            RoleSigners(keys.enumerated().map { KeyHolder(name: "\(role)-\($0.offset + 1)", key: $0.element.publicKey) })
+            RoleSigners(
+                keys.enumerated().map { KeyHolder(name: "\(role)-\($0.offset + 1)", key: $0.element.publicKey) })
         }
         self.init(
             root: signers("root", keys.root), targets: signers("targets", keys.targets),
@@ -136,9 +137,11 @@ public struct RepositorySetup: Sendable, Equatable {
 }
 
 extension ProductSigners {
-    init(_ keys: RepositoryKeys) {
+    /// Profile solo: whoever holds these keys.
+    public init(_ keys: RepositoryKeys) {
         func signers(_ role: String, _ keys: [SigningKey]) -> RoleSigners {
-            RoleSigners(keys.enumerated().map { KeyHolder(name: "\(role)-\($0.offset + 1)", key: $0.element.publicKey) })
+            RoleSigners(
+                keys.enumerated().map { KeyHolder(name: "\(role)-\($0.offset + 1)", key: $0.element.publicKey) })
         }
         self.init(approvers: signers("releases", keys.approvers), emergency: signers("emergency", keys.emergency))
     }

@@ -40,4 +40,11 @@ public enum TargetPath {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "\(prefix).\(path)" }
         return "\(path[...slash])\(prefix).\(path[path.utf8.index(after: slash)...])"
     }
+
+    /// A path that only this product's role may speak of: looking it up reads the role. nil for a top role.
+    public static func probe(role: String) -> String? {
+        let words = role.split(separator: "-", maxSplits: 1)
+        guard words.count == 2 else { return nil }
+        return "\(words[0])/\(words[1])/0/none"
+    }
 }

@@ -7,7 +7,8 @@ struct ReleaseCommand: AsyncParsableCommand {
         commandName: "release", abstract: "What is built, approved and revoked.",
         subcommands: [
             ReleaseSubmitCommand.self, ReleaseListCommand.self, ReleaseShowCommand.self, ReleasePromoteCommand.self,
-            ReleaseRevokeCommand.self,
+            ReleaseApproveCommand.self, ReleaseRevokeCommand.self, ReleaseWithdrawCommand.self,
+            ReleaseFloorCommand.self,
         ])
 }
 
@@ -27,7 +28,11 @@ struct ReleasePresentation: Presentable {
     private var size: ByteCount { ByteCount(release.units.reduce(Int64(0)) { $0 + $1.size.value }) }
 
     private var environments: String {
-        let names = release.environments.map { $0.environment.text + ($0.revocation == nil ? "" : " (revoked)") }
+        let names =
+            release.environments.map {
+                $0.environment.text
+                    + ($0.withdrawnAt != nil ? " (withdrawn)" : $0.revocation != nil ? " (revoked)" : "")
+            } + release.waiting.map { "\($0.environment) (\($0.votes) of \($0.threshold))" }
         return names.isEmpty ? "-" : names.joined(separator: ", ")
     }
 
@@ -48,6 +53,11 @@ struct ReleasePresentation: Presentable {
                     $0.revocation.map { "\($0.at) by \($0.by): \($0.reason)" } ?? "-",
                 ]
             })
-        return [facts.text, units.text, approvals.text].joined(separator: "\n")
+        let waiting = release.waiting.map { waiting in
+            let signed = waiting.signedBy.isEmpty ? "nobody yet" : waiting.signedBy.joined(separator: ", ")
+            return
+                "waiting for approval in \(waiting.environment): \(waiting.votes) of \(waiting.threshold) (\(signed))\n"
+        }
+        return [facts.text, units.text, approvals.text].joined(separator: "\n") + waiting.joined()
     }
 }

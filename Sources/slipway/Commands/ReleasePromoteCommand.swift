@@ -20,7 +20,18 @@ struct ReleasePromoteCommand: AsyncParsableCommand {
         let view = try await connection.withClient {
             try await $0.promote(release, PromotionRequest(environment: environment))
         }
-        Talk.say("\(release) is approved for \(environment).")
+        Talk.say(view.words(in: environment))
         try output.print(ReleasePresentation(release: view))
+    }
+}
+
+extension ReleaseView {
+    /// Where its approval stands.
+    func words(in environment: EnvironmentName) -> String {
+        guard let waiting = waiting.first(where: { $0.environment == environment }) else {
+            return "\(release) is approved for \(environment) and published."
+        }
+        return "\(release) waits for approval in \(environment): \(waiting.votes) of \(waiting.threshold). An approver "
+            + "signs with: slipway release approve \(release) --environment \(environment) --key-file F"
     }
 }

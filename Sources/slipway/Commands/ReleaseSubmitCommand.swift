@@ -7,7 +7,7 @@ import ReleasePackaging
 struct ReleaseSubmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "submit", abstract: "Give the controller a release folder, or a built package.",
-        discussion: "The controller builds it, approves it for the environment and publishes it.")
+        discussion: "The controller builds it; it is published once it is approved: at once in the profile solo.")
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
@@ -24,7 +24,7 @@ struct ReleaseSubmitCommand: AsyncParsableCommand {
         let view = try await connection.withClient {
             try await $0.submit(bytes, type: type, environment: environment)
         }
-        Talk.say("\(view.release) is approved for \(environment) and published.")
+        Talk.say(view.words(in: environment))
         try output.print(ReleasePresentation(release: view))
     }
 

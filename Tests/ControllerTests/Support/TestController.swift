@@ -36,10 +36,13 @@ final class TestController: Sendable {
     let adminToken: String
     private let running = Mutex<Running?>(nil)
 
-    init(time: any TimeDoor = SystemTime()) throws {
+    /// - Parameter keyPlan: of another profile than solo.
+    init(time: any TimeDoor = SystemTime(), keyPlan: KeyPlan = .solo) throws {
         self.time = time
         folder = try TemporaryFolder()
-        let plan = try Initialisation(listen: "127.0.0.1:0", profile: "solo", environments: "staging,production")
+        let plan = try Initialisation(
+            listen: "127.0.0.1:0", profile: keyPlan.profile.rawValue, environments: "staging,production",
+            keyPlan: keyPlan)
         try plan.perform(in: folder.path, time: time)
         let made = try ControllerDirectory.open(folder.path)
         authority = try made.text(ControllerDirectory.authorityCertificateName)

@@ -1,0 +1,75 @@
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import ReleaseTrust
+import Testing
+
+@testable import ControllerLibrary
+
+/// A controller of the profile team or regulated, and the people who hold its keys.
+struct TestPeople: Sendable {
+    let offline: TemporaryFolder
+    let test: TestController
+
+    init(
+        _ profile: TrustProfile = .team, products: [String] = ["web"], time: any TimeDoor = SystemTime(),
+        edit: (inout KeyPlan) throws -> Void = { _ in }
+    ) throws {
+        offline = try TemporaryFolder()
+        var plan = KeyPlan(profile: profile, offlineFolder: offline.path)
+        plan.products = try products.map { try ProductName($0) }
+        try edit(&plan)
+        test = try TestController(time: time, keyPlan: plan)
+    }
+
+    func key(_ name: String) throws -> SigningKey {
+        let bytes = try Directory.open(offline.path).read("\(name).pem", sizeMax: ByteCount(10_000))
+        return try SigningKey(pem: String(decoding: bytes, as: UTF8.self))
+    }
+
+    func run<Value>(_ body: (TestController.Running, TestClient) async throws -> Value) async throws -> Value {
+        try await test.run { running in
+            let client = try TestClient(test, running, token: test.adminToken)
+            let value = try await body(running, client)
+            await client.close()
+            return value
+        }
+    }
+
+    /// Signs whatever this person's key may sign of the change, as the command does.
+    func sign(_ change: MetadataChangeView, by names: String..., client: TestClient) async throws -> HTTPResponse {
+        var signatures: [RoleSignatureView] = []
+        for name in names {
+            let key = try key(name)
+            let id = key.publicKey.keyID
+            for candidate in change.candidates
+            where change.standings.contains(where: { $0.role == candidate.role && $0.signers.map(\.keyID).contains(id) }
+            ) {
+                let signature = try MetadataCandidate(role: candidate.role, signed: candidate.signed).signature(by: key)
+                signatures.append(
+                    RoleSignatureView(role: signature.role, keyID: signature.keyID, signature: signature.signature))
+            }
+        }
+        let digest = try #require(change.digest)
+        return try await client.post(
+            "/v1/keys/changes/\(change.id)/signatures", SignatureUpload(digest: digest, signatures: signatures))
+    }
+
+    static func candidate(
+        _ release: String, _ environment: String = "staging", client: TestClient
+    ) async throws -> MetadataChangeView {
+        let path = release.split(separator: "@").joined(separator: "/")
+        return try await client.send("GET", "/v1/releases/\(path)/approvals?environment=\(environment)")
+            .json(MetadataChangeView.self)
+    }
+
+    /// Submits, and two approvers sign.
+    func approve(_ version: String, client: TestClient) async throws {
+        #expect(try await TestFleet.submit(version, by: client).status == 201)
+        for name in ["approver-1", "approver-2"] {
+            let change = try await Self.candidate("web@\(version)", client: client)
+            let answer = try await sign(change, by: name, client: client)
+            #expect(answer.status == 200, "\(String(decoding: answer.body, as: UTF8.self))")
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import ControllerAPI
+import Hummingbird
+import ReleaseDefinition
+import ReleaseTrust
+
+extension ControllerRoutes {
+    /// Metadata of a large repository travels whole.
+    private static let changeSizeMax = ByteCount(32 << 20)
+
+    static func keys(_ controller: Controller) -> [Route] {
+        [
+            Route(.get, "/v1/keys", access: .person(.view)) { _ in
+                Responses.json(try await controller.keysView())
+            },
+            Route(.get, "/v1/keys/changes/{id}", access: .person(.view)) { request in
+                let id = request.parameters["id"] ?? ""
+                return Responses.json(try await controller.changeView(id))
+            },
+            // Who may sign is decided by the key, not by the token: this right only keeps strangers from the log.
+            Route(.post, "/v1/keys/changes/{id}/signatures", access: .person(.approveReleases)) { request in
+                let upload = try await request.json(SignatureUpload.self)
+                let id = request.parameters["id"] ?? ""
+                return Responses.json(try await controller.signView(id, upload, by: request.actor))
+            },
+            Route(.post, "/v1/keys/changes/{id}/drop", access: .person(.administer)) { request in
+                let body = try await request.json(ReasonRequest.self)
+                let id = request.parameters["id"] ?? ""
+                return Responses.json(try await controller.dropView(id, reason: body.reason, by: request.actor))
+            },
+            Route(.post, "/v1/keys/changes", access: .person(.administer), bodySizeMax: changeSizeMax) { request in
+                let body = try await request.json(MetadataChangeRequest.self)
+                let view = try await controller.propose(body, by: request.actor)
+                return Responses.json(view, status: .created)
+            },
+            Route(.post, "/v1/keys/rotate", access: .person(.administer)) { request in
+                let body = try await request.json(OnlineRotationRequest.self)
+                _ = try await controller.rotateOnline(body.role, by: request.actor)
+                return Responses.json(try await controller.keysView())
+            },
+            Route(.post, "/v1/keys/reload", access: .person(.administer)) { request in
+                _ = try await request.json(ReasonRequest.self)
+                _ = try await controller.reloadKeys(by: request.actor)
+                return Responses.json(try await controller.keysView())
+            },
+            Route(.post, "/v1/keys/profile", access: .person(.administer)) { request in
+                let body = try await request.json(ProfileRequest.self)
+                return Responses.json(try await controller.choose(body.profile, by: request.actor))
+            },
+        ]
+    }
+}
+
+extension Controller {
+    func changeView(_ id: String) throws -> MetadataChangeView { view(try change(id)) }
+
+    func signView(_ id: String, _ upload: SignatureUpload, by actor: String) throws -> MetadataChangeView {
+        view(try sign(id, upload, by: actor))
+    }
+
+    func dropView(_ id: String, reason: String, by actor: String) throws -> MetadataChangeView {
+        view(try dropChange(id, reason: reason, by: actor))
+    }
+
+    /// Edits of keys, as an administrator asks for them: nothing comes of it without the signatures.
+    func propose(_ request: MetadataChangeRequest, by actor: String) throws -> ListView<MetadataChangeView> {
+        let edits: [RoleEdit]
+        do {
+            edits = try request.edits.map { try JSONCoding.decode(RoleEdit.self, from: $0) }
+        } catch {
+            throw ControllerError.badRequest(
+                "edits", "An edit of the metadata cannot be read.",
+                remedy: "Use the slipway of this controller's version.",
+                cause: "\(error)")
+        }
+        for edit in edits {
+            switch edit {
+            case .approve, .withdraw, .floor:
+                throw ControllerError.badRequest(
+                    "edits", "Releases are approved and withdrawn by their own routes.",
+                    remedy: "Use slipway release submit, promote or withdraw.")
+            default: continue
+            }
+        }
+        if case .waiting(let id) = try change(edits, reason: request.reason, by: actor) {
+            return ListView(items: [view(try change(id))])
+        }
+        return ListView(items: [])
+    }
+
+    /// - Throws: `controller.conflict.profile` where the keys do not earn it.
+    func choose(_ profile: TrustProfile, by actor: String) throws -> KeysView {
+        let view = try keysView()
+        let stolen = view.claims.first
+        guard profile == .solo || stolen?.isEarned == true else {
+            throw ControllerError.conflict(
+                "profile", "The profile \(profile.rawValue) is not earned: \(stolen?.missing ?? "").",
+                remedy: "Take the keys off the controller, then choose the profile.")
+        }
+        if self.profile != profile {
+            try commit(.profileChosen(ProfileChosen(profile: profile.rawValue)), by: actor, at: time.now())
+        }
+        return try keysView()
+    }
+}
