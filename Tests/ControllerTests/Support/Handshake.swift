@@ -17,3 +17,18 @@ enum Handshake {
         return String(result.output[start.lowerBound..<stop.upperBound])
     }
 }
+
+/// Requests that no program of ours makes.
+enum OpenSSL {
+    /// PEM, with a new key as the arguments of `openssl req` say.
+    static func signingRequest(_ arguments: [String]) async throws -> String {
+        let result = try await LiveProcesses().run(
+            ProcessCommand(
+                executable: "/usr/bin/openssl",
+                arguments: ["req", "-new", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=x"] + arguments,
+                workingDirectory: "/", timeout: .seconds(60)))
+        guard result.end == .exited(0), let start = result.output.firstRange(of: "-----BEGIN CERTIFICATE REQUEST-----")
+        else { throw TestFailure("openssl req: \(result.output)") }
+        return String(result.output[start.lowerBound...])
+    }
+}
