@@ -50,6 +50,29 @@ struct AgentCommandTests {
         #expect(try await run("join", "slipway1.x", dir: TemporaryFolder()).end == .exited(2))
     }
 
+    @Test(
+        "A join string comes as the argument, on standard input or from a file; one that is none ends with 2 and a cure"
+    )
+    func joinString() async throws {
+        let folder = try TemporaryFolder()
+        try folder.directory.writeDurably("token", Array("  slipway1.nonsense\n".utf8))
+        let agent = RealAgent.program
+        for command in [
+            "\(agent) join slipway1.nonsense", "echo slipway1.nonsense | \(agent) join -",
+            "\(agent) join --token-file \(folder.path)/token", "\(agent) join - </dev/null",
+        ] {
+            let result = try await LiveProcesses().run(
+                ProcessCommand(
+                    executable: "/bin/sh", arguments: ["-c", "\(command) --dir \(folder.path)/agent"],
+                    workingDirectory: "/", timeout: .seconds(60)))
+            // `</dev/null --dir` is read as the shell reads it: a redirection in the middle.
+            #expect(result.end == .exited(2), "\(command): \(result.output)")
+            #expect(result.output.contains("slipway hosts invite"), "\(result.output)")
+        }
+        let none = try await run("join", dir: folder)
+        #expect(none.end == .exited(2) && none.output.contains("--token-file"))
+    }
+
     @Test("A locked product takes orders again once a person has unlocked it")
     func unlock() async throws {
         let folder = try TemporaryFolder()

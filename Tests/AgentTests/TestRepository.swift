@@ -106,7 +106,7 @@ final class TestRepository {
     /// The director's word for every host of the channel.
     func assignment(
         _ number: Int, _ action: OrderAction = .install, _ release: HostRelease, revoked: [HostRelease] = [],
-        counter: Int64? = nil, to host: HostID? = nil
+        counter: Int64? = nil, to host: HostID? = nil, expiresIn lifetime: TimeSpan = .hours(1)
     ) throws -> JSONValue {
         self.counter += 1
         let assignment = Assignment(
@@ -115,7 +115,7 @@ final class TestRepository {
                 ?? .channel(Self.channel, bucketBound: HostBucket.everyoneBound, included: [], excluded: []),
             release: release.name, manifest: release.manifest,
             targetPath: TargetPath.manifest(.environment(Self.environment), release.name),
-            counter: counter ?? self.counter, expiresAt: time.now() + .hours(1), revoked: revoked.map(\.manifest))
+            counter: counter ?? self.counter, expiresAt: time.now() + lifetime, revoked: revoked.map(\.manifest))
         return try DSSEEnvelope.sign(
             JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: [director]
         ).json

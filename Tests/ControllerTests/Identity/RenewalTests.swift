@@ -105,4 +105,82 @@ struct RenewalTests {
             await agent.end()
         }
     }
+
+    @Test("Whenever a host is killed while it renews, the controller knows it afterwards, and it renews again")
+    func killed() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let agent = try await EnrolledAgent(test, running, join: test.invitation(running))
+            func restarted() throws -> EnrolledAgent {
+                try EnrolledAgent(of: agent, session: AgentSession(machine: "m", boot: "b", process: "p2"))
+            }
+            // The controller answered, and the host never heard it: three times over.
+            for _ in 1...3 {
+                let request = try SigningRequest.pem(keyPEM: KeyGeneration.ecdsaP256PrivateKeyPEM())
+                _ = try await running.controller.renew(
+                    CertificateRequest(certificateSigningRequest: request), of: agent.id)
+                #expect(try await agent.hello().status == 200)
+            }
+            // The answer is there, and none, one or both files are written; each with what a durable write leaves.
+            let renewal = Renewal(
+                controller: agent.keeper.controller, host: agent.id, http: agent.http, userAgent: "test")
+            for files in 0...2 {
+                let new = try await renewal.run(agent.stored, at: test.time.now())
+                let tls = agent.keeper.tls
+                if files > 0 { try tls.writeDurably("authorities.pem", Array(new.authorities.utf8), mode: 0o600) }
+                if files > 1 { try tls.writeDurably("identity.pem", Array((new.keyPEM + new.chain).utf8), mode: 0o600) }
+                let after = try restarted()
+                #expect(try await after.hello().status == 200, "after \(files) files")
+                await after.end()
+            }
+            let last = try restarted()
+            try await last.keeper.renew()
+            #expect(try await last.hello().status == 200)
+            await last.end()
+            await agent.end()
+        }
+    }
+
+    @Test("An answer that is not for this host and this key leaves the old identity in use")
+    func wrongAnswer() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let agent = try await EnrolledAgent(test, running, join: test.invitation(running))
+            let other = try await TestHost.join(test, running)
+            let before = try agent.stored.chain
+            let answers = [
+                CertificateResponse(certificate: other.response.certificate, authorities: test.authority),
+                CertificateResponse(certificate: "", authorities: test.authority),
+            ]
+            for answer in answers {
+                let renewal = Renewal(
+                    controller: agent.keeper.controller, host: agent.id, http: Answering(answer: answer),
+                    userAgent: "test")
+                let error = await #expect(throws: AgentError.self) {
+                    _ = try await renewal.run(agent.stored, at: test.time.now())
+                }
+                #expect(error?.code == "agent.renewal.answer")
+            }
+            #expect(try agent.stored.chain == before)
+            await agent.end()
+        }
+    }
+}
+
+/// A controller that always gives the same answer.
+private struct Answering: HTTPDoor {
+    var answer: CertificateResponse
+
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        HTTPResponse(head: HTTPHead(status: 200, headers: []), body: try JSONCoding.value(of: answer).wireBytes)
+    }
+
+    func download(
+        _ request: HTTPRequest, head: @Sendable (HTTPHead) async throws -> Void,
+        receive: @Sendable ([UInt8]) async throws -> Void
+    ) async throws {}
+
+    func events(_ request: HTTPRequest, silenceMax: TimeSpan) -> AsyncThrowingStream<ServerSentEvent, any Error> {
+        AsyncThrowingStream { $0.finish() }
+    }
 }
