@@ -13,17 +13,17 @@ extension TrustedMetadata {
         at now: UTCInstant
     ) throws(TrustError) -> VerifiedAssignment {
         let assignment = try signedAssignment(envelope, environment: environment, at: now)
-        guard assignment.counter >= highestCounter else {
+        guard TrustCheck.assignmentCounter.holds(assignment.counter >= highestCounter) else {
             throw .assignment(
                 "replayed", "its counter \(assignment.counter) is below \(highestCounter), which was accepted before",
                 remedy: "Nothing was done. If the controller was restored from a backup, advance its counter.")
         }
-        if let notBefore = assignment.notBefore, notBefore > now {
+        if let notBefore = assignment.notBefore, !TrustCheck.assignmentEarly.holds(notBefore <= now) {
             throw .assignment(
                 "early", "it is not valid before \(notBefore), now it is \(now)",
                 remedy: "Nothing was done; it is heard again later. See that this host's clock is right.")
         }
-        guard assignment.addresses(host: host) else {
+        guard TrustCheck.assignmentAudience.holds(assignment.addresses(host: host)) else {
             throw .assignment(
                 "notAddressed", "\(assignment.order) is not meant for \(host)",
                 remedy: "Nothing was done. On a channel this is normal: this host's turn may come.")
@@ -52,19 +52,19 @@ extension TrustedMetadata {
         let payload = try DSSEEnvelope(json: envelope).verify(
             type: Assignment.payloadType, keys: director.keys, threshold: director.threshold)
         let assignment = try Assignment(payload: payload)
-        guard assignment.environment == environment else {
+        guard TrustCheck.assignmentEnvironment.holds(assignment.environment == environment) else {
             throw .assignment(
                 "environment", "it is for environment \(assignment.environment), this host is in \(environment)",
                 remedy: "Nothing was done. A host's environment is pinned at enrolment.")
         }
-        guard assignment.targetPath.utf8.elementsEqual(TargetPath.manifest(assignment.place, assignment.release).utf8)
-        else {
+        let ownPath = TargetPath.manifest(assignment.place, assignment.release)
+        guard TrustCheck.assignmentPath.holds(assignment.targetPath.utf8.elementsEqual(ownPath.utf8)) else {
             throw .assignment(
                 "targetPath",
                 "its target \(assignment.targetPath.debugDescription) is not where \(assignment.release) is approved",
                 remedy: "Nothing was done. See who runs the controller.")
         }
-        guard assignment.expiresAt > now else {
+        guard TrustCheck.assignmentUnexpired.holds(assignment.expiresAt > now) else {
             throw .assignment(
                 "expired", "\(assignment.order) expired at \(assignment.expiresAt), now it is \(now)",
                 remedy: "Nothing was done. The controller renews what is still wanted; see that the clocks agree.")

@@ -71,7 +71,7 @@ public struct DSSEEnvelope: Sendable, Equatable {
     /// The payload, once at least `threshold` different keys of `keys` have signed it; each key counts once.
     /// - Throws: `trust.envelope.type`, `trust.envelope.signatures`.
     public func verify(type: String, keys: Set<PublicKey>, threshold: Int) throws(TrustError) -> [UInt8] {
-        guard payloadType.utf8.elementsEqual(type.utf8) else {
+        guard TrustCheck.payloadType.holds(payloadType.utf8.elementsEqual(type.utf8)) else {
             throw TrustError(
                 code: "envelope.type",
                 summary: "The envelope holds \(payloadType.debugDescription), expected is \(type.debugDescription).",
@@ -79,7 +79,7 @@ public struct DSSEEnvelope: Sendable, Equatable {
         }
         let message = preAuthenticationEncoding
         let valid = keys.filter { key in signatures.contains { key.verify(signature: $0.bytes, over: message) } }
-        guard threshold >= 1, valid.count >= threshold else {
+        guard TrustCheck.directorSigned.holds(threshold >= 1 && valid.count >= threshold) else {
             throw TrustError(
                 code: "envelope.signatures",
                 summary:

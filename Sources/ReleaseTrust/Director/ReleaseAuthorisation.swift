@@ -16,12 +16,13 @@ extension TrustedMetadata {
                 "action", "\(assignment.order) asks for no installation",
                 remedy: "Nothing was installed. An order to back out needs no approval.")
         }
-        guard assignment.expiresAt > now else {
+        guard TrustCheck.assignmentUnexpired.holds(assignment.expiresAt > now) else {
             throw .assignment(
                 "expired", "\(assignment.order) expired at \(assignment.expiresAt), now it is \(now)",
                 remedy: "Nothing was installed. The controller renews what is still wanted.")
         }
-        guard !revoked.contains(assignment.manifest), !assignment.revoked.contains(assignment.manifest) else {
+        let isRevoked = revoked.contains(assignment.manifest) || assignment.revoked.contains(assignment.manifest)
+        guard TrustCheck.notRevoked.holds(!isRevoked) else {
             throw .release(
                 assignment, "revoked", "the director revoked its manifest \(assignment.manifest.short)",
                 remedy: "Nothing was installed. Submit a corrected release under a new version.")
@@ -59,25 +60,25 @@ extension TrustedMetadata {
                 assignment, "notApproved", "role \(wantedRole) does not list \(assignment.targetPath)",
                 remedy: "Nothing was installed. Approve the release for this environment (or promote it) first.")
         }
-        guard found.role.file.role.utf8.elementsEqual(wantedRole.utf8) else {
+        guard TrustCheck.productRole.holds(found.role.file.role.utf8.elementsEqual(wantedRole.utf8)) else {
             throw .release(
                 assignment, "role",
                 "it is listed by role \(found.role.file.role.debugDescription), not by \(wantedRole)",
                 remedy: "Nothing was installed. Only the product's own role may approve it.")
         }
-        guard found.target.sha256 == assignment.manifest else {
+        guard TrustCheck.sameManifest.holds(found.target.sha256 == assignment.manifest) else {
             throw .release(
                 assignment, "mismatch",
                 "the director names manifest \(assignment.manifest), role \(wantedRole) approved \(found.target.hashes)",
                 remedy: "Nothing was installed. One of the two authorities is wrong or was taken over: compare them.")
         }
         try requireNotWithdrawn(assignment)
-        if let floor = found.role.floor, assignment.release.version < floor {
+        if let floor = found.role.floor, !TrustCheck.floor.holds(assignment.release.version >= floor) {
             throw .release(
                 assignment, "belowFloor", "approvers let nothing below \(floor) be installed",
                 remedy: "Nothing was installed. Choose a release from \(floor) on, or have the floor lowered.")
         }
-        if let notAfter = try found.target.notAfter(), notAfter <= now {
+        if let notAfter = try found.target.notAfter(), !TrustCheck.hotFixEnds.holds(notAfter > now) {
             throw .release(
                 assignment, "expired", "the hot fix was approved until \(notAfter), now it is \(now)",
                 remedy: "Nothing was installed. Approve it anew, or release the fix the normal way.")
@@ -89,7 +90,8 @@ extension TrustedMetadata {
     private func requireNotWithdrawn(_ assignment: Assignment) throws(TrustError) {
         for place in [ApprovalPlace.environment(assignment.environment), .emergency] {
             let role = place.role(of: assignment.release.product)
-            guard held(role)?.withdrawn.contains(assignment.manifest) == true else { continue }
+            let isWithdrawn = held(role)?.withdrawn.contains(assignment.manifest) == true
+            if TrustCheck.notWithdrawn.holds(!isWithdrawn) { continue }
             throw .release(
                 assignment, "withdrawn", "approvers withdrew its manifest \(assignment.manifest.short) in role \(role)",
                 remedy: "Nothing was installed. Submit a corrected release under a new version.")

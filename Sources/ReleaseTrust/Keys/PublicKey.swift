@@ -26,12 +26,12 @@ public struct PublicKey: Hashable, Sendable {
                 summary: "An Ed25519 public key has \(Self.lengthBytes) bytes, this one has \(bytes.count).",
                 remedy: "Publish the key again as its owner's tool prints it.")
         }
-        guard Self.isCanonical(bytes) else {
+        guard TrustCheck.keyIsCanonical.holds(Self.isCanonical(bytes)) else {
             throw TrustError(
                 code: "key.form", summary: "The public key \(Hexadecimal.encode(bytes)) is not canonically encoded.",
                 remedy: "No honest tool makes such a key: find out who added it.")
         }
-        guard !Self.hasSmallOrder(bytes) else {
+        guard TrustCheck.keyIsStrong.holds(!Self.hasSmallOrder(bytes)) else {
             throw TrustError(
                 code: "key.weak",
                 summary: "The public key \(Hexadecimal.encode(bytes)) is of small order: anyone can sign for it.",

@@ -66,7 +66,8 @@ struct PathPattern: Sendable {
 
     func matches(_ path: String) -> Bool {
         let words = Self.parts(path)
-        return words.count == parts.count && zip(parts, words).allSatisfy { Self.matches($0, $1) }
+        guard TrustCheck.starStopsAtSlash.holds(words.count == parts.count) else { return false }
+        return zip(parts, words).allSatisfy { Self.matches($0, $1) }
     }
 
     /// By scalars: a `/` followed by a combining mark is still a `/`.

@@ -14,13 +14,14 @@ struct FileReference: Sendable, Equatable {
 
     /// - Throws: `trust.<role>.length`, `trust.<role>.hash`. TUF 5.5.2, 5.6.2.
     func requireMatch(_ bytes: [UInt8], role: String, namedBy delegator: String) throws(TrustError) {
-        if let length, length != Int64(bytes.count) {
+        let check = TrustCheck.asNamed(role: role)
+        if let length, !check.holds(length == Int64(bytes.count)) {
             throw .refused(
                 role, "length", "the file has \(bytes.count) bytes, \(delegator) says \(length)",
                 remedy:
                     "Nothing was accepted. Files of two states of the repository are mixed, or somebody changed one.")
         }
-        if let hashes, !hashes.match(bytes) {
+        if let hashes, !check.holds(hashes.match(bytes)) {
             throw .refused(
                 role, "hash", "the file's hash is \(SHA256Digest(of: bytes)), \(delegator) says \(hashes)",
                 remedy:

@@ -20,7 +20,10 @@ struct RoleKeys: Sendable {
             keys.updateValue(table.keys[keyID] ?? nil, forKey: keyID)
         }
         self.keys = keys
-        let threshold = try role.positive("threshold")
+        let threshold = try role.integer("threshold", from: .min)
+        guard TrustCheck.thresholdIsPositive.holds(threshold >= 1) else {
+            throw role.malformed("found threshold \(threshold), expected 1 or more")
+        }
         guard let exact = Int(exactly: threshold) else { throw role.malformed("threshold \(threshold)") }
         self.threshold = exact
     }
@@ -35,7 +38,7 @@ struct KeyTable: Sendable {
         var keys: [String: PublicKey?] = [:]
         for (keyID, key) in try table.members() {
             let hash = SHA256Digest(of: key.value.canonicalBytes).hex
-            guard keyID.utf8.elementsEqual(hash.utf8) else {
+            guard TrustCheck.keyIsHash.holds(keyID.utf8.elementsEqual(hash.utf8)) else {
                 throw TrustError(
                     code: "key.id",
                     summary: "\(table.role) metadata names a key \(keyID.debugDescription) whose hash is \(hash).",
@@ -52,7 +55,7 @@ struct KeyTable: Sendable {
     ) throws(TrustError) -> PublicKey? {
         let algorithm = KeyAlgorithm(keyType: try key.string("keytype"), scheme: try key.string("scheme"))
         let text = try key.member("keyval").string("public")
-        guard let algorithm, algorithms.contains(algorithm) else { return nil }
+        guard let algorithm, TrustCheck.keyAlgorithm.holds(algorithms.contains(algorithm)) else { return nil }
         guard algorithm == .ed25519 else { return try PublicKey(pem: text, algorithm: algorithm) }
         guard let bytes = Hexadecimal.decode(text) else {
             throw key.malformed("keyval.public is no lower-case hexadecimal text")

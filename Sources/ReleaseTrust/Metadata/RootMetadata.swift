@@ -38,8 +38,10 @@ struct RootMetadata: Sendable {
     }
 
     /// - Throws: `trust.<role>.signatures`.
-    func requireSignatures(on file: SignedMetadata, as role: TopRole) throws(TrustError) {
-        try file.requireSignatures(of: keys(of: role), from: "root version \(self.file.version)")
+    func requireSignatures(
+        on file: SignedMetadata, as role: TopRole, check: TrustCheck = .threshold
+    ) throws(TrustError) {
+        try file.requireSignatures(of: keys(of: role), from: "root version \(self.file.version)", check: check)
     }
 
     /// TUF 5.3.11.

@@ -19,21 +19,22 @@ struct SignedMetadata: Sendable {
     /// - Parameter type: the `_type` that must stand inside.
     /// - Throws: `trust.<role>.size`, `.form`, `.type`, `.specVersion`.
     init(parsing bytes: [UInt8], role: String, type: String, sizeMax: ByteCount) throws(TrustError) {
-        guard Int64(bytes.count) <= sizeMax.value else {
+        guard TrustCheck.fileSize.holds(Int64(bytes.count) <= sizeMax.value) else {
             throw .refused(
                 role, "size", "the file has \(bytes.count) bytes, at most \(sizeMax.value) are read",
                 remedy: "Nothing was accepted. A repository of this size is not ours.")
         }
         let reader = try MetadataReader(parsing: bytes, role: role)
         let signed = try reader.member("signed")
-        guard try signed.string("_type").utf8.elementsEqual(type.utf8) else {
+        let foundType = try signed.string("_type")
+        guard TrustCheck.fileType.holds(foundType.utf8.elementsEqual(type.utf8)) else {
             throw .refused(
                 role, "type",
-                "the file is of type \(try signed.string("_type").debugDescription), expected is \"\(type)\"",
+                "the file is of type \(foundType.debugDescription), expected is \"\(type)\"",
                 remedy: "Nothing was accepted. The server mixed up files or somebody did.")
         }
         let specVersion = try signed.string("spec_version")
-        guard Self.isSupported(specVersion: specVersion) else {
+        guard TrustCheck.specVersion.holds(Self.isSupported(specVersion: specVersion)) else {
             throw .refused(
                 role, "specVersion", "it follows TUF \(specVersion.debugDescription), we read 1.x",
                 remedy: "Nothing was accepted. Update the agent if the repository moved on.")
@@ -57,8 +58,10 @@ struct SignedMetadata: Sendable {
         }
         for signature in list {
             let keyID = try signature.string("keyid")
-            guard signatures.updateValue(Hexadecimal.decode(try signature.string("sig")) ?? [], forKey: keyID) == nil
-            else { throw reader.malformed("the key id \(keyID.debugDescription) signs twice") }
+            let old = signatures.updateValue(Hexadecimal.decode(try signature.string("sig")) ?? [], forKey: keyID)
+            guard TrustCheck.keySignsOnce.holds(old == nil) else {
+                throw reader.malformed("the key id \(keyID.debugDescription) signs twice")
+            }
         }
         return signatures
     }
@@ -72,16 +75,21 @@ struct SignedMetadata: Sendable {
 
     /// A threshold of different keys signed this. TUF 5.3.4, 5.4.2, 5.5.3, 5.6.3.
     /// - Throws: `trust.<role>.signatures`.
-    func requireSignatures(of keys: RoleKeys, from delegator: String) throws(TrustError) {
-        var valid: Set<PublicKey> = []
+    func requireSignatures(
+        of keys: RoleKeys, from delegator: String, check: TrustCheck = .threshold
+    ) throws(TrustError) {
+        var (counted, valid) = (Set<PublicKey>(), 0)
         for (keyID, key) in keys.keys {
-            guard let key, !valid.contains(key), let signature = signatures[keyID] else { continue }
-            if key.verify(signature: signature, over: signedBytes) { valid.insert(key) }
+            guard let key, TrustCheck.keyCountsOnce.holds(!counted.contains(key)), let signature = signatures[keyID],
+                TrustCheck.signatureIsValid.holds(key.verify(signature: signature, over: signedBytes))
+            else { continue }
+            counted.insert(key)
+            valid += 1
         }
-        guard valid.count >= keys.threshold else {
+        guard check.holds(valid >= keys.threshold) else {
             throw .refused(
                 role, "signatures",
-                "version \(version) has \(valid.count) valid signatures of the \(keys.keys.count) keys that \(delegator) "
+                "version \(version) has \(valid) valid signatures of the \(keys.keys.count) keys that \(delegator) "
                     + "names, \(keys.threshold) are needed",
                 remedy: "Nothing was accepted; what is installed is kept. Publish it again, signed by enough keys.")
         }
@@ -89,7 +97,7 @@ struct SignedMetadata: Sendable {
 
     /// - Throws: `trust.<role>.expired`. TUF 5.3.10, 5.4.4, 5.5.6, 5.6.5: later than the start of the update.
     func requireUnexpired(at now: UTCInstant) throws(TrustError) {
-        guard expiresAt > now else {
+        guard TrustCheck.unexpired(role: role).holds(expiresAt > now) else {
             throw .refused(
                 role, "expired", "version \(version) expired at \(expiresAt), now it is \(now)",
                 remedy: "No new release is installed; what runs is kept, and backing out still works. See that the "

@@ -24,7 +24,7 @@ public struct TargetFile: Sendable, Equatable {
             (1...TargetPath.componentSizeMax).contains(component.count) && !component.elementsEqual(".".utf8)
                 && !component.elementsEqual("..".utf8) && component.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
         }
-        guard isPlain, path.utf8.count <= TargetPath.sizeMax else {
+        guard TrustCheck.targetName.holds(isPlain && path.utf8.count <= TargetPath.sizeMax) else {
             throw TrustError(
                 code: "target.name", summary: "\(path.prefix(300).debugDescription) is no plain relative path.",
                 remedy: "Nothing was accepted. No honest tool publishes such a target: ask the repository's owner.")

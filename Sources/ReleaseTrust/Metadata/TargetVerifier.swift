@@ -22,7 +22,7 @@ public final class TargetVerifier {
     /// The last check before the bytes are used.
     /// - Throws: `trust.target.length`, `trust.target.hash`.
     public func finish() throws(TrustError) {
-        guard count == target.length.value else {
+        guard TrustCheck.targetLength.holds(count == target.length.value) else {
             throw TrustError(
                 code: "target.length",
                 summary: "\(target.path) has \(count) bytes, its role says \(target.length.value).",
@@ -34,7 +34,7 @@ public final class TargetVerifier {
                 remedy: "See that the system's libcrypto offers SHA-256.")
         }
         let found = SHA256Digest(bytes: bytes)
-        guard target.hashes.match(sha256: found, sha512: sha512?.finish()) else {
+        guard TrustCheck.targetHash.holds(target.hashes.match(sha256: found, sha512: sha512?.finish())) else {
             throw TrustError(
                 code: "target.hash", summary: "\(target.path) has the hash \(found), its role says \(target.hashes).",
                 remedy: "Nothing was accepted. Fetch it again; if that does not help, publish the release again.")

@@ -18,20 +18,22 @@ extension TrustedMetadata {
         let snapshot = try requireCurrentSnapshot()
         var toVisit: [(role: String, parent: String)] = [(TargetsMetadata.name, RootMetadata.name)]
         var visited: Set<[UInt8]> = []
-        while let (role, parent) = toVisit.popLast(), visited.count < TrustLimits.rolesVisitedMax {
+        while let (role, parent) = toVisit.popLast(),
+            TrustCheck.rolesVisited.holds(visited.count < TrustLimits.rolesVisitedMax)
+        {
             guard !visited.contains(Array(role.utf8)) else { continue }
             guard snapshot.reference(role: role) != nil else { throw Self.unlisted(role, in: snapshot) }
             guard let targets = held(role), isCurrent(targets, in: snapshot) else {
                 return .needs(role: role, parent: parent)
             }
-            try requireSignatures(on: targets, parent: parent)
+            try requireEdge(to: targets, from: parent)
             try targets.file.requireUnexpired(at: startedAt)
             if let target = targets.target(path) { return .found(target, role: targets) }
             visited.insert(Array(role.utf8))
             var children: [(role: String, parent: String)] = []
-            for child in targets.delegations?.roles ?? [] where child.covers(path) {
+            for child in targets.delegations?.roles ?? [] where TrustCheck.delegationPath.holds(child.covers(path)) {
                 children.append((child.name, role))
-                if child.isTerminating {
+                if !TrustCheck.delegationTerminates.holds(!child.isTerminating) {
                     toVisit = []
                     break
                 }
@@ -39,6 +41,13 @@ extension TrustedMetadata {
             toVisit.append(contentsOf: children.reversed())
         }
         return .absent
+    }
+
+    /// What was verified for another delegator has no authority from this one.
+    private func requireEdge(to targets: TargetsMetadata, from parent: String) throws(TrustError) {
+        var refusal: TrustError?
+        do { try requireSignatures(on: targets, parent: parent) } catch { refusal = error }
+        if let refusal, !TrustCheck.delegationEdge.holds(false) { throw refusal }
     }
 
     /// The target as the roles that may speak of it describe it; nil when none does.

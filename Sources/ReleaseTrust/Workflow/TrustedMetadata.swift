@@ -63,16 +63,16 @@ extension TrustedMetadata {
     public mutating func updateRoot(_ bytes: [UInt8]) throws(TrustError) -> Bool {
         let new = try RootMetadata(parsing: bytes, accepting: algorithms)
         // 5.3.4: signed by the old threshold and by its own.
-        try root.requireSignatures(on: new.file, as: .root)
-        try new.requireSignatures(on: new.file, as: .root)
+        try root.requireSignatures(on: new.file, as: .root, check: .rootSignedByOld)
+        try new.requireSignatures(on: new.file, as: .root, check: .rootSignedBySelf)
         // 5.3.5: exactly N + 1.
-        guard new.file.version == root.file.version + 1 else {
+        guard TrustCheck.rootIsNext.holds(new.file.version == root.file.version + 1) else {
             throw .refused(
                 RootMetadata.name, "version",
                 "found version \(new.file.version), expected is exactly \(root.file.version + 1)",
                 remedy: "Nothing was accepted. Every version of root must be published, each under its own number.")
         }
-        let hasRotated = new.hasRotatedOnlineKeys(since: root)
+        let hasRotated = !TrustCheck.rotationForgets.holds(!new.hasRotatedOnlineKeys(since: root))
         // 5.3.7; 5.3.6: its expiry does not matter yet.
         root = new
         // 5.3.11: recovery from versions that an attacker drove up.
@@ -113,15 +113,15 @@ extension TrustedMetadata {
         try root.requireSignatures(on: new.file, as: .timestamp)
         if let old = timestamp {
             // 5.4.3.1: an older version is an attack or a restored backup; an equal one is quiet.
-            guard new.file.version >= old.file.version else {
+            guard TrustCheck.timestampRollback.holds(new.file.version >= old.file.version) else {
                 throw Self.rollback(TimestampMetadata.name, found: new.file.version, trusted: old.file.version)
             }
-            guard new.file.version > old.file.version else {
+            guard new.file.version != old.file.version else {
                 try old.file.requireUnexpired(at: startedAt)
                 return .unchanged
             }
             // 5.4.3.2
-            guard new.snapshot.version >= old.snapshot.version else {
+            guard TrustCheck.timestampNamesOlder.holds(new.snapshot.version >= old.snapshot.version) else {
                 throw Self.rollback(
                     TimestampMetadata.name, found: new.snapshot.version, trusted: old.snapshot.version,
                     of: "the snapshot that it names")
@@ -169,7 +169,7 @@ extension TrustedMetadata {
         // 5.5.3
         try root.requireSignatures(on: new.file, as: .snapshot)
         // 5.5.4
-        guard new.file.version == timestamp.snapshot.version else {
+        guard TrustCheck.snapshotVersion.holds(new.file.version == timestamp.snapshot.version) else {
             throw .refused(
                 SnapshotMetadata.name, "version",
                 "found version \(new.file.version), timestamp names version \(timestamp.snapshot.version)",
@@ -186,12 +186,13 @@ extension TrustedMetadata {
         for (name, oldReference) in old.files {
             let text = String(decoding: name, as: UTF8.self).debugDescription
             guard let newReference = new.files[name] else {
+                if TrustCheck.snapshotVanished.holds(false) { continue }
                 throw .refused(
                     SnapshotMetadata.name, "vanished",
                     "version \(new.file.version) no longer lists \(text), version \(old.file.version) did",
                     remedy: "Nothing was accepted. A role's file stays in snapshot for ever: list it again.")
             }
-            guard newReference.version >= oldReference.version else {
+            guard TrustCheck.snapshotNamesOlder.holds(newReference.version >= oldReference.version) else {
                 throw rollback(
                     SnapshotMetadata.name, found: newReference.version, trusted: oldReference.version, of: text)
             }
@@ -245,7 +246,7 @@ extension TrustedMetadata {
         // 5.6.3
         let new = try verified(bytes, role: role, parent: parent)
         // 5.6.4
-        guard new.file.version == reference.version else {
+        guard TrustCheck.targetsVersion.holds(new.file.version == reference.version) else {
             throw .refused(
                 role, "version", "found version \(new.file.version), snapshot names version \(reference.version)",
                 remedy: "Nothing was accepted. Files of two states of the repository are mixed.")
@@ -288,7 +289,9 @@ extension TrustedMetadata {
         guard let director = targets.director else { return }
         var others = root.publicKeys
         for role in targets.delegations?.roles ?? [] { others.formUnion(role.keys.publicKeys) }
-        guard let shared = director.keys.first(where: others.contains) else { return }
+        guard let shared = director.keys.first(where: others.contains), !TrustCheck.directorApart.holds(false) else {
+            return
+        }
         throw .refused(
             TargetsMetadata.name, "directorKey",
             "the director's key \(shared.keyID) is also the key of a metadata role",

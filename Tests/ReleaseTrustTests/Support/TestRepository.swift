@@ -130,7 +130,7 @@ enum Forgery {
         edit(&signed)
         envelope.set("signed", signed)
         if let keys { envelope.set("signatures", try signatures(of: signed, by: keys)) }
-        return envelope.canonicalBytes
+        return envelope.wireBytes
     }
 
     static func signatures(of signed: JSONValue, by keys: [SigningKey]) throws -> JSONValue {
