@@ -2,9 +2,11 @@
 #include "CSystemShims.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,3 +40,14 @@ int slipway_pidfd_send_signal(int pidfd, int signal) {
 }
 
 int slipway_syncfs(int descriptor) { return syncfs(descriptor); }
+
+int slipway_clone_file(int target, int source) { return ioctl(target, FICLONE, source); }
+
+int slipway_link_open_file(int file, int directory, const char *name) {
+    if (linkat(file, "", directory, name, AT_EMPTY_PATH) == 0) return 0;
+    // Without the right to read everything the kernel wants a name, and gives one.
+    if (errno != ENOENT && errno != EPERM) return -1;
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
+}

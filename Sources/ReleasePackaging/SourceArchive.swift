@@ -51,7 +51,7 @@ public enum SourceArchive {
             case .directory: try directory.createDirectory(entry.path.text, mode: 0o755)
             case .link(let target): links.append((entry.path, target))
             case .file:
-                let file = try maker.create(entry.path)
+                let file = try maker.folder(of: entry.path).makeFile(String(entry.path.name), mode: 0o600)
                 while case let got = try reader.readContent(into: buffer), got > 0 {
                     try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
                 }

@@ -65,7 +65,7 @@ struct UnpackTests {
         let staging = try fixture.staging()
         try staging.createSymlink("bin", to: "../outside")
         let found = code { try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging) }
-        #expect(found == "effects.file.escape")
+        #expect(found == "effects.file.exists")
         #expect(try outside.list().isEmpty)
     }
 

@@ -23,6 +23,12 @@ int slipway_pidfd_send_signal(int pidfd, int signal);
 /// syncfs(2) on the file system that holds the descriptor.
 int slipway_syncfs(int descriptor);
 
+/// FICLONE: `target`, an empty file, shares the blocks of `source` until one of them is written to.
+int slipway_clone_file(int target, int source);
+
+/// linkat(2) of the open file itself, not of whatever its name leads to by now.
+int slipway_link_open_file(int file, int directory, const char *name);
+
 /// posix_spawn(3) of a program in a session of its own: standard input from /dev/null, both outputs to `output`, every
 /// other descriptor closed, signals as in a fresh process, `directory` as working directory.
 /// Returns 0 or the error's number (errno is not set).

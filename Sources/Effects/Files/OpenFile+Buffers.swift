@@ -43,8 +43,7 @@ extension Directory {
 
     /// Sets access and modification time of the directory itself.
     public func setModified(at instant: UTCInstant) throws {
-        let (seconds, rest) = instant.millisecondsSince1970.quotientAndRemainder(dividingBy: 1000)
-        let time = timespec(tv_sec: Int(max(seconds, 0)), tv_nsec: Int(max(rest, 0)) * 1_000_000)
+        let time = OpenFile.time(instant)
         try SystemCall.check("futimens", path) { futimens(descriptor, [time, time]) }
     }
 

@@ -1,12 +1,23 @@
 /// A SHA-256 digest: 32 bytes, written as 64 lower-case hexadecimal digits. Who computes one is `Effects` or the trust
 /// core; this is the value.
 public struct SHA256Digest: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
-    public let bytes: [UInt8]
+    // In place and not in an array: an index holds tens of thousands of them.
+    private let words: (UInt64, UInt64, UInt64, UInt64)
+
+    public var bytes: [UInt8] {
+        [words.0, words.1, words.2, words.3].flatMap { word in withUnsafeBytes(of: word.bigEndian) { Array($0) } }
+    }
 
     /// - Precondition: 32 bytes.
-    public init(bytes: [UInt8]) {
+    public init(bytes: some Collection<UInt8>) {
         precondition(bytes.count == 32, "a SHA-256 digest has 32 bytes, not \(bytes.count)")
-        self.bytes = bytes
+        var (word, words, count) = (UInt64(0), InlineArray<4, UInt64>(repeating: 0), 0)
+        for byte in bytes {
+            word = word << 8 | UInt64(byte)
+            count += 1
+            if count.isMultiple(of: 8) { words[count / 8 - 1] = word }
+        }
+        self.words = (words[0], words[1], words[2], words[3])
     }
 
     /// - Throws: `definition.digest`: anything but 64 lower-case hexadecimal digits.
@@ -16,7 +27,7 @@ public struct SHA256Digest: Hashable, Comparable, Sendable, Codable, CustomStrin
                 code: "digest", summary: "\(text.debugDescription) is no SHA-256 digest.",
                 remedy: "A digest is 64 lower-case hexadecimal digits.")
         }
-        self.bytes = bytes
+        self.init(bytes: bytes)
     }
 
     public init(from decoder: any Decoder) throws { try self.init(hex: String(from: decoder)) }
@@ -26,7 +37,12 @@ public struct SHA256Digest: Hashable, Comparable, Sendable, Codable, CustomStrin
         try container.encode(hex)
     }
 
-    public static func < (left: Self, right: Self) -> Bool { left.bytes.lexicographicallyPrecedes(right.bytes) }
+    public static func == (left: Self, right: Self) -> Bool { left.words == right.words }
+    public static func < (left: Self, right: Self) -> Bool { left.words < right.words }
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(words.0)
+        hasher.combine(words.1)
+    }
     public var hex: String { Hexadecimal.encode(bytes) }
     /// The first eight digits, for names of folders and for people.
     public var short: String { String(hex.prefix(8)) }

@@ -1,7 +1,9 @@
 import COpenSSL
 
 /// SHA-256 in pieces, by the system's libcrypto. Pure: same bytes, same digest.
-public struct SHA256Hasher: ~Copyable {
+///
+/// `@unchecked Sendable`: it cannot be copied, so its owner alone has the context, which is bound to no thread.
+public struct SHA256Hasher: ~Copyable, @unchecked Sendable {
     private let context: OpaquePointer
 
     public init() {

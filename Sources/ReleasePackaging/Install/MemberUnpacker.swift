@@ -5,8 +5,8 @@ import Synchronization
 /// Unpacks the members of a payload on several threads, each thread a member at a time: check, inflate, then write the
 /// pieces of files that lie in it. A file that spans members is finished by whoever writes its last piece.
 ///
-/// Memory: a compressed and an inflated member for each thread. Open files: one for each thread and the spanning ones that
-/// are under way, of which there are no more than threads.
+/// Memory: what the reader needs and an inflated member for each thread. Open files: one for each thread and the spanning
+/// ones that are under way, of which there are no more than twice as many as threads.
 final class MemberUnpacker: Sendable {
     private let index: PayloadIndex
     private let layout: TarLayout
@@ -15,39 +15,41 @@ final class MemberUnpacker: Sendable {
     private let accounts: HostAccounts
     private let isPresent: [Bool]
     private let starts: [Int64]
+    private let habits: CreationHabits
     private let spanning = Mutex<[Int: SpanningFile]>([:])
 
-    private struct SpanningFile {
-        var file: OpenFile
-        var left: Int64
-    }
+    /// Members that one thread takes at a time: neighbours lie in the same folder, which only one thread can make files in.
+    private static let batch = 8
 
     init(
         _ index: PayloadIndex, layout: TarLayout, members: any MemberReader, staging: Directory, accounts: HostAccounts,
-        isPresent: [Bool]
+        habits: CreationHabits, isPresent: [Bool]
     ) {
         self.index = index
         self.layout = layout
         self.members = members
         self.staging = staging
         self.accounts = accounts
+        self.habits = habits
         self.isPresent = isPresent
         starts = index.tarStarts
     }
 
     /// - Parameter needed: the numbers of the members to read, ascending.
     func run(_ needed: [Int], jobs: Int) throws {
-        let turn = Turn(needed.count)
+        let size = max(1, min(Self.batch, needed.count / (4 * jobs)))
+        let turn = Turn((needed.count + size - 1) / size)
         try Workers.run(min(jobs, needed.count)) { [self] in
-            let maker = FileMaker(root: staging, accounts: accounts)
+            let maker = FileMaker(root: staging, accounts: accounts, habits: habits)
             let tar = UnsafeMutableRawBufferPointer.allocate(byteCount: ContentCutter.sizeMax, alignment: 16)
             defer { tar.deallocate() }
-            try turn.each { place in
-                let number = needed[place]
-                let bytes = UnsafeMutableRawBufferPointer(
-                    rebasing: tar[..<Int(clamping: index.members[number].tar.length.value)])
-                try members.read(number, into: bytes)
-                try apply(UnsafeRawBufferPointer(bytes), at: starts[number], maker)
+            try turn.each { batch in
+                for number in needed[batch * size..<min(needed.count, (batch + 1) * size)] {
+                    let bytes = UnsafeMutableRawBufferPointer(
+                        rebasing: tar[..<Int(clamping: index.members[number].tar.length.value)])
+                    try members.read(number, into: bytes)
+                    try apply(UnsafeRawBufferPointer(bytes), at: starts[number], maker)
+                }
             }
         }
     }
@@ -78,7 +80,7 @@ final class MemberUnpacker: Sendable {
                 if let content = part(at.content, at.end) {
                     try write(content, at: max(0, start - at.content), place, blob, maker)
                 } else if blob.length.value == 0, part(at.content - 1, at.content) != nil {
-                    try finish(try maker.create(entry.path), entry, SHA256Digest(of: []), maker)
+                    try finish(try maker.create(entry), entry, SHA256Digest(of: []), maker)
                 }
             }
             place += 1
@@ -90,27 +92,21 @@ final class MemberUnpacker: Sendable {
     ) throws {
         let entry = index.entries[place]
         if Int64(content.count) == blob.length.value {
-            let file = try maker.create(entry.path)
+            let file = try maker.create(entry)
             try file.write(content)
             var hasher = SHA256Hasher()
             hasher.update(content)
             return try finish(file, entry, hasher.finish(), maker)
         }
         let file = try spanning.withLock { files in
-            if let known = files[place] { return known.file }
-            let made = try maker.create(entry.path)
-            files[place] = SpanningFile(file: made, left: blob.length.value)
+            if let known = files[place] { return known }
+            let made = SpanningFile(try maker.create(entry), length: blob.length.value)
+            files[place] = made
             return made
         }
-        try file.write(content, at: offset)
-        let isLast = spanning.withLock { files in
-            files[place]?.left -= Int64(content.count)
-            guard files[place]?.left == 0 else { return false }
-            files[place] = nil
-            return true
-        }
-        // Its pieces came in any order: read back in the right one, from the page cache.
-        if isLast { try finish(file, entry, try file.digest(), maker) }
+        guard let digest = try file.write(content, at: offset) else { return }
+        spanning.withLock { $0[place] = nil }
+        try finish(file.file, entry, digest, maker)
     }
 
     private func finish(

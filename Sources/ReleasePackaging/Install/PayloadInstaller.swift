@@ -35,43 +35,26 @@ public enum PayloadInstaller {
     ) throws -> UnpackSummary {
         let accounts = try HostAccounts(resolving: index.entries)
         let jobs = max(1, min(jobs, 64))
-        for entry in index.entries where entry.content == .directory {
-            try staging.createDirectory(entry.path.text, mode: 0o755)
-        }
+        let habits = try CreationHabits(of: staging)
+        let folders = TreeFolders(
+            entries: index.entries, staging: staging, accounts: accounts, habits: habits, jobs: jobs)
+        try folders.make()
         var isPresent = [Bool](repeating: false, count: index.entries.count)
         if let base {
             for place in try UnchangedCopier(
-                index.entries, from: base.tree, into: staging, accounts: accounts, how: unchanged
+                index.entries, from: base, into: staging, accounts: accounts, habits: habits, how: unchanged
             ).run(jobs: jobs) { isPresent[place] = true }
         }
         try checkSpace(index.entries, isPresent: isPresent, in: staging)
-        let needs = try PayloadNeeds(index, unchanged: zip(index.entries, isPresent).map { $1 ? $0.path : nil })
+        let layout = try TarLayout(index.entries)
+        let needed = PayloadNeeds.members(of: index, layout) { isPresent[$0] }
         try MemberUnpacker(
-            index, layout: try TarLayout(index.entries), members: members, staging: staging, accounts: accounts,
+            index, layout: layout, members: members, staging: staging, accounts: accounts, habits: habits,
             isPresent: isPresent
-        ).run(needs.members, jobs: jobs)
-        try finish(index.entries, in: staging, accounts)
+        ).run(needed, jobs: jobs)
+        try folders.finish()
         try staging.syncFileSystem()
-        return UnpackSummary(index.entries, isPresent: isPresent, members: needs.members.count)
-    }
-
-    /// Links after all files, then the folders' own modes, owners and times, the deepest first.
-    private static func finish(
-        _ entries: [PayloadEntry], in staging: Directory, _ accounts: HostAccounts
-    ) throws {
-        for entry in entries {
-            guard case .link(let target) = entry.content else { continue }
-            try staging.createSymlink(entry.path.text, to: target.text)
-            if let (owner, group) = accounts.owner(of: entry) {
-                try staging.setLinkOwner(entry.path.text, owner, group: group)
-            }
-        }
-        for entry in entries.reversed() where entry.content == .directory {
-            let directory = try staging.directory(entry.path.text)
-            if let (owner, group) = accounts.owner(of: entry) { try directory.setOwner(owner, group: group) }
-            try directory.setMode(entry.mode)
-            try directory.setModified(at: entry.changedAt)
-        }
+        return UnpackSummary(index.entries, isPresent: isPresent, members: needed.count)
     }
 
     /// A full disk is found before anything is written to it, where it can be.

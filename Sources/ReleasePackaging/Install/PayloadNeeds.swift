@@ -32,13 +32,19 @@ public struct PayloadNeeds: Sendable {
     public init(_ index: PayloadIndex, base: BaseTree, jobs: Int = Workers.coreCount) throws {
         let candidates = index.entries.unchanged(since: base.index, orAtSamePath: base.index == nil)
         let entries = index.entries
-        let turn = Turn(entries.count)
+        let accounts = try HostAccounts(resolving: [])
+        let places = candidates.indices.filter { candidates[$0] != nil }
+        let turn = Turn(places.count)
         let found = Mutex([EntryPath?](repeating: nil, count: entries.count))
-        try Workers.run(max(1, min(jobs, 64))) {
-            let maker = FileMaker(root: base.tree, accounts: try HostAccounts(resolving: []))
-            try turn.each { place in
+        try Workers.run(max(1, min(jobs, 64, places.count / 16))) {
+            let maker = FileMaker(root: base.tree, accounts: accounts)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: FileBuffer.size, alignment: 16)
+            defer { buffer.deallocate() }
+            try turn.each { number in
+                let place = places[number]
                 guard let path = candidates[place], let blob = entries[place].file,
-                    let file = maker.existing(path, size: blob.length), try file.digest() == blob.sha256
+                    let (file, status) = try maker.existing(path), status.size == blob.length,
+                    try file.digest(upTo: blob.length, buffer: buffer) == blob.sha256
                 else { return }
                 found.withLock { $0[place] = path }
             }
@@ -48,7 +54,11 @@ public struct PayloadNeeds: Sendable {
 
     init(_ index: PayloadIndex, unchanged: [EntryPath?]) throws {
         self.unchanged = unchanged
-        let layout = try TarLayout(index.entries)
+        members = Self.members(of: index, try TarLayout(index.entries)) { unchanged[$0] != nil }
+    }
+
+    /// The members that hold a byte of a file that is not there, ascending.
+    static func members(of index: PayloadIndex, _ layout: TarLayout, isPresent: (Int) -> Bool) -> [Int] {
         var needed: [Int] = []
         var place = 0
         for (number, start) in index.tarStarts.enumerated() {
@@ -59,16 +69,14 @@ public struct PayloadNeeds: Sendable {
                 // An empty file is made when the last byte of its header is met.
                 let at = layout.places[probe]
                 let first = at.content == at.end ? at.content - 1 : at.content
-                if first < end, max(first + 1, at.end) > start,
-                    index.entries[probe].file != nil, unchanged[probe] == nil
-                {
+                if first < end, max(first + 1, at.end) > start, index.entries[probe].file != nil, !isPresent(probe) {
                     needed.append(number)
                     break
                 }
                 probe += 1
             }
         }
-        members = needed
+        return needed
     }
 }
 

@@ -24,9 +24,11 @@ extension PayloadInstaller {
         let flaws = Mutex<[(path: String, text: String)]>([])
         try Workers.run(max(1, min(jobs, 64))) {
             let maker = FileMaker(root: tree, accounts: accounts)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: FileBuffer.size, alignment: 16)
+            defer { buffer.deallocate() }
             try turn.each { place in
                 let entry = entries[place]
-                guard let flaw = try Self.flaw(of: entry, maker, accounts) else { return }
+                guard let flaw = try Self.flaw(of: entry, maker, accounts, buffer) else { return }
                 flaws.withLock { $0.append((entry.path.text, flaw)) }
             }
         }
@@ -49,7 +51,7 @@ extension PayloadInstaller {
     }
 
     private static func flaw(
-        of entry: PayloadEntry, _ maker: FileMaker, _ accounts: HostAccounts
+        of entry: PayloadEntry, _ maker: FileMaker, _ accounts: HostAccounts, _ buffer: UnsafeMutableRawBufferPointer
     ) throws -> String? {
         let folder: Directory
         do { folder = try maker.folder(of: entry.path) } catch is EffectsError { return "is missing with its folder" }
@@ -71,7 +73,8 @@ extension PayloadInstaller {
             guard status.size == blob.length else {
                 return "has \(status.size.value) bytes instead of \(blob.length.value)"
             }
-            return try folder.openFile(name).digest() == blob.sha256 ? nil : "has other bytes"
+            return try folder.openFile(name).digest(upTo: blob.length, buffer: buffer) == blob.sha256
+                ? nil : "has other bytes"
         default: return "is no longer a \(entry.kindName)"
         }
     }

@@ -27,7 +27,10 @@ public struct EntryPath: Hashable, Comparable, Sendable, CustomStringConvertible
     }
 
     public var components: [Substring] { text.split(separator: "/") }
-    public var name: Substring { components.last ?? "" }
+    public var name: Substring {
+        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text[...] }
+        return text[text.utf8.index(after: slash)...]
+    }
 
     /// The directory that holds the entry; nil for an entry of the root.
     public var parent: EntryPath? {
