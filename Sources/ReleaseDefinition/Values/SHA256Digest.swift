@@ -9,15 +9,14 @@ public struct SHA256Digest: Hashable, Comparable, Sendable, Codable, CustomStrin
     }
 
     /// - Precondition: 32 bytes.
-    public init(bytes: some Collection<UInt8>) {
+    public init(bytes: [UInt8]) {
         precondition(bytes.count == 32, "a SHA-256 digest has 32 bytes, not \(bytes.count)")
-        var (word, words, count) = (UInt64(0), InlineArray<4, UInt64>(repeating: 0), 0)
-        for byte in bytes {
-            word = word << 8 | UInt64(byte)
-            count += 1
-            if count.isMultiple(of: 8) { words[count / 8 - 1] = word }
+        words = bytes.withUnsafeBytes { bytes in
+            func word(_ offset: Int) -> UInt64 {
+                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            }
+            return (word(0), word(8), word(16), word(24))
         }
-        self.words = (words[0], words[1], words[2], words[3])
     }
 
     /// - Throws: `definition.digest`: anything but 64 lower-case hexadecimal digits.

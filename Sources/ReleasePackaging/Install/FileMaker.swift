@@ -17,10 +17,8 @@ final class FileMaker {
 
     /// The folder that holds the path.
     func folder(of path: EntryPath) throws -> Directory {
-        guard let slash = path.text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return root }
-        let parent = path.text.utf8[..<slash]
-        if let last, last.path.text.utf8.elementsEqual(parent) { return last.directory }
         guard let folder = path.parent else { return root }
+        if let last, last.path == folder { return last.directory }
         let directory = try root.directory(folder.text)
         last = (folder, directory)
         return directory

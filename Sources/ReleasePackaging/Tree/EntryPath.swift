@@ -50,7 +50,12 @@ public struct EntryPath: Hashable, Comparable, Sendable, CustomStringConvertible
 
     private init(checked text: String) { self.text = text }
 
-    public static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+    public static func == (left: Self, right: Self) -> Bool {
+        var (mine, theirs) = (left.text, right.text)
+        return mine.withUTF8 { mine in
+            theirs.withUTF8 { mine.count == $0.count && mine.elementsEqual($0) }
+        }
+    }
     public static func < (left: Self, right: Self) -> Bool {
         left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
     }

@@ -43,7 +43,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
         let (folder, name) = try Self.split(directory)
         let parent = try Directory.create(folder)
         try Self.checkFree(name, in: parent)
-        let earlier = try base.map { try Self.base($0, unit: chosen) }
+        async let earlier = Workers.suspending { [base] in try base.map { try Self.base($0, unit: chosen) } }
         let index = try archive.index(of: chosen)
         let members = try archive.members(of: chosen, index)
 
@@ -52,7 +52,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
         do {
             summary = try PayloadInstaller.unpack(
                 chosen, index: index, members: members, into: parent.createDirectory(staging, mode: 0o755),
-                base: earlier, unchanged: unchanged, jobs: jobs ?? Workers.coreCount)
+                base: await earlier, unchanged: unchanged, jobs: jobs ?? Workers.coreCount)
             try parent.writeDurably(name + Self.recordSuffix, archive.bytesWithoutPayloads())
             try parent.rename(staging, to: name)
         } catch {
