@@ -33,6 +33,14 @@ public enum PayloadInstaller {
         _ unit: ManifestUnit, index: PayloadIndex, members: any MemberReader, into staging: Directory,
         base: BaseTree? = nil, unchanged: UnchangedFiles = .copy, jobs: Int = Workers.coreCount
     ) throws -> UnpackSummary {
+        try install(index, members: members, into: staging, base: base, unchanged: unchanged, jobs: jobs)
+    }
+
+    @discardableResult
+    static func install(
+        _ index: PayloadIndex, members: any MemberReader, into staging: Directory, base: BaseTree?,
+        unchanged: UnchangedFiles, jobs: Int
+    ) throws -> UnpackSummary {
         let accounts = try HostAccounts(resolving: index.entries)
         let jobs = max(1, min(jobs, 64))
         let habits = try CreationHabits(of: staging)
