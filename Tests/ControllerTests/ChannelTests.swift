@@ -55,6 +55,26 @@ struct ChannelTests {
         }
     }
 
+    @Test("A pulling host that was revoked is not meant by its channel any more; others are")
+    func revokedHost() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            let puller = try await Puller(test, running)
+            _ = try await TestFleet.submit("1.0", by: admin)
+            let first = try await start("1.0", admin)
+            let word = try await puller.word { $0.addresses(host: puller.host.id) && $0.order.rollout == first }
+            try await puller.end(word, .succeeded, running: word)
+            let everyone = HostID(unchecked: "never-enrolled")
+            _ = try await puller.word { $0.addresses(host: everyone) }
+            let reason = HostReasonRequest(reason: "stolen")
+            #expect(try await admin.post("/v1/hosts/\(puller.host.id)/revoke", reason).status == 200)
+            _ = try await puller.word { !$0.addresses(host: puller.host.id) && $0.addresses(host: everyone) }
+            await admin.close()
+            await puller.client.close()
+        }
+    }
+
     @Test(
         "After a back-out the channel names the last good release again and revokes the bad one, also after a restart")
     func backOut() async throws {

@@ -15,6 +15,7 @@ extension Controller {
     /// The engine's word for a rollout that is under way.
     func publish(_ view: ChannelView, of record: RolloutRecord) throws {
         guard let plan = record.plan else { return }
+        let view = state.withoutDisbelieved(view, of: plan)
         let revoked = state.revoked(for: plan)
         let envelope = try director.assignment(
             view, of: plan, counter: store.sequence, revoked: revoked, at: time.now())
@@ -28,7 +29,8 @@ extension Controller {
     /// channel back to the one before it.
     func publishChangedChannels() throws {
         for record in state.channelRollouts {
-            guard let plan = record.plan, let view = record.channelView else { continue }
+            guard let plan = record.plan, let shown = record.channelView else { continue }
+            let view = state.withoutDisbelieved(shown, of: plan)
             let word = ChannelWord(rollout: record.id, view: view, revoked: state.revoked(for: plan))
             if channelWords[plan.channel] != word { try publish(view, of: record) }
         }
@@ -69,6 +71,19 @@ extension Controller {
 }
 
 extension FleetState {
+    /// A pulling host that is quarantined, revoked or retired can read the channel like anybody; it is told that it is
+    /// not meant.
+    func withoutDisbelieved(_ view: ChannelView, of plan: RolloutPlan) -> ChannelView {
+        let environment = plan.definition.environment
+        let disbelieved = hosts.values.filter { host in
+            !host.identity.standing.isActive && host.environment == environment && host.delivery == .pull
+        }
+        guard !disbelieved.isEmpty else { return view }
+        var view = view
+        view.excluded = Set(view.excluded + disbelieved.map(\.id)).sorted()
+        return view
+    }
+
     /// The newest rollout of the product that sent this host an order.
     func lastRollout(of product: ProductName, on host: HostID) -> RolloutRecord? {
         rolloutOrder.reversed().lazy.compactMap { rollouts[$0] }.first { record in

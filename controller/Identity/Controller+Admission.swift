@@ -41,6 +41,7 @@ extension Controller {
         try commit(
             .hostQuarantined(HostQuarantined(host: host, sessions: sessions)), by: Self.engineActor, at: now)
         logger.error("two agents use one identity", metadata: ["host": "\(host)", "sessions": "\(sessions.words)"])
+        drive()
         try refuseFromNowOn(host)
     }
 

@@ -43,6 +43,8 @@ extension Controller {
         if let refusal = ControllerError.refusal(of: host.id, changed.identity.standing) {
             endStream(of: host.id, saying: refusal)
         }
+        // Channels say anew who is meant.
+        drive()
         return view(of: changed)
     }
 
