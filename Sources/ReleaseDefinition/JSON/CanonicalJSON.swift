@@ -24,7 +24,12 @@ extension JSONValue {
             bytes.append(UInt8(ascii: "]"))
         case .object(let members):
             bytes.append(UInt8(ascii: "{"))
-            let sorted = members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+            // What is published is mostly in order already.
+            let isInOrder = zip(members, members.dropFirst()).allSatisfy { left, right in
+                left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+            }
+            let sorted =
+                isInOrder ? members : members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
             for (position, member) in sorted.enumerated() {
                 if position > 0 { bytes.append(UInt8(ascii: ",")) }
                 Self.appendString(member.name, to: &bytes)
@@ -38,6 +43,12 @@ extension JSONValue {
     /// By bytes, never by `Character`: a quote followed by a combining mark is one `Character`.
     private static func appendString(_ value: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
+        let isPlain = value.utf8.withContiguousStorageIfAvailable { text -> Bool in
+            guard !text.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else { return false }
+            bytes.append(contentsOf: text)
+            return true
+        }
+        if isPlain == true { return bytes.append(UInt8(ascii: "\"")) }
         for byte in value.utf8 {
             if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
             bytes.append(byte)

@@ -63,14 +63,14 @@ private struct JSONParser {
     private mutating func parseObject(depth: Int) throws(DefinitionError) -> JSONValue {
         position += 1
         var members: [JSONMember] = []
-        var names: Set<[UInt8]> = []
+        var names = SeenNames()
         skipSpace()
         if take(UInt8(ascii: "}")) { return .object([]) }
         while true {
             skipSpace()
             guard peek() == UInt8(ascii: "\"") else { throw refuse("syntax", "a member name in quotes is expected") }
             let name = try parseString()
-            guard names.insert(Array(name.utf8)).inserted else {
+            guard names.insert(name, after: members) else {
                 throw refuse("duplicate", "the member \"\(name)\" stands twice in one object")
             }
             skipSpace()
@@ -117,6 +117,7 @@ private struct JSONParser {
 
     private mutating func parseString() throws(DefinitionError) -> String {
         position += 1
+        if let text = parsePlainString() { return text }
         var content: [UInt8] = []
         while let byte = peek() {
             position += 1
@@ -132,6 +133,24 @@ private struct JSONParser {
             }
         }
         throw refuse("truncated", "the text ends inside a string")
+    }
+
+    /// Most strings are ASCII without an escape: taken in one piece, or nil with nothing taken.
+    private mutating func parsePlainString() -> String? {
+        let start = position
+        let end = bytes.withUnsafeBufferPointer { buffer -> Int? in
+            var end = start
+            while end < buffer.count {
+                let byte = buffer[end]
+                if byte == UInt8(ascii: "\"") { return end }
+                guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\\") else { return nil }
+                end += 1
+            }
+            return nil
+        }
+        guard let end else { return nil }
+        position = end + 1
+        return String(decoding: bytes[start..<end], as: UTF8.self)
     }
 
     private mutating func parseEscape(into content: inout [UInt8]) throws(DefinitionError) {
@@ -197,5 +216,18 @@ private struct JSONParser {
         DefinitionError(
             code: "json.\(code)", summary: "JSON text refused at byte \(position): \(what).",
             remedy: "Write the document again with a tool that writes strict JSON.")
+    }
+}
+
+/// The names of one object, compared by bytes: few are looked through, many are hashed.
+private struct SeenNames {
+    private static let fewMax = 16
+    private var many: Set<[UInt8]> = []
+
+    /// - Returns: whether the name is new.
+    mutating func insert(_ name: String, after members: [JSONMember]) -> Bool {
+        if members.count < Self.fewMax { return !members.contains { $0.name.utf8.elementsEqual(name.utf8) } }
+        if many.isEmpty { for member in members { many.insert(Array(member.name.utf8)) } }
+        return many.insert(Array(name.utf8)).inserted
     }
 }

@@ -21,8 +21,9 @@ struct MetadataUpdate: Sendable {
     /// - Returns: also the names of files that were found damaged and moved aside.
     func open(at now: UTCInstant, targets: [String] = []) throws -> (refresh: MetadataRefresh, damaged: [String]) {
         var (files, damaged) = try store.load()
+        var refresh: MetadataRefresh
         do {
-            return (try MetadataRefresh(stored: files, at: now, targets: targets, accepting: algorithms), damaged)
+            refresh = try MetadataRefresh(stored: files, at: now, targets: targets, accepting: algorithms)
         } catch {
             guard let pinned = try store.pinned() else { throw error }
             let rootName = MetadataFile.storedName(role: "root")
@@ -31,8 +32,10 @@ struct MetadataUpdate: Sendable {
                 damaged.append(rootName)
             }
             files[rootName] = pinned
-            return (try MetadataRefresh(stored: files, at: now, targets: targets, accepting: algorithms), damaged)
+            refresh = try MetadataRefresh(stored: files, at: now, targets: targets, accepting: algorithms)
         }
+        for name in refresh.damaged { try store.quarantine(name) }
+        return (refresh, damaged + refresh.damaged)
     }
 
     func run(_ refresh: inout MetadataRefresh) async throws {

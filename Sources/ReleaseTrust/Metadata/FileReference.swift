@@ -32,6 +32,10 @@ struct FileReference: Sendable, Equatable {
     func matches(_ bytes: [UInt8]) -> Bool {
         (length ?? Int64(bytes.count)) == Int64(bytes.count) && (hashes?.match(bytes) ?? true)
     }
+
+    func matches(_ file: SignedMetadata) -> Bool {
+        (length ?? Int64(file.bytes.count)) == Int64(file.bytes.count) && (hashes?.match(file) ?? true)
+    }
 }
 
 /// The hashes of a file, of which SHA-256 and SHA-512 are read; at least one of them must be there.
@@ -57,6 +61,10 @@ struct FileHashes: Sendable, Equatable, CustomStringConvertible {
     func match(_ bytes: [UInt8]) -> Bool {
         (sha256.map { $0 == SHA256Digest(of: bytes) } ?? true)
             && (sha512.map { $0 == MessageDigest.sha512(of: bytes) } ?? true)
+    }
+
+    func match(_ file: SignedMetadata) -> Bool {
+        match(sha256: file.sha256, sha512: hasSHA512 ? MessageDigest.sha512(of: file.bytes) : nil)
     }
 
     func match(sha256 found256: SHA256Digest, sha512 found512: [UInt8]?) -> Bool {

@@ -4,7 +4,7 @@ import ReleaseDefinition
 struct MetadataReader {
     let value: JSONValue
     let role: String
-    let path: String
+    private let place: Place
 
     init(parsing bytes: [UInt8], role: String) throws(TrustError) {
         do {
@@ -17,10 +17,31 @@ struct MetadataReader {
     }
 
     init(value: JSONValue, role: String, path: String) {
+        self.init(value: value, role: role, place: .start(path))
+    }
+
+    private init(value: JSONValue, role: String, place: Place) {
         self.value = value
         self.role = role
-        self.path = path
+        self.place = place
     }
+
+    /// Written out only where something is wrong: a large file has tens of thousands of members.
+    private indirect enum Place {
+        case start(String)
+        case member(Place, String)
+        case element(Place, Int)
+
+        var path: String {
+            switch self {
+            case .start(let path): path
+            case .member(let outer, let name): outer.path.isEmpty ? name : "\(outer.path).\(name)"
+            case .element(let outer, let position): "\(outer.path)[\(position)]"
+            }
+        }
+    }
+
+    var path: String { place.path }
 
     func malformed(_ what: String) -> TrustError {
         .refused(
@@ -29,7 +50,7 @@ struct MetadataReader {
     }
 
     func optional(_ name: String) -> MetadataReader? {
-        value[name].map { MetadataReader(value: $0, role: role, path: path.isEmpty ? name : "\(path).\(name)") }
+        value[name].map { MetadataReader(value: $0, role: role, place: .member(place, name)) }
     }
 
     func member(_ name: String) throws(TrustError) -> MetadataReader {
@@ -41,7 +62,7 @@ struct MetadataReader {
     func members() throws(TrustError) -> [(name: String, reader: MetadataReader)] {
         guard let members = value.objectValue else { throw malformed("found \(value.kind), expected an object") }
         return members.map { member in
-            (member.name, MetadataReader(value: member.value, role: role, path: "\(path).\(member.name)"))
+            (member.name, MetadataReader(value: member.value, role: role, place: .member(place, member.name)))
         }
     }
 
@@ -50,7 +71,7 @@ struct MetadataReader {
     func elements() throws(TrustError) -> [MetadataReader] {
         guard let values = value.arrayValue else { throw malformed("found \(value.kind), expected an array") }
         return values.enumerated().map { position, value in
-            MetadataReader(value: value, role: role, path: "\(path)[\(position)]")
+            MetadataReader(value: value, role: role, place: .element(place, position))
         }
     }
 

@@ -13,6 +13,8 @@ struct SignedMetadata: Sendable {
     let expiresAt: UTCInstant
     /// The file as it came: what is stored and what hashes are of.
     let bytes: [UInt8]
+    /// Of `bytes`, computed once.
+    let sha256: SHA256Digest
     private let signedBytes: [UInt8]
     private let signatures: [String: [UInt8]]
 
@@ -41,6 +43,7 @@ struct SignedMetadata: Sendable {
         }
         self.role = role
         self.bytes = bytes
+        sha256 = SHA256Digest(of: bytes)
         self.signed = signed.value
         version = try signed.version()
         expiresAt = try signed.instant("expires")

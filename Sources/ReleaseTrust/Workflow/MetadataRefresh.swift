@@ -19,6 +19,8 @@ public struct MetadataRefresh: Sendable {
     private let stored: [String: [UInt8]]
     private var step: Step
     private var wanted: [String]
+    /// Names of stored files that are no metadata at all; the shell may put them aside.
+    public private(set) var damaged: [String] = []
 
     private enum Step: Sendable {
         case root(taken: Int)
@@ -52,10 +54,20 @@ public struct MetadataRefresh: Sendable {
 
     /// A damaged or foreign file must not stop a host from healing by the network: it counts as absent.
     private mutating func adoptStoredTopRoles() {
-        if let bytes = stored["timestamp.json"] { try? trusted.adoptStored(timestamp: bytes) }
-        if let bytes = stored["snapshot.json"] { try? trusted.adoptStored(snapshot: bytes) }
-        if let bytes = stored["targets.json"] {
-            try? trusted.adoptStored(bytes, role: TargetsMetadata.name, parent: RootMetadata.name)
+        adopt(TimestampMetadata.name) { trusted, bytes throws(TrustError) in try trusted.adoptStored(timestamp: bytes) }
+        adopt(SnapshotMetadata.name) { trusted, bytes throws(TrustError) in try trusted.adoptStored(snapshot: bytes) }
+        adopt(TargetsMetadata.name) { trusted, bytes throws(TrustError) in
+            try trusted.adoptStored(bytes, role: TargetsMetadata.name, parent: RootMetadata.name)
+        }
+    }
+
+    private mutating func adopt(
+        _ role: String, _ take: (inout TrustedMetadata, [UInt8]) throws(TrustError) -> Void
+    ) {
+        let name = MetadataFile.storedName(role: role)
+        guard let bytes = stored[name] else { return }
+        do { try take(&trusted, bytes) } catch {
+            if error.code.hasSuffix(".form") { damaged.append(name) }
         }
     }
 

@@ -19,6 +19,14 @@ public struct TrustedMetadata: Sendable {
     private(set) var snapshot: SnapshotMetadata?
     /// `targets` and delegated roles, by the bytes of the role's name.
     private var targetsFiles: [[UInt8]: TargetsMetadata] = [:]
+    /// Which file was verified for which delegator: neither has changed since.
+    private var verifiedEdges: Set<Edge> = []
+
+    private struct Edge: Hashable {
+        var child: SHA256Digest
+        var role: String
+        var parent: SHA256Digest
+    }
 
     /// TUF 5.2: the pinned or stored root. It must be signed by its own keys; its expiry does not matter yet.
     /// - Throws: `trust.root.…`.
@@ -209,7 +217,7 @@ extension TrustedMetadata {
     /// The snapshot held is the one that the timestamp held names.
     var hasCurrentSnapshot: Bool {
         guard let timestamp, let snapshot else { return false }
-        return snapshot.file.version == timestamp.snapshot.version && timestamp.snapshot.matches(snapshot.file.bytes)
+        return snapshot.file.version == timestamp.snapshot.version && timestamp.snapshot.matches(snapshot.file)
     }
 
     /// Root, timestamp and snapshot are of one state and none has expired.
@@ -267,15 +275,24 @@ extension TrustedMetadata {
             remedy: "Nothing was accepted. Publish the role and a snapshot that lists it.")
     }
 
-    private func verified(_ bytes: [UInt8], role: String, parent: String) throws(TrustError) -> TargetsMetadata {
+    private mutating func verified(
+        _ bytes: [UInt8], role: String, parent: String
+    ) throws(TrustError) -> TargetsMetadata {
         let new = try TargetsMetadata(parsing: bytes, role: role, accepting: algorithms)
         try requireSignatures(on: new, parent: parent)
         if role == TargetsMetadata.name { try requireDirectorApart(new) }
+        if let edge = edge(to: new, from: parent) { verifiedEdges.insert(edge) }
         return new
+    }
+
+    private func edge(to child: TargetsMetadata, from parent: String) -> Edge? {
+        let delegator = child.file.role == TargetsMetadata.name ? root.file : held(parent)?.file
+        return delegator.map { Edge(child: child.file.sha256, role: child.file.role, parent: $0.sha256) }
     }
 
     /// A file's authority comes from the delegator through which it is reached, each time.
     func requireSignatures(on targets: TargetsMetadata, parent: String) throws(TrustError) {
+        if let edge = edge(to: targets, from: parent), verifiedEdges.contains(edge) { return }
         let role = targets.file.role
         if role == TargetsMetadata.name { return try root.requireSignatures(on: targets.file, as: .targets) }
         guard let delegated = held(parent)?.delegations?.role(named: role) else {
@@ -301,6 +318,6 @@ extension TrustedMetadata {
     /// The file held is the one that the current snapshot names, and it has not expired.
     func isCurrent(_ targets: TargetsMetadata, in snapshot: SnapshotMetadata) -> Bool {
         guard let reference = snapshot.reference(role: targets.file.role) else { return false }
-        return reference.version == targets.file.version && reference.matches(targets.file.bytes)
+        return reference.version == targets.file.version && reference.matches(targets.file)
     }
 }
