@@ -43,6 +43,7 @@ public enum PayloadInstaller {
     ) throws -> UnpackSummary {
         let accounts = try HostAccounts(resolving: index.entries)
         let jobs = max(1, min(jobs, 64))
+        try checkFiles(index.entries, mayLink: base != nil && unchanged == .link, in: staging)
         let habits = try CreationHabits(of: staging)
         let folders = TreeFolders(
             entries: index.entries, staging: staging, accounts: accounts, habits: habits, jobs: jobs)
@@ -78,6 +79,20 @@ public enum PayloadInstaller {
                 code: "staging.space",
                 summary: "The release needs \(ByteCount(needed)) in \(staging.path), \(free) are free.",
                 remedy: "The installed release is kept. Free some space and try again.")
+        }
+    }
+
+    /// So is a file system that can hold no more files.
+    private static func checkFiles(_ entries: [PayloadEntry], mayLink: Bool, in staging: Directory) throws {
+        guard let free = try staging.freeFiles() else { return }
+        // A linked file needs none.
+        let needed = entries.count { !mayLink || $0.file == nil }
+        guard free >= needed else {
+            throw PackagingError(
+                code: "staging.files",
+                summary:
+                    "The release has \(needed) files, folders and links, \(staging.path) has room for \(free) more.",
+                remedy: "The installed release is kept. Remove files that nobody needs and try again.")
         }
     }
 
