@@ -39,6 +39,7 @@ public actor Controller {
     /// Ended, nothing pending, no deadline: they cost nothing until something happens to them.
     var restingRollouts: Set<RolloutID> = []
     var channelWords: [ChannelName: ChannelWord] = [:]
+    var patches = PatchShelf()
     /// Deadlines are watched between `resume` and `suspend`.
     var isRunning = false
     var timer: Task<Void, Never>?

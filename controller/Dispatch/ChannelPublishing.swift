@@ -2,6 +2,7 @@ import AgentProtocol
 import ReleaseDefinition
 import ReleaseDistribution
 import ReleaseRollout
+import ReleaseTrust
 
 /// What `director/<channel>.json` says.
 extension Controller {
@@ -10,6 +11,7 @@ extension Controller {
         var rollout: RolloutID
         var view: ChannelView
         var revoked: [SHA256Digest]
+        var patches: [AssignedPatch]?
     }
 
     /// The engine's word for a rollout that is under way.
@@ -17,12 +19,13 @@ extension Controller {
         guard let plan = record.plan else { return }
         let view = state.withoutDisbelieved(view, of: plan)
         let revoked = state.revoked(for: plan)
+        let patches = patches.patches(to: plan.manifest)
         let envelope = try director.assignment(
-            view, of: plan, counter: store.sequence, revoked: revoked, at: time.now())
+            view, of: plan, counter: store.sequence, revoked: revoked, patches: patches, at: time.now())
         let channel = plan.channel
         try publisher.publish(
             RepositoryPublication(channels: [PublishedChannel(name: channel, envelope: envelope)]))
-        channelWords[channel] = ChannelWord(rollout: record.id, view: view, revoked: revoked)
+        channelWords[channel] = ChannelWord(rollout: record.id, view: view, revoked: revoked, patches: patches)
     }
 
     /// Publishes what each channel must say by the log, where it says something else: a rollout that ended gives the
@@ -31,7 +34,9 @@ extension Controller {
         for record in state.channelRollouts {
             guard let plan = record.plan, let shown = record.channelView else { continue }
             let view = state.withoutDisbelieved(shown, of: plan)
-            let word = ChannelWord(rollout: record.id, view: view, revoked: state.revoked(for: plan))
+            let word = ChannelWord(
+                rollout: record.id, view: view, revoked: state.revoked(for: plan),
+                patches: patches.patches(to: plan.manifest))
             if channelWords[plan.channel] != word { try publish(view, of: record) }
         }
     }

@@ -16,29 +16,30 @@ struct Director: Sendable {
     /// For one pushed host.
     func assignment(
         _ order: OrderID, for host: HostID, of plan: RolloutPlan, counter: Int64, revoked: [SHA256Digest],
-        at now: UTCInstant
+        patches: [AssignedPatch]? = nil, at now: UTCInstant
     ) throws -> JSONValue {
         try sign(
             Self.draft(
-                order, of: plan, audience: .host(host), counter: counter, revoked: revoked,
+                order, of: plan, audience: .host(host), counter: counter, revoked: revoked, patches: patches,
                 expiresAt: now + Self.pushLifetime))
     }
 
     /// For everyone who follows the channel of the plan's environment and product.
     func assignment(
-        _ view: ChannelView, of plan: RolloutPlan, counter: Int64, revoked: [SHA256Digest], at now: UTCInstant
+        _ view: ChannelView, of plan: RolloutPlan, counter: Int64, revoked: [SHA256Digest],
+        patches: [AssignedPatch]? = nil, at now: UTCInstant
     ) throws -> JSONValue {
         let audience = AssignmentAudience.channel(
             plan.channel, bucketBound: view.bucketBound, included: view.included, excluded: view.excluded)
         return try sign(
             Self.draft(
-                view.order, of: plan, audience: audience, counter: counter, revoked: revoked,
+                view.order, of: plan, audience: audience, counter: counter, revoked: revoked, patches: patches,
                 expiresAt: now + Self.channelLifetime))
     }
 
     private static func draft(
         _ order: OrderID, of plan: RolloutPlan, audience: AssignmentAudience, counter: Int64,
-        revoked: [SHA256Digest], expiresAt: UTCInstant
+        revoked: [SHA256Digest], patches: [AssignedPatch]?, expiresAt: UTCInstant
     ) -> Assignment {
         let release = plan.definition.release
         let environment = plan.definition.environment
@@ -46,7 +47,7 @@ struct Director: Sendable {
         return Assignment(
             order: order, environment: environment, audience: audience, release: release, manifest: plan.manifest,
             targetPath: TargetPath.manifest(place, release), counter: counter, expiresAt: expiresAt.wholeSeconds,
-            revoked: revoked)
+            revoked: revoked, patches: patches)
     }
 
     private func sign(_ assignment: Assignment) throws -> JSONValue {

@@ -102,8 +102,10 @@ extension Controller {
 
     func transmit(_ order: OrderID, of plan: RolloutPlan, to host: HostID, at now: UTCInstant) throws {
         guard hub.isOnline(host) else { return }
+        let running = state.hosts[host]?.running[plan.definition.release.product]?.manifest
         let envelope = try director.assignment(
-            order, for: host, of: plan, counter: store.sequence, revoked: state.revoked(for: plan), at: now)
+            order, for: host, of: plan, counter: store.sequence, revoked: state.revoked(for: plan),
+            patches: running.flatMap { patches.patches(PatchRoute(from: $0, to: plan.manifest)) }, at: now)
         hub.send(.assignment(envelope), sequence: store.sequence, to: host)
     }
 
@@ -215,6 +217,7 @@ extension Controller {
         try folder.directory.removeTree(ControllerDirectory.workName)
         try completePublication()
         try publishAllChannels()
+        for record in state.channelRollouts { if let plan = record.plan { beginPatches(to: plan.definition.release) } }
         tellAll(.controllerReturned) { _ in true }
     }
 
@@ -229,6 +232,7 @@ extension Controller {
         isRunning = false
         timer?.cancel()
         timer = nil
+        patches.stop.set()
     }
 
     /// Hosts of active rollouts that did not come back.

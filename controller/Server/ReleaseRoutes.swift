@@ -15,6 +15,7 @@ extension ControllerRoutes {
                 let built = try await ReleaseIntake(controller: controller).manifest(from: request)
                 let view = try await controller.submit(
                     built.manifest, bytes: built.bytes, environment: environment, by: request.actor)
+                await controller.beginPatches(to: built.manifest.name)
                 return Responses.json(view, status: .created)
             },
             Route(.get, "/v1/releases", access: .person(.view)) { _ in

@@ -7,6 +7,7 @@ extension ControllerRoutes {
         [
             Route(.post, "/v1/rollouts", access: .person(.deploy)) { request in
                 let definition = try await request.json(RolloutDefinition.self)
+                await controller.waitForPatches(to: definition.release)
                 return Responses.json(try await controller.start(definition, by: request.actor), status: .created)
             },
             Route(.get, "/v1/rollouts", access: .person(.view)) { _ in
@@ -23,10 +24,13 @@ extension ControllerRoutes {
             },
             Route(.post, "/v1/pushes", access: .person(.deploy)) { request in
                 let push = try await request.json(PushRequest.self)
+                await controller.waitForPatches(to: push.release)
                 return Responses.json(try await controller.push(push, by: request.actor), status: .created)
             },
             Route(.post, "/v1/emergency-pushes", access: .person(.pushEmergencies)) { request in
                 let push = try await request.json(EmergencyPushRequest.self)
+                // It waits for nothing.
+                await controller.beginPatches(to: push.release)
                 return Responses.json(try await controller.emergencyPush(push, by: request.actor), status: .created)
             },
         ]
