@@ -63,12 +63,12 @@ enum Spoiled: String, CaseIterable, Sendable, CustomTestStringConvertible {
         let unit = release.units.first
         let paths: [String]
         switch self {
-        case .payload: paths = ["blobs/\(unit?.payload.hex ?? "-")"]
+        case .payload: paths = ["blobs/\(unit?.payload.hex ?? "-")"] + (try Self.patches(folder))
         case .index:
             // The unit's index is the other blob that only this release has: found by its manifest.
             let manifest = try JSONValue(parsing: Files.bytes(try Self.manifestPath(folder, release)))
             let index = manifest["units"]?.arrayValue?.first?["payload"]?["index"]?["sha256"]?.stringValue
-            paths = ["blobs/\(index ?? "-")"]
+            paths = ["blobs/\(index ?? "-")"] + (try Self.patches(folder))
         case .manifest: paths = [String(try Self.manifestPath(folder, release).dropFirst(folder.count + 1))]
         case .timestamp: paths = ["metadata/timestamp.json"]
         case .snapshot:
@@ -81,6 +81,13 @@ enum Spoiled: String, CaseIterable, Sendable, CustomTestStringConvertible {
         }
         guard !paths.isEmpty else { throw TestFailure(description: "nothing to spoil for \(self) in \(folder)") }
         for path in paths { try Self.flip("\(folder)/\(path)", after: self == .timestamp ? "\"expires\":\"20" : nil) }
+    }
+
+    /// With a sound one a host needs neither payload nor index.
+    private static func patches(_ folder: String) throws -> [String] {
+        try Files.list(folder + "/blobs").map { "blobs/\($0)" }.filter {
+            try Files.bytes("\(folder)/\($0)").starts(with: Array("slipway.patch/1\n".utf8))
+        }
     }
 
     private static func manifestPath(_ folder: String, _ release: ReleaseView) throws -> String {
