@@ -29,7 +29,9 @@ extension ReferenceRollout {
             }
             if hosts[place].isAwaitedBack { (hosts[place].wayBack, hosts[place].mayHaveIt) = (.left, false) }
         case .pause: state = .paused(of: inner, since: now, left: left(at: now))
-        case .halt: state = .halted(of: inner, since: now, left: left(at: now))
+        case .halt:
+            state = .halted(of: inner, since: now, left: left(at: now))
+            isHaltedByPilot = false
         case .resume: resume(at: now)
         case .stop:
             if isHeld, inner.isBackingOut { end("failed") } else { stop() }
@@ -79,10 +81,7 @@ extension ReferenceRollout {
             for place in hosts.indices { tryStuckAgain(place, excuses: true) }
             return
         }
-        let count = count(members(phase))
-        if plan.phases[phase].kind == .pilot, count.open == 0, count.took == 0, count.hadIt > 0 {
-            pilotMayBeEmpty = true
-        }
+        if isHaltedByPilot, members(phase).contains(where: { $0.judgedCourse == .hadIt }) { pilotMayBeEmpty = true }
         for place in hosts.indices where hosts[place].phase <= phase {
             let course = hosts[place].judgedCourse
             guard course == .failed || course == .notReached || course == .skipped else { continue }

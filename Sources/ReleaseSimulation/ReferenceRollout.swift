@@ -59,6 +59,8 @@ struct ReferenceRollout {
     var hosts: [Host] = []
     var state = State.running
     var phase = 0
+    /// Halted because no host of the pilot really took the release: resuming lets it pass.
+    var isHaltedByPilot = false
     var pilotMayBeEmpty = false
     /// The back-out stands for ever: whoever turns out late to have the release is taken back.
     var takesBack: (wholeRollout: Bool, phase: Int)?

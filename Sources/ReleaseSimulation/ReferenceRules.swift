@@ -16,7 +16,11 @@ extension ReferenceRollout {
             if case .ordered(let at, let hasBegun) = hosts[place].course, now >= at + limit {
                 hosts[place].course = hasBegun ? .failed : .notReached
                 if !hosts[place].hadItBefore {
-                    if !hasBegun, !hosts[place].mayHaveIt { hosts[place].hardly = true }
+                    if hasBegun {
+                        hosts[place].hardly = false
+                    } else if !hosts[place].mayHaveIt {
+                        hosts[place].hardly = true
+                    }
                     hosts[place].mayHaveIt = true
                 }
                 wantBackIfCovered(place)
@@ -108,7 +112,9 @@ extension ReferenceRollout {
         let count = count(members(phase))
         guard count.open == 0 else { return false }
         if plan.phases[phase].kind == .pilot, count.took == 0, !pilotMayBeEmpty {
-            return halt(inner, left(at: now), at: now)
+            _ = halt(inner, left(at: now), at: now)
+            isHaltedByPilot = true
+            return true
         }
         if plan.phases[phase].bake > .zero {
             state = .baking(until: now + plan.phases[phase].bake)
@@ -137,6 +143,7 @@ extension ReferenceRollout {
 
     private mutating func halt(_ of: State, _ left: TimeSpan, at now: UTCInstant) -> Bool {
         state = .halted(of: of, since: now, left: left)
+        isHaltedByPilot = false
         return true
     }
 

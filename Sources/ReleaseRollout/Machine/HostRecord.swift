@@ -63,21 +63,55 @@ enum HostVerdict: Sendable, Equatable {
     case open, succeeded, alreadyCurrent, failed, unreached, skipped, absent
 }
 
+/// What a host said last about itself: what it runs, and what failed.
+final class HostWord: Sendable, Equatable {
+    let running: ReleaseName?
+    let failedStep: InstallationStep?
+    let error: ReportedError?
+
+    init(running: ReleaseName?, failedStep: InstallationStep? = nil, error: ReportedError? = nil) {
+        self.running = running
+        self.failedStep = failedStep
+        self.error = error
+    }
+
+    static func == (left: HostWord, right: HostWord) -> Bool {
+        left === right
+            || left.running == right.running && left.failedStep == right.failedStep && left.error == right.error
+    }
+}
+
+/// The words that many hosts say: the release, and what ran before.
+struct CommonWords: Sendable, Equatable {
+    private static let wordsMax = 8
+    private var words: [HostWord] = []
+
+    /// The same word, one that is held already if there is one. A host that failed has a word of its own.
+    mutating func shared(_ word: HostWord) -> HostWord {
+        guard word.error == nil else { return word }
+        if let known = words.first(where: { $0 == word }) { return known }
+        if words.count == Self.wordsMax { words.removeFirst() }
+        words.append(word)
+        return word
+    }
+}
+
 struct HostRecord: Sendable, Equatable {
     let id: HostID
+    private let checkMilliseconds: Int64
+    private let phaseNumber: Int32
+    /// A retry of a failure that was not the release's is a new attempt: the host carries each out once.
+    private var installAttempts: Int32 = 1
+    private var backOutAttempts: Int32 = 1
+    private var returned: Int32 = 0
     let delivery: DeliveryMode
-    let checkInterval: TimeSpan?
-    let phase: Int
 
     var install = OrderState.waiting(since: nil)
-    /// A retry of a failure that was not the release's is a new attempt: the host carries each out once.
-    var installAttempt = 1
     /// The host itself has said how the order ended; more is a duplicate.
     var hasInstallWord = false
 
     /// nil: no back-out is wanted.
     var backOut: OrderState?
-    var backOutAttempt = 1
     var hasBackOutWord = false
     /// The engine let it have a back-out order; else the host went back by itself.
     var wasOrderedBack = false
@@ -86,28 +120,48 @@ struct HostRecord: Sendable, Equatable {
 
     var contact: HostContact?
     var contactSince: UTCInstant?
-    var returns = 0
     var presence: Presence
     /// What a person resumed in the face of: the same again does not count.
     var acknowledged: HostVerdict?
 
-    var running: ReleaseName?
-    var failedStep: InstallationStep?
-    var error: ReportedError?
+    /// What the host said last; hosts that said the same share it.
+    var word: HostWord
 
     /// A flapping host that never says a word about its order may not hold a phase open for ever.
     static let returnsMax = 8
     /// Semantics 5: two retries, then hands off.
     static let backOutAttemptsMax = 3
 
-    init(_ host: PlanHost, phase: Int, release: ReleaseName) {
+    init(_ host: PlanHost, phase: Int, release: ReleaseName, word: HostWord) {
         id = host.id
         delivery = host.delivery
-        checkInterval = host.checkInterval
-        self.phase = phase
-        running = host.running
+        checkMilliseconds = host.checkInterval?.milliseconds ?? -1
+        phaseNumber = Int32(truncatingIfNeeded: phase)
+        self.word = word
         presence = host.running == release ? .before : .absent
     }
+
+    var phase: Int { Int(phaseNumber) }
+    var checkInterval: TimeSpan? { checkMilliseconds < 0 ? nil : .milliseconds(checkMilliseconds) }
+
+    var installAttempt: Int {
+        get { Int(installAttempts) }
+        set { installAttempts = Int32(clamping: newValue) }
+    }
+
+    var backOutAttempt: Int {
+        get { Int(backOutAttempts) }
+        set { backOutAttempts = Int32(clamping: newValue) }
+    }
+
+    var returns: Int {
+        get { Int(returned) }
+        set { returned = Int32(clamping: newValue) }
+    }
+
+    var running: ReleaseName? { word.running }
+    var failedStep: InstallationStep? { word.failedStep }
+    var error: ReportedError? { word.error }
 
     /// Known to be out of contact. Of a pulling host that is never known.
     var isOutOfContact: Bool { delivery == .push && contact == .offline }
@@ -125,8 +179,6 @@ struct HostRecord: Sendable, Equatable {
         case .gone, .silent: return .absent
         }
     }
-
-    var isAcknowledged: Bool { acknowledged != nil && acknowledged == verdict }
 
     /// A back-out of this host can be ordered: it has, or may have, the release from this rollout, nothing of this
     /// rollout is under way on it, and it is not locked by a back-out that failed (never back out a back-out).

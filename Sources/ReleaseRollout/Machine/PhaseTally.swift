@@ -1,7 +1,7 @@
 import ReleaseDefinition
 
 /// A phase counted against its limits (semantics 3).
-struct PhaseTally: Equatable {
+struct PhaseTally: Sendable, Equatable {
     var total = 0
     var open = 0
     var succeeded = 0
@@ -16,26 +16,35 @@ struct PhaseTally: Equatable {
     var unreachedAcknowledged = 0
     var skippedAcknowledged = 0
 
-    init(_ hosts: some Sequence<HostRecord>) {
-        for host in hosts {
-            total += 1
-            let isAcknowledged = host.isAcknowledged
-            switch host.verdict {
-            case .open: open += 1
-            case .succeeded: succeeded += 1
-            case .alreadyCurrent: alreadyCurrent += 1
-            case .failed:
-                failed += 1
-                if isAcknowledged { failedAcknowledged += 1 }
-            case .unreached:
-                unreached += 1
-                if isAcknowledged { unreachedAcknowledged += 1 }
-            case .skipped:
-                skipped += 1
-                if isAcknowledged { skippedAcknowledged += 1 }
-            case .absent: absent += 1
-            }
+    /// `count`: 1 or −1.
+    mutating func add(_ verdict: HostVerdict, isAcknowledged: Bool, _ count: Int) {
+        total += count
+        let acknowledged = isAcknowledged ? count : 0
+        switch verdict {
+        case .open: open += count
+        case .succeeded: succeeded += count
+        case .alreadyCurrent: alreadyCurrent += count
+        case .failed: (failed, failedAcknowledged) = (failed + count, failedAcknowledged + acknowledged)
+        case .unreached: (unreached, unreachedAcknowledged) = (unreached + count, unreachedAcknowledged + acknowledged)
+        case .skipped: (skipped, skippedAcknowledged) = (skipped + count, skippedAcknowledged + acknowledged)
+        case .absent: absent += count
         }
+    }
+
+    static func + (left: Self, right: Self) -> Self {
+        var sum = left
+        sum.total += right.total
+        sum.open += right.open
+        sum.succeeded += right.succeeded
+        sum.alreadyCurrent += right.alreadyCurrent
+        sum.failed += right.failed
+        sum.unreached += right.unreached
+        sum.skipped += right.skipped
+        sum.absent += right.absent
+        sum.failedAcknowledged += right.failedAcknowledged
+        sum.unreachedAcknowledged += right.unreachedAcknowledged
+        sum.skippedAcknowledged += right.skippedAcknowledged
+        return sum
     }
 
     var acknowledged: Int { failedAcknowledged + unreachedAcknowledged + skippedAcknowledged }
@@ -75,7 +84,7 @@ extension Rollout {
     func gate(_ phase: Int) -> PhaseGate? {
         guard let plan, let phasePlan = phasePlan(phase) else { return nil }
         return PhaseGate(
-            PhaseTally(members(of: phase)), failures: phasePlan.failureTolerance,
+            hosts.statistics[phase].tally, failures: phasePlan.failureTolerance,
             offline: plan.definition.limits.offlineTolerance)
     }
 }

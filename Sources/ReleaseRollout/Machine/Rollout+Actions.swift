@@ -8,7 +8,7 @@ extension Rollout {
         // A revocation outlives everything, also a newer rollout.
         var actions: [RolloutAction] = revocation == .wanted ? [.revoke(plan.manifest)] : []
         guard successor == nil else { return actions }
-        for host in hosts where host.delivery == .push {
+        for host in hosts.wantedHosts {
             if host.backOut?.isAdmitted == true, backsOut {
                 actions.append(.sendOrder(host: host.id, order: order(.backOut, for: host)))
             } else if host.install.isAdmitted, startsHosts {
@@ -48,7 +48,7 @@ extension Rollout {
     /// What the channel is to say now; nil: this rollout has nothing to say there and never had.
     private var channel: ChannelView? {
         guard let plan else { return nil }
-        let pulling = hosts.filter { $0.delivery == .pull }
+        let pulling = hosts.pulling == 0 ? [] : hosts.filter { $0.delivery == .pull }
         let view =
             backOut != nil || pulling.contains { $0.backOut?.isOpen == true }
             ? backOutView(pulling, plan) : installView(pulling, plan)

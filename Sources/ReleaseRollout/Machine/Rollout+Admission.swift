@@ -15,45 +15,49 @@ extension Rollout {
     private func installsToAdmit() -> [HostID] {
         (0...phase).flatMap { phase -> [HostID] in
             guard let plan = phasePlan(phase) else { return [] }
-            let busy = members(of: phase).count { $0.install.isOpen || $0.backOut?.isOpen == true }
-            return members(of: phase).lazy
-                .filter { $0.install.isWaitingInTurn && !$0.isOutOfContact && $0.backOut == nil }
-                .prefix(max(0, plan.parallelism - busy)).map(\.id)
+            return hosts.toStart(phase: phase, plan.parallelism - hosts.statistics[phase].busy)
         }
     }
 
     /// Back-outs outside a wave: of hosts that failed or that a person named. They are down already, or wanted back now.
     private func singleBackOutsToAdmit() -> [HostID] {
-        hosts.lazy.filter { self.isInTurnForBackOut($0) && !(self.backOut?.covers(phase: $0.phase) ?? false) }.map(\.id)
+        hosts.phases.indices.flatMap { phase -> [HostID] in
+            if backOut?.covers(phase: phase) ?? false { return [] }
+            return hosts.toTakeBack(phase: phase, hosts.statistics[phase].backOut.inTurn)
+        }
     }
 
-    private func isInTurnForBackOut(_ host: HostRecord) -> Bool {
-        host.backOut?.isWaitingInTurn == true && host.install.isEnded && !host.isOutOfContact
+    /// The numbers of the phases that a back-out is about.
+    func wave(_ backOut: RolloutState.BackOut) -> [PhaseStatistics] {
+        hosts.statistics.indices.filter(backOut.covers).map { hosts.statistics[$0] }
     }
 
     /// Newest phase first, as many as the phase may change at once; the first host alone until it is healthy on what it
     /// ran before (the brake), unless it is an emergency.
     private func waveToAdmit() -> [HostID] {
         guard let backOut, let plan else { return [] }
-        let covered = hosts.filter { backOut.covers(phase: $0.phase) && $0.backOut != nil }
-        // A host that went out of contact proves nothing: the wave does not wait for it.
-        let awaited = covered.filter { $0.backOut?.isOpen == true && !$0.isOutOfContact }
+        let wave = self.wave(backOut).map(\.backOut)
         // The brake is for hosts that have something to leave; those that never said a word come after it.
-        let inTurn = covered.filter { isInTurnForBackOut($0) && $0.presence != .unheard }
-        let needsBrake = !plan.urgency.isEmergency && !covered.contains(where: \.provesBackOut)
-        if needsBrake, let newest = inTurn.map(\.phase).max() {
-            guard awaited.isEmpty else { return [] }
-            let candidates = inTurn.filter { $0.phase == newest }
-            // One that answers at once, if there is one.
-            return (candidates.first { $0.delivery == .push } ?? candidates.first).map { [$0.id] } ?? []
+        let needsBrake = !plan.urgency.isEmergency && wave.allSatisfy { $0.proofs == 0 }
+        let newest = hosts.statistics.indices.last {
+            backOut.covers(phase: $0) && hosts.statistics[$0].backOut.inTurnHeard > 0
         }
-        if needsBrake, awaited.contains(where: { $0.presence != .unheard }) { return [] }
-        for phase in phases.indices.reversed() {
-            let inTurn = covered.filter { $0.phase == phase && isInTurnForBackOut($0) }
-            guard !inTurn.isEmpty || awaited.contains(where: { $0.phase == phase }) else { continue }
-            let busy = covered.count { $0.phase == phase && $0.backOut?.isOpen == true }
-            return inTurn.prefix(max(0, (phasePlan(phase)?.parallelism ?? 1) - busy)).map(\.id)
+        if needsBrake, let newest {
+            guard wave.allSatisfy({ $0.awaited == 0 }) else { return [] }
+            return firstOfWave(in: newest)
+        }
+        if needsBrake, wave.contains(where: { $0.awaitedHeard > 0 }) { return [] }
+        for phase in hosts.phases.indices.reversed() where backOut.covers(phase: phase) {
+            let numbers = hosts.statistics[phase].backOut
+            guard numbers.inTurn > 0 || numbers.awaited > 0 else { continue }
+            return hosts.toTakeBack(phase: phase, (phasePlan(phase)?.parallelism ?? 1) - numbers.open)
         }
         return []
+    }
+
+    /// One that answers at once, if there is one.
+    private func firstOfWave(in phase: Int) -> [HostID] {
+        let candidates = members(of: phase).lazy.filter { $0.isInTurnForBackOut && $0.presence != .unheard }
+        return (candidates.first { $0.delivery == .push } ?? candidates.first).map { [$0.id] } ?? []
     }
 }

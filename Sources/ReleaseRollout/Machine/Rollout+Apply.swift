@@ -5,6 +5,7 @@ extension Rollout {
     /// Takes a fact in. Facts are not judged again: `decide` made them.
     public mutating func apply(_ event: RolloutEvent) {
         let at = event.at
+        defer { hosts.setClocks(startsHosts: startsHosts, backsOut: backsOut) }
         switch event.fact {
         case .started(let plan, let by): start(plan, by: by, at: at)
         case .phaseStarted(let phase): startPhase(phase, at: at)
@@ -37,14 +38,7 @@ extension Rollout {
         self.plan = plan
         startedBy = by
         startedAt = at
-        for (phase, members) in plan.phases.enumerated() {
-            let first = hosts.count
-            for host in members.hosts {
-                places[host.id] = hosts.count
-                hosts.append(HostRecord(host, phase: phase, release: plan.definition.release))
-            }
-            phases.append(first..<hosts.count)
-        }
+        hosts = HostTable(plan)
     }
 
     private mutating func startPhase(_ phase: Int, at: UTCInstant) {
@@ -163,17 +157,17 @@ extension Rollout {
     }
 
     mutating func updateAll(_ change: (inout HostRecord) -> Void) {
-        for place in hosts.indices { change(&hosts[place]) }
+        hosts.updateAll(nil, change)
     }
 
     mutating func update(phase: Int, _ change: (inout HostRecord) -> Void) {
-        guard phases.indices.contains(phase) else { return }
-        for place in phases[phase] { change(&hosts[place]) }
+        guard hosts.phases.indices.contains(phase) else { return }
+        hosts.updateAll(hosts.phases[phase], change)
     }
 
     mutating func update(_ host: HostID, _ change: (inout HostRecord) -> Void) {
-        guard let place = places[host] else { return }
-        change(&hosts[place])
+        guard let place = hosts.place(of: host) else { return }
+        hosts.update(place, change)
     }
 }
 

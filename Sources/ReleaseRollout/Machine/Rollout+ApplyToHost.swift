@@ -16,11 +16,12 @@ extension Rollout {
         case .hostUnhealthy(let id, let detail):
             update(id) { host in
                 host.install = .ended(.failed(.health))
-                host.failedStep = .committed
-                host.error = ReportedError(
-                    code: "rollout.host.unhealthy",
-                    summary: "The host became unhealthy after it had succeeded: \(detail)",
-                    remedy: "It is backed out; its log tells why.")
+                host.word = HostWord(
+                    running: host.running, failedStep: .committed,
+                    error: ReportedError(
+                        code: "rollout.host.unhealthy",
+                        summary: "The host became unhealthy after it had succeeded: \(detail)",
+                        remedy: "It is backed out; its log tells why."))
             }
         case .contactChanged(let id, let contact):
             update(id) { host in
@@ -52,15 +53,18 @@ extension Rollout {
     private mutating func end(_ ending: HostEnding, at: UTCInstant) {
         guard let release = plan?.definition.release else { return }
         let backOut = self.backOut
+        var words = self.words
         update(ending.host) { host in
             switch ending.action {
             case .install: host.endInstall(ending, release: release)
             case .backOut: host.endBackOut(ending)
             }
+            host.word = words.shared(host.word)
             // Also after the verdict is closed: a host that turns out late to have a release that was backed out is
             // taken back.
             if let backOut, backOut.covers(phase: host.phase), host.canBackOut { host.backOut = .waiting(since: at) }
         }
+        self.words = words
     }
 
     /// A channel is one word to all who follow it: hosts it names have their order with it, hosts it no longer names and
@@ -115,27 +119,26 @@ extension HostRecord {
         let wasLost = install == .ended(.failed(.lost))
         if case .ordered = install, ending.source == .engine, ending.outcome != .gone { markUnheard() }
         presence = presence(after: ending, release: release)
-        if ending.source == .host {
-            hasInstallWord = true
-            running = ending.running
-        }
-        if ending.error != nil { error = ending.error }
-        if ending.step != nil { failedStep = ending.step }
+        if ending.source == .host { hasInstallWord = true }
+        note(ending)
         // The deadline's verdict stands; the record learns what runs.
         if wasLost, ending.outcome == .succeeded || ending.outcome == .alreadyCurrent { return }
         install = .ended(ending.outcome)
-        if ending.outcome == .succeeded { (error, failedStep) = (nil, nil) }
+        if ending.outcome == .succeeded { word = HostWord(running: running) }
     }
 
     fileprivate mutating func endBackOut(_ ending: HostEnding) {
-        if ending.source == .host {
-            hasBackOutWord = true
-            running = ending.running
-        }
-        if ending.error != nil { error = ending.error }
-        if ending.step != nil { failedStep = ending.step }
+        if ending.source == .host { hasBackOutWord = true }
+        note(ending)
         backOut = .ended(ending.outcome)
         if backOutSucceeded == true || ending.outcome == .gone { presence = .absent }
+    }
+
+    private mutating func note(_ ending: HostEnding) {
+        guard ending.source == .host || ending.error != nil || ending.step != nil else { return }
+        word = HostWord(
+            running: ending.source == .host ? ending.running : running, failedStep: ending.step ?? failedStep,
+            error: ending.error ?? error)
     }
 
     fileprivate mutating func withdrawInstall(mayStartLater: Bool, at: UTCInstant) {

@@ -30,7 +30,7 @@ extension Rollout {
 
     /// Nothing is under way on any host, and no back-out is waiting for its turn.
     private var isQuiet: Bool {
-        !hosts.contains { $0.install.isOpen || $0.backOut.map { !$0.isEnded } ?? false }
+        hosts.statistics.allSatisfy { $0.unfinished == 0 }
     }
 
     private func haltClock(_ halt: RolloutState.Interruption, at now: UTCInstant) -> [RolloutFact] {
@@ -94,7 +94,7 @@ extension Rollout {
     /// The limit of the whole rollout holds beside the phases' own where the definition gives one; the smaller wins.
     private var rolloutFailures: (failures: Int, allowed: Int, denominator: Int)? {
         guard let plan, let tolerance = plan.definition.limits.failureTolerance else { return nil }
-        let tally = PhaseTally(hosts)
+        let tally = hosts.statistics.reduce(PhaseTally()) { $0 + $1.tally }
         return (tally.newFailures, tolerance.allowed(of: tally.denominator), tally.denominator)
     }
 
@@ -156,7 +156,7 @@ extension Rollout {
 
     private func leave(_ phase: Int) -> [RolloutFact] {
         let next: RolloutFact =
-            phases.indices.contains(phase + 1) ? .phaseStarted(phase: phase + 1) : .ended(.succeeded)
+            hosts.phases.indices.contains(phase + 1) ? .phaseStarted(phase: phase + 1) : .ended(.succeeded)
         return [.phasePassed(phase: phase), next]
     }
 
@@ -164,15 +164,16 @@ extension Rollout {
 
     /// Semantics 5: more failed back-outs than the tolerance stop the wave; it is probably not the release.
     private func backOutTrip(_ backOut: RolloutState.BackOut) -> [RolloutFact] {
-        let covered = hosts.filter { backOut.covers(phase: $0.phase) && $0.backOut != nil }
-        let failed = covered.count { $0.backOutSucceeded == false && !$0.isBackOutFailureAcknowledged }
-        let allowed = phasePlan(backOut.phase)?.failureTolerance.allowed(of: covered.count) ?? 0
+        let wave = self.wave(backOut)
+        let failed = wave.reduce(0) { $0 + $1.backOut.failed }
+        let covered = wave.reduce(0) { $0 + $1.backOut.hosts }
+        let allowed = phasePlan(backOut.phase)?.failureTolerance.allowed(of: covered) ?? 0
         guard failed > allowed else { return [] }
         return [
             .halted(
                 reason: StatusReason(
                     .backOutFailures,
-                    "\(Self.hosts(failed)) of \(covered.count) could not be backed out, \(allowed) allowed. "
+                    "\(Self.hosts(failed)) of \(covered) could not be backed out, \(allowed) allowed. "
                         + "It is probably not the release."))
         ]
     }
@@ -184,7 +185,7 @@ extension Rollout {
         // Backing out covers its hosts itself; after the end only people order.
         case .planned, .backingOut, .ended: return []
         }
-        let failed = hosts.filter { $0.verdict == .failed && $0.canBackOut }.map(\.id)
+        let failed = hosts.failedToTakeBack
         guard !failed.isEmpty else { return [] }
         let reason = StatusReason(.oneHostFailed, "\(Self.hosts(failed.count)) failed and may still run the release.")
         return [.hostBackOutStarted(hosts: failed, reason: reason)]

@@ -14,10 +14,8 @@ public struct Rollout: Sendable, Equatable {
     var startedBy = ""
     var startedAt: UTCInstant?
     /// In the order of the plan.
-    var hosts: [HostRecord] = []
-    var places: [HostID: Int] = [:]
-    /// For each phase, its places in `hosts`.
-    var phases: [Range<Int>] = []
+    var hosts = HostTable()
+    var words = CommonWords()
     /// The newest phase that was started.
     var phase = 0
     var publishedChannel: ChannelView?
@@ -40,6 +38,7 @@ public struct Rollout: Sendable, Equatable {
         // A foreign word about a rollout that has not begun moves nothing.
         guard plan != nil || !facts.isEmpty else { return [] }
         var next = self
+        next.hosts.beginDraft()
         var events: [RolloutEvent] = []
         // The command's own facts come before the deadlines: a report that arrives at the last moment counts. Each
         // round moves at least one host or the rollout one state on; the bound is never met, and if it were, what
@@ -69,8 +68,8 @@ public struct Rollout: Sendable, Equatable {
     /// When `tick` is due; nil: nothing waits for time.
     public var nextDeadlineAt: UTCInstant? {
         guard plan != nil, successor == nil else { return nil }
-        let orders = hosts.lazy.compactMap { deadline(of: $0)?.deadline.at }.min()
-        return [orders, stateDeadlineAt].compactMap(\.self).min()
+        guard let orders = hosts.nextDeadlineAt else { return stateDeadlineAt }
+        return stateDeadlineAt.map { min(orders, $0) } ?? orders
     }
 
     private var stateDeadlineAt: UTCInstant? {
@@ -85,18 +84,11 @@ public struct Rollout: Sendable, Equatable {
         }
     }
 
-    /// The clock that runs for a host, with the order it is about: a back-out, once wanted, is the only one.
-    func deadline(of host: HostRecord) -> (action: OrderAction, deadline: OrderDeadline)? {
-        guard let limits = plan?.definition.limits else { return nil }
-        if let backOut = host.backOut, host.install.isEnded {
-            return OrderDeadline(backOut, of: host, limits: limits, mayStart: backsOut).map { (.backOut, $0) }
-        }
-        return OrderDeadline(host.install, of: host, limits: limits, mayStart: startsHosts).map { (.install, $0) }
-    }
+    func deadline(of host: HostRecord) -> OrderDeadline? { hosts.deadline(of: host)?.deadline }
 
     private func expiries(at now: UTCInstant) -> [RolloutFact] {
-        hosts.compactMap { host in
-            guard let (action, deadline) = deadline(of: host), deadline.at <= now else { return nil }
+        hosts.isDue(at: now).compactMap { host in
+            guard let (action, deadline) = hosts.deadline(of: host) else { return nil }
             return .hostEnded(
                 HostEnding(host: host.id, action: action, outcome: deadline.outcome, source: .engine))
         }
@@ -126,12 +118,10 @@ public struct Rollout: Sendable, Equatable {
     /// The verdict is closed. Hosts that are late may still be under way: `nextDeadlineAt` says.
     public var isOver: Bool { if case .ended = state { true } else { false } }
 
-    func record(_ host: HostID) -> HostRecord? { places[host].map { hosts[$0] } }
+    func record(_ host: HostID) -> HostRecord? { hosts.place(of: host).map { hosts[$0] } }
 
     /// The hosts of a phase, none for a phase that does not exist.
-    func members(of phase: Int) -> ArraySlice<HostRecord> {
-        phases.indices.contains(phase) ? hosts[phases[phase]] : []
-    }
+    func members(of phase: Int) -> Slice<HostTable> { hosts.members(of: phase) }
 
     func phasePlan(_ phase: Int) -> PlanPhase? {
         guard let plan, plan.phases.indices.contains(phase) else { return nil }

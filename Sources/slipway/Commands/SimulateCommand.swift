@@ -47,6 +47,10 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: .hidden)
     var histories: Int?
 
+    /// For scripts/bench: figures of the engine with so many hosts.
+    @Option(help: .hidden)
+    var measure: Int?
+
     @Option(help: .hidden)
     var commit: String = SlipwayVersion.text
 
@@ -75,6 +79,7 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let measure { return try output.print(EngineMeasurement.take(hosts: max(1, measure))) }
         if let histories { return try await compare(histories) }
         let definition = try file.map { try RolloutFile.parse(InputFile.read($0), file: $0) }
         var conditions = SimulationConditions()
