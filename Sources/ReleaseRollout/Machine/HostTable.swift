@@ -176,6 +176,8 @@ struct HostTable: Sendable, RandomAccessCollection {
             wanted.insert(Int32(truncatingIfNeeded: place))
         } else if !wanted.isEmpty {
             wanted.remove(Int32(truncatingIfNeeded: place))
+            // Its room goes with the last of them.
+            if wanted.isEmpty { wanted = [] }
         }
     }
 
