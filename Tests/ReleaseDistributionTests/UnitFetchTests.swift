@@ -214,3 +214,51 @@ struct RangeCoalescingTests {
         #expect(RangeCoalescing.requests(for: [0..<0, 5..<6]) == [5..<6])
     }
 }
+
+@Suite("Fetching an update from other people's servers and caches")
+struct ServerFetchTests {
+    @Test(
+        "By patch and by ranges where the server knows them, else whole; twice, so that caches answer too",
+        arguments: WebServer.Kind.allCases)
+    func update(kind: WebServer.Kind) async throws {
+        guard kind.isInstalled else { return }
+        let fixture = try await UpdateFixture()
+        let server = try await WebServer(kind, serving: fixture.root.path, in: fixture.folder)
+        let http = try LiveHTTP(identity: nil, userAgent: "slipway-test/1")
+        let result: Result<Void, any Error>
+        do { result = .success(try await update(fixture, server, http, kind)) } catch { result = .failure(error) }
+        await http.shutdown()
+        try await server.stop()
+        try result.get()
+    }
+
+    private func update(
+        _ fixture: UpdateFixture, _ server: WebServer, _ http: LiveHTTP, _ kind: WebServer.Kind
+    ) async throws {
+        try await server.untilAnswers(http, "/" + RepositoryLayout.blob(fixture.old.payload.index.sha256))
+        let fetcher = fixture.fetcher(http, base: server.address, time: SystemTime())
+        for round in 0..<2 {
+            for patches in [[fixture.patch], []] {
+                let fetched = try await fetcher.unit(
+                    fixture.new, installed: fixture.installed, patches: patches,
+                    into: fixture.store("downloads-\(round)-\(patches.count)"))
+                try fixture.check(fetched)
+                if !patches.isEmpty {
+                    #expect(fetched.report == FetchReport(way: .patch, bytes: fixture.patch.blob.length, doubts: []))
+                    continue
+                }
+                switch kind {
+                // Varnish makes ranges of what it has, whatever is behind it.
+                case .nginx, .varnishBeforeNginx, .varnishBeforePython, .squidBeforeNginx:
+                    #expect(fetched.report.way == .ranges, "\(fetched.report)")
+                    #expect(fetched.report.bytes.value < fixture.payload.length.value / 2)
+                case .python:
+                    #expect(fetched.report.way == .whole, "\(fetched.report)")
+                    #expect(fetched.report.doubts == ["no ranges: distribution.ranges.refused"])
+                // Squid passes the first answer through, and makes ranges of what it has.
+                case .squidBeforePython: break
+                }
+            }
+        }
+    }
+}
