@@ -142,13 +142,14 @@ extension Manifest {
     var packageEntries: [(name: String, blob: BlobReference)] {
         var entries: [(name: String, blob: BlobReference)] = []
         for unit in units {
-            entries.append(("units/\(unit.name).index.gz", unit.payload.index))
-            entries.append(("units/\(unit.name).tar.gz", unit.payload.compressed))
+            entries.append(("units/\(unit.fileName).index.gz", unit.payload.index))
+            entries.append(("units/\(unit.fileName).tar.gz", unit.payload.compressed))
         }
         var hooks: Set<BlobReference> = []
         for hook in units.flatMap(\.hooks) where hooks.insert(hook.blob).inserted {
             entries.append(("hooks/\(hook.blob.sha256)", hook.blob))
         }
+        entries += values.map { ("values/\($0.environment).json", $0.blob) }
         return entries + documents.map { ("documents/\($0.path)", $0.blob) }
     }
 }

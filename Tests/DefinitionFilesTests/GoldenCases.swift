@@ -23,7 +23,7 @@ struct GoldenCase: CustomTestStringConvertible {
         let text = try String(contentsOf: url, encoding: .utf8)
         let parts = text.components(separatedBy: Self.separator)
         let input = try #require(parts.first) + "\n"
-        let outcome = Self.outcome(of: Array(input.utf8), isRelease: file.hasPrefix("release-"))
+        let outcome = Self.outcome(of: Array(input.utf8), kind: String(file.prefix { $0 != "-" }))
         if ProcessInfo.processInfo.environment["SLIPWAY_UPDATE_CASES"] != nil {
             try (parts[0] + Self.separator + outcome).write(to: url, atomically: true, encoding: .utf8)
             return
@@ -32,12 +32,14 @@ struct GoldenCase: CustomTestStringConvertible {
         #expect(outcome == parts.last)
     }
 
-    static func outcome(of input: [UInt8], isRelease: Bool) -> String {
+    static func outcome(of input: [UInt8], kind: String) -> String {
         do {
             let value =
-                isRelease
-                ? try JSONCoding.value(of: ReleaseFile.parse(input, file: "release.yaml"))
-                : try JSONCoding.value(of: RolloutFile.parse(input, file: "rollout.yaml"))
+                switch kind {
+                case "release": try JSONCoding.value(of: ReleaseFile.parse(input, file: "release.yaml"))
+                case "values": try SignedValuesFile.parse(input, file: "values.yaml").root
+                default: try JSONCoding.value(of: RolloutFile.parse(input, file: "rollout.yaml"))
+                }
             return String(decoding: value.prettyBytes, as: UTF8.self)
         } catch {
             return "\(error)\n"

@@ -11,7 +11,7 @@ struct ReleaseStore: Sendable {
     /// The prefix of every `installTo`.
     let root: String
 
-    /// Keeps what a verified manifest names; the payloads are not kept, the installed tree is the cache.
+    /// Keeps what a verified manifest names for this host; the payloads are not kept, the installed tree is the cache.
     func keep(_ manifest: Manifest, bytes: [UInt8], blobs: BlobStore) throws -> StoredRelease {
         let release = HostRelease(name: manifest.name, manifest: SHA256Digest(of: bytes))
         let product = try directory.createDirectory(release.name.product.text)
@@ -26,6 +26,7 @@ struct ReleaseStore: Sendable {
                 try folder.openFile(hook.blob.sha256.hex).setMode(0o755)
             }
         }
+        for values in manifest.values { try kept.add(try blobs.read(values.blob)) }
         try folder.writeDurably(Self.manifestName, bytes)
         try folder.sync()
         try product.removeTree(release.folder)
@@ -50,7 +51,8 @@ struct ReleaseStore: Sendable {
                 remedy: "Order the release again; check the disk.")
         }
         return StoredRelease(
-            release: release, manifest: try Manifest(parsing: bytes), folder: try directory.directory(path), root: root)
+            release: release, manifest: try Manifest(parsing: bytes).chosen(for: .current),
+            folder: try directory.directory(path), root: root)
     }
 
     /// Every release whose manifest can be read and is what its folder's name says; what cannot be read is left alone.

@@ -9,17 +9,18 @@ extension InstallationRunner {
     ///
     /// Only what the host does not have is fetched: by a patch that the director offers, by ranges, or whole.
     func stage(_ release: HostRelease, _ task: InstallationTask) async throws {
-        let manifest = try await manifest(of: release)
+        let (manifest, bytes) = try await manifest(of: release)
         let old = try? stored(task.from)
         let patches = await offeredPatches(task)
         var fetched: [UnitName: FetchedUnit] = [:]
         do {
-            try await source.fetch(manifest.units.flatMap(\.hooks).map(\.blob), into: downloads)
+            let small = manifest.units.flatMap(\.hooks).map(\.blob) + manifest.values.map(\.blob)
+            try await source.fetch(small, into: downloads)
             for unit in manifest.units {
                 fetched[unit.name] = try await fetch(unit, old, patches, from: .patch)
             }
         } catch { throw StepError(error, otherwise: .transport) }
-        let kept = try store.keep(manifest, bytes: manifest.bytes, blobs: downloads)
+        let kept = try store.keep(manifest, bytes: bytes, blobs: downloads)
         for unit in manifest.units {
             try Task.checkCancellation()
             let layout = try kept.layout(unit)

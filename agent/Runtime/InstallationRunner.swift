@@ -40,7 +40,7 @@ struct InstallationRunner: Sendable {
         case .verify: return try await verify(task, host)
         case .preflight:
             guard let to = task.to else { return .done }
-            try preflight.check(try await manifest(of: to), task, host)
+            try preflight.check(try await manifest(of: to).manifest, task, host)
         case .stage:
             if let to = task.to { try await stage(to, task) }
         case .activate: break
@@ -91,17 +91,22 @@ struct InstallationRunner: Sendable {
                 remedy: "Whoever approved it must look at what they signed; nothing was installed.")
         }
         try downloads.add(bytes)
-        return .verified(changes: try UnitPairs.plan(old: stored(task.from), new: manifest))
+        return .verified(changes: try UnitPairs.plan(old: stored(task.from), new: chosen(of: manifest)))
     }
 
-    func manifest(of release: HostRelease) async throws -> Manifest {
+    /// What the release has for this host, and the bytes of the whole manifest.
+    func manifest(of release: HostRelease) async throws -> (manifest: Manifest, bytes: [UInt8]) {
         let file = try downloads.directory.read(release.manifest.hex, sizeMax: Manifest.bytesMax)
         guard SHA256Digest(of: file) == release.manifest else {
             throw AgentError(
                 code: "release.damaged", summary: "The downloaded manifest of \(release) changed on the disk.",
                 remedy: "Check the disk, then order the release again.")
         }
-        return try Manifest(parsing: file)
+        return (try chosen(of: Manifest(parsing: file)), file)
+    }
+
+    private func chosen(of manifest: Manifest) throws -> Manifest {
+        try manifest.chosen(for: .current, in: preflight.configuration.environment)
     }
 
     /// The release is on the disk already, from an earlier order, with every byte as it was signed.

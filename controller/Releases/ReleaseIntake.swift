@@ -73,11 +73,15 @@ struct ReleaseIntake: Sendable {
         let definition = try ReleaseFile.parse(text, file: Self.definitionName)
         try await controller.refuseDifferent(definition.name)
         let base = await controller.newestManifest(of: definition.product)
-        let sources = try own.createDirectory("sources", mode: 0o700)
-        let inputs = try ReleaseSources.prepare(definition, from: tree, in: sources).inputs
+        let sourceDate = controller.time.now().wholeSeconds
+        let sources = try ReleaseSources(
+            definition, from: tree, in: own.createDirectory("sources", mode: 0o700), sourceDate: sourceDate)
+        let values = try SignedValuesFile.readAll(of: definition) {
+            try tree.read($0, sizeMax: Self.definitionSizeMax)
+        }
         let built = try await PackageBuilder.build(
-            definition, from: tree, inputs: inputs, into: blobs,
-            sourceDate: controller.time.now().wholeSeconds, base: base.map { PackageBase($0, in: blobs) })
+            definition, from: tree, inputs: sources.inputs.with(values), into: blobs, sourceDate: sourceDate,
+            base: base.map { PackageBase($0, in: blobs) })
         return (built.manifest, built.manifestBytes)
     }
 }

@@ -15,12 +15,10 @@ public enum ReleaseFile {
     private static let keys = KeyTable(
         known: [
             "product", "version", "category", "summary", "owner", "changes", "requires", "units", "backOut",
-            "documents",
+            "documents", "values",
         ],
         reserved: [
-            "values": "Signed values come with a later version: put settings into the unit's files or the host's "
-                + "variables.",
-            "window": "Windows come with a later version: start the rollout when the window opens.",
+            "window": "Windows come with a later version: start the rollout when the window opens."
         ])
 
     private static func read(_ field: Field) -> ReleaseDefinition? {
@@ -41,14 +39,24 @@ public enum ReleaseFile {
         let documents = mapping.optional("documents", default: []) {
             $0.elements(countMax: 100, what: "documents") { $0.relativePath("a document") }
         }
+        let values = mapping.optional("values", default: [ValuesFile]?.none) { readValues($0).map(Optional.some) }
         if let version, let category { checkNumbering(version, category, mapping) }
         if let product, let requires { checkRequirements(of: product, requires, mapping) }
         guard let product, let version, let category, let summary, let owner, let changes, let requires, let units,
-            let backOut, let documents
+            let backOut, let documents, let values
         else { return nil }
         return ReleaseDefinition(
             product: product, version: version, category: category, summary: summary, owner: owner,
-            changes: changes, requires: requires, units: units, backOut: backOut, documents: documents)
+            changes: changes, requires: requires, units: units, backOut: backOut, documents: documents, values: values)
+    }
+
+    private static func readValues(_ field: Field) -> [ValuesFile]? {
+        field.pairs(countMax: 64, what: "environments") { key, value in
+            let environment = key.name(EnvironmentName.self)
+            let path = value.relativePath("a file of values")
+            guard let environment, let path else { return nil }
+            return ValuesFile(environment: environment, path: path)
+        }
     }
 
     private static func readVersion(_ field: Field) -> ReleaseVersion? {

@@ -6,17 +6,16 @@ enum UnitReader {
 
     private static let keys = KeyTable(
         known: [
-            "name", "type", "source", "installTo", "persistent", "service", "hooks", "health", "minimumHealthy",
-            "healthyDeadline", "attributes",
+            "name", "type", "source", "variants", "installTo", "persistent", "service", "hooks", "health",
+            "minimumHealthy",
+            "healthyDeadline", "attributes", "unchanged",
         ],
         reserved: [
-            "variants": "One tree per architecture \(later): package each architecture as a product of its own.",
             "reboot": "Restarting the host \(later): remove the key; nothing reboots.",
             "logs": "Showing the unit's own logs \(later): remove the key; hooks' and checks' output is kept.",
             "runOn": "Migrations come with a later version: run the change by hand before the rollout.",
             "reversible": "Migrations come with a later version: run the change by hand before the rollout.",
             "requires": "An order between units \(later): list the units in the order of deployment.",
-            "unchanged": "Choosing links or copies \(later): remove the key.",
             "confirm": "Confirmation addresses come with a later version: remove the key.",
             "backup": "Backups come with a later version: take them in the preStop hook.",
         ])
@@ -34,9 +33,7 @@ enum UnitReader {
         if type == nil, case .text(let word, _)? = mapping["type"]?.node.content, reservedTypes[word] != nil {
             return nil
         }
-        let source = mapping.required("source", example: "source: ./build") {
-            $0.relativePath("the unit's files", allowsWhole: true)
-        }
+        let sources = VariantReader.read(mapping)
         let installTo = mapping.required("installTo", example: "installTo: /opt/NAME") {
             $0.absolutePath("where the unit is installed")
         }
@@ -56,16 +53,20 @@ enum UnitReader {
         let attributes = mapping.optional("attributes", default: []) {
             $0.elements(countMax: 10_000, what: "attributes", AttributeReader.read)
         }
+        let unchanged = mapping.optional("unchanged", default: UnchangedFiles?.none) {
+            $0.choice(UnchangedFiles.self).map(Optional.some)
+        }
         if let minimumHealthy, let healthyDeadline { checkClocks(minimumHealthy, healthyDeadline, mapping) }
         if let persistent { checkPersistent(persistent, mapping) }
         let started = ServiceReader.effective(service ?? nil, hooks: hooks, mapping)
-        guard let name, let type, let source, let installTo, let persistent, let hooks, let service, let health,
-            let minimumHealthy, let healthyDeadline, let attributes
+        guard let name, let type, let sources, let installTo, let persistent, let hooks, let service, let health,
+            let minimumHealthy, let healthyDeadline, let attributes, let unchanged
         else { return nil }
         return UnitDefinition(
-            name: name, type: type, source: source, installTo: installTo, persistent: persistent,
+            name: name, type: type, source: sources.source, variants: sources.variants, installTo: installTo,
+            persistent: persistent,
             service: service ?? started, hooks: hooks, health: health, minimumHealthy: minimumHealthy,
-            healthyDeadline: healthyDeadline, attributes: attributes)
+            healthyDeadline: healthyDeadline, attributes: attributes, unchanged: unchanged)
     }
 
     private static func checkClocks(

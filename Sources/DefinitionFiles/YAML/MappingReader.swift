@@ -84,3 +84,25 @@ struct MappingReader {
             "rule.\(code)", line: line, path: path(to: key), found: found, expected: expected, remedy: remedy)
     }
 }
+
+extension Field {
+    /// The pairs of a mapping whose keys are the writer's own, in order; a problem for each that cannot be read.
+    func pairs<Element>(
+        countMax: Int, what: String, _ read: (_ key: Field, _ value: Field) -> Element?
+    ) -> [Element]? {
+        guard case .mapping(let members) = node.content, !members.isEmpty else {
+            return refuse("value.mapping", expected: "\(what): a mapping", remedy: "Write KEY: VALUE pairs.")
+        }
+        guard members.count <= countMax else {
+            return refuse(
+                "value.mapping", found: "\(members.count) keys", expected: "at most \(countMax)",
+                remedy: "Split the release.")
+        }
+        return members.compactMap { member in
+            let isWord = member.key.utf8.count <= 40 && member.key.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+            let place = "\(path).\(isWord ? member.key : quote(member.key))"
+            let key = YAMLNode(content: .text(member.key, isQuoted: false), line: member.line)
+            return read(Field(node: key, path: place, list: list), Field(node: member.value, path: place, list: list))
+        }
+    }
+}

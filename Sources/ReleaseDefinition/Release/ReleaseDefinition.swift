@@ -13,11 +13,13 @@ public struct ReleaseDefinition: Sendable, Equatable, Codable {
     public var backOut: BackOutSettings
     /// Paths relative to the release folder.
     public var documents: [String]
+    /// Files of values, by environment; nil where the release brings none.
+    public var values: [ValuesFile]?
 
     public init(
         product: ProductName, version: ReleaseVersion, category: ReleaseCategory, summary: String, owner: String,
         changes: [ReleaseChange] = [], requires: [ProductRequirement] = [], units: [UnitDefinition],
-        backOut: BackOutSettings = .init(), documents: [String] = []
+        backOut: BackOutSettings = .init(), documents: [String] = [], values: [ValuesFile]? = nil
     ) {
         self.product = product
         self.version = version
@@ -29,9 +31,22 @@ public struct ReleaseDefinition: Sendable, Equatable, Codable {
         self.units = units
         self.backOut = backOut
         self.documents = documents
+        self.values = values
     }
 
     public var name: ReleaseName { ReleaseName(product: product, version: version) }
+}
+
+/// `values: { staging: values/staging.yaml }`
+public struct ValuesFile: Sendable, Equatable, Codable {
+    public var environment: EnvironmentName
+    /// Relative to the release folder.
+    public var path: String
+
+    public init(environment: EnvironmentName, path: String) {
+        self.environment = environment
+        self.path = path
+    }
 }
 
 public enum ReleaseCategory: String, Sendable, Codable, CaseIterable { case major, minor, emergency }

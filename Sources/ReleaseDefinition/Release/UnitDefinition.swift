@@ -2,8 +2,10 @@
 public struct UnitDefinition: Sendable, Equatable, Codable {
     public var name: UnitName
     public var type: UnitType
-    /// Path of the unit's files, relative to the release folder.
-    public var source: String
+    /// The unit's files: a folder or an archive, relative to the release folder. nil where `variants` has one each.
+    public var source: String?
+    /// By architecture and system, where hosts need different files; then one at least, each once.
+    public var variants: [UnitVariant]?
     /// Absolute path on the host; `/opt/payments` becomes a link to `/opt/payments.releases/<release>`.
     public var installTo: String
     /// Relative paths inside the tree that are shared by all releases and never replaced.
@@ -18,16 +20,20 @@ public struct UnitDefinition: Sendable, Equatable, Codable {
     public var healthyDeadline: TimeSpan
     /// Mode and owner for paths that need others than 0644/0755 and root.
     public var attributes: [PathAttribute]
+    /// nil is `copy`.
+    public var unchanged: UnchangedFiles?
 
     public init(
-        name: UnitName, type: UnitType = .tree, source: String, installTo: String, persistent: [String] = [],
+        name: UnitName, type: UnitType = .tree, source: String? = nil, variants: [UnitVariant]? = nil,
+        installTo: String, persistent: [String] = [],
         service: ServiceDefinition? = nil, hooks: UnitHooks = .init(), health: [HealthCheck] = [],
         minimumHealthy: TimeSpan = .seconds(30), healthyDeadline: TimeSpan = .minutes(5),
-        attributes: [PathAttribute] = []
+        attributes: [PathAttribute] = [], unchanged: UnchangedFiles? = nil
     ) {
         self.name = name
         self.type = type
         self.source = source
+        self.variants = variants
         self.installTo = installTo
         self.persistent = persistent
         self.service = service
@@ -36,6 +42,23 @@ public struct UnitDefinition: Sendable, Equatable, Codable {
         self.minimumHealthy = minimumHealthy
         self.healthyDeadline = healthyDeadline
         self.attributes = attributes
+        self.unchanged = unchanged
+    }
+
+    /// Every source, with its variant where it has one.
+    public var sources: [(variant: VariantName?, path: String)] {
+        (source.map { [(nil, $0)] } ?? []) + (variants ?? []).map { ($0.name, $0.source) }
+    }
+}
+
+/// The unit's files for some hosts.
+public struct UnitVariant: Sendable, Equatable, Codable {
+    public var name: VariantName
+    public var source: String
+
+    public init(name: VariantName, source: String) {
+        self.name = name
+        self.source = source
     }
 }
 

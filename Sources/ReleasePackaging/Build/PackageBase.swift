@@ -23,10 +23,10 @@ public struct PackageBase: Sendable {
     /// Nothing is copied: members are read where they lie.
     public init(_ archive: PackageArchive) { (manifest, place) = (archive.manifest, .file(archive)) }
 
-    /// nil where it has no such unit, or no index of it is at hand.
+    /// nil where it has no such unit for those hosts, or no index of it is at hand.
     /// - Throws: `packaging.index.…`, `packaging.blob.…`, `packaging.package.…`.
-    func unit(_ name: UnitName, compressor: String, level: Int, cut: String) throws -> Unit? {
-        guard let unit = manifest[unit: name] else { return nil }
+    func unit(_ name: UnitName, variant: VariantName?, compressor: String, level: Int, cut: String) throws -> Unit? {
+        guard let unit = manifest[unit: name, variant: variant] else { return nil }
         let (index, payload): (PayloadIndex, (file: OpenFile, start: Int64)?)
         switch place {
         case .store(let blobs):

@@ -32,20 +32,16 @@ struct PackageBuild {
 
     func run() throws -> BuiltPackage {
         try MemberCompressor.check(level)
-        let plans = try definition.units.map(plan)
+        let plans = try definition.units.flatMap { unit in try unit.sources.map { try plan(unit, $0.variant, $0.path) }
+        }
         progress.begin(total: ByteCount(plans.reduce(0) { $0 + $1.stream.length }))
         let units = try plans.map(build)
-        let documents = try definition.documents.map { path in
-            let plain = try EntryPath(plain: path)
-            return ManifestFile(
-                path: plain.text, blob: try add(plain, "document", sizeMax: PackageLimits.documentSizeMax))
-        }
         let manifest = Manifest(
-            definition: definition, units: units, documents: documents,
+            definition: definition, units: units, documents: try documents(), values: try values(),
             build: BuildRecord(
                 definition: SHA256Digest(of: try JSONCoding.canonicalBytes(of: definition)),
                 compressor: MemberCompressor.name, compressionLevel: level, cut: ContentCutter.rule,
-                sourceDate: sourceDate.wholeSeconds))
+                sourceDate: sourceDate.wholeSeconds, inputs: inputs.record(of: definition)))
         let bytes = try manifest.bytes
         // What no host would read is found here, not there: a control character in a summary, too many units.
         guard try Manifest(parsing: bytes) == manifest else {
@@ -60,23 +56,25 @@ struct PackageBuild {
     /// What is known of a unit before its files are read.
     private struct Plan {
         var unit: UnitDefinition
+        var variant: VariantName?
         var stream: SourceStream
         var attributes: [EntryPath: PathAttribute]
         var earlier: PackageBase.Unit?
     }
 
-    private func plan(_ unit: UnitDefinition) throws -> Plan {
+    private func plan(_ unit: UnitDefinition, _ variant: VariantName?, _ path: String) throws -> Plan {
         var unit = unit
         unit.persistent = try unit.persistent.map { try EntryPath(plain: $0).text }
         for index in unit.attributes.indices {
             unit.attributes[index].path = try EntryPath(plain: unit.attributes[index].path).text
         }
-        let root = try folder(of: unit)
+        let root = try folder(path, of: unit)
         let name = unit.name
         var (entries, earlier) = try Workers.both(
             { try TreeScan.scan(root) },
             { [base, level] in
-                try base?.unit(name, compressor: MemberCompressor.name, level: level, cut: ContentCutter.rule)
+                try base?.unit(
+                    name, variant: variant, compressor: MemberCompressor.name, level: level, cut: ContentCutter.rule)
             })
         guard !entries.isEmpty else {
             throw PackagingError(
@@ -85,7 +83,8 @@ struct PackageBuild {
         }
         let attributes = try apply(unit.attributes, to: &entries, of: unit.name)
         return Plan(
-            unit: unit, stream: SourceStream(root: root, entries: entries), attributes: attributes, earlier: earlier)
+            unit: unit, variant: variant, stream: SourceStream(root: root, entries: entries), attributes: attributes,
+            earlier: earlier)
     }
 
     private func build(_ plan: Plan) throws -> ManifestUnit {
@@ -98,7 +97,7 @@ struct PackageBuild {
             entries: try dated(plan.stream.entries, built.digests, plan.attributes, plan.earlier?.entries ?? []))
         let text = index.bytes
         return ManifestUnit(
-            definition: plan.unit,
+            definition: plan.unit, variant: plan.variant,
             payload: PayloadRecord(
                 compressed: try batch.add(built.sink), tar: built.tar, fileCount: index.entries.count,
                 index: try batch.add(try PayloadIndex.compressed(text)), indexText: BlobReference(of: text)),
@@ -106,19 +105,39 @@ struct PackageBuild {
     }
 
     /// The folder that the unit's files are in; `.` is the release folder itself.
-    private func folder(of unit: UnitDefinition) throws -> Directory {
-        if let archive = inputs.archives[unit.source] { return archive.folder }
+    private func folder(_ path: String, of unit: UnitDefinition) throws -> Directory {
+        if let archive = inputs.archives[path] { return archive.folder }
         do {
-            let isWhole = unit.source == "." || unit.source == "./"
-            return try source.directory(isWhole ? "." : EntryPath(plain: unit.source).text)
+            let isWhole = path == "." || path == "./"
+            return try source.directory(isWhole ? "." : EntryPath(plain: path).text)
         } catch {
             throw PackagingError(
                 code: "source.unit",
                 summary:
-                    "The unit \(unit.name) takes its files from \(unit.source.debugDescription), which is no folder"
-                    + " of \(source.path).",
+                    "The unit \(unit.name) takes its files from \(path.debugDescription), which is no folder and no"
+                    + " archive of \(source.path).",
                 remedy: "Build the files first, or correct `source`. A link is not followed.",
                 cause: ReportedError(error).description)
+        }
+    }
+
+    private func documents() throws -> [ManifestFile] {
+        let named = try definition.documents.map { path in
+            let plain = try EntryPath(plain: path)
+            return ManifestFile(
+                path: plain.text, blob: try add(plain, "document", sizeMax: PackageLimits.documentSizeMax))
+        }
+        return try named + inputs.documents.map { ManifestFile(path: $0.path, blob: try batch.add($0.bytes)) }
+    }
+
+    private func values() throws -> [ManifestValues] {
+        guard inputs.values.map(\.environment) == (definition.values ?? []).map(\.environment) else {
+            throw PackagingError(
+                code: "source.values", summary: "The values that \(definition.name) names were not read.",
+                remedy: "This is a defect of Slipway: please report it.")
+        }
+        return try inputs.values.map {
+            ManifestValues(environment: $0.environment, blob: try batch.add($0.values.bytes))
         }
     }
 

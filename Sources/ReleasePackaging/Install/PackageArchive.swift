@@ -38,7 +38,7 @@ public struct PackageArchive: Sendable {
         var bytes: [UInt8] = []
         let kept =
             [(PackageFile.manifestName, manifestBytes)]
-            + (try manifest.units.map { ("units/\($0.name).index.gz", try self.bytes(of: $0.payload.index)) })
+            + (try manifest.units.map { ("units/\($0.fileName).index.gz", try self.bytes(of: $0.payload.index)) })
         for (name, content) in kept {
             let size = Int64(content.count)
             bytes += TarEntry(path: try EntryPath(name), content: .file(size: size), mode: 0o644).header()

@@ -103,11 +103,3 @@ public enum PayloadInstaller {
         }
     }
 }
-
-/// How a file that did not change gets from the earlier release's tree into the new one.
-public enum UnchangedFiles: String, Sendable, CaseIterable {
-    /// A file of its own.
-    case copy
-    /// A second name of the same file where mode, owner and time are equal too; else a copy.
-    case link
-}

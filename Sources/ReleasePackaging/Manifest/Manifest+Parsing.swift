@@ -42,12 +42,9 @@ extension Manifest {
         try Self.check("changes", changes.count, in: 0...10_000)
         try Self.check("requires", requires.count, in: 0...256)
         try Self.check("documents", documents.count, in: 0...1024)
-        for (index, unit) in units.enumerated() {
-            guard !units[..<index].contains(where: { $0.name == unit.name }) else {
-                throw Self.refuse("bounds", "names the unit \(unit.name) twice")
-            }
-            try unit.checkBounds()
-        }
+        try checkUnits()
+        try checkValues()
+        try Self.check("build inputs", build.inputs.count, in: 0...1024)
         var paths: Set<EntryPath> = []
         for document in documents {
             guard paths.insert(try EntryPath(document.path)).inserted else {
@@ -55,6 +52,39 @@ extension Manifest {
             }
             try Self.check(
                 "length of \(document.path)", document.blob.length.value, in: 0...PackageLimits.documentSizeMax.value)
+        }
+    }
+
+    /// Each unit once, or once for each of its variants.
+    private func checkUnits() throws {
+        var rest = units[...]
+        var names: Set<UnitName> = []
+        while let first = rest.first {
+            guard names.insert(first.name).inserted else {
+                throw Self.refuse("bounds", "names the unit \(first.name) twice")
+            }
+            let same = rest.prefix { $0.name == first.name }
+            rest = rest.dropFirst(same.count)
+            let named: [VariantName?] = first.definition.variants?.map(\.name) ?? [nil]
+            guard same.map(\.variant) == named, Set(named).count == named.count else {
+                throw Self.refuse("bounds", "names the unit \(first.name) twice, or not once for each of its variants")
+            }
+            guard same.allSatisfy({ $0.definition == first.definition && $0.hooks == first.hooks }) else {
+                throw Self.refuse("bounds", "describes the variants of the unit \(first.name) differently")
+            }
+            for unit in same { try unit.checkBounds() }
+        }
+    }
+
+    private func checkValues() throws {
+        try Self.check("environments with values", values.count, in: 0...64)
+        guard Set(values.map(\.environment)).count == values.count else {
+            throw Self.refuse("bounds", "has values for an environment twice")
+        }
+        for values in values {
+            try Self.check(
+                "length of values for \(values.environment)", values.blob.length.value,
+                in: 2...SignedValues.bytesMax.value)
         }
     }
 

@@ -18,14 +18,18 @@ public struct Manifest: Codable, Equatable, Sendable {
     public var owner: String
     public var changes: [ReleaseChange]
     public var requires: [ProductRequirement]
-    /// In deployment order; at least one.
+    /// In deployment order; at least one. A unit that has variants stands once for each, one after the other, with the same
+    /// definition and hooks: see `chosen(for:in:)`.
     public var units: [ManifestUnit]
     public var backOut: BackOutSettings
     public var documents: [ManifestFile]
+    /// Signed values by environment; a host fetches its own only.
+    public var values: [ManifestValues]
     public var build: BuildRecord
 
     public init(
-        definition: ReleaseDefinition, units: [ManifestUnit], documents: [ManifestFile], build: BuildRecord
+        definition: ReleaseDefinition, units: [ManifestUnit], documents: [ManifestFile],
+        values: [ManifestValues] = [], build: BuildRecord
     ) {
         format = Self.currentFormat
         product = definition.product
@@ -38,40 +42,55 @@ public struct Manifest: Codable, Equatable, Sendable {
         self.units = units
         backOut = definition.backOut
         self.documents = documents
+        self.values = values
         self.build = build
     }
 
     public var name: ReleaseName { ReleaseName(product: product, version: version) }
 
-    /// Everything a host must have before it can install: indexes, payloads, hooks; each once, in the manifest's order.
+    /// Everything that installing all of it needs: indexes, payloads, hooks, values; each once, in the manifest's order. A
+    /// host asks this of what it has chosen.
     public var blobs: [BlobReference] {
         var seen: Set<BlobReference> = []
-        return units.flatMap(\.blobs).filter { seen.insert($0).inserted }
+        return (units.flatMap(\.blobs) + values.map(\.blob)).filter { seen.insert($0).inserted }
     }
 
     /// `blobs` and the documents: everything a package or a repository must have.
     public var allBlobs: [BlobReference] {
         var seen: Set<BlobReference> = []
-        return (units.flatMap(\.blobs) + documents.map(\.blob)).filter { seen.insert($0).inserted }
+        return (blobs + documents.map(\.blob)).filter { seen.insert($0).inserted }
     }
 
+    /// - Parameter variant: nil where the unit has one payload for all hosts.
+    public subscript(unit name: UnitName, variant variant: VariantName?) -> ManifestUnit? {
+        units.first { $0.name == name && $0.variant == variant }
+    }
+
+    /// The unit of a manifest that was chosen for a host, or that has no variants.
     public subscript(unit name: UnitName) -> ManifestUnit? { units.first { $0.name == name } }
 }
 
 /// A unit as it was built: its definition, its payload and its hooks.
 public struct ManifestUnit: Codable, Equatable, Sendable {
     public var definition: UnitDefinition
+    /// The hosts that the payload is for; nil where it is for all.
+    public var variant: VariantName?
     public var payload: PayloadRecord
     /// In the order of `HookMoment`; one for each program that the definition names.
     public var hooks: [ManifestHook]
 
-    public init(definition: UnitDefinition, payload: PayloadRecord, hooks: [ManifestHook]) {
+    public init(
+        definition: UnitDefinition, variant: VariantName? = nil, payload: PayloadRecord, hooks: [ManifestHook]
+    ) {
         self.definition = definition
+        self.variant = variant
         self.payload = payload
         self.hooks = hooks
     }
 
     public var name: UnitName { definition.name }
+    /// `api`, `api.arm64`: what its files in a package are called.
+    public var fileName: String { variant.map { "\(name).\($0)" } ?? name.text }
     public var blobs: [BlobReference] { [payload.index, payload.compressed] + hooks.map(\.blob) }
     public func hook(_ moment: HookMoment) -> ManifestHook? { hooks.first { $0.moment == moment } }
 }
@@ -108,38 +127,5 @@ public struct ManifestHook: Codable, Equatable, Sendable {
     public init(moment: HookMoment, blob: BlobReference) {
         self.moment = moment
         self.blob = blob
-    }
-}
-
-/// A document: its path in the release folder and its bytes.
-public struct ManifestFile: Codable, Equatable, Sendable {
-    public var path: String
-    public var blob: BlobReference
-
-    public init(path: String, blob: BlobReference) {
-        self.path = path
-        self.blob = blob
-    }
-}
-
-/// How the package was made: enough to make the same bytes again.
-public struct BuildRecord: Codable, Equatable, Sendable {
-    /// The digest of the definition's canonical JSON.
-    public var definition: SHA256Digest
-    /// `libdeflate 1.14`: the same tar stream gives the same compressed bytes only for the same compressor.
-    public var compressor: String
-    public var compressionLevel: Int
-    /// The rule by which the tar stream was cut.
-    public var cut: String
-    public var sourceDate: UTCInstant
-
-    public init(
-        definition: SHA256Digest, compressor: String, compressionLevel: Int, cut: String, sourceDate: UTCInstant
-    ) {
-        self.definition = definition
-        self.compressor = compressor
-        self.compressionLevel = compressionLevel
-        self.cut = cut
-        self.sourceDate = sourceDate
     }
 }

@@ -66,7 +66,10 @@ struct PackageUnpackCommand: AsyncParsableCommand {
 
     static let recordSuffix = ".index.slip"
 
+    /// Named with its variant, `api.arm64`, it is that one; else the variant for this machine.
     static func unit(_ name: String?, of manifest: Manifest) throws -> ManifestUnit {
+        if let exact = manifest.units.first(where: { $0.fileName == name }) { return exact }
+        let manifest = try manifest.chosen(for: .current)
         if let name {
             if let unit = manifest.units.first(where: { $0.name.text == name }) { return unit }
         } else if manifest.units.count == 1 {
@@ -107,7 +110,8 @@ struct PackageUnpackCommand: AsyncParsableCommand {
         let holder = try Directory.open(folder)
         guard try holder.status(name + recordSuffix)?.kind == .file else { return BaseTree(tree) }
         let record = try PackageArchive(holder.openFile(name + recordSuffix))
-        return BaseTree(tree, index: try record.manifest[unit: unit.name].map { try record.index(of: $0) })
+        return BaseTree(
+            tree, index: try record.manifest[unit: unit.name, variant: unit.variant].map { try record.index(of: $0) })
     }
 }
 

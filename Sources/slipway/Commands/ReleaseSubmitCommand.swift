@@ -33,7 +33,9 @@ struct ReleaseSubmitCommand: AsyncParsableCommand {
             return (try InputFile.read(path, sizeMax: ByteCount(4 << 30)), .package)
         }
         // Problems of the definition are cheaper to hear before anything is sent.
-        _ = try ReleaseFolder.definition(in: path)
-        return (try SourceArchive.bytes(of: try Directory.open(path)), .sourceArchive)
+        let folder = try Directory.open(path)
+        let definition = try ReleaseFolder.definition(in: folder, named: path)
+        _ = try ReleaseFolder.values(of: definition, in: folder)
+        return (try SourceArchive.bytes(of: folder), .sourceArchive)
     }
 }

@@ -20,7 +20,7 @@ struct PackagePair {
 
     /// Both sides of a unit; nil where the old release does not have it.
     func sides(of unit: ManifestUnit) throws -> (old: PatchSide, new: PatchSide)? {
-        guard let earlier = old.manifest[unit: unit.name] else { return nil }
+        guard let earlier = old.manifest[unit: unit.name, variant: unit.variant] else { return nil }
         return (try old.side(of: earlier), try new.side(of: unit))
     }
 }

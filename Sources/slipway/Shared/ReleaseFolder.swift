@@ -4,11 +4,24 @@ import ReleaseDefinition
 
 /// A folder that holds `release.yaml` and what it names.
 enum ReleaseFolder {
+    static let definitionName = "release.yaml"
     static let definitionSizeMax = ByteCount(1 << 20)
 
-    /// - Parameter manifest: another path than `release.yaml` in the folder.
-    static func definition(in folder: String, manifest: String? = nil) throws -> ReleaseDefinition {
-        let path = manifest ?? "\(folder)/release.yaml"
-        return try ReleaseFile.parse(InputFile.read(path, sizeMax: definitionSizeMax), file: path)
+    /// A definition anywhere.
+    static func definition(at path: String) throws -> ReleaseDefinition {
+        try ReleaseFile.parse(InputFile.read(path, sizeMax: definitionSizeMax), file: path)
+    }
+
+    /// - Parameter name: of the folder, for problems.
+    static func definition(in folder: Directory, named name: String) throws -> ReleaseDefinition {
+        try ReleaseFile.parse(
+            folder.read(definitionName, sizeMax: definitionSizeMax), file: "\(name)/\(definitionName)")
+    }
+
+    /// The values of every environment that the definition names.
+    static func values(
+        of definition: ReleaseDefinition, in folder: Directory
+    ) throws -> [(environment: EnvironmentName, values: SignedValues)] {
+        try SignedValuesFile.readAll(of: definition) { try folder.read($0, sizeMax: definitionSizeMax) }
     }
 }

@@ -16,7 +16,8 @@ enum StandardOutput {
 
 /// Everything said to people. It may be lost where stderr is closed.
 enum Talk {
-    static func say(_ line: String) { _ = writeAll(Array((line + "\n").utf8), to: STDERR_FILENO) }
+    static func say(_ line: String) { write(line + "\n") }
+    static func write(_ text: String) { _ = writeAll(Array(text.utf8), to: STDERR_FILENO) }
 }
 
 /// The errno of the write that failed; nil: all was written.
