@@ -184,6 +184,31 @@ struct DirectoryTests {
         #expect(try outside.directory.list().map(\.name) == ["kept"])
     }
 
+    @Test("A folder can be removed little by little: never more than asked for, never through a link, whole in the end")
+    func removeSome() throws {
+        try directory.writeDurably("kept", [1])
+        let tree = try directory.createDirectory("tree")
+        try tree.createSymlink("link", to: "../kept")
+        for folder in 0..<5 {
+            for file in 0..<7 { try tree.createDirectory("d\(folder)").writeDurably("f\(file)", []) }
+        }
+        var (rounds, before) = (0, 42)
+        while try !directory.removeSome("tree", atMost: 10) {
+            let after = try directory.list().contains { $0.name == "tree" } ? count(tree) : 0
+            #expect(before - after <= 10)
+            (rounds, before) = (rounds + 1, after)
+        }
+        #expect(rounds >= 4)
+        #expect(try directory.list().map(\.name) == ["kept"])
+        #expect(try directory.removeSome("tree", atMost: 1))
+    }
+
+    private func count(_ directory: Directory) throws -> Int {
+        try directory.list().reduce(0) { sum, entry in
+            sum + 1 + (entry.kind == .directory ? try count(directory.directory(entry.name)) : 0)
+        }
+    }
+
     @Test("One holder of a directory's lock at a time; it is free again when its holder is gone")
     func lock() throws {
         var first = try directory.lock()

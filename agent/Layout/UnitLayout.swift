@@ -104,17 +104,19 @@ struct UnitLayout: Sendable {
         try releases.rename(Self.stagingName, to: folder)
     }
 
-    /// Deletes a release's tree: out of the way by one rename, so that a half-deleted one is never taken for whole.
-    func delete(_ folder: String) throws {
+    /// Deletes a part of a release's tree: out of the way first, by one rename, so that a half-deleted one is never taken
+    /// for whole. To be called again until it is gone, in this process or a later one.
+    /// - Returns: whether nothing of it is left.
+    func deleteSome(_ folder: String, atMost count: Int) throws -> Bool {
         guard try current() != folder, let holder = try openParent(),
             try holder.status(releasesName)?.kind == .directory
-        else { return }
+        else { return true }
         let releases = try holder.directory(releasesName)
-        guard try releases.status(folder) != nil else { return }
         let doomed = ".deleting-" + folder
-        try releases.removeTree(doomed)
+        guard try releases.removeSome(doomed, atMost: count) else { return false }
+        guard try releases.status(folder) != nil else { return true }
         try releases.rename(folder, to: doomed)
-        try releases.removeTree(doomed)
+        return try releases.removeSome(doomed, atMost: count)
     }
 
     private func openParent() throws -> Directory? {

@@ -5,6 +5,8 @@ import ReleaseDefinition
 extension Agent {
     /// Carries out orders one after another, for as long as the agent runs.
     func installForever() async {
+        // What an earlier run did not finish deleting.
+        if host.installation == nil { await tidyUp() }
         while !Task.isCancelled {
             do {
                 try startNext()
@@ -130,7 +132,11 @@ extension Agent {
             onDisk: record.releases.map(\.release), protected: record.protected, keep: record.keep)
         for release in doomed {
             guard host.installation == nil else { return }
-            try await runner.delete(release)
+            while try !runner.deleteSome(release) {
+                // Slowly: a file system that frees ten thousand files at once is slow for everybody else on the host.
+                try await time.sleep(for: .milliseconds(100))
+                guard host.installation == nil, queue.isEmpty else { return }
+            }
             try self.record([.deleted(release: release)])
             log.info("old release deleted", metadata: ["release": "\(release)"])
         }
@@ -138,11 +144,18 @@ extension Agent {
 }
 
 extension InstallationRunner {
-    /// The trees first: as long as the manifest is there, it can be done again.
-    func delete(_ release: HostRelease) async throws {
+    private static let deletedAtOnce = 500
+
+    /// A part of it. The trees first: as long as the manifest is there, it can be done again and goes on where it stopped.
+    /// - Returns: whether all of it is gone.
+    func deleteSome(_ release: HostRelease) throws -> Bool {
         if let stored = try? store.stored(release) {
-            for unit in stored.manifest.units { try stored.layout(unit).delete(release.folder) }
+            for unit in stored.manifest.units {
+                let layout = try stored.layout(unit)
+                guard try layout.deleteSome(release.folder, atMost: Self.deletedAtOnce) else { return false }
+            }
         }
         try store.delete(release)
+        return true
     }
 }

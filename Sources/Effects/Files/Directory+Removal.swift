@@ -10,6 +10,45 @@ extension Directory {
         try Self.removeTree(place.name, in: place.descriptor, full: try fullPath(path))
     }
 
+    /// Removes at most `count` files, links and folders of a tree, so that a large one can go little by little.
+    /// - Returns: whether nothing is left; absent is fine.
+    public func removeSome(_ path: String, atMost count: Int) throws -> Bool {
+        guard try status(path) != nil else { return true }
+        let place = try place(of: path)
+        var left = count
+        return try Self.removeSome(
+            Array(place.name.utf8CString), in: place.descriptor, depth: 0, left: &left, full: try fullPath(path))
+    }
+
+    private static func removeSome(
+        _ name: [CChar], in holder: Int32, depth: Int, left: inout Int, full: String
+    ) throws -> Bool {
+        guard left > 0 else { return false }
+        left -= 1
+        if unlinkat(holder, name, 0) == 0 || errno == ENOENT { return true }
+        guard errno == EISDIR || errno == EPERM else { throw SystemCall.error(errno, "unlinkat", full) }
+        // Deeper than any tree of ours: at once.
+        guard depth < depthMax else {
+            try removeTree(String(cString: name), in: holder, full: full)
+            return true
+        }
+        let opened = openat(holder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if opened < 0 {
+            if errno == ENOENT { return true }
+            throw SystemCall.error(errno, "openat", full)
+        }
+        let folder = Directory(descriptor: opened, path: full)
+        // A folder without write permission for its owner: ours to open, as we remove it anyway.
+        if geteuid() != 0 { _ = fchmod(opened, 0o700) }
+        for entry in try folder.rawEntries() {
+            guard try removeSome(entry.name, in: opened, depth: depth + 1, left: &left, full: full) else {
+                return false
+            }
+        }
+        if unlinkat(holder, name, AT_REMOVEDIR) != 0, errno != ENOENT { throw SystemCall.error(errno, "rmdir", full) }
+        return true
+    }
+
     static func removeTree(_ name: String, in holder: Int32, full: String) throws {
         // A folder opened before this one is emptied: it takes what lies deeper than we like to recurse.
         var lifted = 0
