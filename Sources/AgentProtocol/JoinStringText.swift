@@ -26,13 +26,19 @@ extension JoinString {
     public init(_ text: String) throws(DefinitionError) {
         guard text.utf8.count <= Self.textLengthMax, text.hasPrefix(Self.prefix),
             let bytes = Self.base64URL(text.dropFirst(Self.prefix.count)),
-            let value = try? JSONCoding.decode(JoinString.self, from: bytes), value.controller.hasPrefix("https://")
+            let value = try? JSONCoding.decode(JoinString.self, from: bytes), value.isWellFormed
         else {
             throw DefinitionError(
                 code: "joinString", summary: "The text is no join string of this version of Slipway.",
                 remedy: "Copy the whole line that `slipway hosts invite` printed; it begins with \(Self.prefix)")
         }
         self = value
+    }
+
+    /// An address in printable ASCII, reached over TLS; a token that a header or a line could hold.
+    public var isWellFormed: Bool {
+        func isPrintable(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21...0x7E).contains($0) } }
+        return controller.hasPrefix("https://") && isPrintable(controller) && isPrintable(token)
     }
 
     private static func base64URL(_ text: Substring) -> [UInt8]? {

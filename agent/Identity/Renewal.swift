@@ -103,7 +103,7 @@ enum Refusal {
         let problem = try? JSONValue(parsing: response.body)
         return AgentError(
             code: code,
-            summary: "The controller refused: \(problem?["detail"]?.stringValue ?? "status \(response.status)")",
+            summary: problem?["detail"]?.stringValue ?? "The controller answered \(response.status).",
             remedy: problem?["remedy"]?.stringValue ?? "It is tried again; see the controller's log.",
             cause: problem?["code"]?.stringValue)
     }

@@ -32,7 +32,8 @@ enum MachineID {
 
     private static func firstLine(of name: String, in folder: String) -> String? {
         guard let folder = try? Directory.open(folder),
-            let bytes = try? folder.readIfPresent(name, sizeMax: ByteCount(4096))
+            // Files of /proc say that they are empty; they are read until nothing comes.
+            let bytes = try? folder.openFile(name).read(upTo: 4096)
         else { return nil }
         let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
         return text.isEmpty ? nil : text

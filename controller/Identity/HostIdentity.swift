@@ -54,11 +54,11 @@ extension ControllerError {
                     + "\(host) --reason …; else slipway hosts retire \(host) --reason … and join each machine anew.")
         case .revoked(let reason):
             .forbidden(
-                "hostRevoked", "The identity of \(host) was revoked: \(reason)",
+                "hostRevoked", "The identity of \(host) was revoked (\(reason)).",
                 remedy: "It never works again. Clean the machine, then join it as a new host: slipway hosts invite.")
         case .retired(let reason):
             .forbidden(
-                "hostRetired", "The host \(host) was retired: \(reason)",
+                "hostRetired", "The host \(host) was retired (\(reason)).",
                 remedy: "If it is to come back, join it again with a string from slipway hosts invite.")
         }
     }

@@ -186,6 +186,21 @@ struct EnrolmentAttacks: EnrolmentAttack {
                 try HostKey(signingRequestPEM: PEM.text(of: "CERTIFICATE REQUEST", Array(good[..<position])))
             }
         }
+        for _ in 0..<2_000 {
+            var bytes = good
+            for _ in 0...Int(random.bytes(1)[0] % 6) {
+                let position = random.bytes(2).reduce(0) { $0 << 8 | Int($1) } % bytes.count
+                switch random.bytes(1)[0] % 3 {
+                case 0: bytes[position] = random.bytes(1)[0]
+                case 1: bytes.insert(random.bytes(1)[0], at: position)
+                default: bytes.remove(at: position)
+                }
+            }
+            guard bytes != good else { continue }
+            #expect(throws: ControllerError.self) {
+                try HostKey(signingRequestPEM: PEM.text(of: "CERTIFICATE REQUEST", bytes))
+            }
+        }
     }
 
     // MARK: 12, 13, the server
