@@ -86,14 +86,14 @@ public struct UTCInstant: Hashable, Comparable, Sendable, Codable, CustomStringC
 
     // Days and dates after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
 
-    private static func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
+    static func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year
         let (era, yearOfEra) = shifted.quotientAndRemainderFloored(dividingBy: 400)
         let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 
-    private static func civil(daysSince1970: Int64) -> (Int64, Int64, Int64) {
+    static func civil(daysSince1970: Int64) -> (Int64, Int64, Int64) {
         let (era, dayOfEra) = (daysSince1970 + 719_468).quotientAndRemainderFloored(dividingBy: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
@@ -102,7 +102,7 @@ public struct UTCInstant: Hashable, Comparable, Sendable, Codable, CustomStringC
         return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
     }
 
-    private static func daysIn(month: Int64, year: Int64) -> Int64 {
+    static func daysIn(month: Int64, year: Int64) -> Int64 {
         switch month {
         case 2: year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400)) ? 29 : 28
         case 4, 6, 9, 11: 30
@@ -112,7 +112,7 @@ public struct UTCInstant: Hashable, Comparable, Sendable, Codable, CustomStringC
 }
 
 extension Int64 {
-    fileprivate func quotientAndRemainderFloored(dividingBy divisor: Int64) -> (Int64, Int64) {
+    func quotientAndRemainderFloored(dividingBy divisor: Int64) -> (Int64, Int64) {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }
