@@ -124,11 +124,11 @@ extension PackageFetcher {
         try await blobs([offer.blob], into: store, tally)
         let (reader, lost) = try await Workers.suspending {
             let reader = try PatchReader(
-                try store.open(offer.blob), to: unit.payload, from: old, indexText: installed.indexText)
+                try store.open(offer.blob), to: unit.payload, from: old, indexText: installed.indexText,
+                keep: { try store.add($0) })
             let needs = try PayloadNeeds(reader.index, base: BaseTree(installed.tree, index: old.index))
             return (reader, reader.unavailable(among: needs.members))
         }
-        try store.add(reader.indexText)
         guard !lost.isEmpty else {
             return (reader.index, AssembledMembers(reader.index, payload: nil, fetched: [], patch: reader))
         }

@@ -7,14 +7,13 @@ import Synchronization
 ///
 /// A patch needs no approval: what comes out counts only if it has the digests of the new index, which the manifest binds.
 /// A crafted one can waste time within the format's bounds. Memory: at most `decodersMax` frames are decoded at once
-/// (frame, references and input: 6 MiB each) and `framesKeptMax` are kept (1 MiB each), whatever the payload; and the two
+/// (references and input: 5 MiB each) and `framesKeptMax` are kept (1 MiB each, and one for each thread that reads), whatever the payload; and the two
 /// indexes.
 public final class PatchReader: MemberReader {
     static let decodersMax = 2
-    static let framesKeptMax = 4
+    static let framesKeptMax = 3
 
     public let index: PayloadIndex
-    public let indexText: [UInt8]
     private let old: any OldStream
     private let file: OpenFile
     private let head: PatchHead
@@ -24,6 +23,7 @@ public final class PatchReader: MemberReader {
     private let oldStarts: [Int64]
     private let state: Monitor<State>
     private let idle = Mutex<[Decoder]>([])
+    private let frames = FramePool()
 
     private struct State {
         var ready: [Int: FrameBytes] = [:]
@@ -35,9 +35,11 @@ public final class PatchReader: MemberReader {
     /// Opens a patch for what `record` binds.
     /// - Parameters:
     ///   - old: the stream that the patch refers to, and the text of its index.
+    ///   - keep: is given the text of the new index; nobody else keeps it.
     /// - Throws: `packaging.patch.…`, `packaging.index.…`.
     public init(
-        _ file: OpenFile, to record: PayloadRecord, from old: any OldStream, indexText oldText: [UInt8]
+        _ file: OpenFile, to record: PayloadRecord, from old: any OldStream, indexText oldText: [UInt8],
+        keep: ([UInt8]) throws -> Void = { _ in }
     ) throws {
         self.file = file
         self.old = old
@@ -57,9 +59,10 @@ public final class PatchReader: MemberReader {
         guard try file.size().value == offset else {
             throw PatchFormat.refuse("length", "has \(try file.size().value) bytes where its head says \(offset)")
         }
-        indexText = try Self.indexText(file, at: headEnd, head, oldText)
-        index = try PayloadIndex(parsing: indexText, for: record)
+        let text = try Self.indexText(file, at: headEnd, head, oldText)
+        index = try PayloadIndex(parsing: text, for: record)
         try head.check(old: old.index, new: index)
+        try keep(text)
         starts = index.tarStarts
         oldMembers = Dictionary(old.index.members.enumerated().map { ($1.tar, $0) }) { first, _ in first }
         oldStarts = old.index.tarStarts
@@ -164,9 +167,7 @@ public final class PatchReader: MemberReader {
     }
 
     private func decode(_ frame: PatchHead.Frame, at offset: Int64, with decoder: Decoder) throws -> FrameBytes {
-        let prefix = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(1, Int(frame.referenceSize)), alignment: 16)
-        defer { prefix.deallocate() }
+        let prefix = decoder.prefix.room(Int(frame.referenceSize))
         var filled = 0
         for range in frame.references {
             try old.read(
@@ -174,28 +175,25 @@ public final class PatchReader: MemberReader {
                 into: UnsafeMutableRawBufferPointer(rebasing: prefix[filled..<filled + range.count]))
             filled += range.count
         }
-        let input = try file.read(at: offset, count: frame.length)
-        guard input.count == frame.length else { throw PatchFormat.refuse("length", "became shorter") }
-        let size = index.members[frame.members].reduce(0) { $0 + Int(clamping: $1.tar.length.value) }
-        let output = FrameBytes(size)
-        try input.withUnsafeBytes {
-            try decoder.zstd.decode(
-                $0, prefix: UnsafeRawBufferPointer(rebasing: prefix[..<filled]), into: output.bytes)
+        let input = decoder.input.room(frame.length)
+        guard try file.read(at: offset, into: input) == frame.length else {
+            throw PatchFormat.refuse("length", "became shorter")
         }
+        let size = index.members[frame.members].reduce(0) { $0 + Int(clamping: $1.tar.length.value) }
+        let output = frames.take(size)
+        try decoder.zstd.decode(
+            UnsafeRawBufferPointer(input), prefix: UnsafeRawBufferPointer(prefix), into: output.bytes)
         return output
     }
 
+    /// What one thread needs to decode; its buffers are used again and again.
+    ///
     /// `@unchecked Sendable`: whoever took it out of `idle` is the only one that uses it until it is put back.
     private final class Decoder: @unchecked Sendable {
         let zstd: ZstdDecoder
+        let prefix = GrowingBuffer()
+        let input = GrowingBuffer()
         init() throws { zstd = try ZstdDecoder() }
-    }
-
-    /// `@unchecked Sendable`: written by the one thread that decodes, only read after it was put into `ready`.
-    private final class FrameBytes: @unchecked Sendable {
-        let bytes: UnsafeMutableRawBufferPointer
-        init(_ count: Int) { bytes = .allocate(byteCount: count, alignment: 16) }
-        deinit { bytes.deallocate() }
     }
 }
 

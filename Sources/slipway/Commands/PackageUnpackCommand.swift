@@ -21,6 +21,12 @@ struct PackageUnpackCommand: AsyncParsableCommand {
     @Option(help: "The tree of an earlier release: unchanged files are taken from it. It is checked, not believed.")
     var base: String?
 
+    @Option(
+        help:
+            "A patch from that earlier release: the rest comes from it and the tree, the package's payload is not read."
+    )
+    var patch: String?
+
     @Option(help: "How unchanged files are taken. A linked file is shared: only where nobody writes to either tree.")
     var unchanged = UnchangedFiles.copy
 
@@ -34,6 +40,9 @@ struct PackageUnpackCommand: AsyncParsableCommand {
     var format = OutputFormat.table
 
     func validate() throws {
+        if patch != nil, base == nil {
+            throw ValidationError("--patch needs --base: it leads from that tree to the new one.")
+        }
         if let jobs, !(1...64).contains(jobs) { throw ValidationError("--jobs must be 1 to 64, not \(jobs).") }
     }
 
@@ -44,14 +53,14 @@ struct PackageUnpackCommand: AsyncParsableCommand {
         let parent = try Directory.create(folder)
         try Self.checkFree(name, in: parent)
         async let earlier = Workers.suspending { [base] in try base.map { try Self.base($0, unit: chosen) } }
-        let index = try archive.index(of: chosen)
-        let members = try archive.members(of: chosen, index)
+        let source = try await Self.source(of: chosen, in: archive, patch: patch, base: base)
 
         let staging = ".\(name).unpacking-\(Hexadecimal.encode(SystemRandom().bytes(6)))"
         let summary: UnpackSummary
         do {
             summary = try PayloadInstaller.unpack(
-                chosen, index: index, members: members, into: parent.createDirectory(staging, mode: 0o755),
+                chosen, index: source.index, members: source.members,
+                into: parent.createDirectory(staging, mode: 0o755),
                 base: await earlier, unchanged: unchanged, jobs: jobs ?? Workers.coreCount)
             try parent.writeDurably(name + Self.recordSuffix, archive.bytesWithoutPayloads())
             try parent.rename(staging, to: name)
@@ -62,6 +71,28 @@ struct PackageUnpackCommand: AsyncParsableCommand {
         try OutputOptions(output: format).print(
             UnpackPresentation(
                 release: archive.manifest.name, unit: chosen.name, directory: directory, summary: summary))
+    }
+
+    /// The package itself, or a patch and the tree that it leads from.
+    private static func source(
+        of unit: ManifestUnit, in archive: PackageArchive, patch: String?, base: String?
+    ) async throws -> (index: PayloadIndex, members: any MemberReader) {
+        guard let patch, let base else {
+            let index = try archive.index(of: unit)
+            return (index, try archive.members(of: unit, index))
+        }
+        guard let record = try record(of: base), let old = record.manifest[unit: unit.name, variant: unit.variant]
+        else {
+            throw CommandError(
+                code: "package.base", summary: "There is no \(base)\(recordSuffix) that names the unit \(unit.name).",
+                remedy: "A patch needs to know what is in the tree: make it with slipway package unpack.")
+        }
+        let text = try PayloadIndex.text(fromCompressed: record.bytes(of: old.payload.index), for: old.payload)
+        let stream = try InstalledStream(
+            Directory.open(base), index: PayloadIndex(parsing: text, for: old.payload))
+        let reader = try PatchReader(
+            InputFile.open(patch), to: unit.payload, from: stream, indexText: text)
+        return (reader.index, reader)
     }
 
     static let recordSuffix = ".index.slip"
@@ -106,12 +137,19 @@ struct PackageUnpackCommand: AsyncParsableCommand {
     /// The index of what was unpacked there helps, but is not needed: every file is hashed.
     private static func base(_ path: String, unit: ManifestUnit) throws -> BaseTree {
         let tree = try Directory.open(path)
-        let (folder, name) = try split(path)
-        let holder = try Directory.open(folder)
-        guard try holder.status(name + recordSuffix)?.kind == .file else { return BaseTree(tree) }
-        let record = try PackageArchive(holder.openFile(name + recordSuffix))
+        guard let record = try record(of: path) else { return BaseTree(tree) }
         return BaseTree(
             tree, index: try record.manifest[unit: unit.name, variant: unit.variant].map { try record.index(of: $0) })
+    }
+}
+
+extension PackageUnpackCommand {
+    /// What stands beside a tree that was unpacked.
+    private static func record(of path: String) throws -> PackageArchive? {
+        let (folder, name) = try split(path)
+        let holder = try Directory.open(folder)
+        guard try holder.status(name + recordSuffix)?.kind == .file else { return nil }
+        return try PackageArchive(holder.openFile(name + recordSuffix))
     }
 }
 
