@@ -18,7 +18,8 @@ struct TestRepository {
     var now = start
 
     /// Product web in staging and production; web@1.0 is approved in staging.
-    init() throws {
+    init(keys: RepositoryKeys = TestKeys.solo) throws {
+        self.keys = keys
         let created = try RepositoryWriter.create(keys: keys, at: Self.start)
         state = created.state
         apply(created)
