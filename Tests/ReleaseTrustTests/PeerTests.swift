@@ -9,14 +9,40 @@ import Testing
     "Beside python-tuf",
     .enabled(if: Peer.python != nil, "scripts/test installs python-tuf and names it in SLIPWAY_TEST_PYTHON"))
 struct PeerTests {
-    @Test("python-tuf reads what our writer published, and finds what we find", arguments: 1...10)
-    func readsOurs(seed: UInt64) throws {
+    @Test("python-tuf reads 100 random repositories of ours, and finds what we find")
+    func readsOurs() throws {
+        let folder = try Peer.folder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var (ours, input): ([String], [String]) = ([], [])
+        for seed in 1...100 {
+            let (repository, wanted) = try Self.random(seed: UInt64(seed))
+            var host = try TestHost(of: repository)
+            let trusted = try host.refresh(from: repository, targets: wanted)
+            for path in wanted { ours.append("\(seed)\t\(try trusted.target(path)?.sha256?.hex ?? "absent")\t\(path)") }
+            for (name, bytes) in repository.served { try Peer.write(bytes, to: folder, "\(seed)/metadata/\(name)") }
+            for version in ["1.0"] + (1...6).map({ "1.0.\($0)" }) {
+                for place in Self.places {
+                    let path = TestRepository.path(version, place)
+                    let file = TargetPath.file(of: path, sha256: TestRepository.manifest(version))
+                    try Peer.write(Array("manifest of web@\(version)".utf8), to: folder, "\(seed)/targets/\(file)")
+                }
+            }
+            input.append(
+                ([String(seed), String(repository.now.millisecondsSince1970 / 1000)] + wanted).joined(separator: "\t"))
+        }
+        let theirs = try Peer.run(["read", folder.path], input: input.joined(separator: "\n") + "\n")
+        #expect(theirs == ours)
+    }
+
+    private static let places: [ApprovalPlace] = [
+        .environment(TestRepository.staging), .environment(TestRepository.production), .emergency,
+    ]
+
+    /// A repository with a history, and paths that are in it or are not.
+    private static func random(seed: UInt64) throws -> (TestRepository, wanted: [String]) {
         var repository = try TestRepository()
         var chance = Chance(seed: seed)
-        var wanted = ["1.0"].map { TestRepository.path($0) }
-        let places: [ApprovalPlace] = [
-            .environment(TestRepository.staging), .environment(TestRepository.production), .emergency,
-        ]
+        var wanted = [TestRepository.path("1.0")]
         for patch in 1...Int(2 + chance.next() % 4) {
             let place = places[Int(chance.next() % 3)]
             repository.now = repository.now + .hours(Int64(chance.next() % 20))
@@ -32,43 +58,35 @@ struct PeerTests {
                         at: repository.now))
             }
         }
-        wanted += [TestRepository.path("6.6"), "nowhere"]
-        var host = try TestHost(of: repository)
-        let trusted = try host.refresh(from: repository, targets: wanted)
-        let ours = try wanted.map { "\(try trusted.target($0)?.sha256?.hex ?? "absent") \($0)" }
-
-        let folder = try Peer.folder()
-        defer { try? FileManager.default.removeItem(at: folder) }
-        for (name, bytes) in repository.served { try Peer.write(bytes, to: folder, "metadata/\(name)") }
-        for version in ["1.0"] + (1...6).map({ "1.0.\($0)" }) {
-            for place in places {
-                let path = TestRepository.path(version, place)
-                let file = TargetPath.file(of: path, sha256: TestRepository.manifest(version))
-                try Peer.write(Array("manifest of web@\(version)".utf8), to: folder, "targets/\(file)")
-            }
-        }
-        let theirs = try Peer.run(
-            ["read", folder.path, folder.path + "/work"] + wanted,
-            now: repository.now.millisecondsSince1970 / 1000)
-        #expect(theirs == ours)
+        return (repository, wanted + [TestRepository.path("6.6"), "nowhere"])
     }
 
-    @Test("We read what python-tuf published, and find what it listed", arguments: 1...10)
-    func readOurselves(seed: Int) throws {
+    @Test("We read 100 random repositories of python-tuf's, and find what they list")
+    func readTheirs() throws {
         let folder = try Peer.folder()
         defer { try? FileManager.default.removeItem(at: folder) }
-        let listed = try Peer.run(["write", folder.path + "/repository", "\(seed)"])
-        let metadata = folder.path + "/repository/metadata"
-        var repository = try TestRepository()
-        repository.served = [:]
-        for name in try FileManager.default.contentsOfDirectory(atPath: metadata) {
-            repository.served[name] = Array(try Data(contentsOf: URL(filePath: metadata + "/" + name)))
+        var listed: [Int: [(sha256: String, path: String)]] = [:]
+        for line in try Peer.run(["write", folder.path, "100"]) {
+            let fields = line.split(separator: "\t").map(String.init)
+            listed[try #require(Int(fields[0])), default: []].append((fields[1], fields[2]))
         }
-        let paths = listed.compactMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
-        var host = try TestHost(of: repository)
-        let trusted = try host.refresh(from: repository, targets: paths + ["nowhere"])
-        #expect(try paths.map { "\(try trusted.target($0)?.sha256?.hex ?? "absent") \($0)" } == listed)
-        #expect(try trusted.target("nowhere") == nil)
+        #expect(listed.count > 80)
+        for seed in 1...100 {
+            let targets = listed[seed] ?? []
+            let metadata = folder.path + "/\(seed)/metadata"
+            var repository = try TestRepository()
+            repository.served = [:]
+            for name in try FileManager.default.contentsOfDirectory(atPath: metadata) {
+                repository.served[name] = Array(try Data(contentsOf: URL(filePath: metadata + "/" + name)))
+            }
+            var host = try TestHost(of: repository)
+            let paths = targets.map(\.path) + ["nowhere"]
+            let trusted = try host.refresh(from: repository, targets: paths, accepting: .all)
+            for target in targets {
+                #expect(try trusted.target(target.path)?.sha256?.hex == target.sha256, "\(seed): \(target.path)")
+            }
+            #expect(try trusted.target("nowhere") == nil)
+        }
     }
 
     @Test("Our canonical form equals securesystemslib's on 10 000 random trees")
@@ -137,7 +155,7 @@ private enum Peer {
     }
 
     /// The lines that the script prints. Input and output are files: a full pipe would stop both sides.
-    static func run(_ arguments: [String], input: String = "", now: Int64? = nil) throws -> [String] {
+    static func run(_ arguments: [String], input: String = "") throws -> [String] {
         let folder = try folder()
         defer { try? FileManager.default.removeItem(at: folder) }
         try write(Array(input.utf8), to: folder, "input")
@@ -145,9 +163,6 @@ private enum Peer {
         let process = Process()
         process.executableURL = URL(filePath: try #require(python))
         process.arguments = [script] + arguments
-        var environment = ProcessInfo.processInfo.environment
-        environment["NOW"] = now.map(String.init)
-        process.environment = environment
         process.standardInput = try FileHandle(forReadingFrom: folder.appending(path: "input"))
         process.standardOutput = try FileHandle(forWritingTo: folder.appending(path: "output"))
         process.standardError = try FileHandle(forWritingTo: folder.appending(path: "errors"))

@@ -9,6 +9,8 @@ import ReleaseTrust
 public actor MetadataClient {
     private let update: MetadataUpdate
     private var heard: [ChannelName: Heard] = [:]
+    /// The last update that went well: while the store holds the same bytes, nothing is parsed or verified anew.
+    private var last: MetadataRefresh?
     /// Files of the store that were found damaged since the start; each was moved aside as `NAME.damaged`.
     public private(set) var quarantined: [String] = []
 
@@ -55,6 +57,7 @@ public actor MetadataClient {
         var refresh = try open(at: now)
         for target in targets.reversed() { refresh.want(target: target) }
         try await update.run(&refresh)
+        last = refresh
         return refresh.trusted
     }
 
@@ -72,6 +75,7 @@ public actor MetadataClient {
             assignment: envelope, for: host, environment: environment, highestCounter: highestCounter, at: now)
         refresh.want(target: verified.assignment.targetPath)
         try await update.run(&refresh)
+        last = refresh
         return try refresh.trusted.authorise(verified, revoked: revoked, at: now)
     }
 
@@ -104,8 +108,9 @@ public actor MetadataClient {
     }
 
     private func open(at now: UTCInstant) throws -> MetadataRefresh {
-        let (refresh, damaged) = try update.open(at: now)
+        let (refresh, damaged) = try update.open(at: now, after: last)
         quarantined += damaged
+        last = refresh
         return refresh
     }
 }

@@ -18,12 +18,16 @@ struct MetadataUpdate: Sendable {
 
     /// Loads what is stored; no request yet. With a root that is damaged, the enrolment's: the walk through all roots
     /// since heals it.
+    /// - Parameter last: an earlier update of the same store, by which known bytes are known.
     /// - Returns: also the names of files that were found damaged and moved aside.
-    func open(at now: UTCInstant, targets: [String] = []) throws -> (refresh: MetadataRefresh, damaged: [String]) {
+    func open(
+        at now: UTCInstant, after last: MetadataRefresh? = nil
+    ) throws -> (refresh: MetadataRefresh, damaged: [String]) {
         var (files, damaged) = try store.load()
+        if let again = last?.again(at: now, stored: files) { return (again, damaged) }
         var refresh: MetadataRefresh
         do {
-            refresh = try MetadataRefresh(stored: files, at: now, targets: targets, accepting: algorithms)
+            refresh = try MetadataRefresh(stored: files, at: now, accepting: algorithms)
         } catch {
             guard let pinned = try store.pinned() else { throw error }
             let rootName = MetadataFile.storedName(role: "root")
@@ -32,7 +36,7 @@ struct MetadataUpdate: Sendable {
                 damaged.append(rootName)
             }
             files[rootName] = pinned
-            refresh = try MetadataRefresh(stored: files, at: now, targets: targets, accepting: algorithms)
+            refresh = try MetadataRefresh(stored: files, at: now, accepting: algorithms)
         }
         for name in refresh.damaged { try store.quarantine(name) }
         return (refresh, damaged + refresh.damaged)

@@ -16,7 +16,7 @@ import ReleaseDefinition
 /// anew.
 public struct MetadataRefresh: Sendable {
     public private(set) var trusted: TrustedMetadata
-    private let stored: [String: [UInt8]]
+    private var stored: [String: [UInt8]]
     private var step: Step
     private var wanted: [String]
     /// Names of stored files that are no metadata at all; the shell may put them aside.
@@ -50,6 +50,28 @@ public struct MetadataRefresh: Sendable {
         wanted = targets
         step = .root(taken: 0)
         adoptStoredTopRoles()
+    }
+
+    /// The next update from the same files: what was verified stays so, only the time is another.
+    /// - Returns: nil when the files are not those that this update left behind.
+    public func again(at now: UTCInstant, stored files: [String: [UInt8]]) -> MetadataRefresh? {
+        guard files == stored else { return nil }
+        var next = self
+        next.trusted = trusted.restarted(at: now)
+        next.step = .root(taken: 0)
+        next.wanted = []
+        next.damaged = []
+        return next
+    }
+
+    private mutating func remember(_ changes: [StoreChange]) -> [StoreChange] {
+        for change in changes {
+            switch change {
+            case .write(let name, let bytes): stored[name] = bytes
+            case .remove(let name): stored[name] = nil
+            }
+        }
+        return changes
     }
 
     /// A damaged or foreign file must not stop a host from healing by the network: it counts as absent.
@@ -106,6 +128,10 @@ public struct MetadataRefresh: Sendable {
     /// - Returns: what to store, in this order.
     /// - Throws: `trust.…`: the file is refused, nothing was accepted and nothing is to be stored.
     public mutating func receive(_ bytes: [UInt8]) throws(TrustError) -> [StoreChange] {
+        remember(try judge(bytes))
+    }
+
+    private mutating func judge(_ bytes: [UInt8]) throws(TrustError) -> [StoreChange] {
         switch step {
         case .root(let taken): return try receiveRoot(bytes, taken: taken)
         case .timestamp:

@@ -49,6 +49,13 @@ public struct TrustedMetadata: Sendable {
 
     /// Whether files carry their version or hash in their names. TUF 6.2.
     public var usesConsistentSnapshots: Bool { root.consistentSnapshot }
+    /// The same beliefs at the start of another update.
+    func restarted(at now: UTCInstant) -> TrustedMetadata {
+        var next = self
+        next.startedAt = now
+        return next
+    }
+
     public var rootVersion: Int64 { root.file.version }
     public var timestampVersion: Int64? { timestamp?.file.version }
     public var snapshotVersion: Int64? { snapshot?.file.version }

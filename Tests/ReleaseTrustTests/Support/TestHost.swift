@@ -17,10 +17,12 @@ struct TestHost {
 
     @discardableResult
     mutating func refresh(
-        from repository: TestRepository, at now: UTCInstant? = nil, targets: [String] = [TestRepository.path("1.0")]
+        from repository: TestRepository, at now: UTCInstant? = nil, targets: [String] = [TestRepository.path("1.0")],
+        accepting algorithms: Set<KeyAlgorithm> = .ours
     ) throws -> TrustedMetadata {
         asked = []
-        var refresh = try MetadataRefresh(stored: stored, at: now ?? repository.now, targets: targets)
+        var refresh = try MetadataRefresh(
+            stored: stored, at: now ?? repository.now, targets: targets, accepting: algorithms)
         while let request = refresh.nextRequest {
             asked.append(request.fileName)
             guard asked.count < 300 else { throw TestFailure("it asks without end") }
