@@ -80,9 +80,8 @@ extension FleetState {
     /// not meant.
     func withoutDisbelieved(_ view: ChannelView, of plan: RolloutPlan) -> ChannelView {
         let environment = plan.definition.environment
-        let disbelieved = hosts.values.filter { host in
-            !host.identity.standing.isActive && host.environment == environment && host.delivery == .pull
-        }
+        let disbelieved = disbelieved.compactMap { hosts[$0] }
+            .filter { $0.environment == environment && $0.delivery == .pull }
         guard !disbelieved.isEmpty else { return view }
         var view = view
         view.excluded = Set(view.excluded + disbelieved.map(\.id)).sorted()

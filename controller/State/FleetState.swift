@@ -15,6 +15,8 @@ struct FleetState: Sendable {
     var hosts: [HostID: HostRecord] = [:]
     private var hostsByCertificate: [SHA256Digest: HostID] = [:]
     private var hostsByKey: [SHA256Digest: HostID] = [:]
+    /// Hosts that are not active: few, and asked for at every turn of the engine.
+    private(set) var disbelieved: Set<HostID> = []
     var releases: [ReleaseName: ReleaseRecord] = [:]
     var rollouts: [RolloutID: RolloutRecord] = [:]
     /// In the order of their start.
@@ -53,10 +55,10 @@ struct FleetState: Sendable {
             hostsByCertificate[event.certificate.fingerprint] = event.host
             hostsByKey[event.certificate.key] = event.host
         case .certificateTaken(let event): hosts[event.host]?.identity.take(event.fingerprint)
-        case .hostRevoked(let event): hosts[event.host]?.identity.standing = .revoked(event.reason)
-        case .hostRetired(let event): hosts[event.host]?.identity.standing = .retired(event.reason)
-        case .hostQuarantined(let event): hosts[event.host]?.identity.standing = .quarantined(event.sessions)
-        case .hostUnlocked(let event): hosts[event.host]?.identity.standing = .active
+        case .hostRevoked(let event): setStanding(.revoked(event.reason), of: event.host)
+        case .hostRetired(let event): setStanding(.retired(event.reason), of: event.host)
+        case .hostQuarantined(let event): setStanding(.quarantined(event.sessions), of: event.host)
+        case .hostUnlocked(let event): setStanding(.active, of: event.host)
         case .releaseSubmitted(let event):
             releases[event.release] = ReleaseRecord(submitted: event, at: entry.at, by: entry.actor)
         case .releaseApproved(let event): releases[event.release]?.approve(event, at: entry.at)
@@ -90,6 +92,12 @@ struct FleetState: Sendable {
     }
 
     var openChanges: [ChangeRecord] { openChangeIDs.compactMap { changes[$0] } }
+
+    private mutating func setStanding(_ standing: HostIdentity.Standing, of host: HostID) {
+        guard hosts[host] != nil else { return }
+        hosts[host]?.identity.standing = standing
+        if standing.isActive { disbelieved.remove(host) } else { disbelieved.insert(host) }
+    }
 
     /// Reports change what is known of the host that sent them, never a decision.
     mutating func apply(_ stored: StoredReport) { hosts[stored.host]?.apply(stored) }
