@@ -1,4 +1,5 @@
 import Effects
+import Glibc
 import ReleaseDefinition
 import Synchronization
 
@@ -17,14 +18,17 @@ final class SpanningFile: Sendable {
         var ahead: [Int64: Int64] = [:]
     }
 
-    init(_ file: OpenFile, length: Int64) {
+    /// - Parameter file: empty; it has its length at once, and zeros are left out of it.
+    init(_ file: OpenFile, length: Int64) throws {
         self.file = file
         self.length = length
+        try file.truncate(to: ByteCount(length))
     }
 
     /// - Returns: the file's digest to whoever completed it, nil to the others.
     func write(_ piece: UnsafeRawBufferPointer, at offset: Int64) throws -> SHA256Digest? {
-        try file.write(piece, at: offset)
+        // A hole reads as zeros and costs no disk.
+        if !piece.isZeros { try file.write(piece, at: offset) }
         var end = offset + Int64(piece.count)
         var mine: SHA256Hasher? = state.withLock { state in
             if state.hashed == offset, let hasher = state.hasher.take() { return hasher }
@@ -44,5 +48,14 @@ final class SpanningFile: Sendable {
             end = next
         }
         return nil
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether there is nothing but zeros; the first other byte ends the look.
+    fileprivate var isZeros: Bool {
+        guard let first else { return true }
+        guard first == 0, count > 1, let baseAddress else { return first == 0 }
+        return memcmp(baseAddress, baseAddress + 1, count - 1) == 0
     }
 }
