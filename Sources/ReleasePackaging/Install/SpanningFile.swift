@@ -10,12 +10,15 @@ final class SpanningFile: Sendable {
     private let length: Int64
     private let state = Mutex(State())
 
+    /// No piece is longer than a member.
+    private static let zeros = [UInt8](repeating: 0, count: ContentCutter.sizeMax)
+
     private struct State: ~Copyable {
         /// Out of here while a thread computes.
         var hasher: SHA256Hasher? = SHA256Hasher()
         var hashed: Int64 = 0
-        /// Written but not hashed: by their starts, the ends.
-        var ahead: [Int64: Int64] = [:]
+        /// Written but not hashed: by their starts, the ends and whether they are holes.
+        var ahead: [Int64: (end: Int64, isHole: Bool)] = [:]
     }
 
     /// - Parameter file: empty; it has its length at once, and zeros are left out of it.
@@ -28,24 +31,32 @@ final class SpanningFile: Sendable {
     /// - Returns: the file's digest to whoever completed it, nil to the others.
     func write(_ piece: UnsafeRawBufferPointer, at offset: Int64) throws -> SHA256Digest? {
         // A hole reads as zeros and costs no disk.
-        if !piece.isZeros { try file.write(piece, at: offset) }
+        let isHole = piece.isZeros
+        if !isHole { try file.write(piece, at: offset) }
         var end = offset + Int64(piece.count)
         var mine: SHA256Hasher? = state.withLock { state in
             if state.hashed == offset, let hasher = state.hasher.take() { return hasher }
-            state.ahead[offset] = end
+            state.ahead[offset] = (end, isHole)
             return nil
         }
         mine?.update(piece)
         while mine != nil {
-            let next = state.withLock { state -> Int64? in
+            let next = state.withLock { state -> (end: Int64, isHole: Bool)? in
                 state.hashed = end
                 if let next = state.ahead.removeValue(forKey: end) { return next }
                 if end < length { state.hasher = mine.take() }
                 return nil
             }
             guard let next else { return mine.take()?.finish() }
-            try file.hash(end..<next, into: &mine)
-            end = next
+            if next.isHole {
+                // Zeros that are here: reading a hole would fill the page cache with them.
+                Self.zeros.withUnsafeBytes {
+                    mine?.update(UnsafeRawBufferPointer(rebasing: $0[..<Int(next.end - end)]))
+                }
+            } else {
+                try file.hash(end..<next.end, into: &mine)
+            }
+            end = next.end
         }
         return nil
     }
