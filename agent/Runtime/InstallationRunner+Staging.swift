@@ -48,7 +48,8 @@ extension InstallationRunner {
             let staging = try layout.freshStaging()
             do {
                 try PayloadInstaller.unpack(
-                    unit, index: way.index, members: way.members, into: staging, base: way.base, jobs: jobs)
+                    unit, index: way.index, members: way.members, into: staging, base: way.base,
+                    unchanged: unit.definition.unchanged ?? .copy, jobs: jobs)
                 return staging
             } catch let error as PackagingError {
                 let isDoubt = ["packaging.patch.", "packaging.payload."].contains { error.code.hasPrefix($0) }

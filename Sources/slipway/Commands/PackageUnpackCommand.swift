@@ -27,8 +27,12 @@ struct PackageUnpackCommand: AsyncParsableCommand {
     )
     var patch: String?
 
-    @Option(help: "How unchanged files are taken. A linked file is shared: only where nobody writes to either tree.")
-    var unchanged = UnchangedFiles.copy
+    @Option(
+        help: """
+            How unchanged files are taken; as the package says, else copied. A linked file is shared: only where nobody \
+            writes to either tree.
+            """)
+    var unchanged: UnchangedFiles?
 
     @Option(help: "Which unit; needed where the package has several.")
     var unit: String?
@@ -61,7 +65,8 @@ struct PackageUnpackCommand: AsyncParsableCommand {
             summary = try PayloadInstaller.unpack(
                 chosen, index: source.index, members: source.members,
                 into: parent.createDirectory(staging, mode: 0o755),
-                base: await earlier, unchanged: unchanged, jobs: jobs ?? Workers.coreCount)
+                base: await earlier, unchanged: unchanged ?? chosen.definition.unchanged ?? .copy,
+                jobs: jobs ?? Workers.coreCount)
             try parent.writeDurably(name + Self.recordSuffix, archive.bytesWithoutPayloads())
             try parent.rename(staging, to: name)
         } catch {
