@@ -34,6 +34,22 @@ struct ForeignKey {
         }
     }
 
+    /// The same point in 33 bytes.
+    var compressedPEM: String {
+        withKey { key in
+            EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed")
+            let output = BIO_new(BIO_s_mem())
+            defer { BIO_free(output) }
+            PEM_write_bio_PUBKEY(output, key)
+            var text = [UInt8](repeating: 0, count: 4096)
+            let count = BIO_read(output, &text, 4096)
+            return String(decoding: text.prefix(Int(count)), as: UTF8.self)
+        }
+    }
+
+    /// The older padding, which is no PSS.
+    func signByPKCS1(_ message: [UInt8]) -> [UInt8] { sign(message, saltLength: nil) }
+
     /// The key object of TUF 4.2.2.
     var json: JSONValue { json(publicPEM) }
 
@@ -47,13 +63,13 @@ struct ForeignKey {
 
     var keyID: String { SHA256Digest(of: json.canonicalBytes).hex }
 
-    func sign(_ message: [UInt8], saltLength: Int32 = 32) -> [UInt8] {
+    func sign(_ message: [UInt8], saltLength: Int32? = 32) -> [UInt8] {
         withKey { key in
             let context = EVP_MD_CTX_new()
             defer { EVP_MD_CTX_free(context) }
             var keyContext: OpaquePointer?
             EVP_DigestSignInit(context, &keyContext, EVP_sha256(), nil, key)
-            if algorithm == .rsaPSS {
+            if algorithm == .rsaPSS, let saltLength {
                 EVP_PKEY_CTX_set_rsa_padding(keyContext, RSA_PKCS1_PSS_PADDING)
                 EVP_PKEY_CTX_set_rsa_pss_saltlen(keyContext, saltLength)
             }

@@ -29,6 +29,15 @@ struct TestRepository {
         try approve("1.0")
     }
 
+    /// Product web in staging and production, with the keys and thresholds of a profile; nothing is approved.
+    init(_ setup: RepositorySetup, keys: RepositoryKeys) throws {
+        self.keys = keys
+        let created = try RepositoryWriter.create(
+            setup, keys: keys, products: [Self.product], environments: [Self.staging, Self.production], at: Self.start)
+        state = created.state
+        apply(created)
+    }
+
     static func release(_ version: String) -> ReleaseName {
         ReleaseName(product: product, version: try! ReleaseVersion(version))
     }
