@@ -47,6 +47,10 @@ public enum RolloutCommand: Sendable, Equatable {
     case pause(by: String, reason: String)
     case halt(by: String, reason: String)
     case resume(by: String, reason: String)
+    /// Lets a phase pass that waits for it.
+    case promote(by: String, reason: String)
+    /// Freeze now: halts, whatever it is at but a back-out.
+    case freeze(by: String, reason: String)
     case stop(by: String, reason: String)
     case abort(AbortChoice, by: String, reason: String)
     case backOut(BackOutTarget, by: String, reason: String)

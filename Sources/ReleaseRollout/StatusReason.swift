@@ -5,8 +5,13 @@ public struct StatusReason: Sendable, Hashable, Codable {
         case failuresOverTolerance, rolloutFailuresOverTolerance, oneHostFailed, insufficientReach, tooManySkipped
         case phaseWithoutHosts, pilotWithoutSuccess, requiredSuccessesOutOfReach, backOutFailures
         case pausedTooLong, unattended, backOutIncomplete
+        /// A phase could pass and a person is to say so.
+        case awaitsPromotion
+        /// Hosts that are down, or may be, leave no room beside them.
+        case groupUnavailable
         // Decisions of people.
         case operatorPaused, operatorHalted, operatorStopped, operatorAborted, operatorBackedOut
+        case operatorFroze
     }
 
     public var code: Code

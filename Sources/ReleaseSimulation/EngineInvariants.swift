@@ -36,6 +36,8 @@ struct EngineInvariants {
     private let plan: RolloutPlan
     private var places: [HostID: Int] = [:]
     private var hosts: [Host] = []
+    /// The value of the label that bounds how many may be down, where there is such a bound.
+    private var groups: [String?] = []
     private var busy: [Int]
     private var uninvited: [Int]
     /// Hosts that took the release, or had it.
@@ -57,6 +59,7 @@ struct EngineInvariants {
                 hosts.append(Host(phase: phase, isPulling: host.delivery == .pull))
             }
         }
+        if let limit = plan.definition.limits.maxUnavailable { groups = plan.hosts.map { $0.labels[limit.by] } }
         busy = Array(repeating: 0, count: plan.phases.count)
         uninvited = busy
         took = busy
@@ -132,6 +135,19 @@ struct EngineInvariants {
                 "I5", "\(id) starts beside \(busy[host.phase]) others of its phase, \(allowed) at once are allowed")
         }
         setInstall(place, .admitted)
+        try checkGroup(of: place)
+    }
+
+    private func checkGroup(of place: Int) throws(SimulationFailure) {
+        guard let limit = plan.definition.limits.maxUnavailable, let group = groups[place] else { return }
+        let others = hosts.indices.count { other in
+            groups[other] == group && !hosts[other].isUninvited
+                && (hosts[other].install != .none || hosts[other].backOut != .none)
+        }
+        guard others <= limit.count else {
+            throw SimulationFailure(
+                "I5", "\(others) hosts of \(limit.by) \(group) are under way, \(limit.count) may be")
+        }
     }
 
     private mutating func noteEnding(_ ending: HostEnding) throws(SimulationFailure) {

@@ -30,22 +30,40 @@ public enum SimulatedFleet {
         guard let new = try? ReleaseName("app@2.0"), let old = try? ReleaseName("app@1.0"),
             let environment = try? EnvironmentName("staging")
         else { return nil }
-        let pullPercent = pullPercent ?? choice.one([0, 0, 30, 100])
+        let pulling = pullPercent ?? choice.one([0, 0, 30, 100])
         let hosts = (0..<count).map { index in
-            let pulls = choice.chance(pullPercent)
+            let pulls = choice.chance(pulling)
             return PlanHost(
                 id: HostID(unchecked: "host-\(index)"),
-                labels: choice.chance(5) ? ["pilot": "true"] : choice.chance(10) ? ["critical": "true"] : [:],
+                labels: (choice.chance(5) ? ["pilot": "true"] : choice.chance(10) ? ["critical": "true"] : [:])
+                    .merging(["cluster": "c\(index / 6)"]) { label, _ in label },
                 delivery: pulls ? .pull : .push,
                 checkInterval: pulls ? choice.one([.seconds(30), .minutes(5), .minutes(30)]) : nil,
                 running: choice.chance(4) ? new : choice.chance(10) ? nil : old)
         }
-        let definition = RolloutDefinition(
+        var definition = RolloutDefinition(
             release: new, environment: environment, strategy: choice.strategy(), limits: choice.limits(),
             backOut: choice.one([.host, .phase, .phase, .rollout]))
+        if pullPercent == nil { addRareRules(&definition, choice) }
         return try? RolloutPlan.make(
             definition, manifest: manifest, id: RolloutID(unchecked: "r1"), hosts: hosts,
             urgency: choice.chance(10) ? .emergency(reason: "CVE") : .ordinary)
+    }
+}
+
+extension SimulatedFleet {
+    /// What the reference does not know. By choices of its own, so that older seeds keep their worlds otherwise.
+    fileprivate static func addRareRules(_ definition: inout RolloutDefinition, _ choice: SeededChoice) {
+        var choice = choice
+        if choice.chance(20) {
+            definition.limits.maxUnavailable = MaxUnavailable(by: "cluster", count: choice.one([1, 2]))
+        }
+        guard case .phased(var phases) = definition.strategy else { return }
+        for index in phases.indices {
+            if choice.chance(15) { phases[index].promotion = .manual }
+            if choice.chance(10) { phases[index].requiredSuccesses = choice.one([.percent(80), .count(2)]) }
+        }
+        definition.strategy = .phased(phases)
     }
 }
 

@@ -24,7 +24,7 @@ extension Simulation {
             log.append(event)
             try invariants.note(event.fact, command: command)
             summary.note(event, at: now)
-            if conditions.isAttended, case .halted = event.fact { add(.person, in: seconds(60..<10_800)) }
+            if conditions.isAttended, event.fact.wantsPerson { add(.person, in: seconds(60..<10_800)) }
         }
         if !events.isEmpty { isActionDue = true }
         if let next = rollout.nextDeadlineAt, next <= clock {
@@ -118,6 +118,9 @@ extension Simulation {
 
     /// Somebody looks after a halt.
     mutating func personDecides() throws(SimulationFailure) {
+        if case .paused(let held) = rollout.state, held.reason.code == .awaitsPromotion {
+            try take(.promote(by: "eva", reason: "looked at it"))
+        }
         guard case .halted = rollout.state else { return }
         switch choice.number(0..<10) {
         case ..<5: try take(.resume(by: "eva", reason: "looked at it"))
@@ -137,5 +140,15 @@ extension Simulation {
                 .abort(.backOut(target), by: "eva", reason: "a"), .backOut(target, by: "eva", reason: "b"),
                 .supersede(by: RolloutID(unchecked: "r2")),
             ]))
+    }
+}
+
+extension RolloutFact {
+    fileprivate var wantsPerson: Bool {
+        switch self {
+        case .halted: true
+        case .paused(let reason): reason.code == .awaitsPromotion
+        default: false
+        }
     }
 }

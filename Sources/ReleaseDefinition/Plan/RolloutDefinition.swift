@@ -68,11 +68,38 @@ public struct PhaseDefinition: Sendable, Equatable, Codable {
     public var bake: TimeSpan
     /// nil: the rollout's. The pilot's is 0 unless given here.
     public var failureTolerance: Tolerance?
+    /// nil: what the tolerances leave. A percentage is rounded up.
+    public var requiredSuccesses: PhaseSize?
+    /// nil: automatic.
+    public var promotion: PhasePromotion?
 
-    public init(size: PhaseSize, bake: TimeSpan = .zero, failureTolerance: Tolerance? = nil) {
+    public init(
+        size: PhaseSize, bake: TimeSpan = .zero, failureTolerance: Tolerance? = nil,
+        requiredSuccesses: PhaseSize? = nil, promotion: PhasePromotion? = nil
+    ) {
         self.size = size
         self.bake = bake
         self.failureTolerance = failureTolerance
+        self.requiredSuccesses = requiredSuccesses
+        self.promotion = promotion
+    }
+}
+
+/// What lets the next phase start once a phase could pass.
+public enum PhasePromotion: String, Sendable, Codable, CaseIterable {
+    case automatic
+    /// A person says so.
+    case manual
+}
+
+/// How many hosts with the same value of a label may be changed at once, as of a cluster.
+public struct MaxUnavailable: Sendable, Equatable, Codable {
+    public var by: String
+    public var count: Int
+
+    public init(by: String, count: Int) {
+        self.by = by
+        self.count = count
     }
 }
 
@@ -138,16 +165,19 @@ public struct RolloutLimits: Sendable, Equatable, Codable {
     public var offlineGrace: TimeSpan
     /// From the order until a host must have reached a terminal state.
     public var progressDeadline: TimeSpan
+    /// nil: the parallelism alone counts.
+    public var maxUnavailable: MaxUnavailable?
 
     public init(
         parallelism: PhaseSize = .percent(25), failureTolerance: Tolerance? = nil,
         offlineTolerance: Tolerance = Tolerance(percent: 10), offlineGrace: TimeSpan = .minutes(15),
-        progressDeadline: TimeSpan = .minutes(10)
+        progressDeadline: TimeSpan = .minutes(10), maxUnavailable: MaxUnavailable? = nil
     ) {
         self.parallelism = parallelism
         self.failureTolerance = failureTolerance
         self.offlineTolerance = offlineTolerance
         self.offlineGrace = offlineGrace
         self.progressDeadline = progressDeadline
+        self.maxUnavailable = maxUnavailable
     }
 }

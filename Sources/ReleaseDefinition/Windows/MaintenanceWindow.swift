@@ -118,7 +118,7 @@ public struct StartRules: Sendable {
     }
 
     public enum Permission: Sendable, Equatable {
-        case now
+        case given
         /// nil: not known when.
         case waits(until: UTCInstant?, reason: String)
         /// Its clock does not tell when a window is open.
@@ -131,17 +131,17 @@ public struct StartRules: Sendable {
         at now: UTCInstant, expected: TimeSpan, clockError: TimeSpan?, isEmergency: Bool = false,
         isOverridden: Bool = false
     ) -> Permission {
-        if isEmergency || isOverridden { return .now }
+        if isEmergency || isOverridden { return .given }
         if let freeze = freezes.filter({ $0.holds(at: now) }).max(by: { $0.until < $1.until }) {
             return .waits(until: freeze.until, reason: "frozen until \(freeze.until): \(freeze.reason)")
         }
-        guard !windows.isEmpty else { return .now }
+        guard !windows.isEmpty else { return .given }
         guard let clockError, abs(clockError.milliseconds) <= Self.clockErrorMax.milliseconds else {
             return .skipped(
                 "clock: it is off by \(clockError?.description ?? "an unknown span"), \(Self.clockErrorMax) at most")
         }
         let open = windows.compactMap { $0.window.opening(at: now, in: $0.zone) }.map(\.until).max()
-        if let open, now + expected <= open { return .now }
+        if let open, now + expected <= open { return .given }
         let long = windows.filter { $0.window.span >= expected }
         let next = long.compactMap { $0.window.openings(after: now, in: $0.zone, count: 1).first?.from }.min()
         return .waits(

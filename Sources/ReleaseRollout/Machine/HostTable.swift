@@ -14,6 +14,7 @@ struct HostTable: Sendable, RandomAccessCollection {
     private(set) var phases: [Range<Int>] = []
     private(set) var statistics: [PhaseStatistics] = []
     private(set) var pulling = 0
+    private var groups = HostGroups()
     private var clocks = Clocks()
     /// nil: no draft.
     private var changes: [Change]?
@@ -47,6 +48,7 @@ struct HostTable: Sendable, RandomAccessCollection {
         }
         index = PlaceIndex(records)
         pulling = records.count { $0.delivery == .pull }
+        if let limit = plan.definition.limits.maxUnavailable { groups = HostGroups(plan.hosts, limit) }
         rebuild()
     }
 
@@ -72,14 +74,34 @@ struct HostTable: Sendable, RandomAccessCollection {
         return find(statistics[phase].firstToStart..<phases[phase].upperBound, count, \.isInTurn)
     }
 
+    var groupLabel: String { groups.label }
+
+    /// How many hosts wait though nothing is under way, because hosts of their groups are down; nil: none does.
+    func stuckByGroup(through phase: Int) -> Int? {
+        guard !groups.isEmpty, sum(\.unfinished) == 0 else { return nil }
+        var stuck = 0
+        for phase in 0...phase where statistics.indices.contains(phase) {
+            if !toStart(phase: phase, 1).isEmpty { return nil }
+            stuck += members(of: phase).count { $0.isInTurn }
+        }
+        return stuck > 0 ? stuck : nil
+    }
+
     func toTakeBack(phase: Int, _ count: Int) -> [HostID] {
         guard count > 0, statistics.indices.contains(phase) else { return [] }
-        return find(statistics[phase].firstToTakeBack..<phases[phase].upperBound, count, \.isInTurnForBackOut)
+        let places = statistics[phase].firstToTakeBack..<phases[phase].upperBound
+        let found = find(places, count, \.isInTurnForBackOut)
+        // A back-out never waits for hosts that will not come up: one goes where nothing is under way.
+        guard found.isEmpty, !groups.isEmpty, sum(\.busy) == 0 else { return found }
+        return places.first { self[$0].isInTurnForBackOut }.map { [self[$0].id] } ?? []
     }
 
     private func find(_ places: Range<Int>, _ count: Int, _ isMeant: (HostRecord) -> Bool) -> [HostID] {
         var found: [HostID] = []
+        var groups = groups
         for place in places where isMeant(self[place]) {
+            // Who is down already takes no room.
+            guard self[place].isDown || groups.takeRoom(for: place) else { continue }
             found.append(self[place].id)
             if found.count == count { break }
         }
@@ -145,6 +167,7 @@ struct HostTable: Sendable, RandomAccessCollection {
         let phase = new.phase
         statistics[phase].add(old, -1)
         statistics[phase].add(new, 1)
+        groups.change(place, from: old, to: new)
         look(phase, place, new)
     }
 
@@ -219,6 +242,7 @@ struct HostTable: Sendable, RandomAccessCollection {
             statistics.firstToTakeBack = places.first { records[$0].isInTurnForBackOut } ?? places.upperBound
             return statistics
         }
+        groups.count(records)
         wanted = []
         for place in records.indices { noteWanted(records[place], place) }
         rebuildDeadlines()

@@ -59,9 +59,16 @@ struct PhaseTally: Sendable, Equatable {
     /// ⌊10 % of the phase⌋.
     var skippedAllowed: Int { total / 10 }
 
-    func successesRequired(failuresAllowed: Int, offlineAllowed: Int) -> Int {
+    func successesRequired(failuresAllowed: Int, offlineAllowed: Int, set: PhaseSize?) -> Int {
+        guard denominator > 0 else { return 0 }
         // Nothing passes empty, whatever the tolerances say.
-        denominator == 0 ? 0 : max(1, denominator - failuresAllowed - offlineAllowed)
+        guard let set else { return max(1, denominator - failuresAllowed - offlineAllowed) }
+        // What has left or was acknowledged cannot be asked for.
+        let reachable = total - absent - acknowledged
+        switch set {
+        case .count(let count): return max(1, min(count, reachable))
+        case .percent(let percent): return max(1, (denominator * min(max(0, percent), 100) + 99) / 100)
+        }
     }
 }
 
@@ -72,11 +79,12 @@ struct PhaseGate: Equatable {
     var offlineAllowed: Int
     var successesRequired: Int
 
-    init(_ tally: PhaseTally, failures: Tolerance, offline: Tolerance) {
+    init(_ tally: PhaseTally, failures: Tolerance, offline: Tolerance, required: PhaseSize?) {
         self.tally = tally
         failuresAllowed = failures.allowed(of: tally.denominator)
         offlineAllowed = offline.allowed(of: tally.denominator)
-        successesRequired = tally.successesRequired(failuresAllowed: failuresAllowed, offlineAllowed: offlineAllowed)
+        successesRequired = tally.successesRequired(
+            failuresAllowed: failuresAllowed, offlineAllowed: offlineAllowed, set: required)
     }
 }
 
@@ -85,6 +93,6 @@ extension Rollout {
         guard let plan, let phasePlan = phasePlan(phase) else { return nil }
         return PhaseGate(
             hosts.statistics[phase].tally, failures: phasePlan.failureTolerance,
-            offline: plan.definition.limits.offlineTolerance)
+            offline: plan.definition.limits.offlineTolerance, required: phasePlan.requiredSuccesses)
     }
 }

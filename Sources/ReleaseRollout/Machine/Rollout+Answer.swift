@@ -21,6 +21,8 @@ extension Rollout {
         case .pause(let by, let reason): return try pause(StatusReason(.operatorPaused, reason, by: by))
         case .halt(let by, let reason): return try halt(StatusReason(.operatorHalted, reason, by: by))
         case .resume(let by, let reason): return try resume(by: by, reason: reason)
+        case .promote(let by, let reason): return try promote(by: by, reason: reason)
+        case .freeze(let by, let reason): return freeze(StatusReason(.operatorFroze, reason, by: by))
         case .stop(let by, let reason): return try stop(StatusReason(.operatorStopped, reason, by: by), verb: "stopped")
         case .abort(.keep, let by, let reason):
             return try stop(StatusReason(.operatorAborted, reason, by: by), verb: "aborted")

@@ -11,8 +11,13 @@ extension Rollout {
         case .phaseStarted(let phase): startPhase(phase, at: at)
         case .bakeStarted(let phase, let until): state = .baking(phase: phase, until: until)
         case .phasePassed: break
-        case .paused(let reason): hold(at: at, reason) { .paused($0) }
-        case .halted(let reason): hold(at: at, reason) { .halted($0) }
+        case .paused(let reason):
+            awaitsPromotion = reason.code == .awaitsPromotion
+            hold(at: at, reason) { .paused($0) }
+        case .halted(let reason):
+            // Nobody promoted it in a day: who resumes it then, does. What turned bad is looked at first.
+            if reason.code != .pausedTooLong { awaitsPromotion = false }
+            hold(at: at, reason) { .halted($0) }
         case .haltReminded: remind(at: at)
         case .resumed: resume(at: at)
         case .stopping(let reason):
@@ -81,6 +86,8 @@ extension Rollout {
     }
 
     private mutating func resume(at: UTCInstant) {
+        if awaitsPromotion { promoted = phase }
+        awaitsPromotion = false
         switch state {
         case .paused(let held): state = resumed(held.of, at: at)
         case .halted(let held):

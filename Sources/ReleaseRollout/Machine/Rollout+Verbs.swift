@@ -42,6 +42,22 @@ extension Rollout {
         }
     }
 
+    func promote(by: String, reason: String) throws(RolloutError) -> [RolloutFact] {
+        guard awaitsPromotion else {
+            throw refusal("promoted", remedy: "Only a rollout that waits for it after a phase can be.")
+        }
+        return try resume(by: by, reason: reason)
+    }
+
+    /// Semantics 4: everything in scope but back-outs. What stands or ends already needs no halt.
+    func freeze(_ reason: StatusReason) -> [RolloutFact] {
+        switch state {
+        case .running, .baking: [.halted(reason: reason)]
+        case .paused(let held): if case .backingOut = held.of { [] } else { [.halted(reason: reason)] }
+        case .planned, .halted, .stopping, .backingOut, .ended: []
+        }
+    }
+
     func stop(_ reason: StatusReason, verb: String) throws(RolloutError) -> [RolloutFact] {
         switch state {
         case .running, .baking: return [.stopping(reason: reason)]

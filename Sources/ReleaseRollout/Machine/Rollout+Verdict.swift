@@ -128,6 +128,12 @@ extension Rollout {
                 "Insufficient reach: \(Self.hosts(tally.newUnreached)) of \(tally.denominator) in \(name) "
                     + "could not be reached or made ready, \(gate.offlineAllowed) allowed.")
         }
+        if let stuck = hosts.stuckByGroup(through: phase) {
+            return StatusReason(
+                .groupUnavailable,
+                "\(Self.hosts(stuck)) of \(name) wait for others with the same \(hosts.groupLabel) that are down or may be."
+            )
+        }
         if tally.successes + tally.open < gate.successesRequired {
             return StatusReason(
                 .requiredSuccessesOutOfReach,
@@ -155,8 +161,12 @@ extension Rollout {
     }
 
     private func leave(_ phase: Int) -> [RolloutFact] {
+        let isLast = !hosts.phases.indices.contains(phase + 1)
+        if !isLast, let plan = phasePlan(phase), plan.promotion == .manual, promoted != phase {
+            return [.paused(reason: StatusReason(.awaitsPromotion, "\(plan.name) is done and waits to be promoted."))]
+        }
         let next: RolloutFact =
-            hosts.phases.indices.contains(phase + 1) ? .phaseStarted(phase: phase + 1) : .ended(.succeeded)
+            !isLast ? .phaseStarted(phase: phase + 1) : .ended(.succeeded)
         return [.phasePassed(phase: phase), next]
     }
 

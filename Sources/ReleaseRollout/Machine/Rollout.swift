@@ -25,6 +25,10 @@ public struct Rollout: Sendable, Equatable {
     var revocation = Revocation.none
     /// A person let a pilot pass that was up to date before.
     var isPilotWaived = false
+    /// The newest phase is done and waits for a person's word.
+    var awaitsPromotion = false
+    /// The newest phase that a person let pass.
+    var promoted: Int?
     var successor: RolloutID?
 
     enum Revocation: Sendable, Equatable { case none, wanted, published }

@@ -22,6 +22,10 @@ struct PlanChecks {
         check(limits.offlineTolerance, "the offline tolerance")
         if let tolerance = limits.failureTolerance { check(tolerance, "the failure tolerance") }
         check(limits.offlineGrace, "the offline grace")
+        if let limit = limits.maxUnavailable, limit.count < 1 || limit.by.isEmpty {
+            problems.append(
+                "maxUnavailable is \(limit.count) by \(limit.by.debugDescription), it must be 1 or more by a label")
+        }
         check(limits.progressDeadline, "the progress deadline")
         if limits.progressDeadline <= .zero {
             problems.append("the progress deadline is \(limits.progressDeadline), it must be longer than 0s")
@@ -37,6 +41,7 @@ struct PlanChecks {
                 check(phase.size, "the size of phase \(index + 1)")
                 check(phase.bake, "the bake of phase \(index + 1)")
                 if let tolerance = phase.failureTolerance { check(tolerance, "the tolerance of phase \(index + 1)") }
+                if let size = phase.requiredSuccesses { check(size, "the required successes of phase \(index + 1)") }
             }
         }
         if case .emergency(let reason) = urgency, reason.isEmpty {

@@ -47,6 +47,10 @@ public struct PlanPhase: Sendable, Equatable, Codable {
     public var failureTolerance: Tolerance
     /// Hosts that are changed at once; at least 1.
     public var parallelism: Int
+    /// nil: what the tolerances leave.
+    public var requiredSuccesses: PhaseSize?
+    /// nil: automatic.
+    public var promotion: PhasePromotion?
 }
 
 /// A rollout as it was promised: made once by `make`, frozen at the start.

@@ -94,7 +94,8 @@ struct PhaseList {
                 PlanPhase(
                     kind: kind, name: Self.name(kind, number: filled.count + 1), hosts: members,
                     bake: Self.bake(merged), failureTolerance: Self.tolerance(kind, of: merged, limits: limits),
-                    parallelism: parallelism))
+                    parallelism: parallelism, requiredSuccesses: merged.last?.requiredSuccesses,
+                    promotion: merged.contains { $0.promotion == .manual } ? .manual : nil))
             merged = []
             reached = bound
         }
