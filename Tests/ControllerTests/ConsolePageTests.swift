@@ -35,6 +35,15 @@ struct ConsolePageTests {
         #expect(html.contains(">emergency<"))
     }
 
+    @Test("A host that is quarantined says so in the fleet, whether it is there or not")
+    func quarantined() throws {
+        var hosts = try samples.fleet()
+        #expect(!hosts.isEmpty)
+        hosts[0].standing = .quarantined
+        let page = ConsolePage(person: "admin", rollouts: [], hosts: hosts, now: samples.now, chosen: nil)
+        #expect(String(decoding: try page.render(templates), as: UTF8.self).contains("quarantined"))
+    }
+
     @Test("A failing host stands first, with its error, what to do and the last lines of its log")
     func failingFirst() throws {
         let html = try text([samples.backedOut()])

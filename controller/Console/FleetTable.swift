@@ -23,6 +23,7 @@ struct FleetTable {
     }
 
     private static func rank(_ host: HostView) -> Int {
+        if host.standing == .quarantined { return 0 }
         if host.products.contains(where: { $0.running != nil && !$0.isHealthy }) { return 0 }
         if host.contact != .online { return 1 }
         if host.products.contains(where: { $0.wanted != nil && !$0.isAsWanted }) { return 2 }
@@ -34,7 +35,7 @@ struct FleetTable {
             "host": host.id.text,
             "environment": host.environment.text,
             "delivery": host.delivery?.rawValue ?? "unknown",
-            "contact": words(host.contact),
+            "contact": words(host),
             "contactTone": host.contact == .online ? "succeeded" : "offline",
             "contactSign": host.contact == .online ? "●" : "○",
             "lastContact": host.lastContactAt.map { "last report \(ConsoleWords.moment($0))" } ?? "no report yet",
@@ -44,11 +45,13 @@ struct FleetTable {
         ]
     }
 
-    private static func words(_ contact: HostContact) -> String {
-        switch contact {
-        case .online: "online"
-        case .offline: "offline"
-        case .never: "never heard of"
+    private static func words(_ host: HostView) -> String {
+        // A host that is not believed may well be there.
+        if let standing = host.standing, standing != .active { return standing.rawValue }
+        switch host.contact {
+        case .online: return "online"
+        case .offline: return "offline"
+        case .never: return "never heard of"
         }
     }
 
