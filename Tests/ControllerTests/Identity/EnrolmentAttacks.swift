@@ -172,21 +172,28 @@ struct EnrolmentAttacks: EnrolmentAttack {
         }
         // The parser itself, on every byte of a real request: see also scripts/fuzz.
         let pem = try SigningRequest.pem(keyPEM: KeyGeneration.ecdsaP256PrivateKeyPEM())
+        let key = try HostKey(signingRequestPEM: pem).digest
         let good = try #require(PEM.first(of: "CERTIFICATE REQUEST", in: pem))
         let random = SeededRandom(seed: 7)
+        // Beside the signature's bits there is one byte that no signature covers: how many of them do not count. Whatever
+        // is taken, it is this key.
+        func expectRefusedOrSame(_ bytes: [UInt8], _ what: String) {
+            do {
+                let found = try HostKey(signingRequestPEM: PEM.text(of: "CERTIFICATE REQUEST", bytes))
+                #expect(found.digest == key, "\(what)")
+            } catch { #expect((error as? ControllerError)?.code == "controller.request.signingRequest", "\(what)") }
+        }
         for position in good.indices {
             for change in [0x01, 0x80, random.bytes(1)[0] | 1] as [UInt8] {
                 var bytes = good
                 bytes[position] ^= change
-                #expect(throws: ControllerError.self, "byte \(position) ^ \(change)") {
-                    try HostKey(signingRequestPEM: PEM.text(of: "CERTIFICATE REQUEST", bytes))
-                }
+                expectRefusedOrSame(bytes, "byte \(position) ^ \(change)")
             }
             #expect(throws: ControllerError.self) {
                 try HostKey(signingRequestPEM: PEM.text(of: "CERTIFICATE REQUEST", Array(good[..<position])))
             }
         }
-        for _ in 0..<2_000 {
+        for number in 0..<2_000 {
             var bytes = good
             for _ in 0...Int(random.bytes(1)[0] % 6) {
                 let position = random.bytes(2).reduce(0) { $0 << 8 | Int($1) } % bytes.count
@@ -196,10 +203,7 @@ struct EnrolmentAttacks: EnrolmentAttack {
                 default: bytes.remove(at: position)
                 }
             }
-            guard bytes != good else { continue }
-            #expect(throws: ControllerError.self) {
-                try HostKey(signingRequestPEM: PEM.text(of: "CERTIFICATE REQUEST", bytes))
-            }
+            expectRefusedOrSame(bytes, "change \(number) of seed 7")
         }
     }
 
