@@ -11,12 +11,15 @@ public struct SHA256Digest: Hashable, Comparable, Sendable, Codable, CustomStrin
     /// - Precondition: 32 bytes.
     public init(bytes: [UInt8]) {
         precondition(bytes.count == 32, "a SHA-256 digest has 32 bytes, not \(bytes.count)")
-        words = bytes.withUnsafeBytes { bytes in
-            func word(_ offset: Int) -> UInt64 {
-                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            }
-            return (word(0), word(8), word(16), word(24))
+        self = bytes.withUnsafeBytes { Self(loading: $0) }
+    }
+
+    /// From 32 bytes.
+    init(loading bytes: UnsafeRawBufferPointer) {
+        func word(_ offset: Int) -> UInt64 {
+            UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
         }
+        words = (word(0), word(8), word(16), word(24))
     }
 
     /// - Throws: `definition.digest`: anything but 64 lower-case hexadecimal digits.
@@ -50,9 +53,13 @@ public struct SHA256Digest: Hashable, Comparable, Sendable, Codable, CustomStrin
 
 public enum Hexadecimal {
     public static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
+        let digits: StaticString = "0123456789abcdef"
         var text: [UInt8] = []
-        for byte in bytes { text.append(contentsOf: [digits[Int(byte >> 4)], digits[Int(byte & 15)]]) }
+        text.reserveCapacity(2 * bytes.underestimatedCount)
+        for byte in bytes {
+            text.append(digits.utf8Start[Int(byte >> 4)])
+            text.append(digits.utf8Start[Int(byte & 15)])
+        }
         return String(decoding: text, as: UTF8.self)
     }
 

@@ -27,9 +27,10 @@ public struct SHA256Hasher: ~Copyable, @unchecked Sendable {
     }
 
     public consuming func finish() -> SHA256Digest {
-        var bytes = [UInt8](repeating: 0, count: 32)
-        EVP_DigestFinal_ex(context, &bytes, nil)
-        return SHA256Digest(bytes: bytes)
+        withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { bytes in
+            EVP_DigestFinal_ex(context, bytes.baseAddress, nil)
+            return SHA256Digest(loading: UnsafeRawBufferPointer(bytes))
+        }
     }
 }
 

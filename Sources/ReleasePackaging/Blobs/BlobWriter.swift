@@ -14,6 +14,9 @@ public final class BlobWriter {
     private let file: OpenFile
     private var hasher: SHA256Hasher? = SHA256Hasher()
     private var length: Int64 = 0
+    /// What waits to be written: the kernel likes few large pieces.
+    private var pending: [UInt8] = []
+    private static let pendingMax = 1 << 18
     /// Whether there is a file under its temporary name.
     private var isThere = true
 
@@ -34,16 +37,24 @@ public final class BlobWriter {
     }
 
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
-        try file.write(bytes)
         hasher?.update(bytes)
         length += Int64(bytes.count)
+        if pending.count + bytes.count > Self.pendingMax { try flush() }
+        if bytes.count >= Self.pendingMax { return try file.write(bytes) }
+        if pending.isEmpty { pending.reserveCapacity(Self.pendingMax) }
+        pending.append(contentsOf: bytes)
+    }
+
+    private func flush() throws {
+        try file.write(pending)
+        pending.removeAll(keepingCapacity: true)
     }
 
     public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
     /// Durable when it returns (where the store is). Called once; nothing is written afterwards.
     public func finish() throws -> BlobReference {
-        let blob = written()
+        let blob = try written()
         try name(blob)
         try store.syncNames()
         return blob
@@ -51,7 +62,7 @@ public final class BlobWriter {
 
     /// The same for bytes that must be those of `blob`; answers false, and keeps nothing, if they are others.
     public func finish(expecting blob: BlobReference) throws -> Bool {
-        guard written() == blob else {
+        guard try written() == blob else {
             try store.directory.removeFile(name)
             isThere = false
             return false
@@ -62,7 +73,9 @@ public final class BlobWriter {
     }
 
     /// What was written. Called once; then only `name` may be.
-    func written() -> BlobReference {
+    func written() throws -> BlobReference {
+        try flush()
+        pending = []
         guard let hasher = hasher.take() else { preconditionFailure("a blob is finished once") }
         return BlobReference(sha256: hasher.finish(), length: ByteCount(length))
     }
@@ -100,7 +113,7 @@ final class BlobBatch {
     }
 
     func add(_ writer: BlobWriter) throws -> BlobReference {
-        let blob = writer.written()
+        let blob = try writer.written()
         waiting.append((writer, blob))
         if waiting.count == Self.waitingMax { try nameAll() }
         return blob

@@ -87,7 +87,8 @@ struct PackageBuild {
             earlier: earlier)
     }
 
-    private func build(_ plan: Plan) throws -> ManifestUnit {
+    private func build(_ plan: consuming Plan) throws -> ManifestUnit {
+        let unit = plan.unit
         let built = try PayloadBuild(
             plan.stream, into: batch.newBlob(), warm: plan.earlier?.members, level: level, jobs: jobs,
             progress: progress.advance
@@ -101,7 +102,7 @@ struct PackageBuild {
             payload: PayloadRecord(
                 compressed: try batch.add(built.sink), tar: built.tar, fileCount: index.entries.count,
                 index: try batch.add(try PayloadIndex.compressed(text)), indexText: BlobReference(of: text)),
-            hooks: try hooks(of: plan.unit))
+            hooks: try hooks(of: unit))
     }
 
     /// The folder that the unit's files are in; `.` is the release folder itself.

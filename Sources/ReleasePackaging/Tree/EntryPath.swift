@@ -1,3 +1,4 @@
+import Glibc
 import ReleaseDefinition
 
 /// The path of an entry below the root of a tree or archive: `bin/server`, never `/bin`, `../bin` or `./bin`.
@@ -27,10 +28,7 @@ public struct EntryPath: Hashable, Comparable, Sendable, CustomStringConvertible
     }
 
     public var components: [Substring] { text.split(separator: "/") }
-    public var name: Substring {
-        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text[...] }
-        return text[text.utf8.index(after: slash)...]
-    }
+    public var name: Substring { components.last ?? "" }
 
     /// The directory that holds the entry; nil for an entry of the root.
     public var parent: EntryPath? {
@@ -50,15 +48,21 @@ public struct EntryPath: Hashable, Comparable, Sendable, CustomStringConvertible
 
     private init(checked text: String) { self.text = text }
 
-    public static func == (left: Self, right: Self) -> Bool {
-        var (mine, theirs) = (left.text, right.text)
-        return mine.withUTF8 { mine in
-            theirs.withUTF8 { mine.count == $0.count && mine.elementsEqual($0) }
+    public static func == (left: Self, right: Self) -> Bool { compare(left, right) == 0 }
+    public static func < (left: Self, right: Self) -> Bool { compare(left, right) < 0 }
+
+    /// Below, at or above 0. Millions of these make a sorted tree.
+    private static func compare(_ left: Self, _ right: Self) -> Int {
+        var (left, right) = (left.text, right.text)
+        return left.withUTF8 { left in
+            right.withUTF8 { right in
+                guard let one = left.baseAddress, let other = right.baseAddress else { return left.count - right.count }
+                let order = memcmp(one, other, min(left.count, right.count))
+                return order == 0 ? left.count - right.count : Int(order)
+            }
         }
     }
-    public static func < (left: Self, right: Self) -> Bool {
-        left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
-    }
+
     public func hash(into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }

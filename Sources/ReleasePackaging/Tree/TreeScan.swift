@@ -18,78 +18,62 @@ struct ScannedEntry: Equatable, Sendable {
 
 /// Lists a source tree: every entry below its root, strictly ascending by path bytes.
 enum TreeScan {
+    /// Folders are listed by several threads, each a folder at a time.
     /// - Throws: `packaging.source.…` and `packaging.path.…`. All flaws are found before it throws; the error has the code
     ///   of the first and names them all (up to ten).
-    static func scan(_ root: Directory) throws -> [ScannedEntry] {
-        var walk = Walk()
-        try walk.visit(root, at: nil)
-        try walk.throwFlaws(in: root.path)
-        return walk.entries.sorted { $0.path < $1.path }
+    static func scan(_ root: Directory, jobs: Int = min(Workers.coreCount, 8)) throws -> [ScannedEntry] {
+        let walk = Monitor(Walk())
+        try Workers.run(jobs) {
+            while case .some(.some(let folder)) = walk.wait({ $0.next() }) {
+                do {
+                    let found = try visit(folder, below: root)
+                    try walk.update { try $0.add(found, in: root.path) }
+                } catch {
+                    walk.update { $0.isFailed = true }
+                    throw error
+                }
+            }
+        }
+        return try walk.update { walk in
+            try walk.throwFlaws(in: root.path)
+            return walk.entries.sorted { $0.path < $1.path }
+        }
     }
 
     private struct Walk {
         var entries: [ScannedEntry] = []
-        var flaws: [PackagingError] = []
+        var flaws: [(path: String, error: PackagingError)] = []
+        /// Not listed yet, by paths: an open folder for each would be too many.
+        var folders: [EntryPath?] = [nil]
+        var underWay = 0
+        var isFailed = false
 
-        mutating func visit(_ directory: Directory, at path: EntryPath?) throws {
-            let names = try directory.list()
-            guard entries.count + names.count <= PayloadIndex.entriesMax else {
+        /// `.none`: wait; `.some(nil)`: there is no more.
+        mutating func next() -> Folder?? {
+            if isFailed || (folders.isEmpty && underWay == 0) { return .some(nil) }
+            guard let path = folders.popLast() else { return .none }
+            underWay += 1
+            return Folder(path: path)
+        }
+
+        mutating func add(_ found: Found, in root: String) throws {
+            underWay -= 1
+            guard entries.count + found.entries.count <= PayloadIndex.entriesMax else {
                 throw PackagingError(
                     code: "source.entries",
-                    summary: "\(directory.path): the tree has more than \(PayloadIndex.entriesMax) entries.",
+                    summary: "\(root): the tree has more than \(PayloadIndex.entriesMax) entries.",
                     remedy: "Split it into several release units.")
             }
-            for name in names {
-                do {
-                    let child = try path?.appending(name.name) ?? EntryPath(name.name)
-                    try add(child, name.name, in: directory)
-                } catch let flaw as PackagingError {
-                    flaws.append(flaw)
-                }
-            }
+            for entry in found.entries where entry.content == .directory { folders.append(entry.path) }
+            entries += found.entries
+            flaws += found.flaws
         }
 
-        private mutating func add(_ path: EntryPath, _ name: String, in directory: Directory) throws {
-            guard let status = try directory.status(name) else { throw Self.changed(path) }
-            switch status.kind {
-            case .directory:
-                entries.append(ScannedEntry(path: path, content: .directory, mode: 0o755))
-                try visit(try directory.directory(name), at: path)
-            case .file:
-                guard status.mode & 0o6000 == 0 else { throw Self.setsUser(path, status.mode) }
-                entries.append(
-                    ScannedEntry(
-                        path: path,
-                        content: .file(size: status.size, modifiedAt: status.modifiedAt, inode: status.inode),
-                        mode: status.mode & 0o100 == 0 ? 0o644 : 0o755))
-            case .symlink:
-                let target = try LinkTarget(directory.readLink(name), from: path)
-                entries.append(ScannedEntry(path: path, content: .link(target), mode: 0o777))
-            case .other:
-                throw PackagingError(
-                    code: "source.special", summary: "\(path) is a device, pipe or socket.",
-                    remedy: "Packages hold files, folders and relative links: remove it.")
-            }
-        }
-
-        private static func setsUser(_ path: EntryPath, _ mode: UInt16) -> PackagingError {
-            PackagingError(
-                code: "source.setuid",
-                summary:
-                    "\(path) has mode 0\(String(mode, radix: 8)), which sets the user or group of whoever runs it.",
-                remedy: "Packages carry no such files: chmod u-s,g-s it, or run it as a service of that user.")
-        }
-
-        static func changed(_ path: EntryPath) -> PackagingError {
-            PackagingError(
-                code: "source.changed", summary: "\(path) changed while the tree was read.",
-                remedy: "Build from a tree that nobody writes to.")
-        }
-
-        func throwFlaws(in root: String) throws {
-            guard let first = flaws.first else { return }
+        mutating func throwFlaws(in root: String) throws {
+            flaws.sort { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+            guard let first = flaws.first?.error else { return }
             guard flaws.count > 1 else { throw first }
-            let shown = flaws.prefix(10).map(\.summary).joined(separator: " ")
+            let shown = flaws.prefix(10).map(\.error.summary).joined(separator: " ")
             let more = flaws.count > 10 ? " And \(flaws.count - 10) more." : ""
             throw PackagingError(
                 code: String(first.code.dropFirst("packaging.".count)),
@@ -98,5 +82,60 @@ enum TreeScan {
         }
     }
 
-    static func changed(_ path: EntryPath) -> PackagingError { Walk.changed(path) }
+    private struct Folder {
+        /// nil is the root.
+        var path: EntryPath?
+    }
+
+    private struct Found {
+        var entries: [ScannedEntry] = []
+        var flaws: [(path: String, error: PackagingError)] = []
+    }
+
+    private static func visit(_ folder: Folder, below root: Directory) throws -> Found {
+        let directory = try folder.path.map { try root.directory($0.text) } ?? root
+        var found = Found()
+        for name in try directory.list() {
+            do {
+                let path = try folder.path?.appending(name.name) ?? EntryPath(name.name)
+                found.entries.append(try entry(path, name.name, in: directory))
+            } catch let flaw as PackagingError {
+                found.flaws.append((folder.path.map { $0.text + "/" + name.name } ?? name.name, flaw))
+            }
+        }
+        return found
+    }
+
+    private static func entry(_ path: EntryPath, _ name: String, in directory: Directory) throws -> ScannedEntry {
+        guard let status = try directory.status(name) else { throw changed(path) }
+        switch status.kind {
+        case .directory: return ScannedEntry(path: path, content: .directory, mode: 0o755)
+        case .file:
+            guard status.mode & 0o6000 == 0 else { throw setsUser(path, status.mode) }
+            return ScannedEntry(
+                path: path,
+                content: .file(size: status.size, modifiedAt: status.modifiedAt, inode: status.inode),
+                mode: status.mode & 0o100 == 0 ? 0o644 : 0o755)
+        case .symlink:
+            let target = try LinkTarget(directory.readLink(name), from: path)
+            return ScannedEntry(path: path, content: .link(target), mode: 0o777)
+        case .other:
+            throw PackagingError(
+                code: "source.special", summary: "\(path) is a device, pipe or socket.",
+                remedy: "Packages hold files, folders and relative links: remove it.")
+        }
+    }
+
+    private static func setsUser(_ path: EntryPath, _ mode: UInt16) -> PackagingError {
+        PackagingError(
+            code: "source.setuid",
+            summary: "\(path) has mode 0\(String(mode, radix: 8)), which sets the user or group of whoever runs it.",
+            remedy: "Packages carry no such files: chmod u-s,g-s it, or run it as a service of that user.")
+    }
+
+    static func changed(_ path: EntryPath) -> PackagingError {
+        PackagingError(
+            code: "source.changed", summary: "\(path) changed while the tree was read.",
+            remedy: "Build from a tree that nobody writes to.")
+    }
 }
