@@ -59,7 +59,14 @@ struct PackageBuild {
         var variant: VariantName?
         var stream: SourceStream
         var attributes: [EntryPath: PathAttribute]
-        var earlier: PackageBase.Unit?
+        var warm: WarmMembers?
+        /// By the place of the entry; nil for what the base has not.
+        var earlier: [EarlierEntry?]
+    }
+
+    private struct EarlierEntry {
+        var content: PayloadEntry.Content
+        var changedAt: UTCInstant
     }
 
     private func plan(_ unit: UnitDefinition, _ variant: VariantName?, _ path: String) throws -> Plan {
@@ -84,25 +91,37 @@ struct PackageBuild {
         let attributes = try apply(unit.attributes, to: &entries, of: unit.name)
         return Plan(
             unit: unit, variant: variant, stream: SourceStream(root: root, entries: entries), attributes: attributes,
-            earlier: earlier)
+            warm: earlier?.members, earlier: Self.match(entries, with: earlier?.entries ?? []))
+    }
+
+    /// Both ascend by path.
+    private static func match(_ entries: [ScannedEntry], with earlier: [PayloadEntry]) -> [EarlierEntry?] {
+        var rest = earlier[...]
+        return entries.map { entry in
+            while let first = rest.first, first.path < entry.path { rest.removeFirst() }
+            guard let first = rest.first, first.path == entry.path else { return nil }
+            return EarlierEntry(content: first.content, changedAt: first.changedAt)
+        }
     }
 
     private func build(_ plan: consuming Plan) throws -> ManifestUnit {
-        let unit = plan.unit
+        let (unit, variant, fileCount) = (plan.unit, plan.variant, plan.stream.entries.count)
         let built = try PayloadBuild(
-            plan.stream, into: batch.newBlob(), warm: plan.earlier?.members, level: level, jobs: jobs,
+            plan.stream, into: batch.newBlob(), warm: plan.warm, level: level, jobs: jobs,
             progress: progress.advance
         ).run()
-        let index = PayloadIndex(
-            members: built.members,
-            entries: try dated(plan.stream.entries, built.digests, plan.attributes, plan.earlier?.entries ?? []))
-        let text = index.bytes
+        let text = try indexText(plan, built)
         return ManifestUnit(
-            definition: plan.unit, variant: plan.variant,
+            definition: unit, variant: variant,
             payload: PayloadRecord(
-                compressed: try batch.add(built.sink), tar: built.tar, fileCount: index.entries.count,
+                compressed: try batch.add(built.sink), tar: built.tar, fileCount: fileCount,
                 index: try batch.add(try PayloadIndex.compressed(text)), indexText: BlobReference(of: text)),
             hooks: try hooks(of: unit))
+    }
+
+    /// What it is made of is gone when this returns: a text of a hundred thousand files is large enough by itself.
+    private func indexText(_ plan: Plan, _ built: PayloadBuild.Result) throws -> [UInt8] {
+        PayloadIndex(members: built.members, entries: try dated(plan, built.digests)).bytes
     }
 
     /// The folder that the unit's files are in; `.` is the release folder itself.
@@ -180,30 +199,26 @@ struct PackageBuild {
             remedy: "Correct the path or remove the attribute.")
     }
 
-    /// The entries with their digests; what is as it was keeps its date. Both lists ascend by path.
-    private func dated(
-        _ entries: [ScannedEntry], _ digests: [SHA256Digest?], _ attributes: [EntryPath: PathAttribute],
-        _ earlier: [PayloadEntry]
-    ) throws -> [PayloadEntry] {
-        var rest = earlier[...]
-        return try zip(entries, digests).map { entry, digest in
+    /// The entries with their digests; what is as it was keeps its date.
+    private func dated(_ plan: Plan, _ digests: [SHA256Digest?]) throws -> [PayloadEntry] {
+        var entries: [PayloadEntry] = []
+        entries.reserveCapacity(digests.count)
+        for (place, entry) in plan.stream.entries.enumerated() {
             let content: PayloadEntry.Content
-            switch (entry.content, digest) {
+            switch (entry.content, digests[place]) {
             case (.file(let size, _, _), let digest?): content = .file(BlobReference(sha256: digest, length: size))
             case (.file, nil): throw TreeScan.changed(entry.path)
             case (.link(let target), _): content = .link(target)
             case (.directory, _): content = .directory
             }
-            while let first = rest.first, first.path < entry.path { rest.removeFirst() }
-            let attribute = attributes[entry.path]
-            var dated = PayloadEntry(
-                path: entry.path, content: content, mode: entry.mode, owner: attribute?.owner,
-                group: attribute?.group, changedAt: sourceDate.wholeSeconds)
-            if let before = rest.first, before.path == entry.path, before.content == content {
-                dated.changedAt = before.changedAt
-            }
-            return dated
+            let attribute = plan.attributes[entry.path]
+            let earlier = plan.earlier[place].flatMap { $0.content == content ? $0.changedAt : nil }
+            entries.append(
+                PayloadEntry(
+                    path: entry.path, content: content, mode: entry.mode, owner: attribute?.owner,
+                    group: attribute?.group, changedAt: earlier ?? sourceDate.wholeSeconds))
         }
+        return entries
     }
 }
 
