@@ -40,10 +40,9 @@ struct StandingTests {
             let reason = reason
             let notice = try await lastWord(agent) {
                 try await eventually { running.controller.hub.isOnline(agent.id) }
-                let started = ContinuousClock.now
                 #expect(try await admin.post("/v1/hosts/web1/revoke", reason).status == 200)
-                try await eventually { !running.controller.hub.isOnline(agent.id) }
-                #expect(ContinuousClock.now - started < .seconds(5))
+                // Not within 5 s, but before the answer: no clock is needed to see it.
+                #expect(!running.controller.hub.isOnline(agent.id))
             }
             #expect(notice?.code == "controller.access.hostRevoked")
             let refused = try await agent.hello()
