@@ -1,26 +1,43 @@
 import Effects
-import Glibc
 import ReleaseDefinition
 import ReleasePackaging
 import Testing
 
 @Suite("The same input gives the same bytes")
 struct DeterminismTests {
-    @Test("Another folder, order of creation, umask and number of jobs change nothing")
-    func sameBytes() async throws {
+    // Another umask, zone, locale and clock need processes of their own: Tests/EndToEnd/BuildTests.swift.
+    @Test("Another folder, order of creation and number of jobs change nothing", arguments: [2, 3, 4, 16])
+    func sameBytes(jobs: Int) async throws {
         let one = try PackagingFixture()
         try one.writeTree()
         let first = try await one.build(jobs: 1)
 
         let other = try PackagingFixture()
-        let old = umask(0o077)
         try other.writeTree(reversed: true)
-        let second = try await other.build(jobs: 4)
-        umask(old)
+        let second = try await other.build(jobs: jobs)
 
         #expect(first.manifestBytes == second.manifestBytes)
         #expect(try one.blobs.digests() == other.blobs.digests())
         for blob in first.manifest.allBlobs { #expect(try one.blobs.read(blob) == other.blobs.read(blob)) }
+    }
+
+    @Test("Each level gives its own bytes, again and again, and the same tar stream")
+    func levels() async throws {
+        let fixture = try PackagingFixture()
+        try fixture.writeTree()
+        var seen: Set<SHA256Digest> = []
+        let stream = try await fixture.build().manifest.units[0].payload.tar
+        for level in [1, 6, 9, 12] {
+            let first = try await fixture.build(level: level, jobs: 1).manifest
+            #expect(try await fixture.build(level: level, jobs: 4).manifest == first)
+            #expect(first.build.compressionLevel == level && first.build.compressor.hasPrefix("libdeflate 1."))
+            #expect(first.units[0].payload.tar == stream)
+            #expect(seen.insert(first.units[0].payload.compressed.sha256).inserted)
+        }
+        for level in [0, 13, -1] {
+            let found = await code { _ = try await fixture.build(level: level) }
+            #expect(found == "packaging.compressor.level")
+        }
     }
 
     @Test("Times of files and permissions beyond 'executable' are not part of a package")
@@ -80,6 +97,39 @@ struct WarmBuildTests {
         let payload = second.manifest.units[0].payload
         let index = try PayloadIndex(parsing: try PayloadIndex.text(of: payload, in: fixture.blobs), for: payload)
         #expect(index.entries.filter { $0.changedAt == later }.map(\.path.text) == ["empty"])
+    }
+
+    @Test("A base of another level or rule gives dates but no members, and the bytes are those of a cold build")
+    func otherLevel() async throws {
+        let fixture = try PackagingFixture()
+        try fixture.writeTree()
+        let first = try await fixture.build(level: 1)
+        let later = UTCInstant(secondsSince1970: 1_796_000_000)
+        let second = try await fixture.build(sourceDate: later, base: first.manifest, level: 6)
+        let cold = try await fixture.build(sourceDate: later, level: 6)
+        #expect(second.manifest.units[0].payload.compressed == cold.manifest.units[0].payload.compressed)
+        #expect(second.manifest.units[0].payload.compressed != first.manifest.units[0].payload.compressed)
+        let index = try PayloadIndex(of: second.manifest.units[0].payload, in: fixture.blobs)
+        #expect(index.entries.allSatisfy { $0.changedAt == PackagingFixture.sourceDate })
+    }
+
+    @Test("A base is used where its file lies: the same manifest as from the store, nothing copied")
+    func fromFile() async throws {
+        let fixture = try PackagingFixture()
+        try fixture.writeTree()
+        let first = try await fixture.build()
+        let file = try fixture.folder.directory.createFile("base.slip")
+        try PackageFile.write(first.manifestBytes, blobs: fixture.blobs, to: file)
+        try fixture.write("service/a/b", Array("changed".utf8))
+        let second = try PackagingFixture.definition(version: "1.1")
+        let expected = try await fixture.build(second, base: first.manifest)
+
+        let store = BlobStore(try fixture.staging("other"))
+        let built = try await PackageBuilder.build(
+            second, from: fixture.source, into: store, sourceDate: PackagingFixture.sourceDate,
+            base: PackageBase(PackageArchive(file)))
+        #expect(built.manifestBytes == expected.manifestBytes)
+        #expect(try Set(store.digests()) == Set(expected.manifest.allBlobs.map(\.sha256)))
     }
 
     @Test("A damaged earlier package costs time, never a wrong byte")

@@ -37,3 +37,6 @@ int slipway_spawn(const char *executable, char *const arguments[], char *const e
 
 /// pipe2(2) with O_CLOEXEC: ends[0] is for reading, ends[1] for writing.
 int slipway_pipe(int ends[2]);
+
+/// malloc_trim(3): gives free memory of all threads' heaps back to the system.
+void slipway_trim_heap(void);

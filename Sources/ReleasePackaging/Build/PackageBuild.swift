@@ -34,6 +34,8 @@ struct PackageBuild {
         try MemberCompressor.check(level)
         let plans = try definition.units.flatMap { unit in try unit.sources.map { try plan(unit, $0.variant, $0.path) }
         }
+        // What the scan and the base's index needed in passing.
+        Heap.giveBack()
         progress.begin(total: ByteCount(plans.reduce(0) { $0 + $1.stream.length }))
         let units = try plans.map(build)
         let manifest = Manifest(
