@@ -53,6 +53,13 @@ struct TestHost {
             try refresh(from: attack, at: now, targets: targets).requireTargets(targets)
         }
         #expect((refused as? TrustError)?.code == code, "\(refused as Any)", sourceLocation: sourceLocation)
+        // What was refused left no trace, and what was not asked for is as it was.
+        // (A role that nobody lists is refused unasked.)
+        let accepted = Set(
+            asked.dropLast(code == "trust.role.missing" ? 0 : 1).map { String($0.drop { $0.isNumber || $0 == "." }) })
+        for name in Set(before.keys).union(stored.keys) where !accepted.contains(name) && refused is TrustError {
+            #expect(stored[name] == before[name], "\(name)", sourceLocation: sourceLocation)
+        }
         if let role {
             #expect(stored["\(role).json"] == before["\(role).json"], sourceLocation: sourceLocation)
         }
