@@ -57,7 +57,9 @@ struct PatchPreparation: Sendable {
     func make(from old: Manifest, to new: Manifest) throws -> [AssignedPatch] {
         let deadline = time.monotonic() + Self.timeMax
         return try new.units.compactMap { unit in
-            guard let earlier = old[unit: unit.name, variant: unit.variant], earlier.payload.indexText != unit.payload.indexText else {
+            guard let earlier = old[unit: unit.name, variant: unit.variant],
+                earlier.payload.indexText != unit.payload.indexText
+            else {
                 return nil
             }
             return try make(from: earlier, to: unit, until: deadline)

@@ -17,6 +17,8 @@ struct PatchPlan {
 
     /// What a shared neighbour's surroundings add on each side: a text that begins in it may go on here.
     private static let margin: Int64 = 64 << 10
+    /// Half of what the format allows: patches are as small, and whoever decodes them needs half the memory.
+    private static let frameSize = Int64(PatchFormat.frameSizeMax / 2)
     private static let budget = Int64(PatchFormat.referenceSizeMax)
 
     private let old: PayloadIndex
@@ -78,7 +80,7 @@ struct PatchPlan {
 
     private func frame(at first: Int, end: Int, gap: Range<Int64>) -> Frame {
         var (last, size) = (first, Int64(0))
-        while last < end, size + new.members[last].tar.length.value <= Int64(PatchFormat.frameSizeMax) {
+        while last < end, size + new.members[last].tar.length.value <= Self.frameSize {
             size += new.members[last].tar.length.value
             last += 1
         }

@@ -6,9 +6,9 @@ import Synchronization
 /// but the patch is fetched.
 ///
 /// A patch needs no approval: what comes out counts only if it has the digests of the new index, which the manifest binds.
-/// A crafted one can waste time within the format's bounds. Memory: at most `decodersMax` frames are decoded at once
-/// (references and input: 5 MiB each) and `framesKeptMax` are kept (1 MiB each, and one for each thread that reads), whatever the payload; and the two
-/// indexes.
+/// A crafted one can waste time within the format's bounds. Memory, whatever the payload: at most `decodersMax` frames are
+/// decoded at once (references and input: 5 MiB each), `framesKeptMax` are kept and one for each thread that reads (1 MiB
+/// each); and the two indexes.
 public final class PatchReader: MemberReader {
     static let decodersMax = 2
     static let framesKeptMax = 3

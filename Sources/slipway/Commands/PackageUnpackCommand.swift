@@ -56,7 +56,6 @@ struct PackageUnpackCommand: AsyncParsableCommand {
         let (folder, name) = try Self.split(directory)
         let parent = try Directory.create(folder)
         try Self.checkFree(name, in: parent)
-        async let earlier = Workers.suspending { [base] in try base.map { try Self.base($0, unit: chosen) } }
         let source = try await Self.source(of: chosen, in: archive, patch: patch, base: base)
 
         let staging = ".\(name).unpacking-\(Hexadecimal.encode(SystemRandom().bytes(6)))"
@@ -65,7 +64,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
             summary = try PayloadInstaller.unpack(
                 chosen, index: source.index, members: source.members,
                 into: parent.createDirectory(staging, mode: 0o755),
-                base: await earlier, unchanged: unchanged ?? chosen.definition.unchanged ?? .copy,
+                base: source.base, unchanged: unchanged ?? chosen.definition.unchanged ?? .copy,
                 jobs: jobs ?? Workers.coreCount)
             try parent.writeDurably(name + Self.recordSuffix, archive.bytesWithoutPayloads())
             try parent.rename(staging, to: name)
@@ -78,14 +77,19 @@ struct PackageUnpackCommand: AsyncParsableCommand {
                 release: archive.manifest.name, unit: chosen.name, directory: directory, summary: summary))
     }
 
+    private typealias Source = (index: PayloadIndex, members: any MemberReader, base: BaseTree?)
+
     /// The package itself, or a patch and the tree that it leads from.
     private static func source(
         of unit: ManifestUnit, in archive: PackageArchive, patch: String?, base: String?
-    ) async throws -> (index: PayloadIndex, members: any MemberReader) {
-        guard let patch, let base else {
-            let index = try archive.index(of: unit)
-            return (index, try archive.members(of: unit, index))
-        }
+    ) async throws -> Source {
+        if let patch, let base { return try patched(unit, patch, base) }
+        async let earlier = Workers.suspending { try base.map { try Self.base($0, unit: unit) } }
+        let index = try archive.index(of: unit)
+        return (index, try archive.members(of: unit, index), try await earlier)
+    }
+
+    private static func patched(_ unit: ManifestUnit, _ patch: String, _ base: String) throws -> Source {
         guard let record = try record(of: base), let old = record.manifest[unit: unit.name, variant: unit.variant]
         else {
             throw CommandError(
@@ -97,7 +101,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
             Directory.open(base), index: PayloadIndex(parsing: text, for: old.payload))
         let reader = try PatchReader(
             InputFile.open(patch), to: unit.payload, from: stream, indexText: text)
-        return (reader.index, reader)
+        return (reader.index, reader, BaseTree(stream.tree, index: stream.index))
     }
 
     static let recordSuffix = ".index.slip"
