@@ -8,7 +8,10 @@ public struct AgentCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "slipway-agent",
         abstract: "Installs releases on this host, proves them healthy, and finds its way back.",
-        subcommands: [JoinCommand.self, RunCommand.self, StatusCommand.self, HistoryCommand.self, UnlockCommand.self])
+        subcommands: [
+            JoinCommand.self, RunCommand.self, InstallCommand.self, StatusCommand.self, HistoryCommand.self,
+            UnlockCommand.self,
+        ])
 
     public init() {}
 

@@ -98,17 +98,9 @@ extension Controller {
         guard record.isApproved(in: environment) || urgency.isEmergency else {
             throw approvalMissing(definition.release, in: environment)
         }
-        let hosts = state.hostsInOrder.filter {
-            $0.environment == environment && $0.identity.standing.isActive && admits($0)
-        }
-        let product = definition.release.product
-        try refuseDowngrade(definition, hosts)
+        let id = try authorisedID(definition, urgency, by: actor)
+        let plan = try makePlan(definition, id: id, urgency: urgency, admits: admits)
         let now = time.now()
-        let id = try newRolloutID()
-        let plan = try RolloutPlan.make(
-            definition, manifest: record.submitted.manifest, id: id,
-            hosts: hosts.map { $0.planHost(product) }, urgency: urgency,
-            healthyDeadline: record.submitted.units.map(\.healthyDeadline).max())
         var decisions = Decisions()
         for other in try superseded(by: plan) {
             try decisions.decide(.supersede(by: id), on: other, by: actor, at: now)
@@ -132,7 +124,7 @@ extension Controller {
     }
 
     /// Semantics 6. Hosts refuse it as well; here nobody has to find out one by one.
-    private func refuseDowngrade(_ definition: RolloutDefinition, _ hosts: [HostRecord]) throws {
+    func refuseDowngrade(_ definition: RolloutDefinition, _ hosts: [HostRecord]) throws {
         let release = definition.release
         let newer = hosts.first { host in
             guard definition.hosts.matches(id: host.id, labels: host.labels) else { return false }
@@ -209,7 +201,7 @@ extension Controller {
     }
 
     /// `r12-5f3a`: a number for people, some chance so that the order of hosts is not the same each time.
-    private func newRolloutID() throws -> RolloutID {
+    func newRolloutID() throws -> RolloutID {
         try RolloutID("r\(state.rolloutOrder.count + 1)-\(Hexadecimal.encode(random.bytes(2)))")
     }
 }

@@ -82,6 +82,11 @@ enum ControllerRoutes {
                 let finish = try await request.json(AuthorityFinishRequest.self)
                 return Responses.json(try await controller.finishAuthority(finish, by: request.actor))
             },
+            Route(
+                .post, "/v1/hosts/receipts", access: .person(.manageHosts), bodySizeMax: ByteCount(16 << 20)
+            ) { request in
+                Responses.json(try await controller.importReceipt(request.json(HostReceiptFile.self)))
+            },
             Route(.get, "/v1/hosts", access: .person(.view)) { _ in
                 Responses.json(ListView(items: await controller.hostViews()))
             },

@@ -37,6 +37,11 @@ extension ControllerRoutes {
                     try await controller.revoke(
                         try name(request), in: body.environment, reason: body.reason, by: request.actor))
             },
+            Route(.post, "/v1/releases/{product}/{version}/export", access: .person(.deploy)) { request in
+                let body = try await request.json(ExportRequest.self)
+                let export = try await controller.export(try name(request), body, by: request.actor)
+                return RepositoryFiles.respond(export) { controller.discard(export) }
+            },
         ] + approvals(controller)
     }
 

@@ -1,3 +1,4 @@
+import ControllerAPI
 import FoundationEssentials
 import Effects
 import Hummingbird
@@ -53,6 +54,24 @@ enum RepositoryFiles {
         case .unsatisfiable:
             return Response(status: .rangeNotSatisfiable, headers: [.contentRange: "bytes */\(size)"])
         }
+    }
+
+    /// A file that was made for this request; `done` is called when it was sent, or not.
+    static func respond(_ export: Controller.Export, done: @escaping @Sendable () -> Void) -> Response {
+        var headers: HTTPFields = [
+            .contentType: "application/vnd.slipway.package", .contentLength: String(export.size),
+            .cacheControl: "no-store",
+        ]
+        if let name = HTTPFields.Element.Name(ExportRequest.validUntilHeader) {
+            headers[name] = export.validUntil.wholeSeconds.description
+        }
+        let content = body(export.file, ByteRange(start: 0, end: export.size))
+        return Response(
+            status: .ok, headers: headers,
+            body: ResponseBody(contentLength: Int(export.size)) { writer in
+                defer { done() }
+                try await content.write(writer)
+            })
     }
 
     /// Names of ours need no escapes but those of role names, which stand escaped on the disk; so `%` is taken as it is

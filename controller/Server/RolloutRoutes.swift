@@ -10,6 +10,20 @@ extension ControllerRoutes {
                 await controller.waitForPatches(to: definition.release)
                 return Responses.json(try await controller.start(definition, by: request.actor), status: .created)
             },
+            Route(.post, "/v1/rollouts/plans", access: .person(.deploy)) { request in
+                let definition = try await request.json(RolloutDefinition.self)
+                return Responses.json(try await controller.plan(definition, by: request.actor), status: .created)
+            },
+            Route(.get, "/v1/rollouts/plans/{digest}", access: .person(.view)) { request in
+                Responses.json(try await controller.planView(planDigest(request)))
+            },
+            Route(
+                .post, "/v1/rollouts/plans/{digest}/authorisations", access: .person(.approveReleases)
+            ) { request in
+                let body = try await request.json(RolloutAuthorisation.self)
+                return Responses.json(
+                    try await controller.authorise(planDigest(request), body, by: request.actor))
+            },
             Route(.get, "/v1/rollouts", access: .person(.view)) { _ in
                 Responses.json(ListView(items: await controller.rolloutViews()))
             },
@@ -41,6 +55,12 @@ extension ControllerRoutes {
                     return Responses.json(try await controller.act(verb, on: id, body, by: request.actor))
                 }
             }
+    }
+
+    private static func planDigest(_ request: RouteRequest) throws -> SHA256Digest {
+        let text = request.parameters["digest"] ?? ""
+        guard let digest = try? SHA256Digest(hex: text) else { throw ControllerError.notFound("plan \(text)") }
+        return digest
     }
 
     /// The history from `Last-Event-ID` on, then every change as it happens.

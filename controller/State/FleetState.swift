@@ -26,6 +26,8 @@ struct FleetState: Sendable {
     private var openChangeIDs: [String] = []
     /// As chosen last; nil: as at the beginning.
     var profile: String?
+    /// Frozen plans that people may authorise, by their digests.
+    var plans: [SHA256Digest: PlannedRollout] = [:]
     /// Keys that lay on the controller once.
     var formerlyOnline: Set<String> = []
 
@@ -67,7 +69,10 @@ struct FleetState: Sendable {
         case .changeProposed, .changeDrafted, .changeSigned, .changePublished, .changeDropped: applyChange(entry)
         case .profileChosen(let event): profile = event.profile
         case .keysTakenOffline(let event): formerlyOnline.formUnion(event.keyIDs)
-        case .keyRotated: break
+        case .keyRotated, .releaseExported: break
+        case .rolloutPlanned(let event):
+            plans[event.digest] = PlannedRollout(plan: event.plan, digest: event.digest, by: entry.actor, at: entry.at)
+        case .rolloutAuthorised(let event): plans[event.digest]?.authorise(event, at: entry.at)
         case .rolloutChanged(let event):
             if rollouts[event.rollout] == nil { rolloutOrder.append(event.rollout) }
             rollouts[event.rollout, default: RolloutRecord(id: event.rollout)].apply(event.event, entry)

@@ -30,6 +30,9 @@ public enum ControllerEvent: Sendable, Codable {
     case profileChosen(ProfileChosen)
     case keysTakenOffline(KeysTakenOffline)
     case keyRotated(KeyRotated)
+    case releaseExported(ReleaseExported)
+    case rolloutPlanned(RolloutPlanned)
+    case rolloutAuthorised(RolloutAuthorised)
 
     /// The permanent name of the act, the same in log, audit and documentation.
     public var action: String {
@@ -60,6 +63,9 @@ public enum ControllerEvent: Sendable, Codable {
         case .profileChosen: "keys.profileChosen"
         case .keysTakenOffline: "keys.takenOffline"
         case .keyRotated: "keys.rotated"
+        case .releaseExported: "release.exported"
+        case .rolloutPlanned: "rollout.planned"
+        case .rolloutAuthorised: "rollout.authorised"
         }
     }
 
@@ -89,6 +95,9 @@ public enum ControllerEvent: Sendable, Codable {
         case .changeDropped(let it): "change:\(it.id)"
         case .profileChosen, .keysTakenOffline: "keys"
         case .keyRotated(let it): "key:\(it.role)"
+        case .releaseExported(let it): "release:\(it.release)"
+        case .rolloutPlanned(let it): "rollout:\(it.plan.id)"
+        case .rolloutAuthorised(let it): "plan:\(it.digest.short)"
         }
     }
 }

@@ -1,5 +1,7 @@
+import AgentProtocol
 import Effects
 import ReleaseDefinition
+import Synchronization
 
 /// Keys, changes to signed metadata, approvals.
 extension ControllerClient {
@@ -50,6 +52,53 @@ extension ControllerClient {
         _ release: ReleaseName, _ request: EmergencyApprovalRequest
     ) async throws -> ReleaseView {
         try await post(path(of: release) + ["emergency"], request)
+    }
+
+    /// The package as bytes, piece by piece.
+    /// - Returns: until when it can be installed.
+    public func export(
+        _ release: ReleaseName, _ request: ExportRequest, receive: @escaping @Sendable ([UInt8]) async throws -> Void
+    ) async throws -> String? {
+        let sent = HTTPRequest(
+            "POST", url(path(of: release) + ["export"]),
+            headers: fields + [HTTPField("Content-Type", "application/json")],
+            body: try JSONCoding.value(of: request).wireBytes, responseSizeMax: ByteCount(64 << 30),
+            timeout: .hours(12))
+        let answer = Mutex((status: 0, validUntil: String?.none, problem: [UInt8]()))
+        do {
+            try await http.download(sent) { head in
+                answer.withLock {
+                    $0.status = head.status
+                    $0.validUntil = head[ExportRequest.validUntilHeader]
+                }
+            } receive: { piece in
+                guard answer.withLock({ $0.status }) == 200 else {
+                    return answer.withLock { $0.problem += piece.prefix(max(0, (1 << 20) - $0.problem.count)) }
+                }
+                try await receive(piece)
+            }
+        } catch let error as EffectsError where error.code.hasPrefix("effects.http.") {
+            throw ControllerAPIError(unreachable: baseURL, error)
+        }
+        let (status, validUntil, problem) = answer.withLock { $0 }
+        guard status == 200 else { throw ControllerAPIError(status: status, body: problem, of: sent) }
+        return validUntil
+    }
+
+    public func importReceipt(_ file: HostReceiptFile) async throws -> ReceiptView {
+        try await post(["hosts", "receipts"], file)
+    }
+
+    public func plan(_ definition: RolloutDefinition) async throws -> RolloutPlanView {
+        try await post(["rollouts", "plans"], definition)
+    }
+
+    public func plan(_ digest: SHA256Digest) async throws -> RolloutPlanView {
+        try await get(["rollouts", "plans", digest.hex])
+    }
+
+    public func authorise(_ digest: SHA256Digest, _ request: RolloutAuthorisation) async throws -> RolloutPlanView {
+        try await post(["rollouts", "plans", digest.hex, "authorisations"], request)
     }
 
     /// A published file, below `/repository/`.

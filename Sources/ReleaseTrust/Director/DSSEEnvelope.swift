@@ -7,6 +7,11 @@ public struct DSSEEnvelope: Sendable, Equatable {
         /// A hint only: never trusted.
         public var keyID: String
         public var bytes: [UInt8]
+
+        public init(keyID: String, bytes: [UInt8]) {
+            self.keyID = keyID
+            self.bytes = bytes
+        }
     }
 
     public static let signaturesMax = 64
@@ -23,7 +28,8 @@ public struct DSSEEnvelope: Sendable, Equatable {
         return envelope
     }
 
-    init(payloadType: String, payload: [UInt8], signatures: [Signature]) {
+    /// For signatures that were made elsewhere, over `preAuthenticationEncoding`.
+    public init(payloadType: String, payload: [UInt8], signatures: [Signature]) {
         self.payloadType = payloadType
         self.payload = payload
         self.signatures = signatures
@@ -63,7 +69,7 @@ public struct DSSEEnvelope: Sendable, Equatable {
     }
 
     /// `DSSEv1 <length of type> <type> <length of payload> <payload>`: what is signed.
-    var preAuthenticationEncoding: [UInt8] {
+    public var preAuthenticationEncoding: [UInt8] {
         let type = Array(payloadType.utf8)
         return Array("DSSEv1 \(type.count) ".utf8) + type + Array(" \(payload.count) ".utf8) + payload
     }

@@ -66,28 +66,35 @@ extension TrustedMetadata {
                 "it is listed by role \(found.role.file.role.debugDescription), not by \(wantedRole)",
                 remedy: "Nothing was installed. Only the product's own role may approve it.")
         }
-        guard TrustCheck.sameManifest.holds(found.target.sha256 == assignment.manifest) else {
+        return try judge(found.target, of: found.role, for: assignment, at: now)
+    }
+
+    /// What the role that lists a target says of it: the same manifest, not withdrawn, not below the floor, not too late.
+    func judge(
+        _ target: TargetFile, of role: TargetsMetadata, for assignment: Assignment, at now: UTCInstant
+    ) throws(TrustError) -> TargetFile {
+        guard TrustCheck.sameManifest.holds(target.sha256 == assignment.manifest) else {
             throw .release(
                 assignment, "mismatch",
-                "the director names manifest \(assignment.manifest), role \(wantedRole) approved \(found.target.hashes)",
+                "the director names manifest \(assignment.manifest), role \(role.file.role) approved \(target.hashes)",
                 remedy: "Nothing was installed. One of the two authorities is wrong or was taken over: compare them.")
         }
         try requireNotWithdrawn(assignment)
-        if let floor = found.role.floor, !TrustCheck.floor.holds(assignment.release.version >= floor) {
+        if let floor = role.floor, !TrustCheck.floor.holds(assignment.release.version >= floor) {
             throw .release(
                 assignment, "belowFloor", "approvers let nothing below \(floor) be installed",
                 remedy: "Nothing was installed. Choose a release from \(floor) on, or have the floor lowered.")
         }
-        if let notAfter = try found.target.notAfter(), !TrustCheck.hotFixEnds.holds(notAfter > now) {
+        if let notAfter = try target.notAfter(), !TrustCheck.hotFixEnds.holds(notAfter > now) {
             throw .release(
                 assignment, "expired", "the hot fix was approved until \(notAfter), now it is \(now)",
                 remedy: "Nothing was installed. Approve it anew, or release the fix the normal way.")
         }
-        return found.target
+        return target
     }
 
     /// Whichever of the product's roles is held may have taken the manifest back.
-    private func requireNotWithdrawn(_ assignment: Assignment) throws(TrustError) {
+    func requireNotWithdrawn(_ assignment: Assignment) throws(TrustError) {
         for place in [ApprovalPlace.environment(assignment.environment), .emergency] {
             let role = place.role(of: assignment.release.product)
             let isWithdrawn = held(role)?.withdrawn.contains(assignment.manifest) == true

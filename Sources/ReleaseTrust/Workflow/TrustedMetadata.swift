@@ -56,6 +56,13 @@ public struct TrustedMetadata: Sendable {
         return next
     }
 
+    /// Root alone: a beginning for another set of files.
+    func withoutTargets() -> TrustedMetadata {
+        var bare = self
+        (bare.timestamp, bare.snapshot, bare.targetsFiles) = (nil, nil, [:])
+        return bare
+    }
+
     public var rootVersion: Int64 { root.file.version }
     public var timestampVersion: Int64? { timestamp?.file.version }
     public var snapshotVersion: Int64? { snapshot?.file.version }

@@ -8,6 +8,7 @@ struct HostsCommand: AsyncParsableCommand {
         subcommands: [
             HostsInviteCommand.self, HostsInvitationCommand.self, HostsListCommand.self, HostsShowCommand.self,
             HostsRevokeCommand.self, HostsRetireCommand.self, HostsUnlockCommand.self, HostsAuthorityCommand.self,
+            HostsReceiptCommand.self,
         ])
 }
 

@@ -9,6 +9,7 @@ struct ReleaseCommand: AsyncParsableCommand {
             ReleaseSubmitCommand.self, ReleaseListCommand.self, ReleaseShowCommand.self, ReleasePromoteCommand.self,
             ReleaseApproveCommand.self, ReleaseRevokeCommand.self, ReleaseWithdrawCommand.self,
             ReleaseFloorCommand.self,
+            ReleaseExportCommand.self,
         ])
 }
 

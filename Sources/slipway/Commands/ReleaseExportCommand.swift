@@ -1,0 +1,66 @@
+import ArgumentParser
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+
+struct ReleaseExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "A package with its proof, for a host that reaches no controller.",
+        discussion: """
+            Carried there and installed with slipway-agent install. The stated validity stands in for the expiry of the \
+            product's role; signatures are needed as ever, and root and targets must not have expired.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    var release: ReleaseName
+
+    @Option(help: "For this host alone.", transform: { try HostID($0) })
+    var host: HostID?
+
+    @Option(help: "For every host of a channel, as staging.web.", transform: { try ChannelName($0) })
+    var channel: ChannelName?
+
+    @Option(help: "How long it may be installed, as 90d or 1y.")
+    var valid = "1y"
+
+    @Option(help: "The FILE.slip that is written.")
+    var output: String
+
+    func validate() throws {
+        guard (host == nil) != (channel == nil) else {
+            throw ValidationError("Say for whom: either --host H or --channel C.")
+        }
+    }
+
+    func run() async throws {
+        let span = try Self.span(valid)
+        let (folder, name) = InputFile.split(output)
+        let directory = try Directory.open(folder)
+        let part = ".\(name).part"
+        try directory.removeFile(part)
+        let file = try directory.createFile(part)
+        do {
+            let until = try await connection.withClient { client in
+                try await client.export(release, ExportRequest(host: host, channel: channel, valid: span)) { piece in
+                    try file.write(piece)
+                }
+            }
+            try file.sync()
+            try directory.rename(part, to: name)
+            Talk.say("\(output) can be installed until \(until ?? "its validity ends"): slipway-agent install \(name)")
+        } catch {
+            try? directory.removeFile(part)
+            throw error
+        }
+    }
+
+    /// `1y` beside the units that every span has.
+    static func span(_ text: String) throws -> TimeSpan {
+        if text.hasSuffix("y"), let years = Int64(text.dropLast()), (1...1).contains(years) {
+            return .days(365 * years)
+        }
+        return try TimeSpan(text)
+    }
+}

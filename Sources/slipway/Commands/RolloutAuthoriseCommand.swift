@@ -1,0 +1,89 @@
+import ArgumentParser
+import ControllerAPI
+import DefinitionFiles
+import Effects
+import ReleaseDefinition
+import ReleaseTrust
+
+struct RolloutPlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "Freeze a rollout before its start: who is in which phase, and its digest.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: "A rollout.yaml: release, environment, hosts, strategy, limits.")
+    var file: String
+
+    func run() async throws {
+        let definition = try RolloutFile.parse(InputFile.read(file), file: file)
+        let plan = try await connection.withClient { try await $0.plan(definition) }
+        try output.print(RolloutPlanPresentation(plan: plan))
+    }
+}
+
+struct RolloutAuthoriseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "authorise", abstract: "Look at a frozen plan, and say yes to it with your key.",
+        discussion: """
+            Another act than approving a package: it says that exactly this rollout may start, within seven days. The \
+            controller asks for it in the profile regulated.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var keyFile: KeyFileOptions
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: "The plan's digest, as rollout plan or a refused start names it.")
+    var plan: String
+
+    @Option(help: "How long it may still start, as 2d; 7d at most.", transform: { try TimeSpan($0) })
+    var valid = RolloutConsent.lifetime
+
+    @Flag(help: "Sign without asking, once you have read what is shown.")
+    var yes = false
+
+    func run() async throws {
+        let digest = try SHA256Digest(hex: plan)
+        let keys = try keyFile.keys()
+        let view = try await connection.withClient { client in
+            let view = try await client.plan(digest)
+            guard SHA256Digest(of: view.plan.canonicalBytes) == digest else {
+                throw CommandError(
+                    code: "plan.digest", summary: "The plan that was sent is not \(digest.short)….",
+                    remedy: "Nothing was signed. Find out why the controller says two things.")
+            }
+            Talk.say(RolloutPlanPresentation(plan: view).details)
+            try Confirmation.require("Authorise this rollout?", yes: yes)
+            let consent = RolloutConsent(plan: digest, validUntil: SystemTime().now() + valid)
+            let envelope = try DSSEEnvelope.sign(
+                try JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType, keys: keys)
+            return try await client.authorise(digest, RolloutAuthorisation(envelope: envelope.json))
+        }
+        try output.print(RolloutPlanPresentation(plan: view))
+    }
+}
+
+struct RolloutPlanPresentation: Presentable {
+    var plan: RolloutPlanView
+
+    static let columns = ["PLAN", "RELEASE", "ENVIRONMENT", "HOSTS", "AUTHORISED BY", "UNTIL"]
+    var cells: [String] {
+        [
+            plan.digest.hex, plan.release.description, plan.environment.text,
+            String(plan.phases.reduce(0) { $0 + $1.count }),
+            plan.authorisedBy.isEmpty
+                ? (plan.needsAuthorisation ? "nobody yet" : "not needed") : plan.authorisedBy.joined(separator: ", "),
+            plan.authorisedUntil?.description ?? "-",
+        ]
+    }
+    var name: String { plan.digest.hex }
+    func encode(to encoder: any Encoder) throws { try plan.encode(to: encoder) }
+
+    var details: String {
+        let phases = plan.phases.enumerated().map { number, hosts in
+            "phase \(number + 1): \(hosts.map(\.text).joined(separator: ", "))\n"
+        }
+        return TextTable(pairs: zip(Self.columns, cells).map { ($0.lowercased(), $1) }).text + phases.joined()
+    }
+}

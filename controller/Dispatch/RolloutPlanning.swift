@@ -1,0 +1,147 @@
+import ControllerAPI
+import ReleaseDefinition
+import ReleaseRollout
+import ReleaseTrust
+
+/// A rollout was frozen before its start, so that people can look at it and say yes.
+public struct RolloutPlanned: Sendable, Equatable, Codable {
+    public var plan: RolloutPlan
+    /// Of the plan's canonical JSON.
+    public var digest: SHA256Digest
+}
+
+/// A person said yes to exactly this plan: a DSSE signature by a key that the metadata names.
+public struct RolloutAuthorised: Sendable, Equatable, Codable {
+    public var digest: SHA256Digest
+    public var holder: String
+    public var keyID: String
+    public var validUntil: UTCInstant
+}
+
+struct PlannedRollout: Sendable {
+    let plan: RolloutPlan
+    let digest: SHA256Digest
+    let by: String
+    let at: UTCInstant
+    private(set) var authorisations: [RolloutAuthorised] = []
+
+    init(plan: RolloutPlan, digest: SHA256Digest, by: String, at: UTCInstant) {
+        (self.plan, self.digest, self.by, self.at) = (plan, digest, by, at)
+    }
+
+    mutating func authorise(_ event: RolloutAuthorised, at now: UTCInstant) {
+        authorisations.removeAll { $0.holder == event.holder }
+        authorisations.append(event)
+    }
+
+    func isAuthorised(at now: UTCInstant) -> Bool { authorisations.contains { $0.validUntil > now } }
+}
+
+extension Controller {
+    /// The plan of a rollout that could start now.
+    func makePlan(
+        _ definition: RolloutDefinition, id: RolloutID, urgency: RolloutUrgency, admits: (HostRecord) -> Bool
+    ) throws -> RolloutPlan {
+        let record = try release(definition.release)
+        let hosts = state.hostsInOrder.filter {
+            $0.environment == definition.environment && $0.identity.standing.isActive && admits($0)
+        }
+        try refuseDowngrade(definition, hosts)
+        return try RolloutPlan.make(
+            definition, manifest: record.submitted.manifest, id: id,
+            hosts: hosts.map { $0.planHost(definition.release.product) }, urgency: urgency,
+            healthyDeadline: record.submitted.units.map(\.healthyDeadline).max())
+    }
+
+    /// Freezes a plan; the same one as long as nothing changes.
+    func plan(_ definition: RolloutDefinition, by actor: String) throws -> RolloutPlanView {
+        let record = try release(definition.release)
+        try refuseRevoked(record, in: definition.environment)
+        guard record.isApproved(in: definition.environment) else {
+            throw approvalMissing(definition.release, in: definition.environment)
+        }
+        if let same = try currentPlan(definition) { return view(same) }
+        let plan = try makePlan(definition, id: newRolloutID(), urgency: .ordinary) { _ in true }
+        let digest = SHA256Digest(of: try JSONCoding.value(of: plan).canonicalBytes)
+        try commit(.rolloutPlanned(RolloutPlanned(plan: plan, digest: digest)), by: actor, at: time.now())
+        return try planView(digest)
+    }
+
+    /// The frozen plan for this definition that is what would be planned now, and has not begun.
+    private func currentPlan(_ definition: RolloutDefinition) throws -> PlannedRollout? {
+        for planned in state.plans.values.sorted(by: { $0.at > $1.at }) where planned.plan.definition == definition {
+            guard state.rollouts[planned.plan.id] == nil else { continue }
+            let now = try makePlan(definition, id: planned.plan.id, urgency: .ordinary) { _ in true }
+            if now == planned.plan { return planned }
+        }
+        return nil
+    }
+
+    func planView(_ digest: SHA256Digest) throws -> RolloutPlanView {
+        guard let planned = state.plans[digest] else {
+            throw ControllerError.notFound(
+                "plan \(digest)", remedy: "Start the rollout once: the refusal names the digest of its plan.")
+        }
+        return view(planned)
+    }
+
+    private func view(_ planned: PlannedRollout) -> RolloutPlanView {
+        let now = time.now()
+        let valid = planned.authorisations.filter { $0.validUntil > now }
+        return RolloutPlanView(
+            digest: planned.digest, plan: (try? JSONCoding.value(of: planned.plan)) ?? .null,
+            release: planned.plan.definition.release, environment: planned.plan.definition.environment,
+            phases: planned.plan.phases.map { $0.hosts.map(\.id) }, plannedAt: planned.at, plannedBy: planned.by,
+            authorisedBy: valid.map(\.holder), needsAuthorisation: needsAuthorisation,
+            authorisedUntil: valid.map(\.validUntil).max())
+    }
+
+    private var needsAuthorisation: Bool { profile == .regulated }
+
+    /// A person's yes to a plan. The key must be one of those who approve releases; it is another act than approving.
+    /// - Throws: `controller.access.authorisation`.
+    func authorise(_ digest: SHA256Digest, _ request: RolloutAuthorisation, by actor: String) throws -> RolloutPlanView
+    {
+        let planned = try planView(digest)
+        let approvers = repository.signers?.approvers ?? ProductSigners(keys).approvers
+        let refused = ControllerError.forbidden(
+            "authorisation", "The authorisation is not signed by an approver's key, or not for plan \(digest.short)….",
+            remedy: "Sign it with slipway rollout authorise \(digest) and an approver's key.")
+        let envelope = try DSSEEnvelope(json: request.envelope)
+        let signer = approvers.holders.first { holder in
+            (try? envelope.verify(type: RolloutConsent.payloadType, keys: [holder.key], threshold: 1)) != nil
+        }
+        guard let signer,
+            let consent = try? JSONCoding.decode(RolloutConsent.self, from: envelope.payload), consent.plan == digest
+        else { throw refused }
+        guard planned.plannedBy != "person:\(signer.name)" else {
+            throw ControllerError.forbidden(
+                "author", "\(signer.name) planned this rollout, and authors do not authorise.",
+                remedy: "Another person must authorise it.")
+        }
+        let now = time.now()
+        let event = RolloutAuthorised(
+            digest: digest, holder: signer.name, keyID: signer.key.keyID,
+            validUntil: min(consent.validUntil, now + RolloutConsent.lifetime))
+        guard event.validUntil > now else { throw refused }
+        try commit(.rolloutAuthorised(event), by: actor, at: now)
+        return try planView(digest)
+    }
+
+    /// The id under which a rollout starts: that of its authorised plan, where the profile asks for one.
+    /// - Throws: `controller.approval.authorisation` (423).
+    func authorisedID(_ definition: RolloutDefinition, _ urgency: RolloutUrgency, by actor: String) throws -> RolloutID
+    {
+        guard needsAuthorisation, !urgency.isEmergency else { return try newRolloutID() }
+        let planned = try plan(definition, by: actor)
+        guard let frozen = state.plans[planned.digest], frozen.isAuthorised(at: time.now()) else {
+            throw ControllerError(
+                .init(code: 423), code: "approval.authorisation",
+                summary: "Nobody has authorised this rollout of \(definition.release): plan \(planned.digest).",
+                remedy:
+                    "Another person looks at it and signs: slipway rollout authorise \(planned.digest) --key-file F; "
+                    + "then start it again.")
+        }
+        return frozen.plan.id
+    }
+}
