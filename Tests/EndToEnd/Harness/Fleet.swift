@@ -23,15 +23,16 @@ final class Fleet: Sendable {
     var controllerLog: String { (try? Files.read(folder + "/controller.log")) ?? "" }
 
     /// A controller that answers, and no host yet.
-    init(environments: String = "staging,production") async throws {
+    /// - Parameter options: of `slipway init`; FOLDER in them is the fleet's.
+    init(environments: String = "staging,production", options: [String] = []) async throws {
         folder = try Files.makeTemporaryFolder()
         controllerPort = try Ports.free()
         http = try LiveHTTP(identity: nil, userAgent: "slipway-test")
         try Files.makeFolder(folder + "/run")
+        let more = options.map { $0.replacing("FOLDER", with: folder) }
         let made = try await slipway(
-            "init", "--dir", controllerFolder, "--listen", "127.0.0.1:\(controllerPort)", "--environments",
-            environments,
-            hasController: false)
+            ["init", "--dir", controllerFolder, "--listen", "127.0.0.1:\(controllerPort)", "--environments", environments]
+                + more, hasController: false)
         guard made.status == 0 else { throw TestFailure(description: "slipway init: \(made.errors)") }
         try await startController()
     }

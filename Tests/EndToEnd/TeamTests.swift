@@ -1,0 +1,147 @@
+import ControllerAPI
+import ReleaseDefinition
+import Testing
+
+extension EndToEnd {
+    /// The profile team with real programs: people's keys in files of their own, none of them on the controller.
+    @Suite(.serialized) struct Team {
+        @Test("Two people approve, a rollout and a back-out follow, and a taken controller installs nothing")
+        func storyOfATeam() async throws {
+            let fleet = try await Fleet(
+                options: ["--profile", "team", "--offline-keys", "FOLDER/offline", "--product", "web-service"])
+            let url = try await fleet.startWebServer()
+            let agent = try await fleet.addAgent(.pull(url))
+            try await fleet.allOnline()
+
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
+            let start = try RolloutSource.write("web-service@1.0", below: fleet.folder)
+            let refused = try await fleet.slipway("rollout", "start", start)
+            #expect(refused.status == 6, "\(refused.errors)")
+            #expect(refused.errors.contains("0 of 2"), "\(refused.errors)")
+            let shown = try await fleet.approve("web-service@1.0", by: "approver-1")
+            #expect(shown.contains("+ web-service@1.0 may be installed in staging"), "\(shown)")
+            let second = try await fleet.approve("web-service@1.0", by: "approver-3")
+            #expect(second.contains("approver-1 (1 of 2)"), "\(second)")
+            #expect(second.contains("it is published"), "\(second)")
+            try await fleet.done("rollout", "start", start, "--detach")
+            try await fleet.everyHostRuns("1.0")
+
+            // Back-out needs none of the people's keys.
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.1").write(below: fleet.folder))
+            try await fleet.approve("web-service@1.1", by: "approver-1")
+            try await fleet.approve("web-service@1.1", by: "approver-2")
+            try await fleet.done(
+                "rollout", "start", RolloutSource.write("web-service@1.1", below: fleet.folder), "--detach")
+            try await fleet.everyHostRuns("1.1")
+            let last = try await fleet.lastRollout()
+            let back = try await fleet.slipway("rollout", "back-out", last.id.text, "--reason", "a test", "--detach")
+            #expect(back.status == 0, "\(back.errors)")
+            try await eventually("the host is back on 1.0: \(agent.log.suffix(1500))") {
+                await fleet.answer(of: agent) == "1.0"
+            }
+
+            // The thief has the whole folder: online keys, database, TLS key.
+            fleet.killController()
+            let tree = try #require(agent.installedTree)
+            let logged = agent.log.utf8.count
+            let thief = try await ChildProcess.run(
+                "/usr/bin/python3", [Files.root + "/Tests/EndToEnd/Harness/thief.py", fleet.controllerFolder],
+                folder: fleet.folder + "/run")
+            #expect(thief.status == 0, "\(thief.errors)")
+            try await eventually("the host says why: \(agent.log.suffix(1500))") {
+                String(decoding: agent.log.utf8.dropFirst(logged), as: UTF8.self).contains("trust.role.signatures")
+            }
+            #expect(await fleet.answer(of: agent) == "1.0")
+            #expect(agent.installedTree == tree)
+        }
+
+        @Test("A hot fix waits for the emergency people, and goes out with the second key")
+        func emergency() async throws {
+            let fleet = try await Fleet(
+                options: ["--profile", "team", "--offline-keys", "FOLDER/offline", "--product", "web-service"])
+            try await fleet.addAgents(1)
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
+            let push = ["emergency", "push", "web-service@1.0", "--reason", "a test", "--all", "--detach"]
+            let none = try await fleet.slipway(push)
+            #expect(none.status == 6, "\(none.errors)")
+            func key(_ name: String) -> [String] {
+                ["--key-file", "\(fleet.folder)/offline/\(name).pem", "--trust", "\(fleet.folder)/\(name)", "--yes"]
+            }
+            let one = try await fleet.slipway(push + key("approver-1"))
+            #expect(one.status == 6, "\(one.errors)")
+            let two = try await fleet.slipway(push + key("approver-2"))
+            #expect(two.status == 0, "\(two.errors)")
+            try await fleet.everyHostRuns("1.0")
+        }
+    }
+
+    @Suite(.serialized) struct ByHand {
+        @Test("A package exported four months ago is installed by hand, its receipt is carried back; a damaged one is not")
+        func exported() async throws {
+            let fleet = try await Fleet()
+            let agent = try await fleet.addAgent()
+            try await fleet.allOnline()
+            agent.kill()
+            let host = try #require(try await fleet.json([HostView].self, "hosts", "list").first?.id.text)
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
+            let package = fleet.folder + "/web.slip"
+            try await fleet.done(
+                "release", "export", "web-service@1.0", "--host", host, "--valid", "200d", "--output", package)
+
+            var damaged = try Files.bytes(package)
+            let envelope = try #require(damaged.firstRange(of: Array("\"payload\":\"".utf8)))
+            damaged[envelope.upperBound + 20] ^= 1
+            try Files.write(fleet.folder + "/damaged.slip", damaged)
+            let refused = try await agent.run("install", fleet.folder + "/damaged.slip")
+            #expect(refused.status == 1, "\(refused.errors)")
+            #expect(refused.errors.contains("trust."), "\(refused.errors)")
+            let plain = try await fleet.slipway(
+                ["package", "build", ReleaseSource(version: "1.1").write(below: fleet.folder), "--output", fleet.folder + "/plain.slip"],
+                hasController: false)
+            #expect(plain.status == 0, "\(plain.errors)")
+            let unproven = try await agent.run("install", fleet.folder + "/plain.slip")
+            #expect(unproven.errors.contains("trust.export.missing"), "\(unproven.errors)")
+            #expect(agent.installedTree == nil)
+
+            let receipt = fleet.folder + "/receipt.json"
+            func install(after time: String) async throws -> ChildProcess.Result {
+                try await ChildProcess.run(
+                    "/usr/bin/faketime",
+                    [
+                        "-f", time, Files.programs + "/slipway-agent", "install", package, "--dir", agent.folder,
+                        "--receipt", receipt,
+                    ], folder: fleet.folder + "/run")
+            }
+            let late = try await install(after: "+201d")
+            #expect(late.errors.contains("trust.assignment.expired"), "\(late.errors)")
+            let installed = try await install(after: "+120d")
+            #expect(installed.status == 0, "\(installed.errors)")
+            #expect(await fleet.answer(of: agent) == "1.0")
+
+            let known = try await fleet.json([HostView].self, "hosts", "list").first?.products.first?.running?.text
+            #expect(known == nil)
+            try await fleet.done("hosts", "receipt", "import", receipt)
+            let told = try await fleet.json([HostView].self, "hosts", "list").first?.products.first?.running?.text
+            #expect(told == "1.0")
+            var forged = try Files.read(receipt)
+            forged = forged.replacing("\"payload\":\"ey", with: "\"payload\":\"eY")
+            try Files.write(fleet.folder + "/forged.json", forged)
+            #expect(try await fleet.slipway("hosts", "receipt", "import", fleet.folder + "/forged.json").status == 4)
+        }
+    }
+}
+
+extension Fleet {
+    /// As this person, with a folder of their own for what they trust.
+    /// - Returns: what was shown.
+    @discardableResult
+    func approve(_ release: String, by name: String, environment: String = "staging") async throws -> String {
+        let result = try await slipway(
+            "release", "approve", release, "--environment", environment, "--key-file", "\(folder)/offline/\(name).pem",
+            "--trust", "\(folder)/\(name)", "--root", "\(folder)/offline/root.json", "--yes")
+        guard result.status == 0 else {
+            throw TestFailure(description: "release approve ended with \(result.status): \(result.errors)")
+        }
+        return result.errors
+    }
+}
