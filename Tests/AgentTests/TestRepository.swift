@@ -2,7 +2,7 @@ import AgentProtocol
 import Effects
 import ReleaseDefinition
 import ReleaseDistribution
-import ReleasePackaging
+@testable import ReleasePackaging
 import ReleaseTrust
 import Testing
 
@@ -120,6 +120,38 @@ final class TestRepository {
             JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: [director]
         ).json
     }
+
+    /// The package as `release export` makes it. `edit` changes the proof, as a thief would.
+    func export(
+        _ release: HostRelease, valid: TimeSpan, to host: HostID? = nil,
+        edit: (inout [String: [UInt8]]) throws -> Void = { _ in }
+    ) throws -> PackageFile.Contents {
+        func published(_ role: String) throws -> [UInt8] {
+            let name = MetadataFile.name(role: role, version: state.version(ofRole: role))
+            return try folder.directory.read("metadata/\(name)", sizeMax: ByteCount(1 << 20))
+        }
+        let word = try assignment(50, .install, release, to: host, expiresIn: valid)
+        var files = [
+            ExportedTrust.rootName(1): firstRoot, ExportedTrust.targetsName: try published("targets"),
+            ExportedTrust.roleName: try published("staging-web"), ExportedTrust.assignmentName: word.canonicalBytes,
+        ]
+        try edit(&files)
+        let manifest = try manifest(of: release)
+        return PackageFile.Contents(
+            manifest: manifest, manifestBytes: try manifest.bytes,
+            trust: files.map { PackageFile.TrustFile(name: $0.key, bytes: $0.value) })
+    }
+
+    /// The approvers take it back.
+    func withdraw(_ release: HostRelease) throws {
+        let change = try RepositoryWriter.withdraw(
+            release.name, manifest: release.manifest, in: .environment(Self.environment), from: state, keys: keys,
+            at: time.now())
+        state = change.state
+        try publisher.publish(RepositoryPublication(metadata: change.files))
+    }
+
+    var blobs: BlobStore { publisher.blobs }
 
     func publish(_ envelope: JSONValue) throws {
         try publisher.publish(

@@ -131,7 +131,9 @@ struct KeyTests {
             UjW8bK58xsS+S6W9oRQ=
             -----END ENCRYPTED PRIVATE KEY-----
             """
-        for text in ["", "no key", p256, encrypted, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"] {
+        expectRefusal("trust.key.passphrase") { try SigningKey(pem: encrypted) }
+        expectRefusal("trust.key.passphrase") { try SigningKey(pem: encrypted, passphrase: Array("wrong".utf8)) }
+        for text in ["", "no key", p256, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"] {
             expectRefusal("trust.key.form") { try SigningKey(pem: text) }
         }
     }

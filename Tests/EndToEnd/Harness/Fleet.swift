@@ -30,9 +30,8 @@ final class Fleet: Sendable {
         http = try LiveHTTP(identity: nil, userAgent: "slipway-test")
         try Files.makeFolder(folder + "/run")
         let more = options.map { $0.replacing("FOLDER", with: folder) }
-        let made = try await slipway(
-            ["init", "--dir", controllerFolder, "--listen", "127.0.0.1:\(controllerPort)", "--environments", environments]
-                + more, hasController: false)
+        let usual = ["--listen", "127.0.0.1:\(controllerPort)", "--environments", environments]
+        let made = try await slipway(["init", "--dir", controllerFolder] + usual + more, hasController: false)
         guard made.status == 0 else { throw TestFailure(description: "slipway init: \(made.errors)") }
         try await startController()
     }
