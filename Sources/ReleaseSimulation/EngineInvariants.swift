@@ -183,7 +183,10 @@ struct EngineInvariants {
             let id = idOf(place)
             let isNamed = included.contains(id) || (view.everyone && !excluded.contains(id))
             if isNamed {
-                if view.order.action == .backOut || hosts[place].install == .admitted { open(id, view.order.action) }
+                // One that did not answer in time keeps its order, and no place.
+                let action = view.order.action
+                let isAdmitted = action == .install ? hosts[place].install : hosts[place].backOut
+                if isAdmitted == .admitted { open(id, action) }
                 hosts[place].isTouched = true
             }
             if !isNamed || view.order.action == .backOut, !hosts[place].hasProgressed { setInstall(place, .none) }
@@ -226,11 +229,16 @@ struct EngineInvariants {
     }
 
     private mutating func dropUnsent() {
-        for place in hosts.indices where hosts[place].install == .admitted { setInstall(place, .none) }
+        for place in hosts.indices { dropUnsent(place) }
     }
 
     private mutating func dropUnsent(_ id: HostID) {
-        if let place = places[id], hosts[place].install == .admitted { setInstall(place, .none) }
+        if let place = places[id] { dropUnsent(place) }
+    }
+
+    private mutating func dropUnsent(_ place: Int) {
+        if hosts[place].install == .admitted { setInstall(place, .none) }
+        if hosts[place].backOut == .admitted { hosts[place].backOut = .none }
     }
 
     private mutating func update(_ id: HostID, _ change: (inout Host) -> Void) {

@@ -54,7 +54,8 @@ extension HostRecord {
     var isDown: Bool {
         if install.isOpen || backOut?.isOpen == true { return true }
         guard acknowledged != .failed, backOutSucceeded != true else { return false }
-        return install.outcome == .failed(.lost) && presence != .absent || install.outcome == .backOutFailed
+        return install.outcome == .failed(.lost) && !hasInstallWord && presence != .absent
+            || install.outcome == .backOutFailed
             || backOutSucceeded == false && !isBackOutFailureAcknowledged
     }
 }
