@@ -32,12 +32,12 @@ struct PackageBuild {
 
     func run() throws -> BuiltPackage {
         try MemberCompressor.check(level)
-        let plans = try definition.units.flatMap { unit in try unit.sources.map { try plan(unit, $0.variant, $0.path) }
+        var plans = try definition.units.flatMap { unit in try unit.sources.map { try plan(unit, $0.variant, $0.path) }
         }
         // What the scan and the base's index needed in passing.
         Heap.giveBack()
         progress.begin(total: ByteCount(plans.reduce(0) { $0 + $1.stream.length }))
-        let units = try plans.map(build)
+        let units = try plans.indices.map { try build(&plans[$0]) }
         let manifest = Manifest(
             definition: definition, units: units, documents: try documents(), values: try values(),
             build: BuildRecord(
@@ -64,6 +64,12 @@ struct PackageBuild {
         var warm: WarmMembers?
         /// By the place of the entry; nil for what the base has not.
         var earlier: [EarlierEntry?]
+
+        /// What only the payload and the dates needed.
+        mutating func forget() {
+            stream.forget()
+            (warm, earlier) = (nil, [])
+        }
     }
 
     private struct EarlierEntry {
@@ -106,24 +112,24 @@ struct PackageBuild {
         }
     }
 
-    private func build(_ plan: consuming Plan) throws -> ManifestUnit {
-        let (unit, variant, fileCount) = (plan.unit, plan.variant, plan.stream.entries.count)
-        let built = try PayloadBuild(
+    private func build(_ plan: inout Plan) throws -> ManifestUnit {
+        var built = try PayloadBuild(
             plan.stream, into: batch.newBlob(), warm: plan.warm, level: level, jobs: jobs,
             progress: progress.advance
         ).run()
-        let text = try indexText(plan, built)
+        var index = PayloadIndex(members: built.members, entries: try dated(plan, built.digests))
+        let fileCount = index.entries.count
+        // The text of a hundred thousand files is large enough without what it is made of.
+        plan.forget()
+        built.digests = []
+        let text = index.bytes
+        index.entries = []
         return ManifestUnit(
-            definition: unit, variant: variant,
+            definition: plan.unit, variant: plan.variant,
             payload: PayloadRecord(
                 compressed: try batch.add(built.sink), tar: built.tar, fileCount: fileCount,
                 index: try batch.add(try PayloadIndex.compressed(text)), indexText: BlobReference(of: text)),
-            hooks: try hooks(of: unit))
-    }
-
-    /// What it is made of is gone when this returns: a text of a hundred thousand files is large enough by itself.
-    private func indexText(_ plan: Plan, _ built: PayloadBuild.Result) throws -> [UInt8] {
-        PayloadIndex(members: built.members, entries: try dated(plan, built.digests)).bytes
+            hooks: try hooks(of: plan.unit))
     }
 
     /// The folder that the unit's files are in; `.` is the release folder itself.

@@ -19,10 +19,10 @@ struct SourceStream: Sendable {
     }
 
     let length: Int64
-    let entries: [ScannedEntry]
+    private(set) var entries: [ScannedEntry]
     private let root: Directory
     /// Where each entry's header and content begin.
-    private let starts: [(header: Int64, content: Int64)]
+    private var starts: [(header: Int64, content: Int64)]
 
     init(root: Directory, entries: [ScannedEntry]) {
         self.root = root
@@ -39,6 +39,9 @@ struct SourceStream: Sendable {
         self.starts = starts
         length = position + Int64(TarFormat.endSize)
     }
+
+    /// It was read to its end.
+    mutating func forget() { (entries, starts) = ([], []) }
 
     /// Fills the buffer with the stream's bytes from `start` on; it must not reach beyond the stream's end. Any number of
     /// threads may read at once.
