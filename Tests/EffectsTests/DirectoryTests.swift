@@ -19,11 +19,12 @@ struct DirectoryTests {
 
     @Test("What is written durably is read back, with its exact mode")
     func writeAndRead() throws {
-        let old = umask(0o077)
-        defer { umask(old) }
-        try directory.createDirectory("a/b")
-        try directory.writeDurably("a/b/c", Array("one".utf8), mode: 0o664)
-        try directory.writeDurably("a/b/c", Array("two".utf8), mode: 0o600)
+        let directory = directory
+        try withUmask(0o077) {
+            try directory.createDirectory("a/b")
+            try directory.writeDurably("a/b/c", Array("one".utf8), mode: 0o664)
+            try directory.writeDurably("a/b/c", Array("two".utf8), mode: 0o600)
+        }
         #expect(try directory.read("a/b/c", sizeMax: ByteCount(3)) == Array("two".utf8))
         #expect(try directory.status("a/b/c")?.mode == 0o600)
         #expect(try directory.list("a/b") == [DirectoryEntry(name: "c", kind: .file)])

@@ -13,12 +13,10 @@ struct UnpackTests {
         try fixture.writeTree()
     }
 
-    @Test("The tree on the host equals the source, whatever the number of jobs and the umask", arguments: [1, 4])
+    @Test("The tree on the host equals the source, whatever the number of jobs", arguments: [1, 4])
     func equal(jobs: Int) async throws {
         let unit = try await fixture.build().manifest.units[0]
         let staging = try fixture.staging()
-        let old = umask(0o077)
-        defer { umask(old) }
         try PayloadInstaller.unpack(unit, blobs: fixture.blobs, into: staging, jobs: jobs)
         #expect(try describe(staging) == describe(fixture.source.directory("service")))
         #expect(try staging.status("bin/server")?.mode == 0o755)
@@ -26,6 +24,24 @@ struct UnpackTests {
         #expect(try staging.status("empty-folder")?.mode == 0o755)
         #expect(try staging.status("empty")?.modifiedAt == PackagingFixture.sourceDate)
         #expect(try staging.status("data")?.modifiedAt == PackagingFixture.sourceDate)
+    }
+
+    /// In a process of its own: the umask is the whole process's, and other tests run in this one.
+    @Test(
+        "The umask does not matter, nor do the rights that a folder hands on", arguments: ["000", "027", "077", "777"])
+    func umask(mask: String) async throws {
+        let program = try #require(try Program.slipway())
+        let built = try await fixture.build()
+        let file = try fixture.folder.directory.createFile("package.slip")
+        try PackageFile.write(built.manifestBytes, blobs: fixture.blobs, to: file)
+        let result = try await run(
+            "/bin/sh", "-c", "umask \(mask) && exec \(program.path) package unpack package.slip tree",
+            in: fixture.folder.directory.path)
+        #expect(result.end == .exited(0), "\(result.output)")
+        let unit = built.manifest.units[0]
+        try PayloadInstaller.verifyTree(
+            unit, index: PayloadIndex.text(of: unit.payload, in: fixture.blobs),
+            tree: fixture.folder.directory.directory("tree"))
     }
 
     @Test("Modes and owners that the definition lists are applied, by name")

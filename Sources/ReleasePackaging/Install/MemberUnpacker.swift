@@ -100,7 +100,7 @@ final class MemberUnpacker: Sendable {
         }
         let file = try spanning.withLock { files in
             if let known = files[place] { return known }
-            let made = try SpanningFile(maker.create(entry), length: blob.length.value)
+            let made = SpanningFile(try maker.create(entry), length: blob.length.value)
             files[place] = made
             return made
         }

@@ -17,15 +17,15 @@ final class SpanningFile: Sendable {
         /// Out of here while a thread computes.
         var hasher: SHA256Hasher? = SHA256Hasher()
         var hashed: Int64 = 0
+        var hasHole = false
         /// Written but not hashed: by their starts, the ends and whether they are holes.
         var ahead: [Int64: (end: Int64, isHole: Bool)] = [:]
     }
 
-    /// - Parameter file: empty; it has its length at once, and zeros are left out of it.
-    init(_ file: OpenFile, length: Int64) throws {
+    /// - Parameter file: empty; zeros are left out of it.
+    init(_ file: OpenFile, length: Int64) {
         self.file = file
         self.length = length
-        try file.truncate(to: ByteCount(length))
     }
 
     /// - Returns: the file's digest to whoever completed it, nil to the others.
@@ -35,6 +35,7 @@ final class SpanningFile: Sendable {
         if !isHole { try file.write(piece, at: offset) }
         var end = offset + Int64(piece.count)
         var mine: SHA256Hasher? = state.withLock { state in
+            state.hasHole = state.hasHole || isHole
             if state.hashed == offset, let hasher = state.hasher.take() { return hasher }
             state.ahead[offset] = (end, isHole)
             return nil
@@ -47,7 +48,12 @@ final class SpanningFile: Sendable {
                 if end < length { state.hasher = mine.take() }
                 return nil
             }
-            guard let next else { return mine.take()?.finish() }
+            guard let next else {
+                guard let complete = mine.take() else { return nil }
+                // What ends in a hole does not have its length yet.
+                if state.withLock({ $0.hasHole }) { try file.truncate(to: ByteCount(length)) }
+                return complete.finish()
+            }
             if next.isHole {
                 // Zeros that are here: reading a hole would fill the page cache with them.
                 Self.zeros.withUnsafeBytes {

@@ -3,7 +3,9 @@ import ReleaseDefinition
 
 @testable import ReleasePackaging
 
+// libFuzzer has one thread.
 nonisolated(unsafe) private var inflater: MemberInflater?
+// The same.
 nonisolated(unsafe) private let room = UnsafeMutableRawBufferPointer.allocate(
     byteCount: ContentCutter.sizeMax + 64, alignment: 16)
 

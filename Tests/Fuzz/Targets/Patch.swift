@@ -60,6 +60,7 @@ private struct Release {
     }
 }
 
+// libFuzzer has one thread.
 nonisolated(unsafe) private var made: Release?
 
 /// A patch that anybody may have changed: the first byte says whether the input replaces the patch, changes its bytes,
