@@ -154,7 +154,12 @@ import Testing
             try Self.write("metadata/timestamp.json", "one", in: source)
             try Self.write("blobs/aa", "pay", in: destination)
             try Self.write("blobs/.publishing-aa", "payl", in: destination)
+            // Of the same length, by a publish that was cut short before anything named it.
+            try Self.write("metadata/2.targets.json", "new", in: source)
+            try Self.write("metadata/2.targets.json", "old", in: destination)
             _ = try RepositoryCopy(from: source, to: destination).run()
+            let targets = try destination.read("metadata/2.targets.json", sizeMax: ByteCount(100))
+            #expect(targets == Array("new".utf8))
             #expect(try destination.read("blobs/aa", sizeMax: ByteCount(100)) == Array("payload".utf8))
             #expect(try destination.list("blobs").map(\.name) == ["aa"])
         }

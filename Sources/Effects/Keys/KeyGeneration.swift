@@ -39,11 +39,11 @@ public enum KeyGeneration {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// scrypt with N = 2^15, r = 8, p = 1: 32 MiB, a tenth of a second for each guess.
+    /// scrypt with N = 2^14, r = 8, p = 1: 16 MiB for each guess, the most that libcrypto reads without being told more.
     private static func write(_ key: OpaquePointer, to memory: OpaquePointer, _ passphrase: [UInt8]) throws {
         guard let plain = EVP_PKEY2PKCS8(key) else { throw failure("EVP_PKEY2PKCS8") }
         defer { PKCS8_PRIV_KEY_INFO_free(plain) }
-        let method = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nil, 0, nil, 1 << 15, 8, 1)
+        let method = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nil, 0, nil, 1 << 14, 8, 1)
         guard let method else { throw failure("PKCS5_pbe2_set_scrypt") }
         let encrypted = passphrase.withUnsafeBytes { bytes in
             PKCS8_set0_pbe(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(clamping: bytes.count), plain, method)

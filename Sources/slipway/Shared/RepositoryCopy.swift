@@ -58,11 +58,15 @@ struct RepositoryCopy {
         return found
     }
 
-    /// The name of an immutable file says what it holds, so a file that is there in full length is left alone.
+    /// An immutable file that is there already is left alone. A blob's name is its digest: its full length is enough. Of
+    /// the others an earlier publish that was cut short may have left one of the same name and length: bytes are compared.
     private func copy(_ path: String, _ result: inout Result) throws {
         let file = try source.openFile(path)
         let size = try file.size()
-        if let there = try destination.status(path), there.size == size { return }
+        if let there = try destination.status(path), there.size == size {
+            if path.hasPrefix("blobs/") { return }
+            if try destination.read(path, sizeMax: size) == source.read(path, sizeMax: size) { return }
+        }
         try makeFolder(of: path)
         let (folder, name) = InputFile.split(path)
         let temporary = "\(folder)/.publishing-\(name)"

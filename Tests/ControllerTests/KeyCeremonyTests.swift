@@ -1,0 +1,119 @@
+import ControllerAPI
+import Effects
+import FoundationEssentials
+import ReleaseDefinition
+import ReleaseTrust
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("Keys: replaced, taken away, apart from one another")
+struct KeyCeremonyTests {
+    private func edits(_ edits: RoleEdit...) throws -> MetadataChangeRequest {
+        MetadataChangeRequest(edits: try edits.map { try JSONCoding.value(of: $0) }, reason: "a test")
+    }
+
+    private func open(_ client: TestClient, _ request: MetadataChangeRequest) async throws -> MetadataChangeView {
+        let answer = try await client.post("/v1/keys/changes", request)
+        return try #require(try answer.json(ListView<MetadataChangeView>.self).items.first)
+    }
+
+    @Test("A new online key is made by the controller, and is in force once root has signed; the old one is deleted")
+    func onlineKey() async throws {
+        let people = try TestPeople()
+        try await people.run { running, client in
+            func names() throws -> [String] { try running.controller.folder.directory.list("keys").map(\.name) }
+            let view = try await client.post("/v1/keys/rotate", OnlineRotationRequest(role: "timestamp"))
+                .json(KeysView.self)
+            #expect(try names().count == 4)
+            let change = try #require(view.changes.first)
+            // Until then the old key signs on.
+            _ = try await people.sign(change, by: "approver-1", client: client)
+            #expect(await running.controller.repository.version(ofRole: "root") == 1)
+            let done = try await people.sign(change, by: "root-2", client: client).json(MetadataChangeView.self)
+            #expect(done.state == .published)
+            #expect(try names().count == 3 && !names().contains("timestamp.pem"))
+            try await people.approve("1.0", client: client)
+            #expect(try await client.send("GET", "/repository/metadata/2.root.json").status == 200)
+        }
+    }
+
+    @Test("Keys that were taken out of the folder are forgotten, and remembered as having been there")
+    func offline() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let client = try TestClient(test, running, token: test.adminToken)
+            _ = try await TestFleet.submit("1.0", by: client)
+            let regulated = ProfileRequest(profile: .team)
+            #expect(try await client.post("/v1/keys/profile", regulated).problemCode == "controller.conflict.profile")
+            let folder = running.controller.folder.directory
+            for name in ["root", "targets", "releases", "emergency"] { try folder.removeFile("keys/\(name).pem") }
+            let view = try await client.post("/v1/keys/reload", ReasonRequest(reason: "a test")).json(KeysView.self)
+            #expect(view.claims.map(\.isEarned).prefix(2) == [true, false])
+            let second = try await TestFleet.submit("1.1", by: client).json(ReleaseView.self)
+            #expect(second.environments.isEmpty && second.waiting.count == 1)
+            #expect(try await client.post("/v1/keys/profile", regulated).status == 200)
+            await client.close()
+        }
+    }
+
+    @Test("Who submitted a release does not approve it, and a rollout waits for another person's authorisation")
+    func regulated() async throws {
+        let people = try TestPeople(.regulated) { plan in
+            // The test's token is admin's: the person of that name is the author.
+            let keys = try ["admin", "bob", "carol"].map { name in
+                KeyHolder(name: name, key: try Self.key(name).publicKey)
+            }
+            plan.approvers = keys
+        }
+        try await people.run { running, client in
+            _ = try await TestFleet.submit("1.0", by: client)
+            let change = try await TestPeople.candidate("web@1.0", client: client)
+            func sign(_ name: String) async throws -> HTTPResponse {
+                let candidate = try #require(change.candidates.first)
+                let own = try MetadataCandidate(role: candidate.role, signed: candidate.signed)
+                    .signature(by: Self.key(name))
+                let upload = RoleSignatureView(role: own.role, keyID: own.keyID, signature: own.signature)
+                return try await client.post(
+                    "/v1/keys/changes/\(change.id)/signatures",
+                    SignatureUpload(digest: try #require(change.digest), signatures: [upload]))
+            }
+            #expect(try await sign("admin").problemCode == "controller.access.author")
+            #expect(try await sign("bob").status == 200)
+            #expect(try await sign("carol").status == 200)
+
+            let definition = try TestFleet.definition("1.0")
+            _ = try await TestHost.join(people.test, running, labels: [:])
+            let refused = try await client.post("/v1/rollouts", definition)
+            #expect(refused.status == 423)
+            #expect(refused.problemCode == "controller.approval.authorisation")
+            let plan = try await client.post("/v1/rollouts/plans", definition).json(RolloutPlanView.self)
+            #expect(plan.needsAuthorisation && plan.authorisedBy.isEmpty)
+            func authorise(_ name: String, _ digest: SHA256Digest) async throws -> HTTPResponse {
+                let consent = RolloutConsent(plan: digest, validUntil: SystemTime().now() + .days(30))
+                let envelope = try DSSEEnvelope.sign(
+                    JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType, keys: [Self.key(name)])
+                return try await client.post(
+                    "/v1/rollouts/plans/\(plan.digest)/authorisations", RolloutAuthorisation(envelope: envelope.json))
+            }
+            let other = SHA256Digest(of: [1])
+            #expect(try await authorise("bob", other).problemCode == "controller.access.authorisation")
+            #expect(try await authorise("mallory", plan.digest).problemCode == "controller.access.authorisation")
+            #expect(try await authorise("admin", plan.digest).problemCode == "controller.access.author")
+            let yes = try await authorise("bob", plan.digest).json(RolloutPlanView.self)
+            #expect(yes.authorisedBy == ["bob"])
+            // Seven days at most, whatever was signed.
+            #expect(try #require(yes.authorisedUntil) < SystemTime().now() + .days(8))
+            #expect(try await client.post("/v1/rollouts", definition).status == 201)
+        }
+    }
+
+    private static func key(_ name: String) throws -> SigningKey {
+        let seed = SHA256Digest(of: Array("insecure-test-\(name)".utf8)).bytes
+        let prefix: [UInt8] = [
+            0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+        ]
+        let text = Data(prefix + seed).base64EncodedString()
+        return try SigningKey(pem: "-----BEGIN PRIVATE KEY-----\n\(text)\n-----END PRIVATE KEY-----\n")
+    }
+}
