@@ -55,7 +55,8 @@ enum ImportTable {
         "slipway": ImportRow(
             ours: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseSimulation", "Effects",
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseSimulation",
+                "Effects",
             ],
             libraries: ["ArgumentParser"], isInAgent: false),
     ]

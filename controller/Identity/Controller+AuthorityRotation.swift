@@ -2,7 +2,7 @@ import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
 
-/// One authority after another, with a time in which both are trusted (docs/decisions/0017).
+/// One authority after another, with a time in which both are trusted (docs/decisions/0014).
 extension Controller {
     /// Makes the authority that will take over. From now on certificates come from it, and every host that renews, or
     /// joins, trusts both.

@@ -46,7 +46,8 @@ public enum KeyGeneration {
         let method = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nil, 0, nil, 1 << 14, 8, 1)
         guard let method else { throw failure("PKCS5_pbe2_set_scrypt") }
         let encrypted = passphrase.withUnsafeBytes { bytes in
-            PKCS8_set0_pbe(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(clamping: bytes.count), plain, method)
+            PKCS8_set0_pbe(
+                bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(clamping: bytes.count), plain, method)
         }
         guard let encrypted else {
             X509_ALGOR_free(method)
