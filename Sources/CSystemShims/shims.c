@@ -54,3 +54,5 @@ int slipway_link_open_file(int file, int directory, const char *name) {
 }
 
 void slipway_trim_heap(void) { malloc_trim(0); }
+
+void slipway_map_large_pieces(void) { mallopt(M_MMAP_THRESHOLD, 128 << 10); }

@@ -40,3 +40,6 @@ int slipway_pipe(int ends[2]);
 
 /// malloc_trim(3): gives free memory of all threads' heaps back to the system.
 void slipway_trim_heap(void);
+
+/// mallopt(3): pieces of 128 KiB and more are mapped, and unmapped when they are freed, for good.
+void slipway_map_large_pieces(void);
