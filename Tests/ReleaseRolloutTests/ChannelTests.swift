@@ -135,4 +135,27 @@ struct ChannelTests {
         #expect(try driver.do(.channelPublished(foreign)).isEmpty)
         #expect(try driver.do(.channelPublished(#require(driver.channels.last))).isEmpty)
     }
+
+    @Test(
+        "A host takes the channel's attempt as its own: a retry is a new one, its old word is not heard again (seed 1008752)"
+    )
+    func attemptOfChannel() throws {
+        var driver = try Driver(
+            Fixture.plan(.bigBang, hosts: Fixture.fleet(3, pulling: 0..<3), limits: Fixture.atOnce()))
+        try driver.succeedAll()
+        try driver.do(.backOut(.rollout, by: "eva", reason: "bad"))
+        let first = try #require(driver.channels.last?.included.first).text
+        try driver.report(first, .backOutFailed, action: .backOut)
+        try driver.do(.resume(by: "eva", reason: "again"))
+        try driver.report(first, .backedOut(nil), action: .backOut, attempt: 2)
+        let second = try #require(driver.channels.last?.included.first { $0.text != first }).text
+        #expect(driver.channels.last?.order.attempt == 2)
+        try driver.report(second, .backOutFailed, action: .backOut, attempt: 2)
+        try driver.do(.resume(by: "eva", reason: "again"))
+        #expect(driver.channels.last?.order.attempt == 3)
+        try driver.report(second, .backOutFailed, action: .backOut, attempt: 2)
+        #expect(try driver.host(second).state == "backingOut")
+        try driver.report(second, .backedOut(nil), action: .backOut, attempt: 3)
+        #expect(try driver.host(second).state == "backedOut")
+    }
 }

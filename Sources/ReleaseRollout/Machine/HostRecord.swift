@@ -104,6 +104,8 @@ struct HostRecord: Sendable, Equatable {
     private var installAttempts: Int32 = 1
     private var backOutAttempts: Int32 = 1
     private var returned: Int32 = 0
+    /// How often a failed back-out was tried again. Attempts are numbers of orders: a channel has one for all.
+    var backOutRetries: UInt8 = 0
     let delivery: DeliveryMode
 
     var install = OrderState.waiting(since: nil)
@@ -130,7 +132,7 @@ struct HostRecord: Sendable, Equatable {
     /// A flapping host that never says a word about its order may not hold a phase open for ever.
     static let returnsMax = 8
     /// Semantics 5: two retries, then hands off.
-    static let backOutAttemptsMax = 3
+    static let backOutRetriesMax: UInt8 = 2
 
     init(_ host: PlanHost, phase: Int, release: ReleaseName, word: HostWord) {
         id = host.id

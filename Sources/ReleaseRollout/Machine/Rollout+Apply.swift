@@ -211,7 +211,8 @@ extension HostRecord {
     /// host any more.
     fileprivate mutating func retryBackOut(orAcknowledge acknowledges: Bool, at: UTCInstant) {
         guard backOutSucceeded == false else { return }
-        if backOutAttempt < Self.backOutAttemptsMax {
+        if backOutRetries < Self.backOutRetriesMax {
+            backOutRetries += 1
             backOutAttempt += 1
             hasBackOutWord = false
             backOut = .waiting(since: at)

@@ -87,6 +87,8 @@ extension Rollout {
                     // Also a host that went back into the queue meanwhile: this word was out before that.
                     if host.install.isAdmitted || host.install.isWaiting || host.install == .ended(.cancelled) {
                         host.install = .ordered(since: at)
+                        // It hears the channel's number, which a retry of another host may have raised.
+                        host.installAttempt = max(host.installAttempt, view.order.attempt)
                     }
                 } else {
                     host.withdrawInstall(mayStartLater: mayStartLater, at: at)
@@ -95,6 +97,9 @@ extension Rollout {
             case .backOut:
                 host.withdrawInstall(mayStartLater: mayStartLater, at: at)
                 guard isNamed else { return host.withdrawBackOut(at: at) }
+                if host.backOut != nil, !host.hasBackOutWord {
+                    host.backOutAttempt = max(host.backOutAttempt, view.order.attempt)
+                }
                 if host.backOut?.isAdmitted == true || host.backOut?.isWaiting == true {
                     host.backOut = .ordered(since: at)
                 }

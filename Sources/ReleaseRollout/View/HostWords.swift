@@ -50,8 +50,8 @@ struct HostWords {
             (
                 "backOutFailed", host.failedStep,
                 "Could not be backed out"
-                    + (host.backOutAttempt < HostRecord.backOutAttemptsMax
-                        ? "." : " in \(host.backOutAttempt) attempts.")
+                    + (host.backOutRetries < HostRecord.backOutRetriesMax
+                        ? "." : " in \(host.backOutRetries + 1) attempts.")
                     + " Look at it by hand."
             )
         case nil: (outcome.name, nil, "Was to be backed out: \(outcome.sentence(of: host))")
