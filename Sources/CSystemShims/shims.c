@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CSystemShims.h"
+#include <sys/xattr.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -56,3 +57,10 @@ int slipway_link_open_file(int file, int directory, const char *name) {
 void slipway_trim_heap(void) { malloc_trim(0); }
 
 void slipway_map_large_pieces(void) { mallopt(M_MMAP_THRESHOLD, 128 << 10); }
+
+int slipway_has_capability(int directory, const char *name) {
+    char path[64 + 256];
+    int length = snprintf(path, sizeof path, "/proc/self/fd/%d/%s", directory, name);
+    if (length < 0 || (size_t)length >= sizeof path) return 0;
+    return lgetxattr(path, "security.capability", NULL, 0) >= 0;
+}

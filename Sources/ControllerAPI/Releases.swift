@@ -61,6 +61,8 @@ public struct ReleaseWaitingView: Sendable, Equatable, Codable {
 
 public struct ReleaseUnitView: Sendable, Equatable, Codable {
     public var name: UnitName
+    /// The hosts it is for; nil where it is for all.
+    public var variant: VariantName?
     public var installTo: String
     public var files: Int
     /// Of the compressed payload.
@@ -68,13 +70,20 @@ public struct ReleaseUnitView: Sendable, Equatable, Codable {
     /// Of the compressed payload, the name of its file in `blobs/`.
     public var payload: SHA256Digest
 
-    public init(name: UnitName, installTo: String, files: Int, size: ByteCount, payload: SHA256Digest) {
+    public init(
+        name: UnitName, variant: VariantName? = nil, installTo: String, files: Int, size: ByteCount,
+        payload: SHA256Digest
+    ) {
         self.name = name
+        self.variant = variant
         self.installTo = installTo
         self.files = files
         self.size = size
         self.payload = payload
     }
+
+    /// `api`, `api.arm64`: as its files in a package are called.
+    public var fileName: String { variant.map { "\(name).\($0)" } ?? name.text }
 }
 
 /// The release in one environment; the environment `emergency` stands for the emergency role.

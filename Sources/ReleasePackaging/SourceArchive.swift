@@ -20,19 +20,36 @@ public enum SourceArchive {
         }
     }
 
-    /// All of it in memory.
+    /// To a file, in bounded memory.
     /// - Throws: `packaging.source.size` and what `write` throws.
-    public static func bytes(of source: Directory, sizeMax: ByteCount = ByteCount(1 << 30)) throws -> [UInt8] {
+    public static func write(
+        _ source: Directory, to file: OpenFile, sizeMax: ByteCount = ByteCount(4 << 30)
+    ) throws {
+        var size = 0
+        try write(source) { piece in
+            size += piece.count
+            try check(size, sizeMax, source)
+            try file.write(piece)
+        }
+    }
+
+    /// All of it in memory, for small folders.
+    /// - Throws: `packaging.source.size` and what `write` throws.
+    public static func bytes(of source: Directory, sizeMax: ByteCount = ByteCount(64 << 20)) throws -> [UInt8] {
         var bytes: [UInt8] = []
         try write(source) { piece in
-            guard bytes.count + piece.count <= sizeMax.value else {
-                throw PackagingError(
-                    code: "source.size", summary: "The release folder \(source.path) has more than \(sizeMax).",
-                    remedy: "Remove what does not belong to the release, or build the package here and submit that.")
-            }
+            try check(bytes.count + piece.count, sizeMax, source)
             bytes += piece
         }
         return bytes
+    }
+
+    private static func check(_ size: Int, _ sizeMax: ByteCount, _ source: Directory) throws {
+        guard size <= sizeMax.value else {
+            throw PackagingError(
+                code: "source.size", summary: "The release folder \(source.path) has more than \(sizeMax).",
+                remedy: "Remove what does not belong to the release, or build the package here and submit that.")
+        }
     }
 
     /// Makes the archive's tree in `directory`, an empty folder. Refuses anything but files, folders and relative links

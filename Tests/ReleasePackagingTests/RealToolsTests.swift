@@ -41,6 +41,30 @@ struct RealToolsTests {
         #expect(try describe(extracted) == describe(fixture.source.directory("service")))
     }
 
+    @Test("tar shows owner root, time 0 and the modes that were asked for, and makes them")
+    func modes() async throws {
+        let attributes = [
+            PathAttribute(path: "bin/server", mode: 0o750, owner: "daemon"), PathAttribute(path: "a/b", mode: 0o400),
+            PathAttribute(path: "empty-folder", mode: 0o711),
+        ]
+        let package = try await fixture.build(PackagingFixture.definition(attributes: attributes))
+        let path = try payloadFile(package)
+        let listed = try await run("/bin/tar", "tvzf", path, "--numeric-owner", "--utc", in: "/").output.split(
+            separator: "\n")
+        #expect(listed.count == package.manifest.units[0].payload.fileCount)
+        #expect(listed.allSatisfy { $0.contains(" 0/0 ") && $0.contains(" 1970-01-01 00:00 ") })
+        let modes = Set(listed.map { String($0.prefix(10)) })
+        #expect(
+            modes == [
+                "-rw-r--r--", "drwxr-xr-x", "lrwxrwxrwx", "-rwxr-x---", "-r--------", "drwx--x--x",
+            ])
+        let extracted = try fixture.staging("extracted")
+        #expect(try await run("/bin/tar", "xpzf", path, in: extracted.path).output.isEmpty)
+        for attribute in attributes { #expect(try extracted.status(attribute.path)?.mode == attribute.mode) }
+        #expect(try extracted.readLink("bin/current") == "server")
+        #expect(try describe(extracted) == describe(fixture.source.directory("service")))
+    }
+
     @Test("tar opens a package file, and the manifest in it is the one that was built")
     func slip() async throws {
         let package = try await fixture.build()

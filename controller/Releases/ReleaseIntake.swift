@@ -71,17 +71,22 @@ struct ReleaseIntake: Sendable {
                 remedy: "Write one beside the files: docs/definition-files.md has every key and an example.")
         }
         let definition = try ReleaseFile.parse(text, file: Self.definitionName)
-        try await controller.refuseDifferent(definition.name)
-        let base = await controller.newestManifest(of: definition.product)
-        let sourceDate = controller.time.now().wholeSeconds
+        // The same folder again must give the same bytes: built like the first time, upon what that made.
+        let known = await controller.manifest(of: definition.name)
+        let newest = await controller.newestManifest(of: definition.product)
+        let base = known ?? newest
+        // A version that is there stays as it is: what comes out of it now is only compared.
+        let output = known == nil ? blobs : BlobStore(try own.createDirectory("again", mode: 0o700), .scratch)
+        let sourceDate = known?.build.sourceDate ?? controller.time.now().wholeSeconds
         let sources = try ReleaseSources(
             definition, from: tree, in: own.createDirectory("sources", mode: 0o700), sourceDate: sourceDate)
         let values = try SignedValuesFile.readAll(of: definition) {
             try tree.read($0, sizeMax: Self.definitionSizeMax)
         }
         let built = try await PackageBuilder.build(
-            definition, from: tree, inputs: sources.inputs.with(values), into: blobs, sourceDate: sourceDate,
-            base: base.map { PackageBase($0, in: blobs) })
+            definition, from: tree, inputs: sources.inputs.with(values), into: output, sourceDate: sourceDate,
+            base: base.map { PackageBase($0, in: blobs) },
+            level: known?.build.compressionLevel ?? PackageBuilder.levelDefault)
         return (built.manifest, built.manifestBytes)
     }
 }

@@ -108,11 +108,6 @@ extension Controller {
         return try releaseView(name)
     }
 
-    /// A version names the same bytes for ever.
-    func refuseDifferent(_ name: ReleaseName) throws {
-        if let known = state.releases[name] { throw Self.different(known, nil) }
-    }
-
     private static func different(_ known: ReleaseRecord, _ digest: SHA256Digest?) -> ControllerError {
         let other = digest.map { ", not \($0.short)…" } ?? ""
         return .conflict(
@@ -122,11 +117,17 @@ extension Controller {
             remedy: "A version names the same bytes for ever: submit under a new version, or promote the one there is.")
     }
 
+    /// Of a release that was submitted; nil for any other.
+    func manifest(of name: ReleaseName) -> Manifest? { state.releases[name].flatMap(manifest) }
+
     func newestManifest(of product: ProductName) -> Manifest? {
         let newest = state.releases.values.filter { $0.submitted.release.product == product }
             .max { $0.submittedAt < $1.submittedAt }
-        guard let newest else { return nil }
-        let blob = BlobReference(sha256: newest.submitted.manifest, length: newest.submitted.manifestLength)
+        return newest.flatMap(manifest)
+    }
+
+    private func manifest(_ record: ReleaseRecord) -> Manifest? {
+        let blob = BlobReference(sha256: record.submitted.manifest, length: record.submitted.manifestLength)
         return (try? publisher.blobs.read(blob)).flatMap { try? Manifest(parsing: $0) }
     }
 
@@ -164,7 +165,7 @@ extension Controller {
 extension UnitSubmitted {
     init(_ unit: ManifestUnit) {
         self.init(
-            name: unit.name, installTo: unit.definition.installTo, files: unit.payload.fileCount,
+            name: unit.name, variant: unit.variant, installTo: unit.definition.installTo, files: unit.payload.fileCount,
             size: unit.payload.compressed.length, payload: unit.payload.compressed.sha256,
             healthyDeadline: unit.definition.healthyDeadline)
     }
@@ -177,7 +178,8 @@ extension ReleaseRecord {
             summary: submitted.summary, owner: submitted.owner, submittedAt: submittedAt, submittedBy: submittedBy,
             units: submitted.units.map {
                 ReleaseUnitView(
-                    name: $0.name, installTo: $0.installTo, files: $0.files, size: $0.size, payload: $0.payload)
+                    name: $0.name, variant: $0.variant, installTo: $0.installTo, files: $0.files, size: $0.size,
+                    payload: $0.payload)
             },
             environments: approvals.map { approval in
                 let environment = approval.environment ?? EnvironmentName(unchecked: ApprovalPlace.emergencyWord)

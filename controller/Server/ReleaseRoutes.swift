@@ -13,10 +13,11 @@ extension ControllerRoutes {
                         "environment", "The request names no environment.", remedy: "Add ?environment=NAME.")
                 }
                 let built = try await ReleaseIntake(controller: controller).manifest(from: request)
+                let isNew = await controller.manifest(of: built.manifest.name) == nil
                 let view = try await controller.submit(
                     built.manifest, bytes: built.bytes, environment: environment, by: request.actor)
                 await controller.beginPatches(to: built.manifest.name)
-                return Responses.json(view, status: .created)
+                return Responses.json(view, status: isNew ? .created : .ok)
             },
             Route(.get, "/v1/releases", access: .person(.view)) { _ in
                 Responses.json(ListView(items: await controller.releaseViews()))

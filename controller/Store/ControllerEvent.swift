@@ -163,6 +163,8 @@ public struct ReleaseSubmitted: Sendable, Codable {
 
 public struct UnitSubmitted: Sendable, Equatable, Codable {
     public var name: UnitName
+    /// nil where it is for all hosts.
+    public var variant: VariantName?
     public var installTo: String
     public var files: Int
     public var size: ByteCount

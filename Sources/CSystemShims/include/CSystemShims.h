@@ -43,3 +43,6 @@ void slipway_trim_heap(void);
 
 /// mallopt(3): pieces of 128 KiB and more are mapped, and unmapped when they are freed, for good.
 void slipway_map_large_pieces(void);
+
+/// 1 if the file `name` of `directory` has the attribute security.capability, 0 if not (or nobody can say).
+int slipway_has_capability(int directory, const char *name);

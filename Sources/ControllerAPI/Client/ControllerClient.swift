@@ -54,15 +54,19 @@ public struct ControllerClient: Sendable {
 
     // MARK: releases
 
-    /// - Parameter environment: the first environment it is approved for.
+    /// - Parameters:
+    ///   - file: sent as it is read.
+    ///   - environment: the first environment it is approved for.
+    /// - Returns: `isNew` is false where the same bytes were submitted before.
     public func submit(
-        _ bytes: [UInt8], type: ReleaseSubmissionType, environment: EnvironmentName
-    ) async throws -> ReleaseView {
+        _ file: OpenFile, type: ReleaseSubmissionType, environment: EnvironmentName
+    ) async throws -> (view: ReleaseView, isNew: Bool) {
         // A build of a large tree takes its time; the controller answers when the release is published.
         let request = HTTPRequest(
             "POST", url(["releases"], query: "environment=\(environment)"),
-            headers: fields + [HTTPField("Content-Type", type.rawValue)], body: bytes, timeout: .minutes(30))
-        return try await exchange(request)
+            headers: fields + [HTTPField("Content-Type", type.rawValue)], bodyFile: file, timeout: .minutes(30))
+        let (view, status): (ReleaseView, Int) = try await exchangeWithStatus(request)
+        return (view, status == 201)
     }
 
     public func releases() async throws -> [ReleaseView] {
@@ -131,6 +135,10 @@ extension ControllerClient {
     }
 
     private func exchange<Answer: Decodable>(_ request: HTTPRequest) async throws -> Answer {
+        try await exchangeWithStatus(request).0
+    }
+
+    private func exchangeWithStatus<Answer: Decodable>(_ request: HTTPRequest) async throws -> (Answer, Int) {
         let response: HTTPResponse
         do {
             response = try await http.send(request)
@@ -141,7 +149,7 @@ extension ControllerClient {
             throw ControllerAPIError(status: response.status, body: response.body, of: request)
         }
         do {
-            return try JSONCoding.decode(Answer.self, from: response.body)
+            return (try JSONCoding.decode(Answer.self, from: response.body), response.status)
         } catch let error as DefinitionError {
             throw ControllerAPIError(
                 family: .refused, code: "answer", summary: "The controller's answer to \(request.url) cannot be read.",

@@ -127,6 +127,10 @@ public final class Directory: Sendable {
         return target
     }
 
+    /// Whether a file of this folder gives rights to whoever runs it: the attribute `security.capability`.
+    /// - Parameter name: a plain name, no path.
+    public func hasCapability(_ name: String) -> Bool { slipway_has_capability(descriptor, name) == 1 }
+
     /// The names and their kinds, sorted by bytes, without `.` and `..`.
     /// - Throws: `effects.file.name`: a name is not UTF-8.
     public func list(_ path: String = ".") throws -> [DirectoryEntry] {

@@ -25,6 +25,8 @@ public struct HTTPRequest: Sendable {
     public var url: String
     public var headers: [HTTPField]
     public var body: [UInt8]?
+    /// Instead of `body`: a file that is sent as it is read, from its beginning to the end that it has now.
+    public var bodyFile: OpenFile?
     /// The response body may not be longer; more is an error, not a truncation.
     public var responseSizeMax: ByteCount
     /// For the whole exchange (for `events`: until the head has come).
@@ -32,12 +34,13 @@ public struct HTTPRequest: Sendable {
 
     public init(
         _ method: String, _ url: String, headers: [HTTPField] = [], body: [UInt8]? = nil,
-        responseSizeMax: ByteCount = ByteCount(8 << 20), timeout: TimeSpan = .seconds(30)
+        bodyFile: OpenFile? = nil, responseSizeMax: ByteCount = ByteCount(8 << 20), timeout: TimeSpan = .seconds(30)
     ) {
         self.method = method
         self.url = url
         self.headers = headers
         self.body = body
+        self.bodyFile = bodyFile
         self.responseSizeMax = responseSizeMax
         self.timeout = timeout
     }

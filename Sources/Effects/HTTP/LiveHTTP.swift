@@ -140,6 +140,10 @@ public final class LiveHTTP: HTTPDoor {
         outgoing.headers.add(name: "User-Agent", value: userAgent)
         for field in request.headers { outgoing.headers.add(name: field.name, value: field.value) }
         if let body = request.body { outgoing.body = .bytes(body, length: .known(Int64(body.count))) }
+        if let file = request.bodyFile {
+            let size = try file.size()
+            outgoing.body = .stream(FilePieces(file: file, size: size.value), length: .known(size.value))
+        }
         // The watch has the deadline; this one only backs it up.
         let deadline = NIODeadline.now() + .milliseconds(min(request.timeout.milliseconds, 1 << 40))
         let isStream = if case .events = watch.rule { true } else { false }

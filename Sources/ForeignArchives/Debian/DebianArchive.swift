@@ -1,4 +1,5 @@
 import ReleaseDefinition
+import ReleasePackaging
 
 /// A `.deb` on its outside: `debian-binary`, `control.tar.*`, `data.tar.*`, in this order. Source: deb(5).
 struct DebianArchive {
@@ -30,7 +31,7 @@ struct DebianArchive {
             case (_, .some, false) where member.hasPrefix("data.tar"):
                 try tar.run(decompressed(EntryStream(outer), member), use)
                 hasData = true
-            default: throw refuse("has \(TreeMaker.shown(member)) where a package has its next part")
+            default: throw refuse("has \(EntryPath.shown(member)) where a package has its next part")
             }
         }
         guard let package, hasData else { throw refuse("lacks control.tar or data.tar") }
@@ -44,7 +45,7 @@ struct DebianArchive {
         case ".xz": try DecompressedStream(.xz, stream, name: "\(name)/\(member)")
         case ".zst": try DecompressedStream(.zstd, stream, name: "\(name)/\(member)")
         case ".bz2": try DecompressedStream(.bzip2, stream, name: "\(name)/\(member)")
-        default: throw refuse("has \(TreeMaker.shown(member)), which is compressed in an unknown way")
+        default: throw refuse("has \(EntryPath.shown(member)), which is compressed in an unknown way")
         }
     }
 

@@ -62,7 +62,7 @@ final class TreeMaker {
             try copy(target, to: path, mode: header.mode, size: header.size)
         case .special:
             throw refuse(
-                "special", "has \(Self.shown(path.text)), which is a device, pipe or socket",
+                "special", "has \(EntryPath.shown(path.text)), which is a device, pipe or socket",
                 "Packages hold files, folders and relative links: make the archive without it.")
         }
     }
@@ -92,7 +92,7 @@ final class TreeMaker {
     private static func link(_ target: [UInt8], from path: EntryPath) throws -> LinkTarget {
         guard let text = String(validating: target, as: UTF8.self) else {
             throw ForeignArchiveError(
-                code: "link", summary: "The target of the link \(path.text.debugDescription) is not valid UTF-8.",
+                code: "link", summary: "The target of the link \(EntryPath.shown(path.text)) is not valid UTF-8.",
                 remedy: "Make the archive without it.")
         }
         do { return try LinkTarget(text, from: path) } catch {
@@ -109,18 +109,18 @@ final class TreeMaker {
         guard header.mode & 0o6000 == 0 else {
             throw refuse(
                 "setuid",
-                "has \(Self.shown(path.text)) with mode 0\(String(header.mode, radix: 8)), which sets the user or group",
+                "has \(EntryPath.shown(path.text)) with mode 0\(String(header.mode, radix: 8)), which sets the user or group",
                 "Packages carry no such files: chmod u-s,g-s before you make the archive.")
         }
         if let name = header.extendedAttribute {
             throw refuse(
-                "attributes", "has \(Self.shown(path.text)) with the extended attribute \(name)",
+                "attributes", "has \(EntryPath.shown(path.text)) with the extended attribute \(name)",
                 "Packages carry none: make the archive without --xattrs, --acls and --selinux; capabilities belong into"
                     + " the service's unit (AmbientCapabilities=).")
         }
         guard !header.isSparse else {
             throw refuse(
-                "sparse", "has \(Self.shown(path.text)) as a sparse file", "Make the archive without --sparse.")
+                "sparse", "has \(EntryPath.shown(path.text)) as a sparse file", "Make the archive without --sparse.")
         }
     }
 
@@ -128,8 +128,9 @@ final class TreeMaker {
         switch (seen[path], kind) {
         case (nil, _), (.impliedFolder, .folder): break
         case (.impliedFolder, _):
-            throw refuse("parent", "has \(Self.shown(path.text)) after what lies below it, and it is no folder")
-        default: throw refuse("duplicate", "has \(Self.shown(path.text)) twice", "Make it anew, with each path once.")
+            throw refuse("parent", "has \(EntryPath.shown(path.text)) after what lies below it, and it is no folder")
+        default:
+            throw refuse("duplicate", "has \(EntryPath.shown(path.text)) twice", "Make it anew, with each path once.")
         }
         var parent = path.parent
         while let folder = parent {
@@ -137,7 +138,8 @@ final class TreeMaker {
             case .folder, .impliedFolder: parent = nil
             case .file, .link:
                 throw refuse(
-                    "parent", "has \(Self.shown(path.text)) below \(Self.shown(folder.text)), which is no folder")
+                    "parent",
+                    "has \(EntryPath.shown(path.text)) below \(EntryPath.shown(folder.text)), which is no folder")
             case nil:
                 entries += 1
                 seen[folder] = .impliedFolder
@@ -150,21 +152,23 @@ final class TreeMaker {
     // MARK: files
 
     private func write(_ content: LibraryArchive, size: Int64?, to path: EntryPath, mode: UInt16) throws {
-        guard let size, size >= 0 else { throw refuse("size", "does not say how long \(Self.shown(path.text)) is") }
+        guard let size, size >= 0 else {
+            throw refuse("size", "does not say how long \(EntryPath.shown(path.text)) is")
+        }
         try reserve(size)
         let digests = listsFiles ? FileDigests() : nil
         let file = try create(path)
         var written: Int64 = 0
         while let (offset, bytes) = try content.nextData() {
             guard offset == written, Int64(bytes.count) <= size - written else {
-                throw refuse("sparse", "has \(Self.shown(path.text)) in pieces that do not follow one another")
+                throw refuse("sparse", "has \(EntryPath.shown(path.text)) in pieces that do not follow one another")
             }
             try file.write(bytes)
             digests?.update(bytes)
             written += Int64(bytes.count)
         }
         guard written == size else {
-            throw refuse("size", "has \(written) bytes of \(Self.shown(path.text)), its header says \(size)")
+            throw refuse("size", "has \(written) bytes of \(EntryPath.shown(path.text)), its header says \(size)")
         }
         try finish(file, path, mode, digests)
     }
@@ -174,7 +178,7 @@ final class TreeMaker {
         guard size ?? 0 == 0, let from = try Self.path(target), seen[from] == .file, from != path else {
             throw refuse(
                 "hardLink",
-                "has \(Self.shown(path.text)) as a hard link to \(Self.shown(String(decoding: target, as: UTF8.self))),"
+                "has \(EntryPath.shown(path.text)) as a hard link to \(EntryPath.shown(String(decoding: target, as: UTF8.self))),"
                     + " which is no file before it in the archive",
                 "Make it anew with --hard-dereference.")
         }
@@ -216,11 +220,5 @@ final class TreeMaker {
         _ remedy: String = "Nothing of it is used. Make it anew from files, folders and relative links."
     ) -> ForeignArchiveError {
         ForeignArchiveError(code, in: archive, what, remedy: remedy)
-    }
-
-    /// Escaped and cut.
-    static func shown(_ text: String) -> String {
-        let short = text.unicodeScalars.count > 120 ? String(text.unicodeScalars.prefix(120)) + "…" : text
-        return short.debugDescription
     }
 }

@@ -94,17 +94,31 @@ enum PathFlaw: String {
             code: "path.\(rawValue)",
             summary: link.map { "The target \(Self.shown(text)) of the link \(Self.shown($0.text)) \(what)." }
                 ?? "The path \(Self.shown(text)) \(what).",
-            remedy: "Rename or remove it in the source and build again; an archive that holds it is not installed.")
+            remedy: link == nil
+                ? "Rename or remove it in the source and build again; an archive that holds it is not installed."
+                : "Packages carry links that are relative and stay in the tree: make it so (`ln -sr`), or remove it and let a"
+                    + " hook make the link on the host. An archive that holds it is not installed.")
     }
 
-    /// Escaped and cut, so that a hostile name is only shown.
-    static func shown(_ text: String) -> String {
-        let short = text.unicodeScalars.count > 120 ? String(text.unicodeScalars.prefix(120)) + "…" : text
-        return short.debugDescription
-    }
+    static func shown(_ text: String) -> String { EntryPath.shown(text) }
 }
 
 extension EntryPath {
+    /// Any text in quotes, cut, and fit for one line of a terminal: what is not printed as itself, or turns the direction of
+    /// what follows, is escaped.
+    public static func shown(_ text: String) -> String {
+        var shown = "\""
+        let scalars = text.unicodeScalars
+        for scalar in scalars.prefix(120) {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse:
+                shown += scalar.escaped(asASCII: true)
+            default: shown += scalar == "\"" || scalar == "\\" ? "\\\(scalar)" : String(scalar)
+            }
+        }
+        return shown + (scalars.count > 120 ? "…\"" : "\"")
+    }
+
     static func flaw(of text: String) -> PathFlaw? {
         let bytes = text.utf8
         guard let first = bytes.first else { return .empty }

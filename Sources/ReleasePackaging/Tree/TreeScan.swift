@@ -95,7 +95,7 @@ enum TreeScan {
     private static func visit(_ folder: Folder, below root: Directory) throws -> Found {
         let directory = try folder.path.map { try root.directory($0.text) } ?? root
         var found = Found()
-        for name in try directory.list() {
+        for name in try names(of: directory) {
             do {
                 let path = try folder.path?.appending(name.name) ?? EntryPath(name.name)
                 found.entries.append(try entry(path, name.name, in: directory))
@@ -112,6 +112,7 @@ enum TreeScan {
         case .directory: return ScannedEntry(path: path, content: .directory, mode: 0o755)
         case .file:
             guard status.mode & 0o6000 == 0 else { throw setsUser(path, status.mode) }
+            guard !directory.hasCapability(name) else { throw hasCapability(path) }
             return ScannedEntry(
                 path: path,
                 content: .file(size: status.size, modifiedAt: status.modifiedAt, inode: status.inode),
@@ -124,6 +125,22 @@ enum TreeScan {
                 code: "source.special", summary: "\(path) is a device, pipe or socket.",
                 remedy: "Packages hold files, folders and relative links: remove it.")
         }
+    }
+
+    private static func names(of directory: Directory) throws -> [DirectoryEntry] {
+        do { return try directory.list() } catch let error as EffectsError where error.code == "effects.file.name" {
+            throw PackagingError(
+                code: "path.utf8", summary: error.summary,
+                remedy: "Rename it: `ls -b` on the folder shows the bytes. Packages have UTF-8 names only.")
+        }
+    }
+
+    private static func hasCapability(_ path: EntryPath) -> PackagingError {
+        PackagingError(
+            code: "source.capability",
+            summary: "\(path) has the attribute security.capability, which gives rights to whoever runs it.",
+            remedy: "Packages carry no attributes: `setcap -r` it, and give the rights to the service"
+                + " (AmbientCapabilities= of its unit).")
     }
 
     private static func setsUser(_ path: EntryPath, _ mode: UInt16) -> PackagingError {

@@ -45,7 +45,12 @@ struct ReleasePresentation: Presentable {
         ])
         let units = TextTable(
             ["UNIT", "INSTALLED TO", "FILES", "SIZE", "PAYLOAD"],
-            release.units.map { [$0.name.text, $0.installTo, String($0.files), $0.size.description, $0.payload.hex] })
+            release.units.map {
+                [
+                    $0.fileName, $0.installTo, String($0.files),
+                    $0.size.description, $0.payload.hex,
+                ]
+            })
         let approvals = TextTable(
             ["ENVIRONMENT", "APPROVED", "REVOKED"],
             release.environments.map {

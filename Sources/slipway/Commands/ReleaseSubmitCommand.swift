@@ -19,23 +19,28 @@ struct ReleaseSubmitCommand: AsyncParsableCommand {
     var environment = EnvironmentName(unchecked: "staging")
 
     func run() async throws {
-        let (bytes, type) = try body()
-        Talk.say("Sending \(path) (\(ByteCount(bytes.count))) …")
-        let view = try await connection.withClient {
-            try await $0.submit(bytes, type: type, environment: environment)
+        let (view, isNew) = try await WorkFolder.with { work in
+            let (file, type) = try body(work)
+            Talk.say("Sending \(path) (\(try file.size())) …")
+            return try await connection.withClient {
+                try await $0.submit(file, type: type, environment: environment)
+            }
         }
-        Talk.say(view.words(in: environment))
+        if !isNew {
+            Talk.say("\(view.release) was submitted at \(view.submittedAt) with the same bytes: it stays as it is.")
+        }
+        Talk.say("\(view.release) is approved for \(environment) and published.")
         try output.print(ReleasePresentation(release: view))
     }
 
-    private func body() throws -> ([UInt8], ReleaseSubmissionType) {
-        if path.hasSuffix(".slip") {
-            return (try InputFile.read(path, sizeMax: ByteCount(4 << 30)), .package)
-        }
+    private func body(_ work: Directory) throws -> (OpenFile, ReleaseSubmissionType) {
+        if path.hasSuffix(".slip") { return (try InputFile.open(path), .package) }
         // Problems of the definition are cheaper to hear before anything is sent.
         let folder = try Directory.open(path)
         let definition = try ReleaseFolder.definition(in: folder, named: path)
         _ = try ReleaseFolder.values(of: definition, in: folder)
-        return (try SourceArchive.bytes(of: folder), .sourceArchive)
+        let file = try work.createFile("release.tar", mode: 0o600)
+        try SourceArchive.write(folder, to: file)
+        return (file, .sourceArchive)
     }
 }
