@@ -3,12 +3,12 @@ import ReleaseDefinition
 
 /// Builds one payload on several threads. Each takes whatever can be done: read a slab of the stream and hash the files in
 /// it, hash the stream, cut a slab into pieces, compress a piece, write members. Reading and compressing go on side by
-/// side; the digest of the stream, the cuts and the writing are each one thread's at a time, in the order of the stream.
+/// side; the digest of the stream, those of large files, the cuts and the writing are each one thread's at a time, in the order of the stream.
 ///
 /// Memory: `2 × jobs + 2` slabs and their compressed members, whatever the payload: a slab is filled again when the members
 /// that have bytes of it are written.
 ///
-/// `@unchecked Sendable`: `tarHasher` is only used by the thread that has `.hash`, `cutter` by the one that has `.cut`, `sink` by the
+/// `@unchecked Sendable`: `tarHasher` is only used by the thread that has `.hash`, `files` by the one that has `.hashFiles`, `cutter` by the one that has `.cut`, `sink` by the
 /// one that has `.write`; `PayloadSchedule` gives each of these to one thread at a time.
 final class PayloadBuild: @unchecked Sendable {
     struct Result {
@@ -26,6 +26,7 @@ final class PayloadBuild: @unchecked Sendable {
     private let jobs: Int
     private let schedule: Monitor<PayloadSchedule>
     private var tarHasher: SHA256Hasher? = SHA256Hasher()
+    private var files: FileHasher
     private var cutter: StreamCutter
     private let sink: BlobWriter
     private let progress: @Sendable (ByteCount) -> Void
@@ -43,7 +44,8 @@ final class PayloadBuild: @unchecked Sendable {
         self.jobs = max(1, min(jobs, slabCount * 4, 256))
         self.progress = progress
         schedule = Monitor(PayloadSchedule(slabCount: slabCount, slabsMax: 2 * self.jobs + 2))
-        cutter = StreamCutter(entries: stream.entries.count, slabCount: slabCount)
+        files = FileHasher(entries: stream.entries.count)
+        cutter = StreamCutter(slabCount: slabCount)
     }
 
     /// Called once.
@@ -57,7 +59,7 @@ final class PayloadBuild: @unchecked Sendable {
         guard let tarHasher = tarHasher.take() else { preconditionFailure("a payload is built once") }
         return Result(
             sink: sink, tar: BlobReference(sha256: tarHasher.finish(), length: ByteCount(stream.length)),
-            members: schedule.update { $0.members }, digests: cutter.digests)
+            members: schedule.update { $0.members }, digests: files.digests)
     }
 
     private func work() throws {
@@ -70,6 +72,9 @@ final class PayloadBuild: @unchecked Sendable {
             case .hash(let slab):
                 tarHasher?.update(slab.bytes)
                 schedule.update { $0.hashed(slab) }
+            case .hashFiles(let slab):
+                files.hash(slab)
+                schedule.update { $0.hashedFiles(slab) }
             case .cut(let slab):
                 let ranges = cutter.cut(slab)
                 schedule.update { $0.cut(slab, into: ranges) }
@@ -95,27 +100,34 @@ final class PayloadBuild: @unchecked Sendable {
     }
 }
 
-/// Cuts slab after slab, and hashes the files that no slab holds as a whole. For one thread at a time.
-struct StreamCutter: ~Copyable {
+/// Hashes the files that no slab holds as a whole, and collects the digests of all. For one thread at a time, slab after
+/// slab.
+struct FileHasher: ~Copyable {
     private(set) var digests: [SHA256Digest?]
-    private let slabCount: Int
     private var hasher: SHA256Hasher?
-    /// What is left of the slab before.
-    private var carried: (slab: StreamSlab, range: Range<Int>)?
 
-    init(entries: Int, slabCount: Int) {
-        digests = Array(repeating: nil, count: entries)
-        self.slabCount = slabCount
-    }
+    init(entries: Int) { digests = Array(repeating: nil, count: entries) }
 
-    /// Where the pieces lie that begin in the slab or in what was carried to it.
-    mutating func cut(_ slab: StreamSlab) -> [Range<Int>] {
+    mutating func hash(_ slab: StreamSlab) {
         for (place, digest) in slab.digests { digests[place] = digest }
         for part in slab.parts {
             if part.offset == 0 { hasher = SHA256Hasher() }
             hasher?.update(slab[part.range])
             if part.isLast { digests[part.place] = hasher.take()?.finish() }
         }
+    }
+}
+
+/// Cuts slab after slab. For one thread at a time.
+struct StreamCutter {
+    private let slabCount: Int
+    /// What is left of the slab before.
+    private var carried: (slab: StreamSlab, range: Range<Int>)?
+
+    init(slabCount: Int) { self.slabCount = slabCount }
+
+    /// Where the pieces lie that begin in the slab or in what was carried to it.
+    mutating func cut(_ slab: StreamSlab) -> [Range<Int>] {
         var start = 0
         if let carried { start = slab.carry(carried.slab[carried.range]) }
         let enough = slab.number == slabCount - 1 ? 1 : ContentCutter.sizeMax

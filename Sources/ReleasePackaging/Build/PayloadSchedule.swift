@@ -16,6 +16,7 @@ struct PayloadSchedule {
     enum Step {
         case fill(StreamSlab)
         case hash(StreamSlab)
+        case hashFiles(StreamSlab)
         case cut(StreamSlab)
         case compress(Piece)
         case write([Finished])
@@ -30,11 +31,13 @@ struct PayloadSchedule {
     private var slabsMade = 0
     private var free: [StreamSlab] = []
     private var nextFill = 0
-    /// Filled, and not both hashed and cut.
+    /// Filled, and not hashed, hashed by files and cut.
     private var slabs: [Int: StreamSlab] = [:]
     private var hashedCount = 0
+    private var filesHashedCount = 0
     private var cutCount = 0
     private var isHashing = false
+    private var isHashingFiles = false
     private var isCutting = false
     private var isWriting = false
     /// The slab that was cut last: its tail is needed for the next cut.
@@ -52,13 +55,16 @@ struct PayloadSchedule {
 
     /// nil when nothing can be done until another thread has finished something.
     mutating func next() -> Step? {
-        if isFailed || (cutCount == slabCount && hashedCount == slabCount && members.count == pieceCount) {
-            return .end
-        }
+        let passed = min(hashedCount, filesHashedCount, cutCount)
+        if isFailed || (passed == slabCount && members.count == pieceCount) { return .end }
         if !isWriting, finished[members.count] != nil { return .write(takeFinished()) }
         if !isHashing, let slab = slabs[hashedCount] {
             isHashing = true
             return .hash(slab)
+        }
+        if !isHashingFiles, let slab = slabs[filesHashedCount] {
+            isHashingFiles = true
+            return .hashFiles(slab)
         }
         if !isCutting, let slab = slabs[cutCount] {
             isCutting = true
@@ -75,6 +81,13 @@ struct PayloadSchedule {
     mutating func hashed(_ slab: StreamSlab) {
         isHashing = false
         hashedCount += 1
+        release(slab)
+        forget(slab)
+    }
+
+    mutating func hashedFiles(_ slab: StreamSlab) {
+        isHashingFiles = false
+        filesHashedCount += 1
         release(slab)
         forget(slab)
     }
@@ -114,7 +127,7 @@ struct PayloadSchedule {
     private mutating func takeSlab() -> StreamSlab? {
         guard nextFill < slabCount, let slab = free.popLast() ?? makeSlab() else { return nil }
         slab.number = nextFill
-        slab.uses = 2
+        slab.uses = 3
         nextFill += 1
         return slab
     }
@@ -126,7 +139,7 @@ struct PayloadSchedule {
     }
 
     private mutating func forget(_ slab: StreamSlab) {
-        if slab.number < hashedCount, slab.number < cutCount { slabs[slab.number] = nil }
+        if slab.number < min(hashedCount, filesHashedCount, cutCount) { slabs[slab.number] = nil }
     }
 
     private mutating func release(_ slab: StreamSlab) {

@@ -16,7 +16,7 @@ final class StreamSlab: @unchecked Sendable {
     var parts: [SourceStream.Part] = []
     /// The digests of the files that lie in it as a whole, by their places.
     var digests: [(place: Int, digest: SHA256Digest)] = []
-    /// Who still needs the bytes: the digest of the stream, the cut of the next slab, pieces that are not written.
+    /// Who still needs the bytes: the digests of the stream and of its files, the cut of the next slab, pieces that are not written.
     var uses = 0
     private let memory: UnsafeMutableRawBufferPointer
 
