@@ -48,7 +48,8 @@ enum PatchFormat {
     static func refuse(_ code: String, _ what: String, cause: String? = nil) -> PackagingError {
         PackagingError(
             code: "patch.\(code)", summary: "The patch \(what).",
-            remedy: "It is not used: members or the whole payload are fetched instead.", cause: cause)
+            remedy: "Nothing of it is used: an agent fetches members or the whole payload; by hand, leave it out.",
+            cause: cause)
     }
 }
 

@@ -29,7 +29,7 @@ struct ReleaseSubmitCommand: AsyncParsableCommand {
         if !isNew {
             Talk.say("\(view.release) was submitted at \(view.submittedAt) with the same bytes: it stays as it is.")
         }
-        Talk.say("\(view.release) is approved for \(environment) and published.")
+        Talk.say(view.words(in: environment))
         try output.print(ReleasePresentation(release: view))
     }
 
