@@ -38,8 +38,7 @@ struct PackageBuildCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (folder, name) = InputFile.split(file)
-        let destination = try Directory.open(folder)
+        let output = try OutputFile(file)
         let built = try await WorkFolder.with { work in
             let source = try PackageSource.open(tree, manifest: manifest, work: work)
             let blobs = BlobStore(try work.createDirectory("blobs"), .scratch)
@@ -50,11 +49,7 @@ struct PackageBuildCommand: AsyncParsableCommand {
                 source.definition, from: source.folder, inputs: source.inputs, into: blobs,
                 sourceDate: source.sourceDate, base: earlier, level: level, jobs: jobs ?? Workers.coreCount,
                 progress: progress.show)
-            // Beside its name first: a package that is there is whole.
-            let temporary = ".\(name).building"
-            try destination.removeFile(temporary)
-            try PackageFile.write(built.manifestBytes, blobs: blobs, to: destination.createFile(temporary))
-            try destination.rename(temporary, to: name)
+            try output.write { try PackageFile.write(built.manifestBytes, blobs: blobs, to: $0) }
             return built
         }
         Talk.say("\(file): \(built.manifest.name), manifest \(built.digest.short).")

@@ -41,20 +41,13 @@ struct PackagePatchCommand: AsyncParsableCommand {
                 code: "package.unit", summary: "\(pair.old.manifest.name) has no unit \(chosen.name).",
                 remedy: "A new unit is fetched whole; no patch leads to it.")
         }
-        let (folder, name) = InputFile.split(file)
-        let destination = try Directory.open(folder)
+        let output = try OutputFile(file)
         let jobs = jobs ?? Workers.coreCount
         let summary = try await WorkFolder.with { work in
             let builder = try PatchBuilder(
                 from: sides.old, to: sides.new, persistent: chosen.definition.persistent,
                 scratch: work.createFile("frames"))
-            let temporary = ".\(name).making"
-            try destination.removeFile(temporary)
-            let output = try destination.createFile(temporary)
-            let summary = try builder.run(jobs: jobs) { try output.write($0) }
-            try output.sync()
-            try destination.rename(temporary, to: name)
-            return summary
+            return try output.write { file in try builder.run(jobs: jobs) { try file.write($0) } }
         }
         try OutputOptions(output: format).print(
             PatchPresentation(

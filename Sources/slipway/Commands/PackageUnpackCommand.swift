@@ -56,6 +56,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
         let (folder, name) = try Self.split(directory)
         let parent = try Directory.create(folder)
         try Self.checkFree(name, in: parent)
+        try Self.checkRecord(of: directory, in: parent, name)
         let source = try await Self.source(of: chosen, in: archive, patch: patch, base: base)
 
         let staging = ".\(name).unpacking-\(Hexadecimal.encode(SystemRandom().bytes(6)))"
@@ -143,12 +144,22 @@ struct PackageUnpackCommand: AsyncParsableCommand {
             remedy: "Name another folder, or move that one away.")
     }
 
+    /// The record of a tree that was unpacked there before is replaced; somebody's own file of that name is not.
+    private static func checkRecord(of directory: String, in parent: Directory, _ name: String) throws {
+        guard try parent.status(name + recordSuffix) != nil else { return }
+        if (try? record(of: directory)) != nil { return }
+        throw CommandError(
+            code: "package.record", summary: "\(directory)\(recordSuffix) is there already and is no record of a tree.",
+            remedy: "Move it away: what was unpacked is noted there.")
+    }
+
     /// The index of what was unpacked there helps, but is not needed: every file is hashed.
     private static func base(_ path: String, unit: ManifestUnit) throws -> BaseTree {
         let tree = try Directory.open(path)
-        guard let record = try record(of: path) else { return BaseTree(tree) }
-        return BaseTree(
-            tree, index: try record.manifest[unit: unit.name, variant: unit.variant].map { try record.index(of: $0) })
+        guard let record = try? record(of: path), let old = record.manifest[unit: unit.name, variant: unit.variant],
+            let index = try? record.index(of: old)
+        else { return BaseTree(tree) }
+        return BaseTree(tree, index: index)
     }
 }
 
