@@ -3,13 +3,15 @@ import ReleaseDefinition
 
 /// Builds one payload on several threads. Each takes whatever can be done: read a slab of the stream and hash the files in
 /// it, hash the stream, cut a slab into pieces, compress a piece, write members. Reading and compressing go on side by
-/// side; the digest of the stream, those of large files, the cuts and the writing are each one thread's at a time, in the order of the stream.
+/// side; the digest of the stream, those of large files, the cuts and the writing are each one thread's at a time, in the
+/// order of the stream.
 ///
 /// Memory: `2 × jobs + 2` slabs and their compressed members, whatever the payload: a slab is filled again when the members
 /// that have bytes of it are written.
 ///
-/// `@unchecked Sendable`: `tarHasher` is only used by the thread that has `.hash`, `files` by the one that has `.hashFiles`, `cutter` by the one that has `.cut`, `sink` by the
-/// one that has `.write`; `PayloadSchedule` gives each of these to one thread at a time.
+/// `@unchecked Sendable`: `tarHasher` is only used by the thread that has `.hash`, `files` by the one that has `.hashFiles`,
+/// `cutter` by the one that has `.cut`, `sink` by the one that has `.write`; `PayloadSchedule` gives each of these to one
+/// thread at a time.
 final class PayloadBuild: @unchecked Sendable {
     struct Result {
         /// Not finished yet: whoever gets it names it or gives it up.

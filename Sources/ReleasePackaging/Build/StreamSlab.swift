@@ -2,9 +2,9 @@ import ReleaseDefinition
 
 /// A stretch of the stream in memory, on its way from the files to the last member that has bytes of it.
 ///
-/// `@unchecked Sendable`: each step has it alone: `fill` before anybody else knows it, then `PayloadBuild` hands it to one
-/// cut, whose carried bytes go into the room before `bytes` that nobody else looks at; from then on it is only read, until
-/// `uses` (touched under the lock of the build alone) is 0 and it is filled again.
+/// `@unchecked Sendable`: `fill` has it alone, before anybody else knows it. Then everybody reads `bytes`, `parts` and
+/// `digests`; only the one thread that cuts writes, into the room before `bytes`, which the digests do not look at and the
+/// pieces only after the cut. `uses` is touched under the lock of the build alone; at 0 it is filled again.
 final class StreamSlab: @unchecked Sendable {
     static let size = 1 << 19
     /// Room before the bytes for those of the slab before that were too few to be cut.
@@ -16,7 +16,8 @@ final class StreamSlab: @unchecked Sendable {
     var parts: [SourceStream.Part] = []
     /// The digests of the files that lie in it as a whole, by their places.
     var digests: [(place: Int, digest: SHA256Digest)] = []
-    /// Who still needs the bytes: the digests of the stream and of its files, the cut of the next slab, pieces that are not written.
+    /// Who still needs the bytes: the digests of the stream and of its files, the cut of the next slab, pieces that are not
+    /// written.
     var uses = 0
     private let memory: UnsafeMutableRawBufferPointer
 
