@@ -71,12 +71,35 @@ final class TarGuard {
                 throw refuse("header", "has a link or device with content")
             }
             state = .header
-        default:
+        case 0, UInt8(ascii: "0"), UInt8(ascii: "7"):
+            // '7' is a file that wants to lie in one piece; POSIX has who cannot promise that treat it as '0'
+            // (IEEE 1003.1 pax, ustar typeflag). No host promises it, and nothing of the content depends on it.
             size = sizeOverride.take() ?? size
             let (padded, overflow) = size.addingReportingOverflow((512 - size % 512) % 512)
             guard !overflow else { throw refuse("size", "has a header with an impossible size") }
             state = padded == 0 ? .header : .skip(padded)
+        default: throw unknown(type)
         }
+    }
+
+    /// libarchive takes what it does not know for a file: it would carry a dump's list of names, or a piece of another
+    /// archive's file, as content.
+    private func unknown(_ type: UInt8) -> ForeignArchiveError {
+        if type == UInt8(ascii: "S") {
+            return refuse("sparse", "has a sparse file", "Make the archive without --sparse.")
+        }
+        let shown = (0x21...0x7E).contains(type) ? "\"\(Character(UnicodeScalar(type)))\"" : "number \(type)"
+        let known: [Character: String] = [
+            "A": "a Solaris access control list: make the archive without lists.",
+            "D": "a folder of an incremental dump: make the archive without --incremental.",
+            "M": "the rest of a file from another volume: make the archive without --multi-volume.",
+            "N": "a table of long names as tar wrote it before 1988: make it anew with --format=gnu.",
+            "V": "a volume's label: make the archive without --label.",
+        ]
+        let meaning = known[Character(UnicodeScalar(type))].map { "This type is \($0)" }
+        return refuse(
+            "type", "has an entry of the type \(shown), which is neither file, folder nor link",
+            meaning ?? "Make it anew with `tar --format=gnu` or `--format=ustar` from files, folders and relative links.")
     }
 
     private func readExtension(_ type: UInt8, _ padding: Int) throws {
