@@ -80,24 +80,16 @@ public enum PackageFile {
         let manifestBytes = try reader.readAll(sizeMax: Manifest.bytesMax)
         let manifest = try Manifest(parsing: manifestBytes)
         var trust: [TrustFile] = []
-        var entry = try reader.next()
-        while let found = entry, found.path.text.hasPrefix("trust/") {
-            guard case .file = found.content else { throw refuse("entry", "has \(found.path), which is no file") }
-            guard trust.count < 1024 else { throw refuse("trust", "has more than 1024 files of trust") }
-            trust.append(
-                TrustFile(
-                    name: String(found.path.text.dropFirst("trust/".count)),
-                    bytes: try reader.readAll(sizeMax: ByteCount(5_000_000))))
-            entry = try reader.next()
-        }
-        for (name, blob) in manifest.packageEntries {
-            guard let found = entry, found.path.text == name, found.content == .file(size: blob.length.value) else {
-                throw refuse("entry", "has \(entry?.path.text ?? "its end") where \(name), \(blob.length), is expected")
+        var outline = PackageOutline(manifest, mayLack: false)
+        while let entry = try reader.next() {
+            switch try outline.take(entry) {
+            case .trust(let name):
+                trust.append(
+                    TrustFile(name: name, bytes: try reader.readAll(sizeMax: PackageOutline.trustFileSizeMax)))
+            case .blob(let blob): try take(blob, entry.path.text, &reader, into: blobs)
             }
-            try take(blob, name, &reader, into: blobs)
-            entry = try reader.next()
         }
-        if let entry { throw refuse("entry", "has \(entry.path), which its manifest does not name") }
+        try outline.finish()
         return Contents(manifest: manifest, manifestBytes: manifestBytes, trust: trust)
     }
 

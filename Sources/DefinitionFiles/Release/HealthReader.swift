@@ -17,23 +17,23 @@ enum HealthReader {
                 "value.health", expected: "a list of checks, or none",
                 remedy: "Write at least one check, or health: none where nothing can be asked.")
         }
-        return field.elements(countMax: 20, what: "checks", readCheck)
+        return field.elements(countMax: HealthCheck.countMax, what: "checks", readCheck)
     }
 
     private static func readCheck(_ field: Field) -> HealthCheck? {
         guard let mapping = MappingReader(field, keys, what: "a health check") else { return nil }
         let probe = readProbe(mapping)
-        let every = mapping.optional("every", default: .seconds(2)) { $0.span(.milliseconds(100) ... .hours(1)) }
-        let timeout = mapping.optional("timeout", default: .seconds(1)) { $0.span(.milliseconds(10) ... .hours(1)) }
-        let failures = mapping.optional("failures", default: 3) { $0.integer(1...1000) }
-        let startPeriod = mapping.optional("startPeriod", default: .zero) { $0.span(.zero ... .hours(24)) }
+        let every = mapping.optional("every", default: .seconds(2)) { $0.span(HealthCheck.everyBounds) }
+        let timeout = mapping.optional("timeout", default: .seconds(1)) { $0.span(HealthCheck.timeoutBounds) }
+        let failures = mapping.optional("failures", default: 3) { $0.integer(HealthCheck.failuresBounds) }
+        let startPeriod = mapping.optional("startPeriod", default: .zero) { $0.span(HealthCheck.startPeriodBounds) }
         guard let probe, let every, let timeout, let failures, let startPeriod else { return nil }
         return HealthCheck(
             probe: probe, every: every, timeout: timeout, startPeriod: startPeriod, failures: failures)
     }
 
     private static func readProbe(_ mapping: MappingReader) -> HealthProbe? {
-        let status = mapping.optional("status", default: 200) { $0.integer(100...599) }
+        let status = mapping.optional("status", default: 200) { $0.integer(HealthCheck.statusBounds) }
         switch (mapping["http"], mapping["command"]) {
         case (let http?, nil):
             guard let url = readURL(http), let status else { return nil }

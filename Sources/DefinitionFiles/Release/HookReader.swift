@@ -6,7 +6,7 @@ enum HookReader {
 
     static func read(_ field: Field) -> UnitHooks? {
         guard let mapping = MappingReader(field, keys, what: "hooks by moment") else { return nil }
-        let timeout = mapping.optional("timeout", default: .minutes(5)) { $0.span(.seconds(1) ... .minutes(60)) }
+        let timeout = mapping.optional("timeout", default: .minutes(5)) { $0.span(UnitHooks.timeoutBounds) }
         let programs = HookMoment.allCases.compactMap { moment in
             mapping[moment.rawValue]
                 .flatMap { $0.relativePath("the hook's program") }

@@ -93,8 +93,7 @@ public enum ReleaseFile {
     private static func readBackOut(_ field: Field) -> BackOutSettings? {
         guard let mapping = MappingReader(field, backOutKeys, what: "back-out settings") else { return nil }
         let scope = mapping.optional("scope", default: .phase) { $0.choice(BackOutScope.self) }
-        // Two at least: the running release and the one to go back to.
-        let keep = mapping.optional("keep", default: 3) { $0.integer(2...100) }
+        let keep = mapping.optional("keep", default: 3) { $0.integer(BackOutSettings.keepBounds) }
         guard let scope, let keep else { return nil }
         return BackOutSettings(scope: scope, keep: keep)
     }

@@ -38,7 +38,7 @@ enum UnitReader {
             $0.absolutePath("where the unit is installed")
         }
         let persistent = mapping.optional("persistent", default: []) { field in
-            field.elements(countMax: 100, what: "paths") { $0.treePath("a persistent path") }
+            field.elements(countMax: UnitDefinition.persistentMax, what: "paths") { $0.treePath("a persistent path") }
         }
         let hooks = mapping.optional("hooks", default: UnitHooks(), HookReader.read)
         let service = mapping.optional("service", default: ServiceDefinition?.none) {
@@ -47,11 +47,11 @@ enum UnitReader {
         let health = mapping.required("health", example: "a check, or health: none where nothing can be asked") {
             HealthReader.read($0)
         }
-        let bounds = TimeSpan.zero...TimeSpan.hours(24)
+        let bounds = UnitDefinition.healthyBounds
         let minimumHealthy = mapping.optional("minimumHealthy", default: .seconds(30)) { $0.span(bounds) }
         let healthyDeadline = mapping.optional("healthyDeadline", default: .minutes(5)) { $0.span(bounds) }
         let attributes = mapping.optional("attributes", default: []) {
-            $0.elements(countMax: 10_000, what: "attributes", AttributeReader.read)
+            $0.elements(countMax: UnitDefinition.attributesMax, what: "attributes", AttributeReader.read)
         }
         let unchanged = mapping.optional("unchanged", default: UnchangedFiles?.none) {
             $0.choice(UnchangedFiles.self).map(Optional.some)

@@ -1,5 +1,14 @@
 /// One question asked again and again; a unit is healthy when every check passes for the minimum healthy time.
 public struct HealthCheck: Sendable, Equatable, Codable {
+    public static let everyBounds = TimeSpan.milliseconds(100)...TimeSpan.hours(1)
+    public static let timeoutBounds = TimeSpan.milliseconds(10)...TimeSpan.hours(1)
+    public static let startPeriodBounds = TimeSpan.zero...TimeSpan.hours(24)
+    public static let failuresBounds = 1...1000
+    /// Of an HTTP probe.
+    public static let statusBounds = 100...599
+    /// Of one unit.
+    public static let countMax = 20
+
     public var probe: HealthProbe
     public var every: TimeSpan
     public var timeout: TimeSpan

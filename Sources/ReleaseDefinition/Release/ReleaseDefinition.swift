@@ -82,6 +82,9 @@ public struct ProductRequirement: Sendable, Equatable, Codable {
 
 /// How far back a failure reaches when nobody decides otherwise, and how many releases a host keeps (3 by default).
 public struct BackOutSettings: Sendable, Equatable, Codable {
+    /// Two at least: the running release and the one to go back to.
+    public static let keepBounds = 2...100
+
     public var scope: BackOutScope
     public var keep: Int
 

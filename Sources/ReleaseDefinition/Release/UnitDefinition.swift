@@ -1,5 +1,10 @@
 /// A release unit: components that are deployed together.
 public struct UnitDefinition: Sendable, Equatable, Codable {
+    /// Of `minimumHealthy` and `healthyDeadline`.
+    public static let healthyBounds = TimeSpan.zero...TimeSpan.hours(24)
+    public static let persistentMax = 100
+    public static let attributesMax = 10_000
+
     public var name: UnitName
     public var type: UnitType
     /// The unit's files: a folder or an archive, relative to the release folder. nil where `variants` has one each.

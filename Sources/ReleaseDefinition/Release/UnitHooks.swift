@@ -5,7 +5,9 @@ public enum HookMoment: String, Sendable, Codable, CaseIterable {
 
 /// The unit's hooks: program files of the release folder, by moment, and the time each may take.
 public struct UnitHooks: Sendable, Equatable, Codable {
-    /// 5 minutes unless the definition says otherwise, 60 at most.
+    public static let timeoutBounds = TimeSpan.seconds(1)...TimeSpan.minutes(60)
+
+    /// 5 minutes unless the definition says otherwise.
     public var timeout: TimeSpan
     public var programs: [HookProgram]
 

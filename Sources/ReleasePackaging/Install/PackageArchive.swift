@@ -8,6 +8,7 @@ public struct PackageArchive: Sendable {
     public let manifestBytes: [UInt8]
     private let file: OpenFile
     private let places: [BlobReference: Int64]
+    private let named: [String: Int64]
 
     /// - Throws: `packaging.archive.…`, `packaging.manifest.…`, `packaging.package.…`.
     public init(_ file: OpenFile) throws {
@@ -21,16 +22,14 @@ public struct PackageArchive: Sendable {
         manifestBytes = try reader.readAll(sizeMax: Manifest.bytesMax)
         manifest = try Manifest(parsing: manifestBytes)
         // Not all need be there: whoever needs one that is not is told so.
-        let named = Dictionary(manifest.packageEntries.map { ($0.name, $0.blob) }) { first, _ in first }
-        var places: [BlobReference: Int64] = [:]
+        var outline = PackageOutline(manifest, mayLack: true)
+        var (places, named): ([BlobReference: Int64], [String: Int64]) = ([:], [:])
         while let entry = try reader.next() {
-            if entry.path.text.hasPrefix("trust/") { continue }
-            guard let blob = named[entry.path.text], entry.content == .file(size: blob.length.value) else {
-                throw PackageFile.refuse("entry", "has \(entry.path), which its manifest does not name so")
-            }
+            guard case .blob(let blob) = try outline.take(entry) else { continue }
             places[blob] = source.position
+            named[entry.path.text] = source.position
         }
-        self.places = places
+        (self.places, self.named) = (places, named)
     }
 
     /// A package file without its payloads: what must be known later of a release whose tree stays.
@@ -60,6 +59,9 @@ public struct PackageArchive: Sendable {
         }
         return bytes
     }
+
+    /// Where an entry's bytes lie; nil where the package has it not. They are not checked.
+    func place(named name: String) -> (file: OpenFile, start: Int64)? { named[name].map { (file, $0) } }
 
     /// Where a blob's bytes lie; nil where the package has them not. They are not checked.
     func place(of blob: BlobReference) -> (file: OpenFile, start: Int64)? { places[blob].map { (file, $0) } }

@@ -42,6 +42,8 @@ extension Manifest {
         try Self.check("changes", changes.count, in: 0...10_000)
         try Self.check("requires", requires.count, in: 0...256)
         try Self.check("documents", documents.count, in: 0...1024)
+        try Self.check("releases to keep (backOut.keep)", backOut.keep, in: BackOutSettings.keepBounds)
+        try Self.check("compression level", build.compressionLevel, in: PackageBuilder.levels)
         try checkUnits()
         try checkValues()
         try Self.check("build inputs", build.inputs.count, in: 0...1024)
@@ -88,6 +90,12 @@ extension Manifest {
         }
     }
 
+    static func check(_ what: String, _ found: TimeSpan, in range: ClosedRange<TimeSpan>) throws {
+        guard range.contains(found) else {
+            throw refuse("bounds", "has \(found) as \(what), allowed are \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
     static func check<Value: BinaryInteger>(_ what: String, _ found: Value, in range: ClosedRange<Value>) throws {
         guard range.contains(found) else {
             throw refuse("bounds", "has \(found) as \(what), allowed are \(range.lowerBound) to \(range.upperBound)")
@@ -117,6 +125,9 @@ extension ManifestUnit {
         try It.check("index length of \(name)", payload.index.length.value, in: 1...PayloadIndex.bytesMax.value)
         try It.check(
             "index text length of \(name)", payload.indexText.length.value, in: 1...PayloadIndex.bytesMax.value)
+        try checkClocks()
+        try It.check("attributes of \(name)", definition.attributes.count, in: 0...UnitDefinition.attributesMax)
+        try It.check("persistent paths of \(name)", definition.persistent.count, in: 0...UnitDefinition.persistentMax)
         for attribute in definition.attributes {
             _ = try EntryPath(attribute.path)
             try It.check("mode of \(attribute.path)", attribute.mode ?? 0, in: 0...0o777)
@@ -137,6 +148,26 @@ extension ManifestUnit {
         for hook in hooks {
             try It.check(
                 "length of hook \(hook.moment)", hook.blob.length.value, in: 1...PackageLimits.hookSizeMax.value)
+        }
+    }
+}
+
+extension ManifestUnit {
+    /// What an agent waits for and counts: none of it may stop it from working, or let it wait for ever.
+    private func checkClocks() throws {
+        typealias It = Manifest
+        try It.check("timeout of the hooks of \(name)", definition.hooks.timeout, in: UnitHooks.timeoutBounds)
+        try It.check("minimumHealthy of \(name)", definition.minimumHealthy, in: UnitDefinition.healthyBounds)
+        try It.check("healthyDeadline of \(name)", definition.healthyDeadline, in: UnitDefinition.healthyBounds)
+        try It.check("health checks of \(name)", definition.health.count, in: 0...HealthCheck.countMax)
+        for check in definition.health {
+            try It.check("every of a check of \(name)", check.every, in: HealthCheck.everyBounds)
+            try It.check("timeout of a check of \(name)", check.timeout, in: HealthCheck.timeoutBounds)
+            try It.check("startPeriod of a check of \(name)", check.startPeriod, in: HealthCheck.startPeriodBounds)
+            try It.check("failures of a check of \(name)", check.failures, in: HealthCheck.failuresBounds)
+            if case .http(_, let status) = check.probe {
+                try It.check("status of a check of \(name)", status, in: HealthCheck.statusBounds)
+            }
         }
     }
 }
