@@ -122,13 +122,19 @@ let package = Package(
 
         tests("ReleaseDefinitionTests", ["ReleaseDefinition"]),
         tests("DefinitionFilesTests", ["DefinitionFiles", "ReleaseDefinition"], resources: [.copy("Cases")]),
-        tests("EffectsTests", ["Effects", "ReleaseDefinition", nioCore, nioPosix, nioSSL]),
-        tests("ReleasePackagingTests", ["ReleasePackaging", "ReleaseDefinition", "Effects"]),
-        tests("ForeignArchivesTests", ["ForeignArchives", "ReleasePackaging", "ReleaseDefinition", "Effects"]),
+        // What several test targets need; no program links it.
+        .target(
+            name: "TestSupport", dependencies: ["ReleaseDefinition", "Effects"], path: "Tests/Support",
+            swiftSettings: strict),
+        tests("EffectsTests", ["Effects", "ReleaseDefinition", "TestSupport", nioCore, nioPosix, nioSSL]),
+        tests("ReleasePackagingTests", ["ReleasePackaging", "ReleaseDefinition", "Effects", "TestSupport"]),
+        tests(
+            "ForeignArchivesTests",
+            ["ForeignArchives", "ReleasePackaging", "ReleaseDefinition", "Effects", "TestSupport"]),
         tests("ReleaseTrustTests", ["ReleaseTrust", "ReleaseDefinition", "COpenSSL"]),
         tests(
             "ReleaseDistributionTests",
-            ["ReleaseDistribution", "ReleasePackaging", "ReleaseTrust", "ReleaseDefinition", "Effects"]),
+            ["ReleaseDistribution", "ReleasePackaging", "ReleaseTrust", "ReleaseDefinition", "Effects", "TestSupport"]),
         tests("ReleaseRolloutTests", ["ReleaseRollout", "ReleaseDefinition", "AgentProtocol"]),
         tests(
             "ReleaseSimulationTests", ["ReleaseSimulation", "ReleaseRollout", "ReleaseDefinition", "AgentProtocol"],

@@ -68,7 +68,7 @@ final class TestRepository {
             service: .command(["bin/serve"]), hooks: UnitHooks(timeout: timeout, programs: programs),
             health: [
                 HealthCheck(
-                    probe: .command(["bin/check"]), every: .milliseconds(50), timeout: .seconds(5), failures: 3)
+                    probe: .command(["bin/check"]), every: .milliseconds(100), timeout: .seconds(5), failures: 3)
             ], minimumHealthy: .milliseconds(200), healthyDeadline: .seconds(20))
     }
 

@@ -2,6 +2,7 @@ import Effects
 import Glibc
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 @Suite("Files beneath a directory")
 struct DirectoryTests {

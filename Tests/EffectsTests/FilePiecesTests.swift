@@ -1,6 +1,7 @@
 import NIOCore
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 @testable import Effects
 

@@ -1,6 +1,7 @@
 import Glibc
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 @testable import Effects
 

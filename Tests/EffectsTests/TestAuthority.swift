@@ -1,5 +1,6 @@
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 @testable import Effects
 

@@ -3,6 +3,7 @@ import ForeignArchives
 import Glibc
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 /// A folder that goes with the test, with a staging folder in it to unpack to and files beside it that must stay.
 final class ArchiveFixture {
@@ -66,29 +67,4 @@ final class ArchiveFixture {
         try directory.createSymlink("tree/share/up", to: "../bin/serve")
         link(path + "/tree/sizes/513", path + "/tree/sizes/again")
     }
-}
-
-/// A line for everything in a tree that a package keeps.
-func describe(_ directory: Directory, at prefix: String = "") throws -> [String] {
-    var lines: [String] = []
-    for entry in try directory.list() {
-        let path = prefix + entry.name
-        switch entry.kind {
-        case .file:
-            let status = try #require(try directory.status(entry.name))
-            let digest = SHA256Digest(of: try directory.read(entry.name, sizeMax: ByteCount(1 << 30)))
-            lines.append("\(path) \(status.mode & 0o100 == 0 ? "file" : "program") \(digest)")
-        case .symlink: lines.append("\(path) -> \(try directory.readLink(entry.name))")
-        case .directory: lines += ["\(path)/"] + (try describe(try directory.directory(entry.name), at: path + "/"))
-        case .other: lines.append("\(path) other")
-        }
-    }
-    return lines
-}
-
-func code(_ body: () throws -> Void) -> String? {
-    do {
-        try body()
-        return nil
-    } catch { return ReportedError(error).code }
 }

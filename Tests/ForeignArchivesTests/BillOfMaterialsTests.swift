@@ -3,6 +3,7 @@ import Foundation
 import ReleaseDefinition
 import ReleasePackaging
 import Testing
+import TestSupport
 
 @testable import ForeignArchives
 

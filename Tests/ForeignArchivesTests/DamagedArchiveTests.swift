@@ -2,6 +2,7 @@ import Effects
 import ForeignArchives
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 @Suite("Archives that are cut, changed or misnamed are refused")
 struct DamagedArchiveTests {

@@ -3,6 +3,7 @@ import ForeignArchives
 import ReleaseDefinition
 import ReleasePackaging
 import Testing
+import TestSupport
 
 @Suite("Archives of the real tools become the tree that they were made from")
 struct HonestArchiveTests {

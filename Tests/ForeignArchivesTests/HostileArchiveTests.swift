@@ -2,6 +2,7 @@ import Effects
 import ForeignArchives
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 /// One archive that lies or asks for too much, and the code that refuses it.
 struct HostileCase: Sendable, CustomTestStringConvertible {
@@ -109,6 +110,19 @@ struct HostileArchiveTests {
         .init("a character device", "foreignArchives.special") { $0.add("c", type: "3") },
         .init("a block device", "foreignArchives.special") { $0.add("b", type: "4") },
         .init("a pipe", "foreignArchives.special") { $0.add("p", type: "6") },
+        .init("a type that nobody knows", "foreignArchives.type") { $0.add("z", type: "Z", content: [1]) },
+        .init("an unknown type without content", "foreignArchives.type") { $0.add("z", type: "8") },
+        .init("a type beyond ASCII", "foreignArchives.type") { $0.add("z") { $0.type = 0xFF } },
+        .init("a type below letters", "foreignArchives.type") { $0.add("z") { $0.type = 7 } },
+        .init("an old GNU sparse file", "foreignArchives.sparse") { $0.add("s", type: "S", content: [1]) },
+        .init("a volume's label", "foreignArchives.type") {
+            $0.add("label", type: "V")
+            $0.add("f")
+        },
+        .init("a folder of an incremental dump", "foreignArchives.type") { $0.add("d/", type: "D", content: [0x59]) },
+        .init("the rest of a file from another volume", "foreignArchives.type") {
+            $0.add("f", type: "M", content: [1])
+        },
         .init("a set-user-ID program", "foreignArchives.setuid") { $0.add("s") { $0.mode = Array("0004755".utf8) } },
         .init("a set-group-ID folder", "foreignArchives.setuid") {
             $0.add("s/", type: "5") { $0.mode = Array("0002755".utf8) }

@@ -115,11 +115,3 @@ final class HurriedTime: TimeDoor {
         state.withLock { $0.append(span) }
     }
 }
-
-/// The code of what is thrown.
-func code(_ body: () async throws -> Void) async -> String? {
-    do {
-        try await body()
-        return nil
-    } catch let error as any ReportableError { return error.code } catch { return "\(type(of: error))" }
-}

@@ -2,6 +2,7 @@ import Effects
 import ReleaseDefinition
 import ReleaseTrust
 import Testing
+import TestSupport
 
 @testable import ReleaseDistribution
 

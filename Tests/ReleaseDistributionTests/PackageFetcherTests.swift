@@ -4,6 +4,7 @@ import ReleasePackaging
 import ReleaseTrust
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import ReleaseDistribution
 

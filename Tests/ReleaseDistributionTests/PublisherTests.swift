@@ -3,6 +3,7 @@ import ReleaseDefinition
 import ReleasePackaging
 import ReleaseTrust
 import Testing
+import TestSupport
 
 @testable import ReleaseDistribution
 
@@ -83,7 +84,7 @@ struct PublisherTests {
         let other = try await TestRepository(isPublished: false)
         for name in ["1.root.json", "3.snapshot.json", "2.staging-web.json", "2.targets.json"] {
             let file = try #require(other.state.files.first { $0.name == name })
-            let found = await code { try repository.publisher.publish(RepositoryPublication(metadata: [file])) }
+            let found = code { try repository.publisher.publish(RepositoryPublication(metadata: [file])) }
             #expect(found == "distribution.publish.conflict", "\(name)")
         }
         _ = try await client(repository, repository.newStore()).refresh(at: TestRepository.now)

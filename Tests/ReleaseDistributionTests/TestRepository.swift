@@ -3,6 +3,7 @@ import ReleaseDefinition
 import ReleaseDistribution
 import ReleasePackaging
 import ReleaseTrust
+import TestSupport
 
 /// A repository with keys of its own and one real release of one unit, approved for staging.
 struct TestRepository {

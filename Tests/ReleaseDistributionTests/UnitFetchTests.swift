@@ -3,6 +3,7 @@ import ReleaseDefinition
 import ReleasePackaging
 import Synchronization
 import Testing
+import TestSupport
 
 @testable import ReleaseDistribution
 
@@ -79,7 +80,7 @@ struct UnitFetchTests {
         let fetched = try await fetcher.unit(
             fixture.new, installed: fixture.installed, patches: [offer], into: store)
         #expect(fetched.report.way == .patch)
-        let found = await code { try fixture.check(fetched) }
+        let found = code { try fixture.check(fetched) }
         #expect(found?.hasPrefix("packaging.patch.") == true)
         // What an agent does then.
         let again = try await fetcher.unit(

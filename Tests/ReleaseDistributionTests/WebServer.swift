@@ -1,6 +1,7 @@
 import Effects
 import Glibc
 import ReleaseDefinition
+import TestSupport
 
 /// A web server of somebody else's on loopback, serving a folder; or a cache in front of one.
 final class WebServer: Sendable {

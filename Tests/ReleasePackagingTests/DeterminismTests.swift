@@ -2,6 +2,7 @@ import Effects
 import ReleaseDefinition
 import ReleasePackaging
 import Testing
+import TestSupport
 
 @Suite("The same input gives the same bytes")
 struct DeterminismTests {

@@ -3,6 +3,7 @@ import Glibc
 import ReleaseDefinition
 import ReleasePackaging
 import Testing
+import TestSupport
 
 /// One archive that must be refused, and the code it must be refused with.
 struct HostileArchive: Sendable, CustomTestStringConvertible {

@@ -2,6 +2,7 @@ import Effects
 import Glibc
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 @testable import ReleasePackaging
 
@@ -52,19 +53,28 @@ struct HostilePackageTests {
         let before = try describe(fixture.folder.directory)
         let result = try await program.run(
             ["package", "unpack", fixture.folder.directory.path + "/package.slip", around.path + "/tree"])
-        guard !package.isUnpackable else {
-            #expect(result.status == 0, "\(result.errors)")
-            return
-        }
         #expect(result.status == 1, "\(result.errors)")
         #expect(result.errors.contains("error: \(package.code): "), "\(result.errors)")
         #expect(result.peakKiB <= 64 << 10)
         #expect(try describe(fixture.folder.directory) == before)
     }
 
-    @Test("The honest one is accepted by both")
-    func honest() async throws {
-        let bytes = try await forge(nil)
+    @Test("The honest one is accepted by both, with every setting at either bound", arguments: [false, true])
+    func honest(atMost: Bool) async throws {
+        var forge = try PackageForge(try await fixture.build(), blobs: fixture.blobs)
+        let end = { (bounds: ClosedRange<TimeSpan>) in atMost ? bounds.upperBound : bounds.lowerBound }
+        forge.manifest.backOut.keep = atMost ? 100 : 2
+        forge.manifest.build.compressionLevel = atMost ? 12 : 1
+        forge.manifest.units[0].definition.hooks.timeout = end(UnitHooks.timeoutBounds)
+        forge.manifest.units[0].definition.minimumHealthy = end(UnitDefinition.healthyBounds)
+        forge.manifest.units[0].definition.health = [
+            HealthCheck(
+                probe: .http(url: "http://localhost/", status: atMost ? 599 : 100), every: end(HealthCheck.everyBounds),
+                timeout: end(HealthCheck.timeoutBounds), startPeriod: end(HealthCheck.startPeriodBounds),
+                failures: atMost ? 1000 : 1)
+        ]
+        forge.entries = (0..<(atMost ? 1024 : 0)).map { ("trust/\($0)", []) } + forge.entries
+        let bytes = try forge.bytes
         let store = BlobStore(try around.createDirectory("blobs"))
         _ = try PackageFile.read(ByteArraySource(bytes), into: store)
         let program = try #require(try Program.slipway())

@@ -1,5 +1,6 @@
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 @testable import ReleasePackaging
 
@@ -7,15 +8,12 @@ import Testing
 struct HostilePackage: Sendable, CustomTestStringConvertible {
     var name: String
     var code: String
-    /// For what only `PackageFile.read` looks at: `package unpack` has no use for it.
-    var isUnpackable = false
     var forge: @Sendable (inout PackageForge) throws -> Void
 
     init(
-        _ name: String, _ code: String, isUnpackable: Bool = false,
-        _ forge: @escaping @Sendable (inout PackageForge) throws -> Void
+        _ name: String, _ code: String, _ forge: @escaping @Sendable (inout PackageForge) throws -> Void
     ) {
-        (self.name, self.code, self.isUnpackable, self.forge) = (name, "packaging." + code, isUnpackable, forge)
+        (self.name, self.code, self.forge) = (name, "packaging." + code, forge)
     }
 
     var testDescription: String { name }
@@ -72,13 +70,23 @@ struct HostilePackage: Sendable, CustomTestStringConvertible {
         .init("a wrong checksum", "archive.checksum") {
             $0.header = { if $0 == PackageForge.index { $1.checksum = Array("000001\u{0} ".utf8) } }
         },
-        .init("2000 files of trust", "package.trust", isUnpackable: true) {
-            $0.entries = (0..<2000).map { ("trust/\($0)", []) } + $0.entries
+        .init("1025 files of trust", "package.trust") {
+            $0.entries = (0..<1025).map { ("trust/\($0)", []) } + $0.entries
+        },
+        .init("a file of trust behind the index", "package.entry") {
+            $0.entries.insert(("trust/root.json", []), at: 1)
+        },
+        .init("a file of trust of 5 MB and a byte", "package.trust") {
+            $0.entries.insert(("trust/root.json", Array(repeating: 0, count: 5_000_001)), at: 0)
+        },
+        .init("trust as a folder", "package.trust") { forge in
+            forge.entries.insert(("trust/more", []), at: 0)
+            forge.header = { if $0 == "trust/more" { ($1.type, $1.name) = (0x35, Array("trust/more/".utf8)) } }
         },
     ]
 
     static let order: [HostilePackage] = [
-        .init("index and payload in the other order", "package.entry", isUnpackable: true) { $0.entries.swapAt(0, 1) },
+        .init("index and payload in the other order", "package.entry") { $0.entries.swapAt(0, 1) },
         .init("index and payload under each other's name", "package.entry") {
             ($0.entries[0].bytes, $0.entries[1].bytes) = ($0.entries[1].bytes, $0.entries[0].bytes)
         },
@@ -140,6 +148,51 @@ struct HostilePackage: Sendable, CustomTestStringConvertible {
         },
     ]
 
+    /// Each of them would reach an agent's clock, its disk or its processor.
+    static let settings: [HostilePackage] = [
+        .init("no release to keep", "manifest.bounds") { $0.manifest.backOut.keep = 0 },
+        .init("one release to keep", "manifest.bounds") { $0.manifest.backOut.keep = 1 },
+        .init("a negative number of releases to keep", "manifest.bounds") { $0.manifest.backOut.keep = -1 },
+        .init("more releases to keep than Int32 has", "manifest.bounds") { $0.manifest.backOut.keep = 1 << 40 },
+        .init("level 0", "manifest.bounds") { $0.manifest.build.compressionLevel = 0 },
+        .init("level 13", "manifest.bounds") { $0.manifest.build.compressionLevel = 13 },
+        .init("hooks that end at once", "manifest.bounds") {
+            $0.manifest.units[0].definition.hooks.timeout = .milliseconds(1)
+        },
+        .init("hooks that may run for a day", "manifest.bounds") {
+            $0.manifest.units[0].definition.hooks.timeout = .hours(24)
+        },
+        .init("healthy after two days", "manifest.bounds") {
+            $0.manifest.units[0].definition.minimumHealthy = .days(2)
+        },
+        .init("a deadline in ten years", "manifest.bounds") {
+            $0.manifest.units[0].definition.healthyDeadline = .days(3650)
+        },
+        check("a check without a pause") { $0.every = .zero },
+        check("a check every two hours") { $0.every = .hours(2) },
+        check("a check without time to answer") { $0.timeout = .zero },
+        check("a start that lasts for a year") { $0.startPeriod = .days(365) },
+        check("no failure at all") { $0.failures = 0 },
+        check("failures without end") { $0.failures = .max },
+        check("an impossible status") { $0.probe = .http(url: "http://localhost/", status: 99_999) },
+        .init("21 checks", "manifest.bounds") {
+            $0.manifest.units[0].definition.health = Array(repeating: honestCheck, count: 21)
+        },
+        .init("101 persistent paths", "manifest.bounds") {
+            $0.manifest.units[0].definition.persistent = (0...100).map { "p\($0)" }
+        },
+    ]
+
+    private static let honestCheck = HealthCheck(probe: .http(url: "http://localhost/", status: 200))
+
+    private static func check(_ name: String, _ change: @escaping @Sendable (inout HealthCheck) -> Void) -> Self {
+        .init(name, "manifest.bounds") { forge in
+            var check = honestCheck
+            change(&check)
+            forge.manifest.units[0].definition.health = [check]
+        }
+    }
+
     static let index: [HostilePackage] = [
         .init("a million and one empty files", "manifest.bounds") { forge in
             forge.manifest.units[0].payload.fileCount = 1_000_001
@@ -194,7 +247,7 @@ struct HostilePackage: Sendable, CustomTestStringConvertible {
         },
     ]
 
-    static let all = archive + order + manifest + index
+    static let all = archive + order + manifest + settings + index
 }
 
 extension PackageForge {

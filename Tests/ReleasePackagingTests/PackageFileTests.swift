@@ -1,6 +1,7 @@
 import Effects
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 @testable import ReleasePackaging
 

@@ -1,6 +1,6 @@
 import Effects
-
 import ReleaseDefinition
+import TestSupport
 
 @testable import ReleasePackaging
 

@@ -1,6 +1,7 @@
 import Effects
 import ReleaseDefinition
 import Testing
+import TestSupport
 
 @testable import ReleasePackaging
 
@@ -77,6 +78,24 @@ struct PackageVerificationTests {
         let (_, bytes) = try await package { $0.units[0].payload.tar.sha256 = SHA256Digest(of: [2]) }
         let findings = try verify(bytes).findings
         #expect(findings.map(\.problem) == ["has another tar stream"])
+    }
+
+    @Test("Two documents of the same bytes are both looked at, whatever lies between them")
+    func sameBytesTwice() async throws {
+        for (name, text) in [("A.md", "same\n"), ("B.md", "other\n"), ("C.md", "same\n")] {
+            try fixture.write(name, Array(text.utf8))
+        }
+        let manifest = try await fixture.build(PackagingFixture.definition(documents: ["A.md", "B.md", "C.md"]))
+            .manifest
+        var bytes: [UInt8] = []
+        try PackageFile.write(try manifest.bytes, blobs: fixture.blobs) { bytes += $0 }
+        #expect(try verify(bytes).findings.isEmpty)
+        for name in ["documents/A.md", "documents/C.md"] {
+            let start = try #require(verifyArchive(bytes).place(named: name)).start
+            var spoilt = bytes
+            spoilt[Int(start)] ^= 1
+            #expect(try verify(spoilt).findings.map(\.place) == [name])
+        }
     }
 
     @Test("Cut, extended or without an entry, it is refused or found")

@@ -3,6 +3,7 @@ import Glibc
 import ReleaseDefinition
 import ReleasePackaging
 import Testing
+import TestSupport
 
 /// A release folder, a blob store and places to unpack to, all below one temporary folder.
 struct PackagingFixture: Sendable {
@@ -98,41 +99,6 @@ struct PackagingFixture: Sendable {
 
     /// Bytes that do.
     static func text(seed: UInt64, size: Int) -> [UInt8] { noise(seed: seed, size: size).map { 0x61 + $0 % 16 } }
-}
-
-/// The code of what `body` throws; nil if it does not.
-func code(_ body: () throws -> Void) -> String? {
-    do {
-        try body()
-        return nil
-    } catch { return ReportedError(error).code }
-}
-
-func code(_ body: () async throws -> Void) async -> String? {
-    do {
-        try await body()
-        return nil
-    } catch { return ReportedError(error).code }
-}
-
-/// Everything about a tree that a package keeps, a line each, to compare two trees.
-func describe(_ directory: Directory, at prefix: String = "") throws -> [String] {
-    var lines: [String] = []
-    for entry in try directory.list() {
-        let path = prefix + entry.name
-        switch entry.kind {
-        case .file:
-            let status = try #require(try directory.status(entry.name))
-            let digest = SHA256Digest(of: try directory.read(entry.name, sizeMax: ByteCount(1 << 30)))
-            lines.append("\(path) \(status.mode & 0o100 == 0 ? "file" : "program") \(digest)")
-        case .symlink: lines.append("\(path) -> \(try directory.readLink(entry.name))")
-        case .directory:
-            lines.append("\(path)/")
-            lines += try describe(try directory.directory(entry.name), at: path + "/")
-        case .other: lines.append("\(path) other")
-        }
-    }
-    return lines
 }
 
 /// Runs a real tool and answers its output.

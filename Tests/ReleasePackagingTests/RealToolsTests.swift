@@ -2,6 +2,7 @@ import Effects
 import ReleaseDefinition
 import ReleasePackaging
 import Testing
+import TestSupport
 
 @Suite("Ordinary tools open what Slipway writes")
 struct RealToolsTests {

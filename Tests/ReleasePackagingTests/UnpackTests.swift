@@ -3,6 +3,7 @@ import Glibc
 import ReleaseDefinition
 import ReleasePackaging
 import Testing
+import TestSupport
 
 @Suite("Unpacking a payload")
 struct UnpackTests {

@@ -2,8 +2,8 @@ import Effects
 import ReleaseDefinition
 
 /// A file system of 256 KiB in memory, mounted below a folder. Where this user may not mount, nothing is tested.
-enum SmallDisk {
-    static func with(_ body: (Directory) async throws -> Void) async throws {
+public enum SmallDisk {
+    public static func with(_ body: (Directory) async throws -> Void) async throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/disk"
         try folder.directory.createDirectory("disk")

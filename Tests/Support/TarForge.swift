@@ -1,33 +1,38 @@
 /// Writes tar archives that lie. Every field is open to the test; checksums are right unless asked otherwise.
-struct TarForge {
-    var bytes: [UInt8] = []
+public struct TarForge {
+    public var bytes: [UInt8] = []
 
-    struct Header {
-        var name: [UInt8] = []
-        var prefix: [UInt8] = []
-        var mode: [UInt8] = Array("0000644".utf8)
-        var size: [UInt8] = Array("00000000000".utf8)
-        var time: [UInt8] = Array("00000000000".utf8)
-        var type = UInt8(ascii: "0")
-        var target: [UInt8] = []
-        var magic: [UInt8] = Array("ustar\u{0}00".utf8)
-        var checksum: [UInt8]?
-        var tail: [UInt8] = []
+    public init() {}
+
+    public struct Header {
+        public var name: [UInt8] = []
+        public var prefix: [UInt8] = []
+        public var mode: [UInt8] = Array("0000644".utf8)
+        public var size: [UInt8] = Array("00000000000".utf8)
+        public var time: [UInt8] = Array("00000000000".utf8)
+        public var type = UInt8(ascii: "0")
+        public var target: [UInt8] = []
+        public var magic: [UInt8] = Array("ustar\u{0}00".utf8)
+        public var checksum: [UInt8]?
+        public var tail: [UInt8] = []
+
+        public init() {}
     }
 
     /// An honest file, folder or link; `change` makes it lie.
-    mutating func add(
+    public mutating func add(
         _ name: String, type: Character = "0", target: String = "", content: [UInt8] = [],
         _ change: (inout Header) -> Void = { _ in }
     ) {
-        var header = Header(name: Array(name.utf8), type: type.asciiValue ?? 0, target: Array(target.utf8))
+        var header = Header()
+        (header.name, header.type, header.target) = (Array(name.utf8), type.asciiValue ?? 0, Array(target.utf8))
         let size = String(content.count, radix: 8)
         header.size = Array((String(repeating: "0", count: 11 - size.utf8.count) + size).utf8)
         change(&header)
         add(header, content: content)
     }
 
-    mutating func add(_ header: Header, content: [UInt8] = []) {
+    public mutating func add(_ header: Header, content: [UInt8] = []) {
         var block = [UInt8](repeating: 0, count: 512)
         func put(_ field: [UInt8], at offset: Int) {
             for (index, byte) in field.enumerated() { block[offset + index] = byte }
@@ -53,7 +58,7 @@ struct TarForge {
     }
 
     /// A pax header with these records, for the entry that is added next.
-    mutating func pax(_ records: [(String, String)], type: Character = "x") {
+    public mutating func pax(_ records: [(String, String)], type: Character = "x") {
         var content: [UInt8] = []
         for (key, value) in records {
             let rest = key.utf8.count + value.utf8.count + 3
@@ -64,12 +69,12 @@ struct TarForge {
         add("pax", type: type, content: content)
     }
 
-    mutating func end() { bytes += repeatElement(0, count: 1024) }
+    public mutating func end() { bytes += repeatElement(0, count: 1024) }
 }
 
 extension TarForge {
     /// Other bytes of the same length for the last place where `text` stands.
-    mutating func replaceLast(_ text: String, with replacement: [UInt8]) {
+    public mutating func replaceLast(_ text: String, with replacement: [UInt8]) {
         let wanted = Array(text.utf8)
         for start in stride(from: bytes.count - wanted.count, through: 0, by: -1)
         where bytes[start..<start + wanted.count].elementsEqual(wanted) {
