@@ -99,7 +99,8 @@ final class TarGuard {
         let meaning = known[Character(UnicodeScalar(type))].map { "This type is \($0)" }
         return refuse(
             "type", "has an entry of the type \(shown), which is neither file, folder nor link",
-            meaning ?? "Make it anew with `tar --format=gnu` or `--format=ustar` from files, folders and relative links.")
+            meaning
+                ?? "Make it anew with `tar --format=gnu` or `--format=ustar` from files, folders and relative links.")
     }
 
     private func readExtension(_ type: UInt8, _ padding: Int) throws {
