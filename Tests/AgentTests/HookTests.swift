@@ -183,7 +183,7 @@ struct HookTests {
         let units = [try TestRepository.unit(hooks: [.preStart: "hooks/any"])]
         let release = try await repository.submit("1.0", files: Self.files + [Self.hook("any", "exit 0")], units: units)
         let folder = try TemporaryFolder()
-        let store = ReleaseStore(directory: folder.directory, root: "/")
+        let store = ReleaseStore(directory: folder.directory, root: "/", units: folder.path + "/units")
         let manifest = try repository.manifest(of: release)
         let stored = try store.keep(
             manifest, bytes: manifest.bytes, blobs: BlobStore(repository.folder.directory.directory("blobs")))

@@ -20,7 +20,8 @@ final class TestHost: Sendable {
     /// - Parameter after: the host whose folders are taken over, as after a restart of the agent.
     init(
         _ repository: TestRepository, dir: TemporaryFolder? = nil, root: TemporaryFolder? = nil,
-        variables: [String: String] = [:], controller: String? = "https://127.0.0.1:1"
+        variables: [String: String] = [:], controller: String? = "https://127.0.0.1:1",
+        bounds: [String: ProductBounds]? = nil, secrets: String? = nil, systemctl: String = "/usr/bin/systemctl"
     ) async throws {
         self.dir = try dir ?? TemporaryFolder()
         self.root = try root ?? TemporaryFolder()
@@ -32,10 +33,10 @@ final class TestHost: Sendable {
         let configuration = AgentConfiguration(
             controller: controller, host: Self.name, environment: TestRepository.environment, delivery: .pull,
             repository: FolderHTTP.base, channels: [TestRepository.channel], root: self.root.path,
-            variables: variables, labels: ["zone": "a"])
+            variables: variables, labels: ["zone": "a"], bounds: bounds, secrets: secrets)
         let doors = AgentDoors(
             http: FolderHTTP(repository.folder.directory), local: FolderHTTP(repository.folder.directory),
-            processes: LiveProcesses(), time: SystemTime(), random: SystemRandom())
+            processes: LiveProcesses(), time: SystemTime(), random: SystemRandom(), systemctl: systemctl)
         let source = try RepositorySource(folder: folder, configuration: configuration, doors: doors)
         let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })
         let agent = try Agent(
@@ -77,6 +78,12 @@ final class TestHost: Sendable {
 
     var record: ProductRecord { get async { await agent.host.record(of: TestRepository.product) } }
     var reports: [HostReport] { get async { await agent.host.reports } }
+
+    /// A file of the host; nil: none is there.
+    func text(_ path: String) throws -> String? {
+        guard let bytes = try? root.directory.readIfPresent(path, sizeMax: ByteCount(1 << 20)) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 
     /// What the link shows: the version of the tree behind it.
     func version(_ unit: String = "web") throws -> String? {

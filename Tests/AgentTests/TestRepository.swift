@@ -43,11 +43,15 @@ final class TestRepository {
     /// A file of a release: its path, text and whether it is a program.
     struct File {
         var path: String
-        var text: String
+        var bytes: [UInt8]
         var isProgram = true
 
         init(_ path: String, _ text: String, isProgram: Bool = true) {
-            (self.path, self.text, self.isProgram) = (path, text, isProgram)
+            (self.path, self.bytes, self.isProgram) = (path, Array(text.utf8), isProgram)
+        }
+
+        init(_ path: String, bytes: [UInt8]) {
+            (self.path, self.bytes, self.isProgram) = (path, bytes, false)
         }
     }
 
@@ -76,21 +80,27 @@ final class TestRepository {
     @discardableResult
     func submit(
         _ version: String, files: [File] = [serve, healthy], units: [UnitDefinition]? = nil,
-        requires: [ProductRequirement] = [], keep: Int = 3
+        requires: [ProductRequirement] = [], keep: Int = 3, values: String? = nil
     ) async throws -> HostRelease {
         let source = try TemporaryFolder()
         for file in files + [File("tree/VERSION", version, isProgram: false)] {
             if let slash = file.path.lastIndex(of: "/") {
                 _ = try source.directory.createDirectory(String(file.path[..<slash]))
             }
-            try source.directory.writeDurably(file.path, Array(file.text.utf8), mode: file.isProgram ? 0o755 : 0o644)
+            try source.directory.writeDurably(file.path, file.bytes, mode: file.isProgram ? 0o755 : 0o644)
+        }
+        var inputs = BuildInputs()
+        if let values {
+            let signed = try SignedValues(JSONValue(parsing: Array(values.utf8)))
+            inputs.values.append((Self.environment, signed))
         }
         let definition = ReleaseDefinition(
             product: Self.product, version: try ReleaseVersion(version), category: .minor, summary: "A test release",
             owner: "tests", requires: requires, units: try units ?? [Self.unit()],
-            backOut: BackOutSettings(scope: .phase, keep: keep))
+            backOut: BackOutSettings(scope: .phase, keep: keep),
+            values: values.map { _ in [ValuesFile(environment: Self.environment, path: "values.yaml")] })
         let built = try await PackageBuilder.build(
-            definition, from: source.directory, into: publisher.blobs, sourceDate: start, jobs: 2)
+            definition, from: source.directory, inputs: inputs, into: publisher.blobs, sourceDate: start, jobs: 2)
         let change = try RepositoryWriter.approve(
             definition.name, manifest: built.digest, length: ByteCount(built.manifestBytes.count),
             in: .environment(Self.environment), to: state, keys: keys, at: time.now())

@@ -19,6 +19,10 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
     /// What `${NAME}` in health checks stands for, and part of the environment of hooks and services.
     public var variables: [String: String]
     public var labels: [String: String]
+    /// What each product may do here; nil: everything. A product that is not named may then do nothing.
+    public var bounds: [String: ProductBounds]?
+    /// The folder of secrets that templates refer to; nil: systemd credentials only.
+    public var secrets: String?
 
     public static let fileName = "agent.json"
     public static let sizeMax = ByteCount(1 << 20)
@@ -26,7 +30,8 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
     public init(
         controller: String?, host: HostID, environment: EnvironmentName, delivery: DeliveryMode, repository: String,
         channels: [ChannelName] = [], checkInterval: TimeSpan = .minutes(5), root: String = "/",
-        variables: [String: String] = [:], labels: [String: String] = [:]
+        variables: [String: String] = [:], labels: [String: String] = [:],
+        bounds: [String: ProductBounds]? = nil, secrets: String? = nil
     ) {
         self.controller = controller
         self.host = host
@@ -38,10 +43,13 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         self.root = root
         self.variables = variables
         self.labels = labels
+        self.bounds = bounds
+        self.secrets = secrets
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case controller, host, environment, delivery, repository, channels, checkInterval, root, variables, labels
+        case bounds, secrets
     }
 
     /// - Throws: `agent.configuration`: absent, unreadable, an unknown key or a value out of bounds.

@@ -10,6 +10,7 @@ import ReleaseDefinition
 ///     highest-time             the highest time ever accepted
 ///     downloads/               blobs on their way to a release; emptied after each order
 ///     releases/PRODUCT/RELEASE/  manifest.json, and indexes and hooks by their digests
+///     units/PRODUCT/           the files of units that have no folder of their own, and what lay there before them
 ///     services/, logs/         the processes that the agent looks after, and what they print
 struct AgentFolder: Sendable {
     let base: Directory
@@ -28,6 +29,7 @@ struct AgentFolder: Sendable {
     func downloads() throws -> Directory { try folder("downloads") }
     func releases() throws -> Directory { try folder("releases") }
     func services() throws -> Directory { try folder("services") }
+    func units() throws -> Directory { try folder("units") }
     func logs() throws -> Directory { try folder("logs") }
     func tls() throws -> Directory { try folder("tls") }
 

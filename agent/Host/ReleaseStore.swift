@@ -10,6 +10,8 @@ struct ReleaseStore: Sendable {
     let directory: Directory
     /// The prefix of every `installTo`.
     let root: String
+    /// Where the trees of units lie that have no folder of their own on the host.
+    let units: String
 
     /// Keeps what a verified manifest names for this host; the payloads are not kept, the installed tree is the cache.
     func keep(_ manifest: Manifest, bytes: [UInt8], blobs: BlobStore) throws -> StoredRelease {
@@ -26,7 +28,7 @@ struct ReleaseStore: Sendable {
                 try folder.openFile(hook.blob.sha256.hex).setMode(0o755)
             }
         }
-        for values in manifest.values { try kept.add(try blobs.read(values.blob)) }
+        for values in manifest.values where try blobs.has(values.blob) { try kept.add(try blobs.read(values.blob)) }
         try folder.writeDurably(Self.manifestName, bytes)
         try folder.sync()
         try product.removeTree(release.folder)
@@ -52,7 +54,7 @@ struct ReleaseStore: Sendable {
         }
         return StoredRelease(
             release: release, manifest: try Manifest(parsing: bytes).chosen(for: .current),
-            folder: try directory.directory(path), root: root)
+            folder: try directory.directory(path), root: root, units: units)
     }
 
     /// Every release whose manifest can be read and is what its folder's name says; what cannot be read is left alone.
@@ -82,9 +84,41 @@ struct StoredRelease: Sendable {
     let manifest: Manifest
     let folder: Directory
     let root: String
+    let units: String
 
+    /// Where the unit's trees lie, and the link that says which of them is in effect: at `installTo` for a tree, in the
+    /// agent's own folder for the other types.
     func layout(_ unit: ManifestUnit) throws -> UnitLayout {
-        try UnitLayout(installTo: unit.definition.installTo, root: root)
+        guard unit.definition.type == .tree else {
+            return try UnitLayout(installTo: "/\(release.name.product)/\(unit.name)", root: units)
+        }
+        return try UnitLayout(installTo: unit.definition.installTo, root: root)
+    }
+
+    /// What lay on the host before the unit came, and what else of it outlives a release.
+    func originals(_ unit: ManifestUnit) throws -> Directory {
+        try Directory.create(units + "/\(release.name.product)/\(unit.name).originals", mode: 0o700)
+    }
+
+    func tree(_ unit: ManifestUnit) throws -> Directory {
+        guard let tree = try layout(unit).tree(release.folder) else {
+            throw AgentError(
+                code: "release.absent", summary: "The files of the unit \(unit.name) of \(release) are gone.",
+                remedy: "Order the release again; it is fetched anew.")
+        }
+        return tree
+    }
+
+    /// The signed values for an environment; an empty mapping where the release brings none.
+    func values(for environment: EnvironmentName) throws -> JSONValue {
+        guard let values = manifest.values.first(where: { $0.environment == environment }) else { return .object([]) }
+        return try SignedValues(parsing: BlobStore(folder).read(values.blob)).root
+    }
+
+    /// Where the unit's files are for programs: `installTo`, or the link in the agent's folder.
+    func place(_ unit: ManifestUnit) throws -> String {
+        guard unit.definition.type.hasPlace else { return try layout(unit).path }
+        return try UnitLayout(installTo: unit.definition.installTo, root: root).path
     }
 
     /// The tree of a unit, by its own path and not through the link.

@@ -61,8 +61,10 @@ extension Installation {
         case .received, .verified, .preflight, .staged:
             return [.ended(outcome: .failed(failure.failureClass), failure: failure)]
         case .stopping(let unit, _):
+            if let name = changes.irreversible(upTo: unit - 1) { return [halted(failure, at: name)] }
             return [.backingOut(failure: failure, unit: unit, wasSwitched: false)]
         case .switched(let unit, _), .starting(let unit, _), .checking(let unit, _):
+            if let name = changes.irreversible(upTo: unit) { return [halted(failure, at: name)] }
             return [.backingOut(failure: failure, unit: unit, wasSwitched: true)]
         case .committed:
             // Health is proved; what could not be tidied up is tidied up at the next start.
@@ -76,6 +78,16 @@ extension Installation {
             return [.ended(outcome: .backOutFailed, failure: kept)]
         case .ended: return []
         }
+    }
+
+    /// Behind a unit that cannot be taken back nothing is restored by itself: a person looks (semantics 5).
+    private func halted(_ failure: InstallationFailure, at unit: UnitName) -> InstallationEvent {
+        var kept = failure
+        kept.evidence.backOutError = ReportedError(
+            AgentError(
+                code: "backOut.irreversible", summary: "The unit \(unit) was applied and cannot be taken back.",
+                remedy: "Correct it on this host or with another release, then unlock the product."))
+        return .ended(outcome: .backOutFailed, failure: kept)
     }
 
     /// The table of semantics 8, for an installation that the journal shows unfinished at a start.

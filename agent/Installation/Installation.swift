@@ -67,7 +67,7 @@ public struct Installation: Sendable, Equatable {
         case .preflight: state = .preflight(deadlineAt: now + Self.stageDeadline)
         case .staged: state = .staged(deadlineAt: now + Self.switchDeadline)
         case .stopping(let unit): state = .stopping(unit: unit, deadlineAt: now + stepTimeout(unit))
-        case .switched(let unit): state = .switched(unit: unit, deadlineAt: now + Self.switchDeadline)
+        case .switched(let unit): state = .switched(unit: unit, deadlineAt: now + switchTimeout(unit))
         case .starting(let unit): state = .starting(unit: unit, deadlineAt: now + stepTimeout(unit))
         case .checking(let unit): state = .checking(unit: unit, deadlineAt: now + checkTimeout(unit))
         case .committed: state = .committed(deadlineAt: now + Self.tidyDeadline)
@@ -141,7 +141,7 @@ public struct Installation: Sendable, Equatable {
     private mutating func restartDeadline(at now: UTCInstant) {
         switch state {
         case .stopping(let unit, _): state = .stopping(unit: unit, deadlineAt: now + stepTimeout(unit))
-        case .switched(let unit, _): state = .switched(unit: unit, deadlineAt: now + Self.switchDeadline)
+        case .switched(let unit, _): state = .switched(unit: unit, deadlineAt: now + switchTimeout(unit))
         case .starting(let unit, _): state = .starting(unit: unit, deadlineAt: now + stepTimeout(unit))
         case .checking(let unit, _): state = .checking(unit: unit, deadlineAt: now + checkTimeout(unit))
         case .committed: state = .committed(deadlineAt: now + Self.tidyDeadline)
@@ -156,6 +156,9 @@ public struct Installation: Sendable, Equatable {
         changes.indices.contains(unit) ? changes[unit].stepTimeout : Self.switchDeadline
     }
 
+    /// A link takes a moment; scripts and packages take what hooks may.
+    private func switchTimeout(_ unit: Int) -> TimeSpan { max(Self.switchDeadline, stepTimeout(unit)) }
+
     /// Health has its own deadline inside; the rest is for the hooks that follow it.
     private func checkTimeout(_ unit: Int) -> TimeSpan {
         guard changes.indices.contains(unit) else { return Self.switchDeadline }
@@ -166,7 +169,7 @@ public struct Installation: Sendable, Equatable {
         switch step {
         case .verifying: Self.tidyDeadline
         case .stopping(let unit), .starting(let unit): stepTimeout(unit)
-        case .switching: Self.switchDeadline
+        case .switching(let unit): switchTimeout(unit)
         case .checking(let unit): checkTimeout(unit)
         }
     }

@@ -47,16 +47,24 @@ public struct UnitChange: Sendable, Equatable, Codable {
     /// For all hooks of one step together, retries by exit 75 included, and the service's own stop.
     public var stepTimeout: TimeSpan
     public var healthyDeadline: TimeSpan
+    /// False: once it was switched there is no way back. nil is true.
+    public var isReversible: Bool?
 
-    public init(unit: UnitName, kind: Kind, stepTimeout: TimeSpan, healthyDeadline: TimeSpan) {
+    public init(
+        unit: UnitName, kind: Kind, stepTimeout: TimeSpan, healthyDeadline: TimeSpan, isReversible: Bool? = nil
+    ) {
         self.unit = unit
         self.kind = kind
         self.stepTimeout = stepTimeout
         self.healthyDeadline = healthyDeadline
+        self.isReversible = isReversible
     }
 }
 
 extension [UnitChange] {
+    /// The first unit up to `last` from which there is no way back.
+    func irreversible(upTo last: Int) -> UnitName? { prefix(last + 1).first { $0.isReversible == false }?.unit }
+
     /// A number from a journal is never trusted as an index.
     func kind(of unit: Int) -> UnitChange.Kind { indices.contains(unit) ? self[unit].kind : .replace }
 }

@@ -48,10 +48,12 @@ actor Agent {
         self.log = log
         time = doors.time
         clock = SteadyClock(doors.time)
-        store = ReleaseStore(directory: try folder.releases(), root: configuration.root)
+        store = ReleaseStore(directory: try folder.releases(), root: configuration.root, units: try folder.units().path)
         operations = try doors.operations(folder: folder, configuration: configuration, log: log)
         runner = InstallationRunner(
             source: source, store: store, downloads: BlobStore(try folder.downloads()), operations: operations,
+            activation: UnitActivation(
+                hooks: operations.hooks, processes: doors.processes, configuration: configuration),
             preflight: Preflight(folder: folder, configuration: configuration), jobs: Workers.coreCount, log: log)
         let entries: [JournalEntry]
         (journal, entries) = try Journal.open(in: folder.base)

@@ -11,15 +11,20 @@ struct AgentDoors: Sendable {
     var processes: any ProcessDoor
     var time: any TimeDoor
     var random: any RandomDoor
+    var systemctl = "/usr/bin/systemctl"
 
     func operations(folder: AgentFolder, configuration: AgentConfiguration, log: Logger) throws -> UnitOperations {
         let environment = StepEnvironment(configuration: configuration)
+        let control = Systemctl(processes: processes, workingDirectory: folder.base.path, program: systemctl)
+        let time = time
         return UnitOperations(
             hooks: HookRunner(
                 processes: processes, time: time, environment: environment, workingDirectory: folder.base.path),
-            prober: HealthProber(http: local, processes: processes, environment: environment),
-            services: ServiceSupervisor(folder: folder, processes: processes, time: time, log: log), time: time,
-            environment: environment)
+            prober: HealthProber(
+                http: local, processes: processes, environment: environment, systemctl: control,
+                now: { time.now() }),
+            services: ServiceSupervisor(folder: folder, processes: processes, time: time, log: log), systemctl: control,
+            time: time, environment: environment)
     }
 }
 

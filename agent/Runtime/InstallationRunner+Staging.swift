@@ -35,6 +35,24 @@ extension InstallationRunner {
             try staging.syncFileSystem()
             try layout.adoptStaging(as: release.folder)
         }
+        try await prepare(kept, old)
+    }
+
+    /// All is there: what activation will do can be tried, and two units at one place be told apart.
+    private func prepare(_ release: StoredRelease, _ old: StoredRelease?) async throws {
+        var taken: [String: UnitName] = [:]
+        for unit in release.manifest.units {
+            if unit.definition.type == .file || unit.definition.type == .template {
+                for path in try activation.places(unit, release) {
+                    guard let other = taken.updateValue(unit.name, forKey: path) else { continue }
+                    throw AgentError(
+                        code: "preflight.place", summary: "The units \(other) and \(unit.name) both bring \(path).",
+                        remedy: "Leave it in one of them.")
+                }
+            }
+            let before = old.flatMap { old in old.manifest[unit: unit.name].map { ($0, old) } }
+            try await activation.prepare(unit, of: release, old: before)
+        }
     }
 
     /// What was read from the earlier release may have changed since it was looked at, and a patch may not hold what it

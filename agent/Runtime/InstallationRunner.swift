@@ -10,6 +10,7 @@ struct InstallationRunner: Sendable {
     var store: ReleaseStore
     var downloads: BlobStore
     var operations: UnitOperations
+    var activation: UnitActivation
     var preflight: Preflight
     var jobs: Int
     var log: Logger
@@ -45,10 +46,15 @@ struct InstallationRunner: Sendable {
             if let to = task.to { try await stage(to, task) }
         case .activate: break
         case .stop(let index):
-            if let (unit, stored) = forward.old(index) { try await operations.stop(unit, of: stored, context) }
-        case .switchOver(let index): try forward.switchOver(index)
+            if let (unit, stored) = forward.old(index) {
+                try await operations.stop(unit, of: stored, context, isReplaced: forward.new(index) != nil)
+            }
+        case .switchOver(let index):
+            try await activation.activate(forward.new(index), leaving: forward.old(index), context)
         case .start(let index):
-            if let (unit, stored) = forward.new(index) { try await operations.start(unit, of: stored, context) }
+            if let (unit, stored) = forward.new(index) {
+                try await operations.start(unit, of: stored, context, isReplaced: forward.old(index) != nil)
+            }
         case .check(let index):
             if let (unit, stored) = forward.new(index) { try await operations.check(unit, of: stored, context) }
         case .tidy: try dropStaging(task)
@@ -62,7 +68,15 @@ struct InstallationRunner: Sendable {
 
     private func verify(_ task: InstallationTask, _ host: HostState) async throws -> InstallationCommand {
         if task.order.action == .backOut {
-            let changes = try UnitPairs.plan(old: stored(task.to), new: stored(task.from))
+            let changes = try UnitPairs.plan(
+                old: stored(task.to), new: stored(task.from)?.manifest, concerns: activation.concerns)
+            if let unit = changes.irreversible(upTo: changes.count) {
+                throw StepError(
+                    .backOut,
+                    AgentError(
+                        code: "backOut.irreversible", summary: "The unit \(unit) was applied and cannot be taken back.",
+                        remedy: "Correct it on this host or with another release."))
+            }
             return .verified(changes: changes)
         }
         guard let envelope = task.envelope, let to = task.to else {
@@ -91,7 +105,9 @@ struct InstallationRunner: Sendable {
                 remedy: "Whoever approved it must look at what they signed; nothing was installed.")
         }
         try downloads.add(bytes)
-        return .verified(changes: try UnitPairs.plan(old: stored(task.from), new: chosen(of: manifest)))
+        return .verified(
+            changes: try UnitPairs.plan(
+                old: stored(task.from), new: chosen(of: manifest), concerns: activation.concerns))
     }
 
     /// What the release has for this host, and the bytes of the whole manifest.
@@ -135,10 +151,14 @@ struct InstallationRunner: Sendable {
         case .verifying: try pairs.verifyOld()
         case .stopping(let index):
             guard let (unit, stored) = pairs.new(index) else { return }
-            try await operations.stop(unit, of: stored, context, strict: attempt == 1)
-        case .switching(let index): try pairs.switchBack(index)
+            try await operations.stop(
+                unit, of: stored, context, isReplaced: pairs.old(index) != nil, strict: attempt == 1)
+        case .switching(let index):
+            try await activation.restore(pairs.old(index), leaving: pairs.new(index), context)
         case .starting(let index):
-            if let (unit, stored) = pairs.old(index) { try await operations.start(unit, of: stored, context) }
+            if let (unit, stored) = pairs.old(index) {
+                try await operations.start(unit, of: stored, context, isReplaced: pairs.new(index) != nil)
+            }
         case .checking(let index):
             if let (unit, stored) = pairs.old(index) { try await operations.check(unit, of: stored, context) }
         }
@@ -153,10 +173,11 @@ struct InstallationRunner: Sendable {
         { return nil }
     }
 
-    private func serviceLog(_ task: InstallationTask, _ unit: UnitName?) async -> String {
-        guard let unit, let product = task.subject?.name.product else { return "" }
-        return await operations.services.logTail(
-            ServiceKey(product: product, unit: unit), FailureEvidence.logTailMax)
+    private func serviceLog(_ task: InstallationTask, _ name: UnitName?) async -> String {
+        guard let name, let stored = try? stored(task.to ?? task.from), let unit = stored.manifest[unit: name] else {
+            return ""
+        }
+        return await operations.logTail(unit, of: stored)
     }
 
     private static func unit(of action: InstallationAction) -> Int? {

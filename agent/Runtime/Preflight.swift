@@ -35,6 +35,8 @@ struct Preflight: Sendable {
     private func checkPlaces(_ manifest: Manifest, _ host: HostState) throws {
         var taken: Set<String> = []
         for unit in manifest.units {
+            try configuration.allows(unit, of: manifest.product)
+            guard unit.definition.type == .tree else { continue }
             let layout = try UnitLayout(installTo: unit.definition.installTo, root: configuration.root)
             _ = try layout.current()
             guard taken.insert(layout.path).inserted else {
@@ -53,6 +55,9 @@ struct Preflight: Sendable {
                 switch check.probe {
                 case .http(let url, _): words.append(url)
                 case .command(let command): words += command
+                case .tcp(let address): words.append(address)
+                case .file(let probe): words.append(probe.path)
+                case .systemd: break
                 }
             }
             for word in words { _ = try Variables.expand(word, configuration.variables) }
@@ -66,8 +71,11 @@ struct Preflight: Sendable {
         // The downloads and what is kept of them are both on the agent's own file system for a while.
         var needs: [(directory: Directory, bytes: Int64)] = [(folder.base, clampedSum(packed, hooks))]
         for unit in manifest.units {
-            let layout = try UnitLayout(installTo: unit.definition.installTo, root: configuration.root)
-            let directory = try Directory.create(layout.parent)
+            let directory =
+                unit.definition.type == .tree
+                ? try Directory.create(
+                    UnitLayout(installTo: unit.definition.installTo, root: configuration.root).parent)
+                : try folder.units()
             // Each file and folder takes whole blocks.
             let blocks = Int64(clamping: unit.payload.fileCount).multipliedReportingOverflow(by: 4096).partialValue
             needs.append((directory, clampedSum(unit.payload.tar.length.value, blocks)))

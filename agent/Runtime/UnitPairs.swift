@@ -16,12 +16,22 @@ struct UnitPairs: Sendable {
 
     /// Units of the new release in its order, then those that it drops, last first.
     /// - Throws: `agent.unit.moved`: a unit would change its folder.
-    static func plan(old: StoredRelease?, new: Manifest?) throws -> [UnitChange] {
+    static func plan(
+        old: StoredRelease?, new: Manifest?, concerns: (ManifestUnit) -> Bool = { _ in true }
+    ) throws -> [UnitChange] {
         let before = old?.manifest.units ?? []
         let after = new?.units ?? []
         var changes: [UnitChange] = []
         for unit in after {
             let previous = before.first { $0.name == unit.name }
+            if let previous, previous.definition.type != unit.definition.type {
+                throw AgentError(
+                    code: "unit.type",
+                    summary:
+                        "The unit \(unit.name) was of type \(previous.definition.type.rawValue), now it is of type "
+                        + "\(unit.definition.type.rawValue).",
+                    remedy: "Give the unit another name: the old one is then removed and the new one added.")
+            }
             if let previous, previous.definition.installTo != unit.definition.installTo {
                 throw AgentError(
                     code: "unit.moved",
@@ -29,7 +39,9 @@ struct UnitPairs: Sendable {
                         + "\(unit.definition.installTo).",
                     remedy: "Give the unit another name: the old one is then removed and the new one added.")
             }
-            changes.append(change(unit, previous == nil ? .add : .replace, beside: previous))
+            var next = change(unit, previous == nil ? .add : .replace, beside: previous)
+            if !unit.definition.isReversible, concerns(unit) { next.isReversible = false }
+            changes.append(next)
         }
         for unit in before.reversed() where !after.contains(where: { $0.name == unit.name }) {
             changes.append(change(unit, .remove, beside: nil))
@@ -44,7 +56,8 @@ struct UnitPairs: Sendable {
     private static func change(_ unit: ManifestUnit, _ kind: UnitChange.Kind, beside: ManifestUnit?) -> UnitChange {
         // At most three hooks in a step, each of which may ask for another time for half an hour.
         let longest = max(unit.definition.hooks.timeout, beside?.definition.hooks.timeout ?? .zero)
-        let hooks = unit.hooks.count + (beside?.hooks.count ?? 0)
+        let programs = unit.definition.type.runsPrograms ? 1 : 0
+        let hooks = unit.hooks.count + (beside?.hooks.count ?? 0) + programs
         let step = hooks == 0 ? TimeSpan.minutes(2) : (min(longest, .minutes(60)) + HookRunner.laterMax) * 3
         return UnitChange(
             unit: unit.name, kind: kind, stepTimeout: step + ServiceSupervisor.grace,
@@ -59,23 +72,6 @@ struct UnitPairs: Sendable {
             return nil
         }
         return (unit, stored)
-    }
-
-    /// Forward: the link shows the new release, or is gone if the new release has no such unit.
-    func switchOver(_ index: Int) throws {
-        if let (unit, stored) = new(index) {
-            try stored.layout(unit).switchOver(to: stored.release.folder)
-        } else if let (unit, stored) = old(index) {
-            try stored.layout(unit).unlink()
-        }
-    }
-
-    func switchBack(_ index: Int) throws {
-        if let (unit, stored) = old(index) {
-            try stored.layout(unit).switchOver(to: stored.release.folder)
-        } else if let (unit, stored) = new(index) {
-            try stored.layout(unit).unlink()
-        }
     }
 
     /// Re-hashes every tree of the old release: what is switched back to is exactly what was approved.

@@ -15,6 +15,8 @@ struct HealthProber: Sendable {
     var http: any HTTPDoor
     var processes: any ProcessDoor
     var environment: StepEnvironment
+    var systemctl: Systemctl
+    var now: @Sendable () -> UTCInstant
 
     func ask(_ check: HealthCheck, of unit: ManifestUnit, in stored: StoredRelease) async -> Answer {
         do {
@@ -23,6 +25,11 @@ struct HealthProber: Sendable {
                 return try await askHTTP(url, status: status, timeout: check.timeout)
             case .command(let words):
                 return try await askCommand(words, of: unit, in: stored, timeout: check.timeout)
+            case .tcp(let address): return try await askTCP(address, timeout: check.timeout)
+            case .systemd(let name):
+                let state = try await systemctl.state(name, timeout: check.timeout)
+                return Answer(passed: state == "active", detail: "\(name) is \(state.isEmpty ? "unknown" : state).")
+            case .file(let probe): return try askFile(probe, tree: stored.treePath(unit))
             }
         } catch {
             return Answer(passed: false, detail: ReportedError(error).description)
@@ -39,6 +46,43 @@ struct HealthProber: Sendable {
             .split(whereSeparator: \.isNewline).joined(separator: " / ")
         return Answer(
             passed: false, detail: "\(url) answered \(response.status), expected was \(status). Body: \(body)")
+    }
+
+    private func askTCP(_ address: String, timeout: TimeSpan) async throws -> Answer {
+        let address = try Variables.expand(address, environment.configuration.variables)
+        switch try await TCPReach.ask(address, timeout: timeout) {
+        case .taken: return Answer(passed: true, detail: "\(address) takes connections.")
+        case .refused: return Answer(passed: false, detail: "\(address) refuses connections.")
+        case .unreachable(let why): return Answer(passed: false, detail: "\(address) cannot be reached. \(why)")
+        }
+    }
+
+    private func askFile(_ probe: FileProbe, tree: String) throws -> Answer {
+        let path = try Variables.expand(probe.path, environment.configuration.variables)
+        let whole = path.hasPrefix("/") ? path : tree + "/" + path
+        let slash = whole.lastIndex(of: "/") ?? whole.startIndex
+        let (above, name) = (String(whole[..<slash]), String(whole[whole.index(after: slash)...]))
+        let folder: Directory
+        do { folder = try Directory.open(above.isEmpty ? "/" : above) } catch {
+            return Answer(passed: false, detail: "\(whole) is not there.")
+        }
+        guard let status = try folder.status(name), status.kind == .file else {
+            return Answer(passed: false, detail: "\(whole) is not there, or no file.")
+        }
+        if let youngerThan = probe.youngerThan {
+            let age = now().since(status.modifiedAt)
+            guard age <= youngerThan else {
+                return Answer(
+                    passed: false, detail: "\(whole) was written \(age) ago, expected \(youngerThan) at most.")
+            }
+        }
+        if let text = probe.contains {
+            let bytes = try folder.openFile(name).read(upTo: 64 << 10)
+            guard bytes.firstRange(of: Array(text.utf8)) != nil else {
+                return Answer(passed: false, detail: "\(whole) does not hold \(text.debugDescription).")
+            }
+        }
+        return Answer(passed: true, detail: "\(whole) is as expected.")
     }
 
     private func askCommand(

@@ -22,36 +22,46 @@ struct HookRunner: Sendable {
         _ moment: HookMoment, of unit: ManifestUnit, in stored: StoredRelease, _ context: HookContext
     ) async throws -> Bool {
         guard let hook = unit.hook(moment) else { return false }
+        try await run(
+            program: stored.hookPath(hook), called: moment.rawValue, of: unit, in: stored, context.values(moment))
+        return true
+    }
+
+    /// A program of the release at a path that was verified, by the rules of hooks.
+    func run(
+        program: String, called name: String, of unit: ManifestUnit, in stored: StoredRelease,
+        _ values: [String: String]
+    ) async throws {
         let command = ProcessCommand(
-            executable: try stored.hookPath(hook),
-            environment: try environment.values(for: unit, of: stored).merging(context.values(moment)) { $1 },
+            executable: program,
+            environment: try environment.values(for: unit, of: stored).merging(values) { $1 },
             workingDirectory: workingDirectory, timeout: min(unit.definition.hooks.timeout, .minutes(60)))
         let startedAt = time.monotonic()
         while true {
             let result: ProcessResult
             do { result = try await processes.run(command) } catch { throw StepError(error, otherwise: .hook) }
             switch result.end {
-            case .exited(0): return true
+            case .exited(0): return
             case .exited(Self.laterExit):
                 let soFar = time.monotonic().milliseconds - startedAt.milliseconds
                 guard soFar + Self.laterInterval.milliseconds <= Self.laterMax.milliseconds else {
-                    throw failed(moment, unit, "asked for another time (exit 75) for \(Self.laterMax)", result)
+                    throw failed(name, unit, "asked for another time (exit 75) for \(Self.laterMax)", result)
                 }
                 try await time.sleep(for: Self.laterInterval)
-            case .exited(let code): throw failed(moment, unit, "ended with exit code \(code)", result)
-            case .signalled(let signal): throw failed(moment, unit, "was ended by signal \(signal)", result)
-            case .timedOut: throw failed(moment, unit, "did not end within \(command.timeout) and was killed", result)
+            case .exited(let code): throw failed(name, unit, "ended with exit code \(code)", result)
+            case .signalled(let signal): throw failed(name, unit, "was ended by signal \(signal)", result)
+            case .timedOut: throw failed(name, unit, "did not end within \(command.timeout) and was killed", result)
             }
         }
     }
 
     private func failed(
-        _ moment: HookMoment, _ unit: ManifestUnit, _ what: String, _ result: ProcessResult
+        _ name: String, _ unit: ManifestUnit, _ what: String, _ result: ProcessResult
     ) -> StepError {
         StepError(
             .hook,
             AgentError(
-                code: "hook.failed", summary: "The hook \(moment.rawValue) of the unit \(unit.name) \(what).",
+                code: "hook.failed", summary: "The hook \(name) of the unit \(unit.name) \(what).",
                 remedy: "Its output is in the evidence; correct the hook or what it met on this host."),
             output: result.output)
     }

@@ -25,7 +25,7 @@ struct StepEnvironment: Sendable {
         values["SLIPWAY_PRODUCT"] = stored.release.name.product.text
         values["SLIPWAY_VERSION"] = stored.release.name.version.text
         values["SLIPWAY_UNIT"] = unit.name.text
-        values["SLIPWAY_FOLDER"] = try stored.layout(unit).path
+        values["SLIPWAY_FOLDER"] = try stored.place(unit)
         values["SLIPWAY_RELEASE_FOLDER"] = try stored.treePath(unit)
         values["SLIPWAY_HOST"] = configuration.host.text
         values["SLIPWAY_ENVIRONMENT"] = configuration.environment.text
@@ -54,9 +54,11 @@ struct HookContext: Sendable {
         self.to = to
     }
 
-    func values(_ moment: HookMoment) -> [String: String] {
+    func values(_ moment: HookMoment) -> [String: String] { values(named: moment.rawValue) }
+
+    func values(named name: String) -> [String: String] {
         [
-            "SLIPWAY_HOOK": moment.rawValue, "SLIPWAY_ORDER": order.description,
+            "SLIPWAY_HOOK": name, "SLIPWAY_ORDER": order.description,
             "SLIPWAY_VERSION_FROM": from?.name.version.text ?? "", "SLIPWAY_VERSION_TO": to?.name.version.text ?? "",
         ]
     }

@@ -13,26 +13,43 @@ struct UnitOperations: Sendable {
     var hooks: HookRunner
     var prober: HealthProber
     var services: ServiceSupervisor
+    var systemctl: Systemctl
     var time: any TimeDoor
     var environment: StepEnvironment
 
     /// `drain`, `preStop`, `stop`, and the end of the supervised service.
-    /// - Parameter strict: false: a failing hook is no reason to stop here (the later tries of a back-out, R5).
-    func stop(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext, strict: Bool = true) async throws
-    {
+    /// - Parameters:
+    ///   - isReplaced: another release's follows, so a service that is reloaded goes on.
+    ///   - strict: false: a failing hook is no reason to stop here (the later tries of a back-out, R5).
+    func stop(
+        _ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext, isReplaced: Bool, strict: Bool = true
+    ) async throws {
         for moment in [HookMoment.drain, .preStop, .stop] {
             do { try await hooks.run(moment, of: unit, in: stored, context) } catch {
                 if strict || error is CancellationError { throw error }
             }
         }
-        if case .command = unit.definition.service {
+        switch unit.definition.service {
+        case .command:
             do { try await services.stop(key(unit, stored)) } catch { throw StepError(error, otherwise: .hook) }
+        case .systemd(let service):
+            guard service.update != .reload || !isReplaced else { return }
+            try await systemctl.run("stop", service.unit, timeout: unit.definition.hooks.timeout)
+        case .hooks, nil: break
         }
     }
 
     /// `preStart`, the supervised service, `start`.
-    func start(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext) async throws {
+    func start(
+        _ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext, isReplaced: Bool
+    ) async throws {
         try await hooks.run(.preStart, of: unit, in: stored, context)
+        if case .systemd(let service) = unit.definition.service {
+            // The release may have brought the unit's own file.
+            try await systemctl.run("daemon-reload")
+            let verb = service.update == .reload && isReplaced ? "reload-or-restart" : "start"
+            try await systemctl.run(verb, service.unit, timeout: unit.definition.hooks.timeout)
+        }
         do { try await startService(unit, of: stored) } catch { throw StepError(error, otherwise: .hook) }
         try await hooks.run(.start, of: unit, in: stored, context)
     }
@@ -63,7 +80,12 @@ struct UnitOperations: Sendable {
     private func awaitHealth(_ unit: ManifestUnit, of stored: StoredRelease) async throws {
         let definition = unit.definition
         var checks = definition.health
-        if case .command = definition.service { checks.append(Self.processCheck) }
+        switch definition.service {
+        case .command: checks.append(Self.processCheck)
+        case .systemd(let service) where checks.isEmpty:
+            checks.append(HealthCheck(probe: .systemd(service.unit), timeout: .seconds(10)))
+        case .systemd, .hooks, nil: break
+        }
         guard !checks.isEmpty else { return }
         let clock = SteadyClock(time)
         var watch = HealthWatch(
@@ -73,8 +95,8 @@ struct UnitOperations: Sendable {
         while true {
             for index in watch.due(at: clock.now()) {
                 let answer: HealthProber.Answer
-                if definition.health.indices.contains(index) {
-                    answer = await prober.ask(definition.health[index], of: unit, in: stored)
+                if checks[index] != Self.processCheck {
+                    answer = await prober.ask(checks[index], of: unit, in: stored)
                 } else {
                     answer = await askProcess(unit, of: stored, &ends)
                 }
@@ -100,6 +122,15 @@ struct UnitOperations: Sendable {
             return .init(passed: false, detail: "The process of the service ended by itself (\(status.ends) times).")
         }
         return .init(passed: true, detail: "The process of the service runs.")
+    }
+
+    /// The end of what the unit's service said.
+    func logTail(_ unit: ManifestUnit, of stored: StoredRelease) async -> String {
+        switch unit.definition.service {
+        case .systemd(let service): await systemctl.log(service.unit).tail(FailureEvidence.logTailMax)
+        case .command: await services.logTail(key(unit, stored), FailureEvidence.logTailMax)
+        case .hooks, nil: ""
+        }
     }
 
     private func unhealthy(_ unit: ManifestUnit, _ problem: HealthProblem, _ checks: [HealthCheck]) -> StepError {

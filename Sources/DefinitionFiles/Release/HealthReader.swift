@@ -2,12 +2,14 @@ import ReleaseDefinition
 
 /// `health: none`, or a list of checks, each one probe and its clocks.
 enum HealthReader {
+    private static let probeKeys = ["http", "command", "tcp", "systemd", "file"]
+    /// Keys that belong to one probe only.
+    private static let companions = ["status": "http", "contains": "file", "youngerThan": "file"]
+
     private static let keys = KeyTable(
-        known: ["http", "command", "status", "every", "timeout", "failures", "startPeriod"],
+        known: probeKeys + ["status", "contains", "youngerThan", "every", "timeout", "failures", "startPeriod"],
         reserved: [
-            "tcp": "TCP checks come with a later version: use a command check.",
-            "systemd": "systemd checks come with a later version: use a command check with systemctl is-active.",
-            "metric": "Metric checks come with a later version: use a command check that asks the metric's source.",
+            "metric": "Metric checks come with a later version: use a command check that asks the metric's source."
         ])
 
     static func read(_ field: Field) -> [HealthCheck]? {
@@ -33,30 +35,72 @@ enum HealthReader {
     }
 
     private static func readProbe(_ mapping: MappingReader) -> HealthProbe? {
-        let status = mapping.optional("status", default: 200) { $0.integer(HealthCheck.statusBounds) }
-        switch (mapping["http"], mapping["command"]) {
-        case (let http?, nil):
-            guard let url = readURL(http), let status else { return nil }
-            return .http(url: url, status: status)
-        case (nil, let command?):
-            if mapping.has("status") {
-                mapping.refuseRule(
-                    at: "status", "probeStatus", found: "status with a command", expected: "status with http only",
-                    remedy: "Remove status: a command is healthy when it exits 0.")
-            }
-            return CommandReader.read(command).map(HealthProbe.command)
-        case (_?, _?):
-            mapping.refuseRule(
-                at: "command", "oneProbe", found: "http and command in one check", expected: "one of the two",
-                remedy: "Write two checks.")
-            return nil
-        case (nil, nil):
+        let present = probeKeys.filter(mapping.has)
+        guard let key = present.first, let field = mapping[key] else {
             guard !mapping.hasRefusedKeys else { return nil }
             mapping.refuseRule(
-                at: "http", "oneProbe", found: "neither http nor command", expected: "one of the two",
+                at: "http", "oneProbe", found: "none of \(probeKeys.joined(separator: ", "))",
+                expected: "one of them",
                 remedy: "Add http: \"http://127.0.0.1:8080/healthz\" or command: [bin/check].")
             return nil
         }
+        if present.count > 1 {
+            mapping.refuseRule(
+                at: present[1], "oneProbe", found: "\(present.joined(separator: " and ")) in one check",
+                expected: "one of them", remedy: "Write a check for each.")
+            return nil
+        }
+        for (companion, owner) in companions.sorted(by: { $0.key < $1.key })
+        where owner != key && mapping.has(companion) {
+            mapping.refuseRule(
+                at: companion, "probeStatus", found: "\(companion) with \(key)",
+                expected: "\(companion) with \(owner) only",
+                remedy: "Remove \(companion).")
+        }
+        return read(key, field, mapping)
+    }
+
+    private static func read(_ key: String, _ field: Field, _ mapping: MappingReader) -> HealthProbe? {
+        switch key {
+        case "http":
+            let status = mapping.optional("status", default: 200) { $0.integer(HealthCheck.statusBounds) }
+            guard let url = readURL(field), let status else { return nil }
+            return .http(url: url, status: status)
+        case "tcp": return readAddress(field).map(HealthProbe.tcp)
+        case "systemd": return ServiceReader.systemdUnit(field).map(HealthProbe.systemd)
+        case "file": return readFile(field, mapping).map(HealthProbe.file)
+        default: return CommandReader.read(field).map(HealthProbe.command)
+        }
+    }
+
+    private static func readFile(_ field: Field, _ mapping: MappingReader) -> FileProbe? {
+        let contains = mapping.optional("contains", default: String?.none) { $0.text().map(Optional.some) }
+        let youngerThan = mapping.optional("youngerThan", default: TimeSpan?.none) {
+            $0.span(.seconds(1) ... .days(365)).map(Optional.some)
+        }
+        guard case .text(let path, _) = field.node.content, path.utf8.count <= 4096,
+            Field.isClean(path.hasPrefix("/") ? String(path.dropFirst()) : path)
+        else {
+            return field.refuse(
+                "value.path", expected: "a clean path, relative to the installed tree or absolute",
+                remedy: "Write it as run/ready or /run/payments/ready.")
+        }
+        guard let contains, let youngerThan else { return nil }
+        return FileProbe(path: path, contains: contains, youngerThan: youngerThan)
+    }
+
+    /// `host:port`, either of which may be a variable of the host.
+    private static func readAddress(_ field: Field) -> String? {
+        let remedy = "Write it as \"127.0.0.1:5432\", \"[::1]:5432\" or \"127.0.0.1:${PORT}\"."
+        guard case .text(let text, _) = field.node.content, text.utf8.count <= 300,
+            let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")), colon != text.startIndex,
+            hasWholeVariables(text), text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/@#?\\\"".utf8.contains($0) })
+        else { return field.refuse("value.address", expected: "an address with a port", remedy: remedy) }
+        let port = String(text[text.index(after: colon)...])
+        guard port.hasPrefix("${") || (Field.decimal(port).map { (1...65535).contains($0) } ?? false) else {
+            return field.refuse("value.address", expected: "a port from 1 to 65535", remedy: remedy)
+        }
+        return text
     }
 
     /// `http://` or `https://`, a host, no user, no fragment, no space. `${NAME}` is a variable of the host.

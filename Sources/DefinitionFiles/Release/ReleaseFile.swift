@@ -66,12 +66,13 @@ public enum ReleaseFile {
     private static func readUnits(_ field: Field) -> [UnitDefinition]? {
         let read = { (element: Field) in UnitReader.read(element).map { (field: element, unit: $0) } }
         guard let units = field.elements(countMax: 50, what: "units", read) else { return nil }
-        if case .list(let nodes) = field.node.content, nodes.isEmpty {
+        guard case .list(let nodes) = field.node.content, !nodes.isEmpty else {
             return field.refuse(
                 "value.list", expected: "at least one unit", remedy: "Add a unit: a name, a source and installTo.")
         }
         UnitReader.checkTogether(units)
-        return units.map(\.unit)
+        // What requires a unit that could not be read has no flaw of its own.
+        return units.count == nodes.count ? UnitRules.ordered(units) : nil
     }
 
     private static let requirementKeys = KeyTable(known: ["product", "version"])

@@ -1,13 +1,12 @@
 import ReleaseDefinition
 
-/// `service: { command: [bin/serve, --port, "8080"] }` or `service: hooks`.
+/// `service: { command: [bin/serve, --port, "8080"] }`, `service: { systemd: web.service, update: reload }` or
+/// `service: hooks`.
 enum ServiceReader {
     private static let keys = KeyTable(
-        known: ["command"],
+        known: ["command", "systemd", "update"],
         reserved: [
-            "systemd": "systemd units come with a later version: write service: { command: [...] } or start and stop "
-                + "hooks that call systemctl.",
-            "user": "Running as another user comes with a later version: start the service through a hook.",
+            "user": "Running as another user comes with a later version: start the service through a hook."
         ])
 
     static func read(_ field: Field) -> ServiceDefinition? {
@@ -16,8 +15,35 @@ enum ServiceReader {
             return nil
         }
         if !mapping.has("command"), mapping.hasRefusedKeys { return nil }
+        if let unit = mapping["systemd"] {
+            if mapping.has("command") {
+                mapping.refuseRule(
+                    at: "systemd", "oneService", found: "a command and a systemd unit", expected: "one of the two",
+                    remedy: "Remove one of them.")
+            }
+            let name = systemdUnit(unit)
+            let update = mapping.optional("update", default: SystemdService.Update?.none) {
+                $0.choice(SystemdService.Update.self).map(Optional.some)
+            }
+            guard let name, let update else { return nil }
+            return .systemd(SystemdService(unit: name, update: update))
+        }
+        if mapping.has("update") {
+            mapping.refuseRule(
+                at: "update", "updateOfSystemd", found: "update without systemd", expected: "update beside systemd",
+                remedy: "Remove update: a supervised command is always restarted.")
+        }
         return mapping.required("command", example: "command: [bin/serve]") { CommandReader.read($0) }
             .map(ServiceDefinition.command)
+    }
+
+    static func systemdUnit(_ field: Field) -> String? {
+        guard case .text(let text, _) = field.node.content, SystemdService.isUnitName(text) else {
+            return field.refuse(
+                "value.systemd", expected: "the name of a systemd unit",
+                remedy: "Write it with its ending, as payments-api.service.")
+        }
+        return text
     }
 
     /// Start and stop hooks without `service:` mean `hooks`; what is written must agree with the hooks there are.
@@ -35,14 +61,18 @@ enum ServiceReader {
                 at: mapping.has("service") ? "service" : "hooks", "startAndStop",
                 found: "\(said) without \(names(missing))", expected: "both start and stop",
                 remedy: "Add the missing hook: a back-out must stop the new release and start the old one.")
-        case .command:
+        case .command, .systemd:
             guard !present.isEmpty else { return service }
             mapping.refuseRule(
-                at: "service", "startTwice", found: "a service command and \(names(present))",
+                at: "service", "startTwice", found: "\(word(service)) and \(names(present))",
                 expected: "one way to start and stop",
                 remedy: "Remove the hook, or the command; preStart and preStop may stand beside a command.")
         }
         return nil
+    }
+
+    private static func word(_ service: ServiceDefinition?) -> String {
+        if case .systemd = service { "a systemd unit" } else { "a service command" }
     }
 
     private static func names(_ moments: [HookMoment]) -> String {

@@ -7,21 +7,16 @@ enum UnitReader {
     private static let keys = KeyTable(
         known: [
             "name", "type", "source", "variants", "installTo", "persistent", "service", "hooks", "health",
-            "minimumHealthy",
-            "healthyDeadline", "attributes", "unchanged",
+            "minimumHealthy", "healthyDeadline", "attributes", "unchanged", "requires", "runOn", "reversible", "backup",
         ],
         reserved: [
             "reboot": "Restarting the host \(later): remove the key; nothing reboots.",
             "logs": "Showing the unit's own logs \(later): remove the key; hooks' and checks' output is kept.",
-            "runOn": "Migrations come with a later version: run the change by hand before the rollout.",
-            "reversible": "Migrations come with a later version: run the change by hand before the rollout.",
-            "requires": "An order between units \(later): list the units in the order of deployment.",
             "confirm": "Confirmation addresses come with a later version: remove the key.",
-            "backup": "Backups come with a later version: take them in the preStop hook.",
         ])
 
     private static let reservedTypes: [String: String] = Dictionary(
-        uniqueKeysWithValues: ["file", "deb", "script", "migration", "template", "plugin"].map {
+        uniqueKeysWithValues: ["plugin"].map {
             ($0, "Units of type \($0) come with a later version: use tree, with hooks for what else must happen.")
         })
 
@@ -34,9 +29,7 @@ enum UnitReader {
             return nil
         }
         let sources = VariantReader.read(mapping)
-        let installTo = mapping.required("installTo", example: "installTo: /opt/NAME") {
-            $0.absolutePath("where the unit is installed")
-        }
+        let installTo = UnitRules.readPlace(type, mapping)
         let persistent = mapping.optional("persistent", default: []) { field in
             field.elements(countMax: UnitDefinition.persistentMax, what: "paths") { $0.treePath("a persistent path") }
         }
@@ -56,17 +49,19 @@ enum UnitReader {
         let unchanged = mapping.optional("unchanged", default: UnchangedFiles?.none) {
             $0.choice(UnchangedFiles.self).map(Optional.some)
         }
+        let more = UnitRules.read(type, mapping)
         if let minimumHealthy, let healthyDeadline { checkClocks(minimumHealthy, healthyDeadline, mapping) }
         if let persistent { checkPersistent(persistent, mapping) }
         let started = ServiceReader.effective(service ?? nil, hooks: hooks, mapping)
         guard let name, let type, let sources, let installTo, let persistent, let hooks, let service, let health,
-            let minimumHealthy, let healthyDeadline, let attributes, let unchanged
+            let minimumHealthy, let healthyDeadline, let attributes, let unchanged, let more
         else { return nil }
         return UnitDefinition(
             name: name, type: type, source: sources.source, variants: sources.variants, installTo: installTo,
             persistent: persistent,
             service: service ?? started, hooks: hooks, health: health, minimumHealthy: minimumHealthy,
-            healthyDeadline: healthyDeadline, attributes: attributes, unchanged: unchanged)
+            healthyDeadline: healthyDeadline, attributes: attributes, unchanged: unchanged, requires: more.requires,
+            runOn: more.runOn, reversible: more.reversible, backup: more.backup)
     }
 
     private static func checkClocks(
@@ -102,7 +97,8 @@ enum UnitReader {
                         "unitName", found: "two units named \(unit.name)", expected: "each name once",
                         remedy: "Rename one of them.")
                 }
-                if overlaps(unit.installTo, other.installTo) {
+                // Files of several units may lie in one folder; the host compares them one by one.
+                if UnitRules.areTrees(unit, other), overlaps(unit.installTo, other.installTo) {
                     field.refuseRule(
                         "installTo", found: "\(unit.name) at \(unit.installTo) and \(other.name) at \(other.installTo)",
                         expected: "places of which none holds another", remedy: "Give each unit a folder of its own.")

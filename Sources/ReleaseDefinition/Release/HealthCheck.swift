@@ -35,11 +35,32 @@ public enum HealthProbe: Sendable, Equatable, Codable {
     case http(url: String, status: Int)
     /// The program exits 0. The first word is a path relative to the installed tree, or absolute.
     case command([String])
+    /// A connection to `host:port` is taken.
+    case tcp(String)
+    /// The unit of systemd is active.
+    case systemd(String)
+    /// The file is there; relative to the installed tree, or absolute.
+    case file(FileProbe)
 }
 
-/// `{"http":{"status":200,"url":"…"}}` or `{"command":["bin/check"]}`, as in `release.yaml`.
+/// What is asked of a file.
+public struct FileProbe: Sendable, Equatable, Codable {
+    public var path: String
+    /// A text that its first 64 KiB hold; nil: any.
+    public var contains: String?
+    /// It was written at most this long ago; nil: whenever.
+    public var youngerThan: TimeSpan?
+
+    public init(path: String, contains: String? = nil, youngerThan: TimeSpan? = nil) {
+        self.path = path
+        self.contains = contains
+        self.youngerThan = youngerThan
+    }
+}
+
+/// `{"http":{"status":200,"url":"…"}}`, `{"command":["bin/check"]}`, `{"tcp":"127.0.0.1:80"}` and so on, as in `release.yaml`.
 extension HealthProbe {
-    private enum Keys: String, CodingKey { case http, command }
+    private enum Keys: String, CodingKey { case http, command, tcp, systemd, file }
 
     private struct Address: Codable {
         var url: String
@@ -53,6 +74,9 @@ extension HealthProbe {
             let address = try container.decode(Address.self, forKey: .http)
             self = .http(url: address.url, status: address.status)
         case .command: self = .command(try container.decode([String].self, forKey: .command))
+        case .tcp: self = .tcp(try container.decode(String.self, forKey: .tcp))
+        case .systemd: self = .systemd(try container.decode(String.self, forKey: .systemd))
+        case .file: self = .file(try container.decode(FileProbe.self, forKey: .file))
         }
     }
 
@@ -61,6 +85,9 @@ extension HealthProbe {
         switch self {
         case .http(let url, let status): try container.encode(Address(url: url, status: status), forKey: .http)
         case .command(let words): try container.encode(words, forKey: .command)
+        case .tcp(let address): try container.encode(address, forKey: .tcp)
+        case .systemd(let unit): try container.encode(unit, forKey: .systemd)
+        case .file(let probe): try container.encode(probe, forKey: .file)
         }
     }
 }

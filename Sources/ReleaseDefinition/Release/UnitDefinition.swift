@@ -11,7 +11,8 @@ public struct UnitDefinition: Sendable, Equatable, Codable {
     public var source: String?
     /// By architecture and system, where hosts need different files; then one at least, each once.
     public var variants: [UnitVariant]?
-    /// Absolute path on the host; `/opt/payments` becomes a link to `/opt/payments.releases/<release>`.
+    /// Absolute path on the host. Of a tree, `/opt/payments` becomes a link to `/opt/payments.releases/<release>`; below that
+    /// of files and templates each file is put beside what is there. Empty for the types that have no place of their own.
     public var installTo: String
     /// Relative paths inside the tree that are shared by all releases and never replaced.
     public var persistent: [String]
@@ -27,13 +28,22 @@ public struct UnitDefinition: Sendable, Equatable, Codable {
     public var attributes: [PathAttribute]
     /// nil is `copy`.
     public var unchanged: UnchangedFiles?
+    /// Units of the same release that stand before this one; nil: none.
+    public var requires: [UnitName]?
+    /// The hosts that run a migration; nil for other types.
+    public var runOn: HostQuery?
+    /// False where what was applied cannot be taken back: from then on a failure halts and does not back out. nil is true.
+    public var reversible: Bool?
+    /// Absolute paths that are copied before the first unit stops; nil: none.
+    public var backup: [String]?
 
     public init(
         name: UnitName, type: UnitType = .tree, source: String? = nil, variants: [UnitVariant]? = nil,
         installTo: String, persistent: [String] = [],
         service: ServiceDefinition? = nil, hooks: UnitHooks = .init(), health: [HealthCheck] = [],
         minimumHealthy: TimeSpan = .seconds(30), healthyDeadline: TimeSpan = .minutes(5),
-        attributes: [PathAttribute] = [], unchanged: UnchangedFiles? = nil
+        attributes: [PathAttribute] = [], unchanged: UnchangedFiles? = nil, requires: [UnitName]? = nil,
+        runOn: HostQuery? = nil, reversible: Bool? = nil, backup: [String]? = nil
     ) {
         self.name = name
         self.type = type
@@ -48,7 +58,13 @@ public struct UnitDefinition: Sendable, Equatable, Codable {
         self.healthyDeadline = healthyDeadline
         self.attributes = attributes
         self.unchanged = unchanged
+        self.requires = requires
+        self.runOn = runOn
+        self.reversible = reversible
+        self.backup = backup
     }
+
+    public var isReversible: Bool { reversible ?? true }
 
     /// Every source, with its variant where it has one.
     public var sources: [(variant: VariantName?, path: String)] {
@@ -68,10 +84,45 @@ public struct UnitVariant: Sendable, Equatable, Codable {
 }
 
 /// The unit types this version deploys; the definition names the others that the format reserves.
-public enum UnitType: String, Sendable, Codable, CaseIterable { case tree }
+public enum UnitType: String, Sendable, Codable, CaseIterable {
+    /// A versioned folder behind a link.
+    case tree
+    /// Files that are put one by one into folders which others use too.
+    case file
+    /// The same, with `{{ name }}` replaced by signed values.
+    case template
+    /// The programs `apply` and `back-out` of the source.
+    case script
+    /// `apply` on the hosts that `runOn` names, once for each version of its files.
+    case migration
+    /// The Debian packages of the source.
+    case deb
+
+    /// Whether the unit has an `installTo`.
+    public var hasPlace: Bool {
+        switch self {
+        case .tree, .file, .template: true
+        case .script, .migration, .deb: false
+        }
+    }
+
+    /// Whether activating it runs programs that take as long as hooks may.
+    public var runsPrograms: Bool {
+        switch self {
+        case .script, .migration, .deb: true
+        case .tree, .file, .template: false
+        }
+    }
+
+    /// What is in the source of a script and of a migration.
+    public static let applyProgram = "apply"
+    public static let backOutProgram = "back-out"
+}
 
 /// What runs from the unit.
 public enum ServiceDefinition: Sendable, Equatable, Codable {
+    /// A unit of the host's systemd, which `update` restarts or reloads.
+    case systemd(SystemdService)
     /// The agent's own supervised child. The first word is a path relative to the installed tree; it runs with the tree
     /// as its working folder and is restarted when it ends.
     case command([String])
@@ -79,9 +130,41 @@ public enum ServiceDefinition: Sendable, Equatable, Codable {
     case hooks
 }
 
-/// `{"command":["bin/serve"]}` or `"hooks"`, as in `release.yaml`.
+/// `payments-api.service`, and how it takes up a new release.
+public struct SystemdService: Sendable, Equatable, Codable {
+    public enum Update: String, Sendable, Codable, CaseIterable {
+        /// Stopped before the switch, started after it.
+        case restart
+        /// Goes on over the switch and is told to read its files again.
+        case reload
+    }
+
+    public var unit: String
+    /// nil is `restart`.
+    public var update: Update?
+
+    public init(unit: String, update: Update? = nil) {
+        self.unit = unit
+        self.update = update
+    }
+
+    /// `NAME.service`, as systemd takes it; never an option or a path.
+    public static func isUnitName(_ text: String) -> Bool {
+        let suffixes = [".service", ".socket", ".timer", ".target", ".path"]
+        guard text.utf8.count <= 200, suffixes.contains(where: { text.hasSuffix($0) && text != $0 }) else {
+            return false
+        }
+        return !text.hasPrefix("-") && !text.hasPrefix(".")
+            && text.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                    || ":-_.@".utf8.contains(byte)
+            }
+    }
+}
+
+/// `{"command":["bin/serve"]}`, `{"systemd":{"unit":"web.service"}}` or `"hooks"`, as in `release.yaml`.
 extension ServiceDefinition {
-    private enum Keys: String, CodingKey { case command }
+    private enum Keys: String, CodingKey { case command, systemd }
 
     public init(from decoder: any Decoder) throws {
         if let word = try? String(from: decoder) {
@@ -94,11 +177,17 @@ extension ServiceDefinition {
             return
         }
         let container = try decoder.container(keyedBy: Keys.self)
-        self = .command(try container.decode([String].self, forKey: .command))
+        switch try container.onlyKey(of: "a service") {
+        case .command: self = .command(try container.decode([String].self, forKey: .command))
+        case .systemd: self = .systemd(try container.decode(SystemdService.self, forKey: .systemd))
+        }
     }
 
     public func encode(to encoder: any Encoder) throws {
         switch self {
+        case .systemd(let service):
+            var container = encoder.container(keyedBy: Keys.self)
+            try container.encode(service, forKey: .systemd)
         case .hooks:
             var container = encoder.singleValueContainer()
             try container.encode("hooks")

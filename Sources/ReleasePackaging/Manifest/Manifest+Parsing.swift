@@ -57,7 +57,7 @@ extension Manifest {
         }
     }
 
-    /// Each unit once, or once for each of its variants.
+    /// Each unit once, or once for each of its variants, after those that it requires.
     private func checkUnits() throws {
         var rest = units[...]
         var names: Set<UnitName> = []
@@ -73,6 +73,11 @@ extension Manifest {
             }
             guard same.allSatisfy({ $0.definition == first.definition && $0.hooks == first.hooks }) else {
                 throw Self.refuse("bounds", "describes the variants of the unit \(first.name) differently")
+            }
+            guard names.isSuperset(of: first.definition.requires ?? []),
+                !(first.definition.requires ?? []).contains(first.name)
+            else {
+                throw Self.refuse("bounds", "has the unit \(first.name) before one that it requires")
             }
             for unit in same { try unit.checkBounds() }
         }
@@ -137,11 +142,18 @@ extension ManifestUnit {
             }
         }
         for path in definition.persistent { _ = try EntryPath(path) }
-        guard definition.installTo.hasPrefix("/"),
-            EntryPath.flaw(of: String(definition.installTo.dropFirst())) == nil
-        else {
-            throw It.refuse("bounds", "installs \(name) to \(PathFlaw.shown(definition.installTo)), no absolute path")
+        let isPlaced =
+            definition.type.hasPlace
+            ? definition.installTo.hasPrefix("/")
+                && EntryPath.flaw(of: String(definition.installTo.dropFirst())) == nil
+            : definition.installTo.isEmpty
+        guard isPlaced else {
+            throw It.refuse(
+                "bounds",
+                "installs \(name) of type \(definition.type.rawValue) to"
+                    + " \(PathFlaw.shown(definition.installTo))")
         }
+        try checkMore()
         guard hooks.map(\.moment) == HookMoment.allCases.filter({ definition.hooks[$0] != nil }) else {
             throw It.refuse("bounds", "has hooks for \(name) that its definition does not name, or lacks some")
         }
@@ -168,6 +180,24 @@ extension ManifestUnit {
             if case .http(_, let status) = check.probe {
                 try It.check("status of a check of \(name)", status, in: HealthCheck.statusBounds)
             }
+        }
+    }
+
+    private func checkMore() throws {
+        typealias It = Manifest
+        guard (definition.runOn != nil) == (definition.type == .migration) else {
+            throw It.refuse("bounds", "names the hosts of \(name), which only a migration does, or does not for one")
+        }
+        for path in definition.backup ?? [] {
+            guard path.hasPrefix("/"), EntryPath.flaw(of: String(path.dropFirst())) == nil else {
+                throw It.refuse("bounds", "backs up \(PathFlaw.shown(path)) for \(name), no absolute path")
+            }
+        }
+        if case .systemd(let service) = definition.service, !SystemdService.isUnitName(service.unit) {
+            throw It.refuse("bounds", "names \(PathFlaw.shown(service.unit)) as the service of \(name)")
+        }
+        for case .systemd(let unit) in definition.health.map(\.probe) where !SystemdService.isUnitName(unit) {
+            throw It.refuse("bounds", "checks \(PathFlaw.shown(unit)) of systemd for \(name)")
         }
     }
 }

@@ -1,0 +1,45 @@
+import ReleaseDefinition
+import ReleasePackaging
+
+/// `bounds: { "payments": { "paths": ["/opt", "/etc/payments"], "unitTypes": ["tree", "file"] } }` of agent.json: what the
+/// releases of a product may do on this host, whatever they say.
+public struct ProductBounds: Sendable, Equatable, Codable {
+    /// Absolute folders at or below which units install and back up; nil: anywhere.
+    public var paths: [String]?
+    /// nil: all.
+    public var unitTypes: [UnitType]?
+
+    public init(paths: [String]? = nil, unitTypes: [UnitType]? = nil) {
+        self.paths = paths
+        self.unitTypes = unitTypes
+    }
+
+    func holds(_ path: String) -> Bool {
+        guard let paths else { return true }
+        return paths.contains { $0 == "/" || path == $0 || path.hasPrefix($0.hasSuffix("/") ? $0 : $0 + "/") }
+    }
+}
+
+extension AgentConfiguration {
+    /// - Throws: `agent.bounds`: this host's administrator does not allow it.
+    func allows(_ unit: ManifestUnit, of product: ProductName) throws(AgentError) {
+        guard let bounds else { return }
+        guard let own = bounds[product.text] else {
+            throw Self.outOfBounds("the product \(product) is not among the `bounds`")
+        }
+        if let types = own.unitTypes, !types.contains(unit.definition.type) {
+            throw Self.outOfBounds("\(product) may not bring units of type \(unit.definition.type.rawValue)")
+        }
+        let place = unit.definition.type.hasPlace ? [unit.definition.installTo] : []
+        for path in place + (unit.definition.backup ?? []) where !own.holds(path) {
+            throw Self.outOfBounds("\(product) may not use \(path)")
+        }
+    }
+
+    private static func outOfBounds(_ what: String) -> AgentError {
+        AgentError(
+            code: "bounds", summary: "agent.json of this host forbids it: \(what).",
+            remedy:
+                "Whoever administers the host adds it to `bounds` and starts the agent again, or leaves the host out.")
+    }
+}
