@@ -7,6 +7,8 @@ public struct DefinitionProblem: Sendable, Equatable, Codable {
     public var file: String
     /// From 1; 0 where the file as a whole is meant.
     public var line: Int
+    /// From 1; nil where the line is enough.
+    public var column: Int?
     /// `units[0].health[1].http`; empty where the file as a whole is meant.
     public var path: String
     public var found: String
@@ -14,11 +16,13 @@ public struct DefinitionProblem: Sendable, Equatable, Codable {
     public var remedy: String
 
     public init(
-        code: String, file: String, line: Int, path: String, found: String, expected: String, remedy: String
+        code: String, file: String, line: Int, column: Int? = nil, path: String, found: String, expected: String,
+        remedy: String
     ) {
         self.code = "definitionFiles." + code
         self.file = file
         self.line = line
+        self.column = column
         self.path = path
         self.found = found
         self.expected = expected
@@ -29,7 +33,7 @@ public struct DefinitionProblem: Sendable, Equatable, Codable {
 extension DefinitionProblem: CustomStringConvertible {
     /// `release.yaml:12: units[0].installTo: found "opt/web", expected an absolute path. Write it as "/opt/web".`
     public var description: String {
-        let place = line > 0 ? "\(file):\(line)" : file
+        let place = line > 0 ? "\(file):\(line)\(column.map { ":\($0)" } ?? "")" : file
         let key = path.isEmpty ? "" : " \(path):"
         return "\(place):\(key) found \(found), expected \(expected). \(remedy)"
     }

@@ -34,7 +34,8 @@ struct PlannedRollout: Sendable {
         authorisations.append(event)
     }
 
-    func isAuthorised(at now: UTCInstant) -> Bool { authorisations.contains { $0.validUntil > now } }
+    /// By how many people.
+    func authorisations(at now: UTCInstant) -> Int { authorisations.count { $0.validUntil > now } }
 }
 
 extension Controller {
@@ -60,6 +61,7 @@ extension Controller {
         guard record.isApproved(in: definition.environment) else {
             throw approvalMissing(definition.release, in: definition.environment)
         }
+        try obeyPolicyWhenPlanned(definition)
         if let same = try currentPlan(definition) { return view(same) }
         let plan = try makePlan(definition, id: newRolloutID(), urgency: .ordinary) { _ in true }
         let digest = SHA256Digest(of: try JSONCoding.value(of: plan).canonicalBytes)
@@ -92,11 +94,16 @@ extension Controller {
             digest: planned.digest, plan: (try? JSONCoding.value(of: planned.plan)) ?? .null,
             release: planned.plan.definition.release, environment: planned.plan.definition.environment,
             phases: planned.plan.phases.map { $0.hosts.map(\.id) }, plannedAt: planned.at, plannedBy: planned.by,
-            authorisedBy: valid.map(\.holder), needsAuthorisation: needsAuthorisation,
+            authorisedBy: valid.map(\.holder),
+            needsAuthorisation: authorisationsNeeded(planned.plan.definition) > 0,
             authorisedUntil: valid.map(\.validUntil).max())
     }
 
-    private var needsAuthorisation: Bool { profile == .regulated }
+    /// Of the plan as it would be frozen now.
+    func authorisations(of definition: RolloutDefinition) -> Int {
+        // What cannot be planned is not authorised.
+        (try? currentPlan(definition))?.authorisations(at: time.now()) ?? 0
+    }
 
     /// A person's yes to a plan. The key must be one of those who approve releases; it is another act than approving.
     /// - Throws: `controller.access.authorisation`.
@@ -132,12 +139,17 @@ extension Controller {
     /// - Throws: `controller.approval.authorisation` (423).
     func authorisedID(_ definition: RolloutDefinition, _ urgency: RolloutUrgency, by actor: String) throws -> RolloutID
     {
-        guard needsAuthorisation, !urgency.isEmergency else { return try newRolloutID() }
+        let needed = authorisationsNeeded(definition)
+        guard needed > 0, !urgency.isEmergency else { return try newRolloutID() }
         let planned = try plan(definition, by: actor)
-        guard let frozen = state.plans[planned.digest], frozen.isAuthorised(at: time.now()) else {
+        let given = state.plans[planned.digest]?.authorisations(at: time.now()) ?? 0
+        guard let frozen = state.plans[planned.digest], given >= needed else {
             throw ControllerError(
                 .init(code: 423), code: "approval.authorisation",
-                summary: "Nobody has authorised this rollout of \(definition.release): plan \(planned.digest).",
+                summary: """
+                    \(given == 0 ? "Nobody has" : "\(given) of \(needed) people have") authorised this rollout of \
+                    \(definition.release): plan \(planned.digest).
+                    """,
                 remedy:
                     "Another person looks at it and signs: slipway rollout authorise \(planned.digest) --key-file F; "
                     + "then start it again.")

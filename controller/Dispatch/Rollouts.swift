@@ -98,6 +98,7 @@ extension Controller {
         guard record.isApproved(in: environment) || urgency.isEmergency else {
             throw approvalMissing(definition.release, in: environment)
         }
+        if !urgency.isEmergency { try obeyPolicyAtStart(definition) }
         let id = try authorisedID(definition, urgency, by: actor)
         let plan = try makePlan(definition, id: id, urgency: urgency, admits: admits)
         let now = time.now()
@@ -107,6 +108,9 @@ extension Controller {
         }
         let new = RolloutRecord(id: id)
         try decisions.decide(.start(plan, by: actor), on: new, by: actor, at: now)
+        if urgency.isEmergency, let passed = passedOver(definition, by: id) {
+            decisions.add(.policyPassedOver(passed), by: actor)
+        }
         let online = hub.online
         for host in plan.hosts where host.delivery == .push && !online.contains(host.id) {
             try decisions.decide(.contact(host.id, .offline), on: new, by: actor, at: now)

@@ -17,6 +17,7 @@ extension Controller {
             try approve(known.submitted, in: environment, by: actor)
             return try releaseView(manifest.name)
         }
+        try obeyPolicy(manifest.name, manifest.category, in: environment)
         try publisher.blobs.add(bytes)
         let submitted = ReleaseSubmitted(
             release: manifest.name, manifest: digest, manifestLength: ByteCount(bytes.count),
@@ -31,6 +32,7 @@ extension Controller {
         try checkEnvironment(environment)
         let record = try release(name)
         try refuseRevoked(record, in: environment)
+        try obeyPolicy(name, record.submitted.category, in: environment)
         try approve(record.submitted, in: environment, by: actor)
         return try releaseView(name)
     }

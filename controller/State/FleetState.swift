@@ -28,6 +28,7 @@ struct FleetState: Sendable {
     var profile: String?
     /// Frozen plans that people may authorise, by their digests.
     var plans: [SHA256Digest: PlannedRollout] = [:]
+    var policy = PolicyRecord()
     /// Keys that lay on the controller once.
     var formerlyOnline: Set<String> = []
 
@@ -69,7 +70,9 @@ struct FleetState: Sendable {
         case .changeProposed, .changeDrafted, .changeSigned, .changePublished, .changeDropped: applyChange(entry)
         case .profileChosen(let event): profile = event.profile
         case .keysTakenOffline(let event): formerlyOnline.formUnion(event.keyIDs)
-        case .keyRotated, .releaseExported: break
+        case .keyRotated, .releaseExported, .policyPassedOver: break
+        case .policyApplied(let event): policy.apply(event, at: entry.at, by: entry.actor)
+        case .policyOverridden(let event): policy.apply(event, at: entry.at, by: entry.actor)
         case .rolloutPlanned(let event):
             plans[event.digest] = PlannedRollout(plan: event.plan, digest: event.digest, by: entry.actor, at: entry.at)
         case .rolloutAuthorised(let event): plans[event.digest]?.authorise(event, at: entry.at)

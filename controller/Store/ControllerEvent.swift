@@ -33,6 +33,9 @@ public enum ControllerEvent: Sendable, Codable {
     case releaseExported(ReleaseExported)
     case rolloutPlanned(RolloutPlanned)
     case rolloutAuthorised(RolloutAuthorised)
+    case policyApplied(PolicyApplied)
+    case policyOverridden(PolicyOverridden)
+    case policyPassedOver(PolicyPassedOver)
 
     /// The permanent name of the act, the same in log, audit and documentation.
     public var action: String {
@@ -66,6 +69,9 @@ public enum ControllerEvent: Sendable, Codable {
         case .releaseExported: "release.exported"
         case .rolloutPlanned: "rollout.planned"
         case .rolloutAuthorised: "rollout.authorised"
+        case .policyApplied: "policy.applied"
+        case .policyOverridden: "policy.overridden"
+        case .policyPassedOver: "policy.passedOver"
         }
     }
 
@@ -98,6 +104,9 @@ public enum ControllerEvent: Sendable, Codable {
         case .releaseExported(let it): "release:\(it.release)"
         case .rolloutPlanned(let it): "rollout:\(it.plan.id)"
         case .rolloutAuthorised(let it): "plan:\(it.digest.short)"
+        case .policyApplied(let it): "policy:\(it.version)"
+        case .policyOverridden(let it): "release:\(it.release)"
+        case .policyPassedOver(let it): "rollout:\(it.rollout)"
         }
     }
 }

@@ -75,10 +75,3 @@ enum PhaseReader {
         }
     }
 }
-
-extension Field {
-    fileprivate func element(_ position: Int) -> Field {
-        guard case .list(let nodes) = node.content, nodes.indices.contains(position) else { return self }
-        return Field(node: nodes[position], path: "\(path)[\(position)]", list: list)
-    }
-}

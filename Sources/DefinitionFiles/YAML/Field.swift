@@ -1,16 +1,27 @@
 import ReleaseDefinition
 
+enum PlacePrecision { case line, column }
+
 /// The problems of one file while it is read; a class because every reader of a part adds to the same list.
 final class ProblemList {
     let file: String
+    /// Whether problems name the column as well as the line.
+    let precision: PlacePrecision
     private(set) var problems: [DefinitionProblem] = []
 
-    init(file: String) { self.file = file }
+    init(file: String, precision: PlacePrecision = .line) {
+        self.file = file
+        self.precision = precision
+    }
 
-    func add(_ code: String, line: Int, path: String, found: String, expected: String, remedy: String) {
+    func add(
+        _ code: String, line: Int, column: Int = 0, path: String, found: String, expected: String, remedy: String
+    ) {
+        let column = precision == .column && column > 0 ? column : nil
         problems.append(
             DefinitionProblem(
-                code: code, file: file, line: line, path: path, found: found, expected: expected, remedy: remedy))
+                code: code, file: file, line: line, column: column, path: path, found: found, expected: expected,
+                remedy: remedy))
     }
 
     /// The value, or every problem. A value is nil only where a problem says why.
@@ -39,13 +50,17 @@ struct Field {
     func refuse<Value>(
         _ code: String, found: String? = nil, expected: String, remedy: String
     ) -> Value? {
-        list.add(code, line: line, path: path, found: found ?? node.found, expected: expected, remedy: remedy)
+        list.add(
+            code, line: line, column: node.column, path: path, found: found ?? node.found, expected: expected,
+            remedy: remedy)
         return nil
     }
 
     /// Where a rule between values is broken: both sides stand in `found`.
     func refuseRule(_ code: String, found: String, expected: String, remedy: String) {
-        list.add("rule.\(code)", line: line, path: path, found: found, expected: expected, remedy: remedy)
+        list.add(
+            "rule.\(code)", line: line, column: node.column, path: path, found: found, expected: expected,
+            remedy: remedy)
     }
 
     /// A text of one line, 1 to `lengthMax` characters, without control characters.

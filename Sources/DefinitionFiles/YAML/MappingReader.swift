@@ -34,7 +34,7 @@ struct MappingReader {
         let path = self.path(to: member.key)
         if let reason = table.reserved[member.key] {
             field.list.add(
-                "reserved", line: member.line, path: path, found: "the key \"\(member.key)\"",
+                "reserved", line: member.line, column: member.column, path: path, found: "the key \"\(member.key)\"",
                 expected: "only what this version can deploy", remedy: reason)
             return
         }
@@ -42,7 +42,8 @@ struct MappingReader {
         let meant = nearest(to: member.key, of: table.known + table.reserved.keys.sorted())
         let keys = "The keys here are \(table.known.joined(separator: ", "))."
         field.list.add(
-            "key.unknown", line: member.line, path: path, found: "the unknown key \(quote(member.key))",
+            "key.unknown", line: member.line, column: member.column, path: path,
+            found: "the unknown key \(quote(member.key))",
             expected: "a key of the format", remedy: meant.map { "Did you mean \($0)?" } ?? keys)
     }
 
@@ -64,7 +65,8 @@ struct MappingReader {
     func required<Value>(_ key: String, example: String, _ read: (Field) -> Value?) -> Value? {
         guard let field = self[key] else {
             self.field.list.add(
-                "key.missing", line: self.field.line, path: path(to: key), found: "no \(key)",
+                "key.missing", line: self.field.line, column: self.field.node.column, path: path(to: key),
+                found: "no \(key)",
                 expected: "the key \(key)", remedy: "Add \(example).")
             return nil
         }
@@ -80,8 +82,10 @@ struct MappingReader {
     /// Where a rule between two keys is broken: both sides stand in `found`.
     func refuseRule(at key: String, _ code: String, found: String, expected: String, remedy: String) {
         let line = members[key]?.line ?? field.line
+        let column = members[key]?.column ?? field.node.column
         field.list.add(
-            "rule.\(code)", line: line, path: path(to: key), found: found, expected: expected, remedy: remedy)
+            "rule.\(code)", line: line, column: column, path: path(to: key), found: found, expected: expected,
+            remedy: remedy)
     }
 }
 
@@ -101,7 +105,7 @@ extension Field {
         return members.compactMap { member in
             let isWord = member.key.utf8.count <= 40 && member.key.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
             let place = "\(path).\(isWord ? member.key : quote(member.key))"
-            let key = YAMLNode(content: .text(member.key, isQuoted: false), line: member.line)
+            let key = YAMLNode(content: .text(member.key, isQuoted: false), line: member.line, column: member.column)
             return read(Field(node: key, path: place, list: list), Field(node: member.value, path: place, list: list))
         }
     }

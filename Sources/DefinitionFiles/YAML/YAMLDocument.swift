@@ -80,6 +80,7 @@ struct YAMLDocument {
 
     private mutating func convert(_ node: Node, depth: Int, line outer: Int) -> YAMLNode {
         let line = node.mark?.line ?? outer
+        let column = node.mark?.column ?? 0
         let nothing = YAMLNode(content: .text("", isQuoted: false), line: line)
         nodeCount += 1
         guard nodeCount <= Self.nodesMax, depth <= Self.depthMax else {
@@ -104,14 +105,16 @@ struct YAMLDocument {
         case .scalar(let scalar):
             let isQuoted = scalar.style != .plain && scalar.style != .any
             checkTag(scalar.tag, .str, line: line)
-            return YAMLNode(content: .text(scalar.string, isQuoted: isQuoted), line: line)
+            return YAMLNode(content: .text(scalar.string, isQuoted: isQuoted), line: line, column: column)
         case .sequence(let sequence):
             checkTag(sequence.tag, .seq, line: line)
             return YAMLNode(
-                content: .list(sequence.map { convert($0, depth: depth + 1, line: line) }), line: line)
+                content: .list(sequence.map { convert($0, depth: depth + 1, line: line) }), line: line,
+                column: column)
         case .mapping(let mapping):
             checkTag(mapping.tag, .map, line: line)
-            return YAMLNode(content: .mapping(convertMembers(mapping, depth: depth, line: line)), line: line)
+            return YAMLNode(
+                content: .mapping(convertMembers(mapping, depth: depth, line: line)), line: line, column: column)
         case .alias: return nothing
         }
     }
@@ -141,7 +144,9 @@ struct YAMLDocument {
                 continue
             }
             members.append(
-                YAMLMember(key: text, line: keyLine, value: convert(value, depth: depth + 1, line: keyLine)))
+                YAMLMember(
+                    key: text, line: keyLine, column: key.mark?.column ?? 0,
+                    value: convert(value, depth: depth + 1, line: keyLine)))
         }
         return members
     }

@@ -10,11 +10,14 @@ struct YAMLNode {
     var content: Content
     /// From 1.
     var line: Int
+    /// From 1; 0 where it is not known.
+    var column = 0
 }
 
 struct YAMLMember {
     var key: String
     var line: Int
+    var column = 0
     var value: YAMLNode
 }
 

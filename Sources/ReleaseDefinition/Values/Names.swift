@@ -91,3 +91,17 @@ public struct RolloutID: CheckedName {
     public let text: String
     public init(unchecked text: String) { self.text = text }
 }
+
+/// A gate that a policy defines and the phases of a rollout name.
+public struct GateName: CheckedName {
+    public static let what = "gate name"
+    public let text: String
+    public init(unchecked text: String) { self.text = text }
+}
+
+/// A window that a policy defines and its environments name.
+public struct WindowName: CheckedName {
+    public static let what = "window name"
+    public let text: String
+    public init(unchecked text: String) { self.text = text }
+}

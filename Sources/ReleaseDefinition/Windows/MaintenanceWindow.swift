@@ -12,6 +12,12 @@ public struct MaintenanceWindow: Sendable, Hashable, Codable {
         self.zone = zone
     }
 
+    /// A name that stays below the folder of zones; whether there is such a zone only that folder knows.
+    public static func isZoneName(_ text: String) -> Bool {
+        (1...100).contains(text.utf8.count) && !text.hasPrefix("/")
+            && text.utf8.allSatisfy { $0 != UInt8(ascii: ".") && $0 > UInt8(ascii: " ") && $0 < 0x7F }
+    }
+
     /// A leap day that is a given weekday comes back after 28 years, over the end of a century after 40.
     private static let daysMax: Int64 = 41 * 366
 

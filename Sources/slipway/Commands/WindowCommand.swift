@@ -3,5 +3,5 @@ import ArgumentParser
 struct WindowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "window", abstract: "Windows in which hosts may be changed.",
-        subcommands: [WindowTestCommand.self])
+        subcommands: [WindowTestCommand.self, WindowProposeCommand.self])
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Effects
-import Glibc
 import ReleaseDefinition
 
 struct WindowTestCommand: AsyncParsableCommand {
@@ -31,25 +30,13 @@ struct WindowTestCommand: AsyncParsableCommand {
     func validate() throws {
         if !(1...10_000).contains(count) { throw ValidationError("--count must be 1 to 10000, not \(count).") }
         if span <= .zero { throw ValidationError("--for must be longer than 0s, not \(span).") }
-        let isName = zone.utf8.allSatisfy { byte in
-            byte != UInt8(ascii: ".") && byte > UInt8(ascii: " ") && byte < 0x7F
-        }
-        guard isName, !zone.isEmpty, !zone.hasPrefix("/") else {
+        guard MaintenanceWindow.isZoneName(zone) else {
             throw ValidationError("--zone must be an IANA name as Europe/Berlin, not \(zone.debugDescription).")
         }
     }
 
-    /// Old names are links to new ones, within the folder.
-    private static func file(of zone: String) -> String {
-        let path = "/usr/share/zoneinfo/\(zone)"
-        guard let real = realpath(path, nil) else { return path }
-        defer { free(real) }
-        let target = String(cString: real)
-        return target.hasPrefix("/usr/share/zoneinfo/") ? target : path
-    }
-
     func run() async throws {
-        let rules = zone == "UTC" ? ZoneRules.utc : try ZoneRules(name: zone, file: InputFile.read(Self.file(of: zone)))
+        let rules = try ZoneFolder.rules(zone)
         let window = MaintenanceWindow(opens: opens, span: span, zone: zone)
         let openings = window.openings(after: from ?? SystemTime().now(), in: rules, count: count)
         guard !openings.isEmpty else {
@@ -72,23 +59,9 @@ private struct OpeningView: Presentable {
     init(_ opening: MaintenanceWindow.Opening, _ zone: ZoneRules) {
         from = opening.from
         until = opening.until
-        localFrom = Self.local(opening.from, zone)
-        localUntil = Self.local(opening.until, zone)
-        clockChange =
-            switch opening.clockChange {
-            case .skipped: "the clock skips the time: it opens at the next minute that exists"
-            case .repeated: "the time comes twice: it opens once, the first time"
-            case .during: "the clock is changed while it is open"
-            case nil: nil
-            }
-    }
-
-    private static func local(_ instant: UTCInstant, _ zone: ZoneRules) -> String {
-        let offset = zone.offset(at: instant)
-        let (hours, minutes) = (abs(offset) / 3600, abs(offset) / 60 % 60)
-        let pad = { (number: Int64) in number < 10 ? "0\(number)" : "\(number)" }
-        return (instant + .seconds(offset)).description.dropLast() + (offset < 0 ? "-" : "+") + pad(hours) + ":"
-            + pad(minutes)
+        localFrom = LocalTime.text(opening.from, zone)
+        localUntil = LocalTime.text(opening.until, zone)
+        clockChange = opening.clockChange.map(LocalTime.words)
     }
 
     static let columns = ["OPENS", "SHUTS", "OPENS (UTC)", "CLOCK CHANGE"]

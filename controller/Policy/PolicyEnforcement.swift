@@ -1,0 +1,98 @@
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import ReleaseRollout
+
+/// Where the policy is asked. Every refusal comes at once, each with its line.
+extension Controller {
+    /// When a release is taken in, or approved for another environment.
+    func obeyPolicy(_ release: ReleaseName, _ category: ReleaseCategory, in environment: EnvironmentName) throws {
+        guard let policy else { return }
+        let known = state.releases.keys.filter { $0.product == release.product }.map(\.version)
+        let submission = PolicySubmission(release: release, category: category, environment: environment, known: known)
+        try refuse(policy.refusals(of: submission), release, in: environment)
+    }
+
+    /// When a rollout is planned: what waiting does not cure.
+    func obeyPolicyWhenPlanned(_ definition: RolloutDefinition) throws {
+        let refusals = try policyRefusals(of: definition).filter { !$0.rule.isCuredByTime }
+        try refuse(refusals, definition.release, in: definition.environment)
+    }
+
+    /// When a rollout starts.
+    func obeyPolicyAtStart(_ definition: RolloutDefinition) throws {
+        // People's consent is asked for last, by `authorisedID`, which freezes the plan that they are to sign.
+        let refusals = try policyRefusals(of: definition).filter { $0.rule != .authorisations }
+        try refuse(refusals, definition.release, in: definition.environment)
+    }
+
+    func policyRefusals(of definition: RolloutDefinition) throws -> [PolicyRefusal] {
+        guard let policy else { return [] }
+        return policy.refusals(of: definition, try policyFacts(definition, policy))
+    }
+
+    /// What an emergency goes past is recorded.
+    func passedOver(_ definition: RolloutDefinition, by rollout: RolloutID) -> PolicyPassedOver? {
+        guard let current = state.policy.current?.applied else { return nil }
+        // A zone that cannot be read must not hold an emergency up.
+        let facts = (try? policyFacts(definition, current.policy)) ?? PolicyFacts(now: time.now())
+        let refusals = current.policy.refusals(of: definition, facts)
+        guard !refusals.isEmpty else { return nil }
+        return PolicyPassedOver(
+            rollout: rollout, release: definition.release, environment: definition.environment, refusals: refusals,
+            version: current.version)
+    }
+
+    private func policyFacts(_ definition: RolloutDefinition, _ policy: ReleasePolicy) throws -> PolicyFacts {
+        let hosts = state.hostsInOrder.filter {
+            $0.environment == definition.environment && $0.identity.standing.isActive
+                && definition.hosts.matches(id: $0.id, labels: $0.labels)
+        }
+        let rollouts = state.rollouts.values
+        let finished = rollouts.filter { $0.end == .succeeded && $0.plan?.definition.release == definition.release }
+        let ofProduct = rollouts.filter { record in
+            guard let plan = record.plan, !plan.urgency.isEmergency else { return false }
+            return plan.definition.environment == definition.environment
+                && plan.definition.release.product == definition.release.product
+        }
+        return PolicyFacts(
+            now: time.now(), hosts: hosts.map { PolicyHost(id: $0.id, labels: $0.labels) },
+            rolledOutIn: Set(finished.compactMap { $0.plan?.definition.environment }),
+            starts: ofProduct.compactMap(\.startedAt), authorisations: authorisations(of: definition),
+            zones: try ZoneFolder.rules(of: policy))
+    }
+
+    /// How many people must have authorised a plan, by policy or profile.
+    func authorisationsNeeded(_ definition: RolloutDefinition) -> Int {
+        let byProfile = profile == .regulated ? 1 : 0
+        guard let environment = policy?.environment(definition.environment) else { return byProfile }
+        let isOverridden = state.policy.isOverridden(
+            .authorisations, definition.release, in: definition.environment, at: time.now())
+        return max(byProfile, isOverridden ? 0 : environment.authorisations)
+    }
+
+    private func refuse(
+        _ refusals: [PolicyRefusal], _ release: ReleaseName, in environment: EnvironmentName
+    ) throws {
+        let now = time.now()
+        let standing = refusals.filter { !state.policy.isOverridden($0.rule, release, in: environment, at: now) }
+        guard let first = standing.first, let version = state.policy.current?.applied.version else { return }
+        let isTime = standing.allSatisfy { $0.rule.isCuredByTime }
+        let rules = standing.count == 1 ? "the rule \(first.rule.rawValue)" : "\(standing.count) rules"
+        throw ControllerError(
+            isTime ? .init(code: 423) : .unprocessableContent, code: "policy.\(first.rule.rawValue)",
+            summary: "Policy \(version) refuses \(release) in \(environment) by \(rules).",
+            remedy: "Those who may set a rule aside do so with slipway policy override.",
+            cause: standing.map { "\(PolicyView.fileName):\($0)" }.joined(separator: "\n"))
+    }
+}
+
+extension PolicyRule {
+    /// Time, or people's consent, makes it go away.
+    var isCuredByTime: Bool {
+        switch self {
+        case .window, .freeze, .cadence, .authorisations, .after: true
+        case .numbering, .environment, .strategy, .backOut, .gates: false
+        }
+    }
+}
