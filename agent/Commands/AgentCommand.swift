@@ -10,7 +10,8 @@ public struct AgentCommand: AsyncParsableCommand {
         abstract: "Installs releases on this host, proves them healthy, and finds its way back.",
         subcommands: [
             JoinCommand.self, RunCommand.self, InstallCommand.self, StatusCommand.self, HistoryCommand.self,
-            UnlockCommand.self,
+            BackOutCommand.self,
+            WhyCommand.self, VerifyCommand.self, AdoptCommand.self, UnlockCommand.self,
         ])
 
     public init() {}

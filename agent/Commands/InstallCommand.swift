@@ -37,8 +37,7 @@ struct InstallCommand: AsyncParsableCommand {
         try configuration.check()
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         let local = try LiveHTTP(identity: nil, userAgent: userAgent)
-        let doors = AgentDoors(
-            http: NoNetwork(), local: local, processes: LiveProcesses(), time: SystemTime(), random: SystemRandom())
+        let doors = AgentDoors.byHand(local)
         let result: Result<HostReceipt, any Error>
         do {
             result = .success(
@@ -94,18 +93,9 @@ struct PackageInstallation: Sendable {
         let contents = try PackageFile.read(file, into: blobs)
         let source = try ExportedSource(
             contents, blobs: blobs, folder: folder, configuration: configuration, doors: doors)
-        let agent = try Agent(
-            folder: folder, configuration: configuration, source: source, doors: doors, log: AgentLog.make("warning"))
-        try await agent.recover()
-        let receipt: HostReceipt
-        do { receipt = try await agent.install(source) } catch {
-            await agent.operations.services.detach()
-            await agent.close()
-            throw error
+        return try await LocalAgent.run(folder, configuration, doors: doors, source: source) { agent in
+            try await agent.install(source)
         }
-        await agent.operations.services.detach()
-        await agent.close()
-        return receipt
     }
 }
 
@@ -148,23 +138,5 @@ enum ReceiptFile {
             bytes: envelope.preAuthenticationEncoding, signatureAlgorithm: .ecdsaWithSHA256)
         envelope.signatures = [DSSEEnvelope.Signature(keyID: "", bytes: Array(signature.rawRepresentation))]
         return HostReceiptFile(envelope: envelope.json, certificate: try identity.facts().leafPEM)
-    }
-}
-
-/// The door of a host by itself.
-struct NoNetwork: HTTPDoor {
-    private static let none = EffectsError(
-        code: "http.unreachable", summary: "A package is installed by hand: nothing is asked of the network.",
-        remedy: "Export the package again, complete.")
-
-    func send(_ request: HTTPRequest) async throws -> HTTPResponse { throw Self.none }
-
-    func download(
-        _ request: HTTPRequest, head: @escaping @Sendable (HTTPHead) async throws -> Void,
-        receive: @escaping @Sendable ([UInt8]) async throws -> Void
-    ) async throws { throw Self.none }
-
-    func events(_ request: HTTPRequest, silenceMax: TimeSpan) -> AsyncThrowingStream<ServerSentEvent, any Error> {
-        AsyncThrowingStream { $0.finish(throwing: Self.none) }
     }
 }

@@ -22,6 +22,8 @@ public enum HostChange: Sendable, Equatable, Codable {
     /// The whole set for the product, as the latest assignment gives it.
     case revoked(product: ProductName, manifests: [SHA256Digest], counter: Int64)
     case unlocked(product: ProductName)
+    /// What ran there before any agent became the release to go back to.
+    case adopted(release: HostRelease)
     /// How many releases the running release asks to keep.
     case keep(product: ProductName, count: Int)
     /// A release folder was deleted.

@@ -44,6 +44,11 @@ public struct HostState: Sendable, Equatable {
         case .revoked(let product, let manifests, let counter):
             update(product) { ($0.revoked, $0.revocationCounter) = (manifests, counter) }
         case .keep(let product, let count): update(product) { $0.keep = count }
+        case .adopted(let release):
+            update(release.name.product) { record in
+                record.current = release
+                record.note(release, .good)
+            }
         case .unlocked(let product): update(product) { $0.lockedBy = nil }
         case .deleted(let release):
             update(release.name.product) { record in record.releases.removeAll { $0.release == release } }

@@ -43,10 +43,26 @@ struct UnitPairs: Sendable {
             if !unit.definition.isReversible, concerns(unit) { next.isReversible = false }
             changes.append(next)
         }
+        try checkPlaces(before, after)
         for unit in before.reversed() where !after.contains(where: { $0.name == unit.name }) {
             changes.append(change(unit, .remove, beside: nil))
         }
         return changes
+    }
+
+    /// A unit under another name at the same place would be put there and then removed.
+    private static func checkPlaces(_ before: [ManifestUnit], _ after: [ManifestUnit]) throws {
+        for unit in after where unit.definition.type == .tree {
+            let other = before.first {
+                $0.definition.type == .tree && $0.definition.installTo == unit.definition.installTo
+            }
+            guard let other, other.name != unit.name else { continue }
+            throw AgentError(
+                code: "unit.renamed",
+                summary: "\(unit.definition.installTo) is the unit \(other.name)'s on this host, the release has it as"
+                    + " \(unit.name).",
+                remedy: "Keep the unit's name; what was adopted under another one is adopted with --unit NAME.")
+        }
     }
 
     static func plan(old: StoredRelease?, new: StoredRelease?) throws -> [UnitChange] {
