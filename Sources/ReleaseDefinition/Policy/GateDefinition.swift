@@ -4,7 +4,7 @@ public enum GateVerdict: String, Sendable, Codable, CaseIterable {
     /// There was an answer, and it decides nothing.
     case inconclusive
     /// The source did not answer, or had nothing to say: no fault of the release.
-    case noData
+    case noData = "no-data"
 }
 
 /// A question that is asked between two phases. Defined in the policy alone: whoever may start rollouts names gates, and
