@@ -44,7 +44,7 @@ public struct ControllerAPIError: ReportableError, Equatable {
         switch status {
         case 401, 403: .permission
         case 404: .notFound
-        case 409, 412: .conflict
+        case 409, 412, 428: .conflict
         case 423: .notNow
         case 429, 502, 503, 504: .unreachable
         default: .refused

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ReleaseDefinition
 
 /// `POST /v1/rollouts/plans` (body: a `RolloutDefinition`), `GET /v1/rollouts/plans/{digest}`: a rollout frozen before it
@@ -16,11 +17,17 @@ public struct RolloutPlanView: Sendable, Codable {
     public var needsAuthorisation: Bool
     /// An authorisation ends then.
     public var authorisedUntil: UTCInstant?
+    /// Host by host, in the order of their starts.
+    public var hosts: [PlannedHostView]
+    /// With every host as slow as its deadlines allow; nil: somebody has to decide, or no window is left.
+    public var latestEndAt: UTCInstant?
+    /// What a person should know before saying yes.
+    public var warnings: [String]
 
     public init(
         digest: SHA256Digest, plan: JSONValue, release: ReleaseName, environment: EnvironmentName, phases: [[HostID]],
         plannedAt: UTCInstant, plannedBy: String, authorisedBy: [String], needsAuthorisation: Bool,
-        authorisedUntil: UTCInstant?
+        authorisedUntil: UTCInstant?, hosts: [PlannedHostView], latestEndAt: UTCInstant?, warnings: [String]
     ) {
         self.digest = digest
         self.plan = plan
@@ -32,6 +39,40 @@ public struct RolloutPlanView: Sendable, Codable {
         self.authorisedBy = authorisedBy
         self.needsAuthorisation = needsAuthorisation
         self.authorisedUntil = authorisedUntil
+        self.hosts = hosts
+        self.latestEndAt = latestEndAt
+        self.warnings = warnings
+    }
+}
+
+/// What a plan means for one host.
+public struct PlannedHostView: Sendable, Equatable, Codable {
+    public var host: HostID
+    /// From 1.
+    public var phase: Int
+    /// From 1, in its phase.
+    public var order: Int
+    public var delivery: DeliveryMode
+    /// What it runs now; nil: nothing of the product.
+    public var now: ReleaseName?
+    public var then: ReleaseName
+    /// What a back-out brings it to: a release, or `nothing`; nil: it cannot be taken back.
+    public var backOutTo: String?
+    /// After windows and freezes; nil: none is left.
+    public var earliestStartAt: UTCInstant?
+
+    public init(
+        host: HostID, phase: Int, order: Int, delivery: DeliveryMode, now: ReleaseName?, then: ReleaseName,
+        backOutTo: String?, earliestStartAt: UTCInstant?
+    ) {
+        self.host = host
+        self.phase = phase
+        self.order = order
+        self.delivery = delivery
+        self.now = now
+        self.then = then
+        self.backOutTo = backOutTo
+        self.earliestStartAt = earliestStartAt
     }
 }
 

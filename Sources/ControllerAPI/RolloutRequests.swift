@@ -1,23 +1,27 @@
 import ReleaseDefinition
 
-// `POST /v1/rollouts` takes a `RolloutDefinition` as it is.
+// `POST /v1/rollouts?plan=DIGEST[&acceptHostChanges=N]` takes a `RolloutDefinition` as it is. The digest is the plan's that a
+// person looked at: a material change since then is refused (409), and without one nothing starts (428).
 
 /// The last word of `POST /v1/rollouts/{id}/{verb}` (semantics 4).
 public enum RolloutVerb: String, Sendable, Codable, CaseIterable {
-    case pause, resume, halt, stop, abort
+    case pause, resume, halt, stop, abort, promote, retry, skip
     case backOut = "back-out"
 }
 
 /// Its body.
 public struct RolloutVerbRequest: Sendable, Equatable, Codable {
-    /// Required for resume, halt, abort and back-out.
+    /// Required for resume, halt, abort, back-out, retry and skip.
     public var reason: String?
     /// For back-out: `rollout` unless given. For abort: nil keeps what is installed, a scope backs it out.
     public var scope: BackOutScope?
+    /// For retry and skip: which. For back-out: these alone.
+    public var hosts: [HostID]?
 
-    public init(reason: String? = nil, scope: BackOutScope? = nil) {
+    public init(reason: String? = nil, scope: BackOutScope? = nil, hosts: [HostID]? = nil) {
         self.reason = reason
         self.scope = scope
+        self.hosts = hosts
     }
 }
 

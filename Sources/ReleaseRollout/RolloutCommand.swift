@@ -47,6 +47,10 @@ public enum RolloutCommand: Sendable, Equatable {
     case pause(by: String, reason: String)
     case halt(by: String, reason: String)
     case resume(by: String, reason: String)
+    /// Hosts that failed or were not reached are tried once more.
+    case retry([HostID], by: String, reason: String)
+    /// Hosts that have not begun are left out.
+    case skip([HostID], by: String, reason: String)
     /// Lets a phase pass that waits for it.
     case promote(by: String, reason: String)
     /// Freeze now: halts, whatever it is at but a back-out.

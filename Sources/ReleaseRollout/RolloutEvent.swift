@@ -42,6 +42,17 @@ public enum RolloutFact: Sendable, Equatable, Codable {
     case hostBackOutStarted(hosts: [HostID], reason: StatusReason)
     case backOutStarted(scope: BackOutScope, phase: Int, reason: StatusReason)
     case ended(RolloutEnd)
+    /// Hosts may start until then.
+    case startsOpened(until: UTCInstant)
+    /// No host starts before then; nil: never again.
+    case startsShut(next: UTCInstant?)
+    /// Every host ran the release before.
+    case nothingToDo
+    case hostsRetried(hosts: [HostID], by: String, reason: String)
+    /// Hosts that never report may have the release.
+    case silentAdmitted
+    /// In early life support more hosts turned unhealthy than may, and nothing says that it is the release.
+    case earlyLifePaged(reason: StatusReason)
     /// A newer rollout has the hosts: nothing of this one is sent any more.
     case superseded(by: RolloutID)
 
@@ -71,6 +82,12 @@ public enum RolloutFact: Sendable, Equatable, Codable {
         case .backOutStarted: "backOutStarted"
         case .ended: "ended"
         case .superseded: "superseded"
+        case .startsOpened: "startsOpened"
+        case .startsShut: "startsShut"
+        case .nothingToDo: "nothingToDo"
+        case .hostsRetried: "hostsRetried"
+        case .silentAdmitted: "silentAdmitted"
+        case .earlyLifePaged: "earlyLifePaged"
         }
     }
 }

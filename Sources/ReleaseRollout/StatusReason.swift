@@ -9,6 +9,10 @@ public struct StatusReason: Sendable, Hashable, Codable {
         case awaitsPromotion
         /// Hosts that are down, or may be, leave no room beside them.
         case groupUnavailable
+        /// No window is left in which those that wait could start.
+        case noWindowLeft
+        /// In early life support more hosts turned unhealthy than may.
+        case earlyLifeFailures
         // Decisions of people.
         case operatorPaused, operatorHalted, operatorStopped, operatorAborted, operatorBackedOut
         case operatorFroze

@@ -65,8 +65,8 @@ struct EngineInvariants {
         took = busy
     }
 
-    mutating func note(_ fact: RolloutFact, command: RolloutCommand) throws(SimulationFailure) {
-        switch fact {
+    mutating func note(_ event: RolloutEvent) throws(SimulationFailure) {
+        switch event.fact {
         case .phaseStarted(let started): try noteStart(of: started)
         case .phasePassed(let done):
             passed.insert(done)
@@ -84,7 +84,12 @@ struct EngineInvariants {
             dropUnsent()
         case .ended(let end): try noteEnd(end)
         case .superseded: (isSuperseded, isOver) = (true, true)
-        case .hostAdmitted(let id, let action): try noteAdmission(id, action)
+        case .hostAdmitted(let id, let action):
+            if action == .install { try checkSchedule(id, at: event.at) }
+            try noteAdmission(id, action)
+        case .nothingToDo:
+            (passed, phase) = (Set(plan.phases.indices), plan.phases.count - 1)
+        case .startsShut: dropUnsentInstalls()
         case .orderSent(let id, let order): open(id, order.action)
         case .channelPublished(let view): note(view)
         case .hostProgressed(let id, let action, _):
@@ -93,9 +98,15 @@ struct EngineInvariants {
         case .hostEnded(let ending): try noteEnding(ending)
         case .contactChanged(let id, .offline): dropUnsent(id)
         case .started, .revocationPublished, .hostUnhealthy, .contactChanged, .hostReturned, .clocksRestarted,
-            .bakeStarted, .haltReminded, .hostBackOutStarted:
+            .bakeStarted, .haltReminded, .hostBackOutStarted, .startsOpened, .hostsRetried, .silentAdmitted,
+            .earlyLifePaged:
             break
         }
+    }
+
+    private func checkSchedule(_ id: HostID, at now: UTCInstant) throws(SimulationFailure) {
+        guard let starts = plan.starts, !starts.contains(where: { $0.from <= now && now < $0.until }) else { return }
+        throw SimulationFailure("I4", "\(id) starts outside every window")
     }
 
     private mutating func noteStart(of started: Int) throws(SimulationFailure) {
@@ -234,6 +245,10 @@ struct EngineInvariants {
 
     private mutating func dropUnsent(_ id: HostID) {
         if let place = places[id] { dropUnsent(place) }
+    }
+
+    private mutating func dropUnsentInstalls() {
+        for place in hosts.indices where hosts[place].install == .admitted { setInstall(place, .none) }
     }
 
     private mutating func dropUnsent(_ place: Int) {

@@ -22,7 +22,7 @@ extension Simulation {
         for event in events {
             rollout.apply(event)
             log.append(event)
-            try invariants.note(event.fact, command: command)
+            try invariants.note(event)
             summary.note(event, at: now)
             if conditions.isAttended, event.fact.wantsPerson { add(.person, in: seconds(60..<10_800)) }
         }

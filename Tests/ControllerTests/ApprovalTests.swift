@@ -17,7 +17,7 @@ struct ApprovalTests {
             let view = try submitted.json(ReleaseView.self)
             #expect(view.environments.isEmpty)
             #expect(view.waiting.map(\.votes) == [0] && view.waiting.map(\.threshold) == [2])
-            let refused = try await client.post("/v1/rollouts", TestFleet.definition("1.0"))
+            let refused = try await client.startRollout(TestFleet.definition("1.0"))
             #expect(refused.status == 423)
             #expect(refused.problemCode == "controller.approval.missing")
 
@@ -134,7 +134,7 @@ struct ApprovalTests {
             _ = try await people.sign(change, by: "approver-2", client: client)
             let view = try await client.send("GET", "/v1/releases/web/1.0").json(ReleaseView.self)
             #expect(view.environments.first?.withdrawnAt != nil)
-            let refused = try await client.post("/v1/rollouts", TestFleet.definition("1.0"))
+            let refused = try await client.startRollout(TestFleet.definition("1.0"))
             #expect(refused.status == 423)
             let again = try await client.post(
                 "/v1/releases/web/1.0/promote", PromotionRequest(environment: try EnvironmentName("staging")))

@@ -134,7 +134,7 @@ struct ChannelTests {
     private func start(
         _ version: String, _ admin: TestClient, _ strategy: RolloutStrategy = .bigBang
     ) async throws -> RolloutID {
-        let response = try await admin.post("/v1/rollouts", TestFleet.definition(version, strategy))
+        let response = try await admin.startRollout(TestFleet.definition(version, strategy))
         try #require(response.status == 201, "\(String(decoding: response.body, as: UTF8.self))")
         return try response.json(RolloutView.self).id
     }

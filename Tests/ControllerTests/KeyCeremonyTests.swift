@@ -84,7 +84,7 @@ struct KeyCeremonyTests {
 
             let definition = try TestFleet.definition("1.0")
             _ = try await TestHost.join(people.test, running, labels: [:])
-            let refused = try await client.post("/v1/rollouts", definition)
+            let refused = try await client.startRollout(definition)
             #expect(refused.status == 423)
             #expect(refused.problemCode == "controller.approval.authorisation")
             let plan = try await client.post("/v1/rollouts/plans", definition).json(RolloutPlanView.self)
@@ -104,7 +104,7 @@ struct KeyCeremonyTests {
             #expect(yes.authorisedBy == ["bob"])
             // Seven days at most, whatever was signed.
             #expect(try #require(yes.authorisedUntil) < SystemTime().now() + .days(8))
-            #expect(try await client.post("/v1/rollouts", definition).status == 201)
+            #expect(try await client.startRollout(definition).status == 201)
         }
     }
 

@@ -97,7 +97,7 @@ struct PolicyTests {
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             #expect(try await apply(Self.frozen, client).status == 201)
             let definition = try TestFleet.definition("1.0")
-            let refused = try await client.post("/v1/rollouts", definition)
+            let refused = try await client.startRollout(definition)
             #expect(refused.status == 423)
             #expect(refused.problemCode == "controller.policy.freeze")
             #expect(String(decoding: refused.body, as: UTF8.self).contains("policy.yaml:5:5: freezes[0]: frozen until"))
@@ -105,7 +105,7 @@ struct PolicyTests {
                 release: definition.release, environment: try EnvironmentName("production"), rules: [.freeze],
                 reason: "elsewhere", valid: .hours(1))
             #expect(try await client.post("/v1/policy/overrides", other).status == 201)
-            #expect(try await client.post("/v1/rollouts", definition).status == 423)
+            #expect(try await client.startRollout(definition).status == 423)
             var request = other
             request.environment = definition.environment
             #expect(try await client.post("/v1/policy/overrides", request).status == 201)
@@ -164,7 +164,7 @@ struct PolicyTests {
             #expect(early.problemCode == "controller.policy.after")
             #expect(try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).state == .completed)
             // No host is there, but the policy has nothing against it any more.
-            #expect(try await client.post("/v1/rollouts", definition).problemCode?.hasPrefix("rollout.plan.") == true)
+            #expect(try await client.startRollout(definition).problemCode?.hasPrefix("rollout.plan.") == true)
         }
     }
 
@@ -176,7 +176,7 @@ struct PolicyTests {
             let text = "environments: { staging: { cadence: { atMost: 1, within: 7d } } }\n"
             #expect(try await apply(text, client).status == 201)
             #expect(try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).state == .completed)
-            let second = try await client.post("/v1/rollouts", TestFleet.definition("1.1"))
+            let second = try await client.startRollout(TestFleet.definition("1.1"))
             #expect(second.status == 423)
             #expect(second.problemCode == "controller.policy.cadence")
             let emergency = EmergencyPushRequest(

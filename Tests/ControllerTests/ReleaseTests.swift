@@ -114,7 +114,7 @@ struct ReleaseTests {
             let request = RevocationRequest(environment: staging, reason: "wrong")
             let view = try await client.post("/v1/releases/web/1.0/revoke", request).json(ReleaseView.self)
             #expect(view.environments.first?.revocation?.by == "person:admin")
-            let rollout = try await client.post("/v1/rollouts", TestFleet.definition("1.0"))
+            let rollout = try await client.startRollout(TestFleet.definition("1.0"))
             #expect(rollout.problemCode == "controller.conflict.revoked")
         }
     }

@@ -98,7 +98,7 @@ struct RolloutTests {
                 #expect(fleet.agents.count { $0.orders.contains { $0.release.description == "web@2.0" } } == 1)
                 let release = try await admin.send("GET", "/v1/releases/web/2.0").json(ReleaseView.self)
                 #expect(release.environments.first?.revocation?.by == "rollout:\(view.id)")
-                let again = try await admin.post("/v1/rollouts", TestFleet.definition("2.0"))
+                let again = try await admin.startRollout(TestFleet.definition("2.0"))
                 #expect(again.status == 409)
                 #expect(again.problemCode == "controller.conflict.revoked")
                 let hosts = try await admin.send("GET", "/v1/hosts").json(ListView<HostView>.self).items
@@ -115,7 +115,7 @@ struct RolloutTests {
             let id = try await fleet.serving(running) { admin in
                 _ = try await TestFleet.submit("1.0", by: admin)
                 for agent in fleet.agents where agent.host.id.text != "host1" { agent.become(.hangs) }
-                let response = try await admin.post("/v1/rollouts", TestFleet.definition("1.0", phased))
+                let response = try await admin.startRollout(TestFleet.definition("1.0", phased))
                 let id = try response.json(RolloutView.self).id
                 try await eventually { fleet.agents.contains { $0.host.id.text != "host1" && !$0.orders.isEmpty } }
                 return id
@@ -150,7 +150,7 @@ struct RolloutTests {
             let first = try #require(fleet.agents.first)
             let serving = first.serve(test, running)
             try await eventually { running.controller.hub.isOnline(first.host.id) }
-            let response = try await admin.post("/v1/rollouts", TestFleet.definition("1.0"))
+            let response = try await admin.startRollout(TestFleet.definition("1.0"))
             let id = try response.json(RolloutView.self).id
             try await eventually { !first.orders.isEmpty }
             let last = try #require(fleet.agents.last)
@@ -172,12 +172,12 @@ struct RolloutTests {
             try await fleet.serving(running) { admin in
                 for version in ["1.0", "1.0.1"] { _ = try await TestFleet.submit(version, by: admin) }
                 for agent in fleet.agents { agent.become(.hangs) }
-                let slow = try await admin.post("/v1/rollouts", TestFleet.definition("1.0", phased))
+                let slow = try await admin.startRollout(TestFleet.definition("1.0", phased))
                 let old = try slow.json(RolloutView.self).id
                 try await eventually { fleet.agents.contains { !$0.orders.isEmpty } }
-                let refused = try await admin.post("/v1/rollouts", TestFleet.definition("1.0.1"))
+                let refused = try await admin.startRollout(TestFleet.definition("1.0.1"))
                 #expect(refused.status == 409)
-                #expect(refused.problemCode == "controller.conflict.rolloutActive")
+                #expect(refused.problemCode == "rollout.plan.conflict")
                 for agent in fleet.agents { agent.become(.obeys) }
                 let request = EmergencyPushRequest(
                     release: try ReleaseName("web@1.0.1"), reason: "hole", hosts: .all, change: "CHG-9")
@@ -188,7 +188,7 @@ struct RolloutTests {
                 #expect(view.isEmergency)
                 #expect(try await TestFleet.end(of: old, admin).state == .superseded)
                 #expect(fleet.agents.allSatisfy { $0.running?.description == "web@1.0.1" })
-                let older = try await admin.post("/v1/rollouts", TestFleet.definition("1.0"))
+                let older = try await admin.startRollout(TestFleet.definition("1.0"))
                 #expect(older.status == 409)
                 #expect(older.problemCode == "controller.conflict.downgrade")
                 #expect(fleet.agents.allSatisfy { $0.orders.last?.targetPath == "emergency/web/1.0.1/manifest.json" })
@@ -205,7 +205,7 @@ struct RolloutTests {
                 for version in ["1.0", "2.0"] { _ = try await TestFleet.submit(version, by: admin) }
                 _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
                 for agent in fleet.agents { agent.become(.hangs) }
-                let started = try await admin.post("/v1/rollouts", TestFleet.definition("2.0", phased))
+                let started = try await admin.startRollout(TestFleet.definition("2.0", phased))
                 let id = try started.json(RolloutView.self).id
                 let paused = try await admin.post("/v1/rollouts/\(id)/pause", RolloutVerbRequest(reason: "look"))
                 #expect(try paused.json(RolloutView.self).state == .paused)
@@ -219,7 +219,7 @@ struct RolloutTests {
             try await done.serving(running) { admin in
                 for agent in done.agents { agent.become(.obeys) }
                 _ = try await TestFleet.submit("2.1", by: admin)
-                let refused = try await admin.post("/v1/rollouts", TestFleet.definition("2.1"))
+                let refused = try await admin.startRollout(TestFleet.definition("2.1"))
                 #expect(refused.status == 409)
             }
         }
@@ -250,13 +250,13 @@ struct RolloutTests {
         try await test.run { running in
             let fleet = try await joined(1, test, running)
             try await fleet.serving(running) { admin in
-                #expect(try await admin.post("/v1/rollouts", TestFleet.definition("9.0")).status == 404)
+                #expect(try await admin.startRollout(TestFleet.definition("9.0")).status == 404)
                 #expect(try await admin.send("GET", "/v1/rollouts/none").status == 404)
                 #expect(try await admin.post("/v1/rollouts/none/pause", RolloutVerbRequest()).status == 404)
                 _ = try await TestFleet.submit("1.0", by: admin)
                 var production = try TestFleet.definition("1.0")
                 production.environment = try EnvironmentName("production")
-                let unapproved = try await admin.post("/v1/rollouts", production)
+                let unapproved = try await admin.startRollout(production)
                 #expect(unapproved.status == 423)
                 let done = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
                 #expect(try await admin.post("/v1/rollouts/\(done.id)/pause", RolloutVerbRequest()).status == 409)

@@ -132,11 +132,11 @@ enum Fixture {
 
     static func host(
         _ id: String, _ labels: [String: String] = [:], pulls: Bool = false, checkInterval: TimeSpan = .minutes(5),
-        running: ReleaseName? = before
+        running: ReleaseName? = before, isUnhealthy: Bool? = nil
     ) -> PlanHost {
         PlanHost(
             id: HostID(unchecked: id), labels: labels, delivery: pulls ? .pull : .push,
-            checkInterval: pulls ? checkInterval : nil, running: running)
+            checkInterval: pulls ? checkInterval : nil, running: running, isUnhealthy: isUnhealthy)
     }
 
     /// `h0` is the pilot of a phased rollout.
@@ -156,11 +156,12 @@ enum Fixture {
     static func plan(
         _ strategy: RolloutStrategy = .phasedByDefault, hosts: [PlanHost], query: String = "all",
         limits: RolloutLimits = .init(), backOut: BackOutScope = .phase, urgency: RolloutUrgency = .ordinary,
-        id: String = "r1"
+        id: String = "r1", irreversible: String? = nil, starts: [StartInterval]? = nil
     ) throws -> RolloutPlan {
-        try RolloutPlan.make(
-            definition(strategy, hosts: query, limits: limits, backOut: backOut), manifest: manifest,
-            id: RolloutID(id), hosts: hosts, urgency: urgency)
+        var definition = try definition(strategy, hosts: query, limits: limits, backOut: backOut)
+        definition.irreversible = irreversible
+        return try RolloutPlan.make(
+            definition, manifest: manifest, id: RolloutID(id), hosts: hosts, urgency: urgency, starts: starts)
     }
 
     /// All of a phase at once.

@@ -262,7 +262,7 @@ extension RolloutRecord {
         case .backingOut(let it): it.reason.text
         case .ended(let end, _):
             switch end {
-            case .succeeded: nil
+            case .succeeded: rollout.hadNothingToDo ? "Nothing to do: every host ran the release already." : nil
             case .backedOut(let reason), .stopped(let reason), .failed(let reason): reason.text
             case .superseded: RolloutNarration.text(of: end)
             }

@@ -1,4 +1,5 @@
 import ControllerAPI
+import Effects
 import ReleaseDefinition
 import ReleaseRollout
 import ReleaseTrust
@@ -51,7 +52,54 @@ extension Controller {
         return try RolloutPlan.make(
             definition, manifest: record.submitted.manifest, id: id,
             hosts: hosts.map { $0.planHost(definition.release.product) }, urgency: urgency,
-            healthyDeadline: record.submitted.units.map(\.healthyDeadline).max())
+            healthyDeadline: record.submitted.units.map(\.healthyDeadline).max(), starts: startIntervals(definition))
+    }
+
+    private func startIntervals(_ definition: RolloutDefinition) throws -> [StartInterval]? {
+        let limits = definition.limits
+        return try StartInterval.all(
+            windows: definition.windows, freezes: definition.freezes,
+            expected: limits.expectedDuration ?? limits.progressDeadline, from: time.now(), zone: ZoneFolder.rules)
+    }
+
+    /// - Throws: `controller.plan.required`, `controller.request.notFound`.
+    func agreedPlan(_ digest: SHA256Digest?) throws -> PlannedRollout {
+        guard let digest else {
+            throw ControllerError(
+                .preconditionRequired, code: "plan.required",
+                summary: "No plan is named: a rollout starts as somebody agreed to it.",
+                remedy: "Plan it (slipway rollout plan FILE), look at it, and start it with --plan DIGEST.")
+        }
+        guard let planned = state.plans[digest] else {
+            throw ControllerError.conflict(
+                "planUnknown", "There is no plan \(digest).",
+                remedy: "Plan it again: slipway rollout plan FILE prints the digest.")
+        }
+        guard state.rollouts[planned.plan.id] == nil else {
+            throw ControllerError.conflict(
+                "planUsed", "Plan \(digest.short)… was started as rollout \(planned.plan.id).",
+                remedy: "Plan it again: slipway rollout plan FILE prints the digest.")
+        }
+        return planned
+    }
+
+    /// Semantics 7: a material change is refused and shown; hosts that came or went are tolerated up to a number.
+    func refuseChange(of agreed: PlannedRollout, to plan: RolloutPlan, accepting count: Int) throws {
+        var changes = plan.materialChanges(since: agreed.plan)
+        let hosts = plan.hostChanges(since: agreed.plan)
+        let changed = plan.changedHosts(since: agreed.plan)
+        let total = hosts.came.count + hosts.left.count + changed.count
+        if total > count {
+            let named = [("came", hosts.came), ("left", hosts.left), ("changed", changed)].filter { !$0.1.isEmpty }
+            changes += named.map { word, ids in
+                "\(ids.count) hosts \(word): \(ids.prefix(10).map(\.text).joined(separator: ", "))\(ids.count > 10 ? ", …" : "")"
+            }
+        }
+        guard !changes.isEmpty else { return }
+        throw ControllerError.conflict(
+            "planChanged", "The plan is not what \(agreed.digest.short)… was: \(changes.joined(separator: "; ")).",
+            remedy: "Look at it again: slipway rollout plan FILE. Hosts that came or went can be accepted with "
+                + "--accept-host-changes \(total).")
     }
 
     /// Freezes a plan; the same one as long as nothing changes.
@@ -64,6 +112,8 @@ extension Controller {
         try obeyPolicyWhenPlanned(definition)
         if let same = try currentPlan(definition) { return view(same) }
         let plan = try makePlan(definition, id: newRolloutID(), urgency: .ordinary) { _ in true }
+        // Whoever is in its way is named now, not when it starts.
+        _ = try superseded(by: plan)
         let digest = SHA256Digest(of: try JSONCoding.value(of: plan).canonicalBytes)
         try commit(.rolloutPlanned(RolloutPlanned(plan: plan, digest: digest)), by: actor, at: time.now())
         return try planView(digest)
@@ -74,7 +124,7 @@ extension Controller {
         for planned in state.plans.values.sorted(by: { $0.at > $1.at }) where planned.plan.definition == definition {
             guard state.rollouts[planned.plan.id] == nil else { continue }
             let now = try makePlan(definition, id: planned.plan.id, urgency: .ordinary) { _ in true }
-            if now == planned.plan { return planned }
+            if now.isSame(as: planned.plan) { return planned }
         }
         return nil
     }
@@ -96,7 +146,22 @@ extension Controller {
             phases: planned.plan.phases.map { $0.hosts.map(\.id) }, plannedAt: planned.at, plannedBy: planned.by,
             authorisedBy: valid.map(\.holder),
             needsAuthorisation: authorisationsNeeded(planned.plan.definition) > 0,
-            authorisedUntil: valid.map(\.validUntil).max())
+            authorisedUntil: valid.map(\.validUntil).max(), hosts: hostViews(of: planned.plan, at: now),
+            latestEndAt: PlanSchedule(planned.plan, at: now).latestEnd, warnings: planned.plan.warnings)
+    }
+
+    private func hostViews(of plan: RolloutPlan, at now: UTCInstant) -> [PlannedHostView] {
+        let starts = PlanSchedule(plan, at: now).earliestStarts
+        return zip(plan.phases, starts).enumerated().flatMap { number, phase in
+            zip(phase.0.hosts, phase.1).enumerated().map { order, host in
+                PlannedHostView(
+                    host: host.0.id, phase: number + 1, order: order + 1, delivery: host.0.delivery,
+                    now: host.0.running,
+                    then: plan.definition.release,
+                    backOutTo: plan.definition.irreversible == nil ? host.0.running?.description ?? "nothing" : nil,
+                    earliestStartAt: host.1)
+            }
+        }
     }
 
     /// Of the plan as it would be frozen now.
@@ -137,11 +202,12 @@ extension Controller {
 
     /// The id under which a rollout starts: that of its authorised plan, where the profile asks for one.
     /// - Throws: `controller.approval.authorisation` (423).
-    func authorisedID(_ definition: RolloutDefinition, _ urgency: RolloutUrgency, by actor: String) throws -> RolloutID
-    {
+    func authorisedID(
+        _ definition: RolloutDefinition, _ urgency: RolloutUrgency, agreed: PlannedRollout?, by actor: String
+    ) throws -> RolloutID {
         let needed = authorisationsNeeded(definition)
-        guard needed > 0, !urgency.isEmergency else { return try newRolloutID() }
-        let planned = try plan(definition, by: actor)
+        guard needed > 0, !urgency.isEmergency else { return try agreed?.plan.id ?? newRolloutID() }
+        let planned = try agreed.map(view) ?? plan(definition, by: actor)
         let given = state.plans[planned.digest]?.authorisations(at: time.now()) ?? 0
         guard let frozen = state.plans[planned.digest], given >= needed else {
             throw ControllerError(

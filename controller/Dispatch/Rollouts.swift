@@ -6,9 +6,12 @@ import ReleaseTrust
 
 /// What people ask of rollouts.
 extension Controller {
-    /// Starts a rollout as its file says.
-    func start(_ definition: RolloutDefinition, by actor: String) throws -> ControllerAPI.RolloutView {
-        try start(definition, urgency: .ordinary, by: actor) { _ in true }
+    /// Starts a rollout as its file says, and as the plan that a person looked at.
+    /// - Throws: `controller.plan.required` (428), `controller.conflict.planChanged` (409) with every difference.
+    func start(
+        _ definition: RolloutDefinition, plan digest: SHA256Digest?, acceptHostChanges: Int, by actor: String
+    ) throws -> ControllerAPI.RolloutView {
+        try start(definition, urgency: .ordinary, agreed: (digest, acceptHostChanges), by: actor) { _ in true }
     }
 
     /// The release to the hosts that are connected now, by the default strategy.
@@ -46,7 +49,10 @@ extension Controller {
             case .stop: .stop(by: actor, reason: reason)
             case .abort:
                 .abort(try request.scope.map { .backOut(try target($0)) } ?? .keep, by: actor, reason: reason)
-            case .backOut: .backOut(try target(request.scope ?? .rollout), by: actor, reason: reason)
+            case .backOut: .backOut(try target(request), by: actor, reason: reason)
+            case .promote: .promote(by: actor, reason: reason)
+            case .retry: .retry(try named(request, verb), by: actor, reason: reason)
+            case .skip: .skip(try named(request, verb), by: actor, reason: reason)
             }
         if verb == .backOut { try noteContact(of: id) }
         try tell(id, command, by: actor)
@@ -68,11 +74,25 @@ extension Controller {
 
     private func reason(of verb: RolloutVerb, _ request: RolloutVerbRequest) throws -> String {
         if let reason = request.reason, !reason.isEmpty { return String(reason.prefix(1000)) }
-        guard verb == .pause || verb == .stop else {
+        guard [.pause, .stop, .promote].contains(verb) else {
             throw ControllerError.badRequest(
                 "reason", "\(verb.rawValue) needs a reason: it stands in the log.", remedy: "Add --reason.")
         }
         return "no reason given"
+    }
+
+    private func named(_ request: RolloutVerbRequest, _ verb: RolloutVerb) throws -> [HostID] {
+        guard let hosts = request.hosts, !hosts.isEmpty else {
+            throw ControllerError.badRequest(
+                "hosts", "\(verb.rawValue) names no host.",
+                remedy: "Name them, as slipway rollout \(verb.rawValue) ID HOST….")
+        }
+        return hosts
+    }
+
+    private func target(_ request: RolloutVerbRequest) throws -> BackOutTarget {
+        if let hosts = request.hosts, !hosts.isEmpty { return .hosts(hosts) }
+        return try target(request.scope ?? .rollout)
     }
 
     private func target(_ scope: BackOutScope) throws -> BackOutTarget {
@@ -89,8 +109,8 @@ extension Controller {
 
 extension Controller {
     private func start(
-        _ definition: RolloutDefinition, urgency: RolloutUrgency, by actor: String,
-        admits: (HostRecord) -> Bool
+        _ definition: RolloutDefinition, urgency: RolloutUrgency,
+        agreed: (digest: SHA256Digest?, hostChanges: Int)? = nil, by actor: String, admits: (HostRecord) -> Bool
     ) throws -> ControllerAPI.RolloutView {
         let record = try release(definition.release)
         let environment = definition.environment
@@ -99,8 +119,10 @@ extension Controller {
             throw approvalMissing(definition.release, in: environment)
         }
         if !urgency.isEmergency { try obeyPolicyAtStart(definition) }
-        let id = try authorisedID(definition, urgency, by: actor)
+        let agreed = try agreed.map { (plan: try agreedPlan($0.digest), hostChanges: $0.hostChanges) }
+        let id = try authorisedID(definition, urgency, agreed: agreed?.plan, by: actor)
         let plan = try makePlan(definition, id: id, urgency: urgency, admits: admits)
+        if let agreed { try refuseChange(of: agreed.plan, to: plan, accepting: agreed.hostChanges) }
         let now = time.now()
         var decisions = Decisions()
         for other in try superseded(by: plan) {
@@ -142,33 +164,13 @@ extension Controller {
         )
     }
 
-    /// The rollouts that give way (semantics 6). Refused: the same product on the same hosts while another rollout of
-    /// the same precedence moves. One that stands still gives way to a newer, and every one to an emergency.
-    private func superseded(by plan: RolloutPlan) throws -> [RolloutRecord] {
-        let hosts = Set(plan.hosts.map(\.id))
-        let others = state.rolloutOrder.compactMap { state.rollouts[$0] }.filter { record in
-            guard let other = record.plan else { return false }
-            return other.definition.release.product == plan.definition.release.product
-                && other.definition.environment == plan.definition.environment
-                && other.hosts.contains { hosts.contains($0.id) }
-        }
-        // Those that have ended too, or a host that comes back late would catch up with an older release.
-        for other in others where other.isActive {
-            let isEmergency = other.plan?.urgency.isEmergency == true
-            let stands: Bool
-            switch other.rollout.state {
-            case .paused, .halted: stands = true
-            default: stands = false
-            }
-            guard plan.urgency.isEmergency || (stands && !isEmergency) else {
-                throw ControllerError.conflict(
-                    "rolloutActive",
-                    "The rollout \(other.id) of \(other.plan?.definition.release.description ?? "") is under way on the "
-                        + "same hosts.",
-                    remedy: "Wait for its end (slipway rollout watch \(other.id)), or stop or back it out first.")
-            }
-        }
-        return others
+    /// The rollouts that give way (semantics 6).
+    func superseded(by plan: RolloutPlan) throws -> [RolloutRecord] {
+        let records = state.rolloutOrder.compactMap { state.rollouts[$0] }
+        let supersession = try Supersession(
+            of: plan, priority: plan.definition.priority ?? 0,
+            others: records.map { ($0.rollout, $0.plan?.definition.priority ?? 0) })
+        return supersession.givesWay.compactMap { state.rollouts[$0] }
     }
 
     func release(_ name: ReleaseName) throws -> ReleaseRecord {
@@ -214,6 +216,6 @@ extension HostRecord {
     func planHost(_ product: ProductName) -> PlanHost {
         PlanHost(
             id: id, labels: labels, delivery: delivery, checkInterval: inventory?.checkInterval,
-            running: running[product]?.release)
+            running: running[product]?.release, isUnhealthy: running[product]?.isHealthy == false ? true : nil)
     }
 }

@@ -140,7 +140,9 @@ enum ErrorStatus {
         switch family {
         case "definition", "definitionFiles", "packaging": return .unprocessableContent
         case "trust": return error.code.hasPrefix("trust.writer.") ? .conflict : .internalServerError
-        case "rollout": return error.code.hasPrefix("rollout.plan.") ? .unprocessableContent : .conflict
+        case "rollout":
+            let isOfOthers = ["rollout.plan.conflict", "rollout.plan.precedence"].contains(error.code)
+            return error.code.hasPrefix("rollout.plan.") && !isOfOthers ? .unprocessableContent : .conflict
         case "effects":
             // A limit that the sender's archive hit is the sender's; a disk that is full is ours.
             return .internalServerError

@@ -7,8 +7,13 @@ extension ControllerRoutes {
         [
             Route(.post, "/v1/rollouts", access: .person(.deploy)) { request in
                 let definition = try await request.json(RolloutDefinition.self)
+                let plan = try request.query("plan").map { try SHA256Digest(hex: $0) }
+                let hostChanges = request.query("acceptHostChanges").flatMap { Int($0) } ?? 0
                 await controller.waitForPatches(to: definition.release)
-                return Responses.json(try await controller.start(definition, by: request.actor), status: .created)
+                return Responses.json(
+                    try await controller.start(
+                        definition, plan: plan, acceptHostChanges: max(0, hostChanges), by: request.actor),
+                    status: .created)
             },
             Route(.post, "/v1/rollouts/plans", access: .person(.deploy)) { request in
                 let definition = try await request.json(RolloutDefinition.self)
@@ -29,6 +34,15 @@ extension ControllerRoutes {
             },
             Route(.get, "/v1/rollouts/{id}", access: .person(.view)) { request in
                 Responses.json(try await controller.rolloutView(request.parameter("id", as: RolloutID.self)))
+            },
+            Route(.get, "/v1/rollouts/{id}/why", access: .person(.view)) { request in
+                let id = try request.parameter("id", as: RolloutID.self)
+                return Responses.json(try await controller.why(id, host: request.query("host").map { try HostID($0) }))
+            },
+            Route(.get, "/v1/hosts/{id}/why", access: .person(.view)) { request in
+                let host = try request.parameter("id", as: HostID.self)
+                let release = try ReleaseName(request.query("release") ?? "")
+                return Responses.json(try await controller.why(host, release: release))
             },
             Route(.get, "/v1/rollouts/{id}/events", access: .person(.view)) { request in
                 try await changes(request, controller, of: request.parameter("id", as: RolloutID.self))

@@ -50,6 +50,15 @@ enum RolloutNarration {
         case .backOutStarted(let scope, _, let reason): "backing out the \(scope.rawValue): \(reason.text)"
         case .superseded(let by): "superseded by \(by)"
         case .ended(let end): text(of: end)
+        case .startsOpened(let until): "hosts may start until \(until)"
+        case .startsShut(let next):
+            "no host starts"
+                + (next.map { " before \($0): no window is open, or a freeze holds" } ?? " any more: no window is left")
+        case .nothingToDo: "nothing to do: every host runs the release and is healthy"
+        case .hostsRetried(let hosts, let by, let reason):
+            "\(hosts.map(\.text).joined(separator: ", ")): tried again by \(by): \(oneLine(reason))"
+        case .silentAdmitted: "hosts that never report may have the release"
+        case .earlyLifePaged(let reason): "look at it: \(reason.text)"
         }
     }
 

@@ -79,6 +79,14 @@ struct RolloutRecord: Sendable {
             if let step = ending.step { hosts[ending.host]?.step = step }
             hosts[ending.host]?.endedAt = event.at
         case .ended: endedAt = event.at
+        case .nothingToDo:
+            for host in hosts.keys { hosts[host]?.outcome = .alreadyCurrent }
+        case .hostsRetried(let ids, _, _):
+            for host in ids {
+                hosts[host]?.outcome = nil
+                hosts[host]?.endedAt = nil
+                hosts[host]?.error = nil
+            }
         default: break
         }
     }

@@ -86,8 +86,20 @@ public struct ControllerClient: Sendable {
 
     // MARK: rollouts
 
-    public func start(_ definition: RolloutDefinition) async throws -> RolloutView {
-        try await post(["rollouts"], definition)
+    /// - Parameter plan: the digest of what a person looked at.
+    public func start(
+        _ definition: RolloutDefinition, plan: SHA256Digest, acceptHostChanges: Int = 0
+    ) async throws -> RolloutView {
+        try await post(
+            ["rollouts"], query: "plan=\(plan.hex)&acceptHostChanges=\(acceptHostChanges)", definition)
+    }
+
+    public func why(_ id: RolloutID, host: HostID?) async throws -> RolloutWhyView {
+        try await get(["rollouts", id.text, "why"], query: host.map { "host=\($0)" })
+    }
+
+    public func why(_ host: HostID, release: ReleaseName) async throws -> RolloutWhyView {
+        try await get(["hosts", host.text, "why"], query: "release=\(release.product)@\(release.version)")
     }
 
     public func push(_ request: PushRequest) async throws -> RolloutView { try await post(["pushes"], request) }
@@ -128,10 +140,12 @@ extension ControllerClient {
         try await exchange(HTTPRequest("GET", url(path, query: query), headers: fields))
     }
 
-    func post<Answer: Decodable>(_ path: [String], _ body: some Encodable) async throws -> Answer {
+    func post<Answer: Decodable>(
+        _ path: [String], query: String? = nil, _ body: some Encodable
+    ) async throws -> Answer {
         let bytes = try JSONCoding.value(of: body).wireBytes
         let headers = fields + [HTTPField("Content-Type", "application/json")]
-        return try await exchange(HTTPRequest("POST", url(path), headers: headers, body: bytes))
+        return try await exchange(HTTPRequest("POST", url(path, query: query), headers: headers, body: bytes))
     }
 
     private func exchange<Answer: Decodable>(_ request: HTTPRequest) async throws -> Answer {

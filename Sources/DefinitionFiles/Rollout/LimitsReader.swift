@@ -3,11 +3,12 @@ import ReleaseDefinition
 /// `limits: { parallelism: 25%, failureTolerance: 5%, offlineTolerance: 10%, offlineGrace: 15m, progressDeadline: 10m }`
 enum LimitsReader {
     private static let keys = KeyTable(
-        known: ["parallelism", "failureTolerance", "offlineTolerance", "offlineGrace", "progressDeadline"],
-        reserved: [
-            "maxUnavailable": "Limits by label come with a later version: use parallelism.",
-            "requiredSuccess": "A required number comes with a later version: use failureTolerance.",
-        ])
+        known: [
+            "parallelism", "failureTolerance", "offlineTolerance", "offlineGrace", "progressDeadline", "maxUnavailable",
+            "expectedDuration", "silentAfter", "unhealthyBefore", "earlyLife",
+        ],
+        reserved: ["requiredSuccess": "It is a phase's: write requiredSuccesses in the phase."])
+    private static let groupKeys = KeyTable(known: ["by", "count"])
 
     static func read(_ field: Field) -> RolloutLimits? {
         guard let mapping = MappingReader(field, keys, what: "limits") else { return nil }
@@ -23,12 +24,36 @@ enum LimitsReader {
         let progress = mapping.optional("progressDeadline", default: defaults.progressDeadline) {
             $0.span(.seconds(1) ... .days(7))
         }
-        guard let parallelism, let failures, let offline, let grace, let progress else { return nil }
+        let group = mapping.optional("maxUnavailable", default: MaxUnavailable?.none) {
+            readGroup($0).map(Optional.some)
+        }
+        let expected = span("expectedDuration", mapping, .seconds(1) ... .days(7))
+        let silent = span("silentAfter", mapping, .zero ... .days(365))
+        let early = span("earlyLife", mapping, .zero ... .days(90))
+        let unhealthy = mapping.optional("unhealthyBefore", default: UnhealthyBefore?.none) {
+            $0.choice(UnhealthyBefore.self).map(Optional.some)
+        }
+        guard let parallelism, let failures, let offline, let grace, let progress, let group, let expected, let silent,
+            let early, let unhealthy
+        else { return nil }
         return RolloutLimits(
             parallelism: parallelism, failureTolerance: failures, offlineTolerance: offline, offlineGrace: grace,
-            progressDeadline: progress)
+            progressDeadline: progress, maxUnavailable: group, expectedDuration: expected, silentAfter: silent,
+            unhealthyBefore: unhealthy, earlyLife: early)
     }
 
+    private static func span(_ key: String, _ mapping: MappingReader, _ range: ClosedRange<TimeSpan>) -> TimeSpan?? {
+        mapping.optional(key, default: TimeSpan?.none) { $0.span(range).map(Optional.some) }
+    }
+
+    /// `{ by: cluster, count: 1 }`
+    private static func readGroup(_ field: Field) -> MaxUnavailable? {
+        guard let mapping = MappingReader(field, groupKeys, what: "maxUnavailable") else { return nil }
+        let label = mapping.required("by", example: "by: cluster") { $0.text(lengthMax: 100, what: "a label") }
+        let count = mapping.required("count", example: "count: 1") { $0.integer(1...1_000_000) }
+        guard let label, let count else { return nil }
+        return MaxUnavailable(by: label, count: count)
+    }
 }
 
 /// `2`, `5%`, or `{ count: 2, percent: 5 }`, where the smaller wins.

@@ -13,13 +13,16 @@ public enum RolloutFile {
     }
 
     private static let keys = KeyTable(
-        known: ["release", "environment", "hosts", "strategy", "phases", "limits", "backOut"],
+        known: [
+            "release", "environment", "hosts", "strategy", "phases", "limits", "backOut", "priority", "windows",
+            "freezes",
+            "irreversible",
+        ],
         reserved: [
             "channel": "Rollouts over channels alone come with a later version: name hosts; pulling hosts count.",
-            "window": "Windows come with a later version: start the rollout when the window opens.",
-            "freeze": "Freezes come with a later version: do not start the rollout while one holds.",
-            "gates": "Gates come with a later version: bake times and failure tolerances hold a phase.",
-            "priority": "Priorities come with a later version: start the rollouts one after the other.",
+            "window": "Write windows, a list.",
+            "freeze": "Write freezes, a list.",
+            "gates": "Metric gates are of policy.yaml: bake times and failure tolerances hold a phase.",
         ])
 
     private enum StrategyWord: String, CaseIterable { case bigBang, phased }
@@ -46,15 +49,25 @@ public enum RolloutFile {
         }
         let limits = mapping.optional("limits", default: RolloutLimits(), LimitsReader.read)
         let backOut = mapping.optional("backOut", default: .phase) { $0.choice(BackOutScope.self) }
+        let priority = mapping.optional("priority", default: Int?.none) { $0.integer(0...1000).map(Optional.some) }
+        let windows = mapping.optional("windows", default: [MaintenanceWindow]?.none) {
+            WindowReader.windows($0).map(Optional.some)
+        }
+        let freezes = mapping.optional("freezes", default: [Freeze]?.none) {
+            WindowReader.freezes($0).map(Optional.some)
+        }
+        let irreversible = mapping.optional("irreversible", default: String?.none) {
+            $0.text(what: "what cannot be taken back").map(Optional.some)
+        }
         if word == .bigBang, mapping.has("phases") {
             mapping.refuseRule(
                 at: "phases", "bigBangPhases", found: "strategy bigBang with phases",
                 expected: "phases with strategy phased only",
                 remedy: "Write strategy: phased, or remove phases: big bang is one phase with every host.")
         }
-        guard let release, let environment, let hosts, let word, let phases, let limits, let backOut else {
-            return nil
-        }
+        guard let release, let environment, let hosts, let word, let phases, let limits, let backOut, let priority,
+            let windows, let freezes, let irreversible
+        else { return nil }
         let strategy =
             switch word {
             case .bigBang: RolloutStrategy.bigBang
@@ -62,7 +75,7 @@ public enum RolloutFile {
             }
         return RolloutDefinition(
             release: release, environment: environment, hosts: hosts, strategy: strategy, limits: limits,
-            backOut: backOut)
+            backOut: backOut, priority: priority, windows: windows, freezes: freezes, irreversible: irreversible)
     }
 
     private static func readEnvironment(_ field: Field) -> EnvironmentName? {

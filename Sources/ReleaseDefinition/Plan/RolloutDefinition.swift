@@ -6,10 +6,19 @@ public struct RolloutDefinition: Sendable, Equatable, Codable {
     public var strategy: RolloutStrategy
     public var limits: RolloutLimits
     public var backOut: BackOutScope
+    /// Of rollouts of one product on the same hosts the higher goes first; nil: 0.
+    public var priority: Int?
+    /// Hosts are changed only while one of them is open; nil: at any time.
+    public var windows: [MaintenanceWindow]?
+    /// No host starts while one of them holds.
+    public var freezes: [Freeze]?
+    /// What cannot be taken back, in words; nil: everything can. A crossed limit then halts, and nothing goes back by itself.
+    public var irreversible: String?
 
     public init(
         release: ReleaseName, environment: EnvironmentName, hosts: HostQuery = .all, strategy: RolloutStrategy,
-        limits: RolloutLimits = .init(), backOut: BackOutScope = .phase
+        limits: RolloutLimits = .init(), backOut: BackOutScope = .phase, priority: Int? = nil,
+        windows: [MaintenanceWindow]? = nil, freezes: [Freeze]? = nil, irreversible: String? = nil
     ) {
         self.release = release
         self.environment = environment
@@ -17,6 +26,10 @@ public struct RolloutDefinition: Sendable, Equatable, Codable {
         self.strategy = strategy
         self.limits = limits
         self.backOut = backOut
+        self.priority = priority
+        self.windows = windows
+        self.freezes = freezes
+        self.irreversible = irreversible
     }
 }
 
@@ -64,6 +77,8 @@ extension RolloutStrategy {
 
 public struct PhaseDefinition: Sendable, Equatable, Codable {
     public var size: PhaseSize
+    /// nil: `size` is cumulative, of all hosts. Else these hosts, as far as no phase before has them, and `size` is of them.
+    public var members: PhaseMembers?
     /// How long a phase is watched after its last host succeeded.
     public var bake: TimeSpan
     /// nil: the rollout's. The pilot's is 0 unless given here.
@@ -74,14 +89,42 @@ public struct PhaseDefinition: Sendable, Equatable, Codable {
     public var promotion: PhasePromotion?
 
     public init(
-        size: PhaseSize, bake: TimeSpan = .zero, failureTolerance: Tolerance? = nil,
+        size: PhaseSize, members: PhaseMembers? = nil, bake: TimeSpan = .zero, failureTolerance: Tolerance? = nil,
         requiredSuccesses: PhaseSize? = nil, promotion: PhasePromotion? = nil
     ) {
         self.size = size
+        self.members = members
         self.bake = bake
         self.failureTolerance = failureTolerance
         self.requiredSuccesses = requiredSuccesses
         self.promotion = promotion
+    }
+}
+
+/// Hosts that a phase names.
+public enum PhaseMembers: Sendable, Equatable, Codable {
+    case query(HostQuery)
+    case list([HostID])
+}
+
+/// `{"query":"zone=a"}` or `{"list":["web-1"]}`.
+extension PhaseMembers {
+    private enum Keys: String, CodingKey { case query, list }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Keys.self)
+        switch try container.onlyKey(of: "the hosts of a phase") {
+        case .query: self = .query(try container.decode(HostQuery.self, forKey: .query))
+        case .list: self = .list(try container.decode([HostID].self, forKey: .list))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        switch self {
+        case .query(let query): try container.encode(query, forKey: .query)
+        case .list(let hosts): try container.encode(hosts, forKey: .list)
+        }
     }
 }
 
@@ -167,11 +210,21 @@ public struct RolloutLimits: Sendable, Equatable, Codable {
     public var progressDeadline: TimeSpan
     /// nil: the parallelism alone counts.
     public var maxUnavailable: MaxUnavailable?
+    /// How much of a window must be left for a host to start; nil: the progress deadline.
+    public var expectedDuration: TimeSpan?
+    /// Since the start: hosts that pull and never report may have the release then; nil: once all others have.
+    public var silentAfter: TimeSpan?
+    /// nil: proceed.
+    public var unhealthyBefore: UnhealthyBefore?
+    /// After success: how long a host that turns unhealthy is taken back; nil: 24 h.
+    public var earlyLife: TimeSpan?
 
     public init(
         parallelism: PhaseSize = .percent(25), failureTolerance: Tolerance? = nil,
         offlineTolerance: Tolerance = Tolerance(percent: 10), offlineGrace: TimeSpan = .minutes(15),
-        progressDeadline: TimeSpan = .minutes(10), maxUnavailable: MaxUnavailable? = nil
+        progressDeadline: TimeSpan = .minutes(10), maxUnavailable: MaxUnavailable? = nil,
+        expectedDuration: TimeSpan? = nil, silentAfter: TimeSpan? = nil, unhealthyBefore: UnhealthyBefore? = nil,
+        earlyLife: TimeSpan? = nil
     ) {
         self.parallelism = parallelism
         self.failureTolerance = failureTolerance
@@ -179,5 +232,17 @@ public struct RolloutLimits: Sendable, Equatable, Codable {
         self.offlineGrace = offlineGrace
         self.progressDeadline = progressDeadline
         self.maxUnavailable = maxUnavailable
+        self.expectedDuration = expectedDuration
+        self.silentAfter = silentAfter
+        self.unhealthyBefore = unhealthyBefore
+        self.earlyLife = earlyLife
     }
+}
+
+/// What becomes of a host that is unhealthy before it gets the release (semantics 2).
+public enum UnhealthyBefore: String, Sendable, Codable, CaseIterable {
+    /// It gets the release, and counts neither way.
+    case proceed
+    /// It is skipped, and counts as such.
+    case skip
 }

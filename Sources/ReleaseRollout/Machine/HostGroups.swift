@@ -36,6 +36,12 @@ struct HostGroups: Sendable, Equatable {
         return true
     }
 
+    /// No more of its group may go down.
+    func isFull(for place: Int) -> Bool {
+        guard !groups.isEmpty, groups[place] >= 0 else { return false }
+        return down[Int(groups[place])] >= allowed
+    }
+
     mutating func change(_ place: Int, from old: HostRecord, to new: HostRecord) {
         guard !groups.isEmpty, groups[place] >= 0, old.isDown != new.isDown else { return }
         down[Int(groups[place])] += new.isDown ? 1 : -1

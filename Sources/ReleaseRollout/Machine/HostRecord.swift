@@ -107,6 +107,10 @@ struct HostRecord: Sendable, Equatable {
     /// How often a failed back-out was tried again. Attempts are numbers of orders: a channel has one for all.
     var backOutRetries: UInt8 = 0
     let delivery: DeliveryMode
+    /// A machine that comes and goes.
+    let isEphemeral: Bool
+    /// It was unhealthy before: what becomes of it says nothing about the release.
+    let isUncounted: Bool
 
     var install = OrderState.waiting(since: nil)
     /// The host itself has said how the order ended; more is a duplicate.
@@ -137,6 +141,8 @@ struct HostRecord: Sendable, Equatable {
     init(_ host: PlanHost, phase: Int, release: ReleaseName, word: HostWord) {
         id = host.id
         delivery = host.delivery
+        isEphemeral = host.isEphemeral
+        isUncounted = host.isUnhealthy == true
         checkMilliseconds = host.checkInterval?.milliseconds ?? -1
         phaseNumber = Int32(truncatingIfNeeded: phase)
         self.word = word
@@ -171,13 +177,15 @@ struct HostRecord: Sendable, Equatable {
     var verdict: HostVerdict {
         guard case .ended(let outcome) = install else { return .open }
         switch outcome {
+        case .skipped: return .skipped
+        case _ where isUncounted: return .absent
         // Taken back by a person, or by the host upon a revocation: not a success of the release.
         case .succeeded: return backOut == nil ? .succeeded : .failed
         case .alreadyCurrent: return backOut == nil ? .alreadyCurrent : .failed
         // Not a cause in the release (a controller that answers 503, a full disk): it counts against the reach.
         case .failed(.transport), .failed(.preflight), .offline: return .unreached
         case .failed, .backedOut, .backOutFailed: return .failed
-        case .skipped, .cancelled, .superseded: return .skipped
+        case .cancelled, .superseded: return .skipped
         case .gone, .silent: return .absent
         }
     }
@@ -186,6 +194,12 @@ struct HostRecord: Sendable, Equatable {
     /// rollout is under way on it, and it is not locked by a back-out that failed (never back out a back-out).
     var canBackOut: Bool {
         install.isEnded && install.outcome != .backOutFailed && backOut == nil && presence.isOurs
+    }
+
+    /// It may have its order once more: no back-out is under way or failed, and it has not locked itself.
+    var canRetry: Bool {
+        guard install.isEnded, install.outcome != .backOutFailed else { return false }
+        return backOut.map { $0.isEnded && backOutSucceeded != false } ?? true
     }
 
     /// It was ordered back and went: it shows that going back works. A host that had nothing to leave shows nothing.

@@ -74,6 +74,13 @@ struct HostTable: Sendable, RandomAccessCollection {
         return find(statistics[phase].firstToStart..<phases[phase].upperBound, count, \.isInTurn)
     }
 
+    /// Somebody waits for a place, or for a window.
+    var hasHostToStart: Bool {
+        statistics.indices.contains { statistics[$0].firstToStart < phases[$0].upperBound }
+    }
+
+    func isHeldByGroup(_ place: Int) -> Bool { groups.isFull(for: place) }
+
     var groupLabel: String { groups.label }
 
     /// How many hosts wait though nothing is under way, because hosts of their groups are down; nil: none does.

@@ -64,6 +64,11 @@ extension Rollout {
             let excluded = pulling.filter { !Self.mayHave($0, starts: true) && !$0.install.isWaiting }
             return ChannelView(order: order, included: [], everyone: true, excluded: excluded.map(\.id))
         }
+        // By time: hosts that report still go phase by phase.
+        if admitsSilent, starts {
+            let excluded = pulling.filter { !Self.mayHave($0, starts: true) }
+            return ChannelView(order: order, included: [], everyone: true, excluded: excluded.map(\.id))
+        }
         return ChannelView(order: order, included: pulling.filter { Self.mayHave($0, starts: starts) }.map(\.id))
     }
 

@@ -14,13 +14,15 @@ extension Rollout {
         case .controllerReturned: return controllerReturned()
         case .progress(let host, let progress): return self.progress(host, progress)
         case .outcome(let host, let outcome): return self.outcome(host, outcome)
-        case .health(let host, let health): return self.health(host, health)
+        case .health(let host, let health): return self.health(host, health, at: now)
         case .contact(let host, let contact): return self.contact(host, contact)
         case .gone(let host): return gone(host)
         case .tick: return []
         case .pause(let by, let reason): return try pause(StatusReason(.operatorPaused, reason, by: by))
         case .halt(let by, let reason): return try halt(StatusReason(.operatorHalted, reason, by: by))
         case .resume(let by, let reason): return try resume(by: by, reason: reason)
+        case .retry(let hosts, let by, let reason): return try retry(hosts, by: by, reason: reason)
+        case .skip(let hosts, let by, let reason): return try skip(hosts, by: by, reason: reason)
         case .promote(let by, let reason): return try promote(by: by, reason: reason)
         case .freeze(let by, let reason): return freeze(StatusReason(.operatorFroze, reason, by: by))
         case .stop(let by, let reason): return try stop(StatusReason(.operatorStopped, reason, by: by), verb: "stopped")
@@ -90,14 +92,15 @@ extension Rollout {
     }
 
     /// A host that had succeeded and does not stay healthy is a failure while anybody is watching.
-    private func health(_ host: HostID, _ health: ProductHealth) -> [RolloutFact] {
+    private func health(_ host: HostID, _ health: ProductHealth, at now: UTCInstant) -> [RolloutFact] {
         guard !health.running.isHealthy, health.running.release == plan?.definition.release,
             health.running.manifest == plan?.manifest, let record = record(host), record.verdict == .succeeded
         else { return [] }
         switch state {
         case .running, .baking, .paused, .halted, .stopping: return [.hostUnhealthy(host: host, detail: health.detail)]
-        // Being backed out already, or the verdict is closed: early life support has its own rules.
-        case .planned, .backingOut, .ended: return []
+        case .ended: return isInEarlyLife(at: now) ? [.hostUnhealthy(host: host, detail: health.detail)] : []
+        // Being backed out already.
+        case .planned, .backingOut: return []
         }
     }
 
@@ -110,7 +113,7 @@ extension Rollout {
         // Semantics 2: a catch-up order stands. It takes its turn, so that many who come back do not all stop at once.
         if record.backOut == .ended(.offline) {
             facts.append(.hostReturned(host: host, action: .backOut))
-        } else if record.install == .ended(.offline), record.backOut == nil, catchesUp {
+        } else if record.isAbsentForNow, record.backOut == nil, catchesUp {
             facts.append(.hostReturned(host: host, action: .install))
         }
         return facts
@@ -149,6 +152,13 @@ extension Rollout {
         guard plan != nil, successor == nil else { return [] }
         let concerns = hosts.contains { $0.install.isOpen || $0.backOut?.isOpen == true || $0.contact != nil }
         return concerns || !isOver ? [.clocksRestarted] : []
+    }
+}
+
+extension HostRecord {
+    /// It may come back, and has said nothing about its order.
+    fileprivate var isAbsentForNow: Bool {
+        install == .ended(.offline) || isEphemeral && install == .ended(.gone) && !hasInstallWord
     }
 }
 

@@ -26,6 +26,12 @@ extension Rollout {
         case .backOutStarted(let scope, let phase, let reason):
             startBackOut(.init(scope: scope, phase: phase, reason: reason), at: at)
         case .ended(let end): self.end(end, at: at)
+        case .startsOpened(let until): schedule = StartSchedule(isShut: false, nextAt: until)
+        case .startsShut(let next): shut(next: next, at: at)
+        case .nothingToDo: noteNothingToDo()
+        case .hostsRetried(let ids, _, _): for id in ids { update(id) { $0.retryInstall(at: at) } }
+        case .silentAdmitted: admitsSilent = true
+        case .earlyLifePaged: earlyLife.isPaged = true
         case .superseded(let by):
             successor = by
             cancelUnsent()
@@ -33,6 +39,9 @@ extension Rollout {
         case .revocationPublished: revocation = .published
         case .channelPublished(let view): publish(view, at: at)
         case .clocksRestarted: restartClocks(at: at)
+        case .hostUnhealthy where isOver:
+            earlyLife.failures += 1
+            applyToHost(event.fact, at: at)
         case .hostAdmitted, .orderSent, .hostProgressed, .hostEnded, .hostUnhealthy, .contactChanged, .hostReturned,
             .hostBackOutStarted:
             applyToHost(event.fact, at: at)
@@ -44,6 +53,13 @@ extension Rollout {
         startedBy = by
         startedAt = at
         hosts = HostTable(plan)
+        if plan.starts != nil { schedule = StartSchedule() }
+    }
+
+    private mutating func noteNothingToDo() {
+        hadNothingToDo = true
+        phase = max(0, hosts.phases.count - 1)
+        updateAll { $0.install = .ended(.alreadyCurrent) }
     }
 
     private mutating func startPhase(_ phase: Int, at: UTCInstant) {
@@ -193,7 +209,7 @@ extension OrderState {
 extension HostRecord {
     /// Back into the queue. Not while a back-out is under way or has failed; one that is done is over and another would
     /// be a new attempt.
-    fileprivate mutating func retryInstall(at: UTCInstant) {
+    mutating func retryInstall(at: UTCInstant) {
         if let backOut {
             guard backOut.isEnded, backOutSucceeded != false else { return }
             self.backOut = nil

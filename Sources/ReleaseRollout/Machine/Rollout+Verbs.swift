@@ -15,7 +15,71 @@ extension Rollout {
                 code: "plan.noHosts", summary: "Rollout \(plan.id) has a phase without hosts.",
                 remedy: "Make the plan with RolloutPlan.make.")
         }
-        return [.started(plan: plan, by: by), .phaseStarted(phase: 0)]
+        let started = RolloutFact.started(plan: plan, by: by)
+        // A pilot with nothing to take proves nothing; a rollout with nothing to do needs no proof.
+        if plan.hosts.allSatisfy({ $0.running == plan.definition.release && $0.isUnhealthy != true }) {
+            return [started, .nothingToDo, .ended(.succeeded)]
+        }
+        return [started] + begin(0, of: plan)
+    }
+
+    /// A phase's start, with those that are left out of it.
+    func begin(_ phase: Int, of plan: RolloutPlan) -> [RolloutFact] {
+        let unhealthy = plan.definition.limits.unhealthyBefore == .skip
+        let skipped = unhealthy ? plan.phases[phase].hosts.filter { $0.isUnhealthy == true } : []
+        return [.phaseStarted(phase: phase)] + skipped.map { Self.skip($0.id, "it was unhealthy before") }
+    }
+
+    private static func skip(_ host: HostID, _ why: String) -> RolloutFact {
+        .hostEnded(HostEnding(host: host, action: .install, outcome: .skipped(why), source: .engine))
+    }
+
+    func retry(_ ids: [HostID], by: String, reason: String) throws(RolloutError) -> [RolloutFact] {
+        guard isUnderWay else { throw refusal("retried", remedy: "Hosts are retried while it is under way.") }
+        try checkHosts(
+            ids, "retried", remedy: "Only hosts that failed or were not reached, and are not locked, can be."
+        ) {
+            [.failed, .unreached].contains($0.verdict) && $0.canRetry
+        }
+        return [.hostsRetried(hosts: ids, by: by, reason: reason)]
+    }
+
+    func skip(_ ids: [HostID], by: String, reason: String) throws(RolloutError) -> [RolloutFact] {
+        guard isUnderWay else { throw refusal("changed", remedy: "Hosts are skipped while it is under way.") }
+        let wanted = ids.filter { id in
+            if case .ended(.skipped) = record(id)?.install { false } else { true }
+        }
+        try checkHosts(wanted, "skipped", remedy: "Only hosts that have not begun, or were not reached, can be.") {
+            host in
+            switch host.install {
+            case .waiting, .admitted, .ended(.offline): true
+            // What it was offered is taken back.
+            case .ordered: host.delivery == .pull
+            case .working, .ended: host.verdict == .unreached
+            }
+        }
+        return wanted.map { Self.skip($0, "\(by): \(reason)") }
+    }
+
+    private var isUnderWay: Bool {
+        switch state {
+        case .running, .baking: true
+        case .paused, .halted: !isBackingOut
+        case .planned, .stopping, .backingOut, .ended: false
+        }
+    }
+
+    private func checkHosts(
+        _ ids: [HostID], _ verb: String, remedy: String, _ isFit: (HostRecord) -> Bool
+    ) throws(RolloutError) {
+        let unfit = ids.filter { record($0).map(isFit) != true }
+        guard let first = unfit.first else { return }
+        let state = record(first).map { HostWords($0, phaseName: "its phase", holdsStarts: false).state }
+        throw RolloutError(
+            code: "verb.host",
+            summary: "\(unfit.count) of \(ids.count) hosts of \(description) cannot be \(verb): "
+                + "\(first) is \(state ?? "not one of its hosts")" + (unfit.count > 1 ? ", and others." : "."),
+            remedy: remedy)
     }
 
     func pause(_ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {

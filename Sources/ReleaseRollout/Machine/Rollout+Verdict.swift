@@ -4,7 +4,8 @@ import ReleaseDefinition
 extension Rollout {
     func verdict(at now: UTCInstant) -> [RolloutFact] {
         switch state {
-        case .planned, .ended: []
+        case .planned: []
+        case .ended: earlyLifeVerdict(at: now)
         case .running(let phase):
             first(trip(phase, isHalted: false), passIfDone(phase, at: now))
         case .baking(let phase, let until):
@@ -72,7 +73,7 @@ extension Rollout {
             return failureTrip(reason, failures: total.failures, kind: phasePlan.kind, isHalted: isHalted)
         }
         if isHalted { return [] }
-        return (tripOfEarlierPhase(than: phase) ?? tripOfReach(gate, name: phasePlan.name)).map {
+        return (tripOfEarlierPhase(than: phase) ?? tripOfSchedule() ?? tripOfReach(gate, name: phasePlan.name)).map {
             [.halted(reason: $0)]
         }
             ?? []
@@ -82,6 +83,8 @@ extension Rollout {
         _ reason: StatusReason, failures: Int, kind: PhaseKind, isHalted: Bool
     ) -> [RolloutFact] {
         let scope = plan?.definition.backOut ?? .phase
+        // What cannot be taken back is not tried by itself: people decide.
+        if plan?.definition.irreversible != nil { return isHalted ? [] : [.halted(reason: reason)] }
         // Small fleets: one host is not yet a pattern, it is backed out alone and people decide. A pilot is one host.
         if scope == .host || (kind != .pilot && failures < 2) {
             if isHalted { return [] }
@@ -165,9 +168,8 @@ extension Rollout {
         if !isLast, let plan = phasePlan(phase), plan.promotion == .manual, promoted != phase {
             return [.paused(reason: StatusReason(.awaitsPromotion, "\(plan.name) is done and waits to be promoted."))]
         }
-        let next: RolloutFact =
-            !isLast ? .phaseStarted(phase: phase + 1) : .ended(.succeeded)
-        return [.phasePassed(phase: phase), next]
+        guard !isLast, let plan else { return [.phasePassed(phase: phase), .ended(.succeeded)] }
+        return [.phasePassed(phase: phase)] + begin(phase + 1, of: plan)
     }
 
     // MARK: back-outs
@@ -189,11 +191,13 @@ extension Rollout {
     }
 
     /// Semantics 5: host failure → host. Most hosts have backed out by themselves; these may still run it.
-    func backOutsOfFailedHosts() -> [RolloutFact] {
+    func backOutsOfFailedHosts(at now: UTCInstant) -> [RolloutFact] {
+        guard plan?.definition.irreversible == nil else { return [] }
         switch state {
         case .running, .baking, .paused, .halted, .stopping: break
-        // Backing out covers its hosts itself; after the end only people order.
-        case .planned, .backingOut, .ended: return []
+        case .ended: guard earlyLife.failures > 0, isInEarlyLife(at: now) else { return [] }
+        // Backing out covers its hosts itself.
+        case .planned, .backingOut: return []
         }
         let failed = hosts.failedToTakeBack
         guard !failed.isEmpty else { return [] }

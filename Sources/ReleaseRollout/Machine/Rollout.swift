@@ -30,6 +30,13 @@ public struct Rollout: Sendable, Equatable {
     /// The newest phase that a person let pass.
     var promoted: Int?
     var successor: RolloutID?
+    /// nil: hosts may start at any time.
+    var schedule: StartSchedule?
+    /// Every host ran the release before.
+    public internal(set) var hadNothingToDo = false
+    /// Hosts that never report may have the release though the rollout is under way.
+    var admitsSilent = false
+    var earlyLife = EarlyLife()
 
     enum Revocation: Sendable, Equatable { case none, wanted, published }
 
@@ -63,17 +70,19 @@ public struct Rollout: Sendable, Equatable {
         guard plan != nil, successor == nil else { return [] }
         let expired = expiries(at: now)
         if !expired.isEmpty { return expired }
+        let moved = scheduleChange(at: now) + silentAdmission(at: now)
+        if !moved.isEmpty { return moved }
         let decisions = verdict(at: now)
         if !decisions.isEmpty { return decisions }
-        let failed = backOutsOfFailedHosts()
+        let failed = backOutsOfFailedHosts(at: now)
         return failed.isEmpty ? admissions() : failed
     }
 
     /// When `tick` is due; nil: nothing waits for time.
     public var nextDeadlineAt: UTCInstant? {
         guard plan != nil, successor == nil else { return nil }
-        guard let orders = hosts.nextDeadlineAt else { return stateDeadlineAt }
-        return stateDeadlineAt.map { min(orders, $0) } ?? orders
+        return [hosts.nextDeadlineAt, stateDeadlineAt, scheduleChangeAt, silentAdmissionAt].lazy.compactMap(\.self)
+            .min()
     }
 
     private var stateDeadlineAt: UTCInstant? {
@@ -100,7 +109,7 @@ public struct Rollout: Sendable, Equatable {
 
     /// Whether installations may be started now. After success too: hosts that come back catch up.
     var startsHosts: Bool {
-        guard successor == nil else { return false }
+        guard successor == nil, schedule?.isShut != true else { return false }
         switch state {
         case .running, .baking, .ended(.succeeded, _): return true
         case .planned, .paused, .halted, .stopping, .backingOut, .ended: return false

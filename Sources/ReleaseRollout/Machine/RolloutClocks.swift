@@ -33,28 +33,30 @@ struct OrderDeadline: Equatable {
     /// nothing says that the release had anything to do with it.
     init?(_ order: OrderState, of host: HostRecord, limits: RolloutLimits, mayStart: Bool) {
         let grace = limits.offlineGrace
+        // A machine that comes and goes and is out of contact has gone.
+        let absent = host.isEphemeral ? HostOutcome.gone : .offline
         switch order {
         case .ended, .waiting(since: nil): return nil
         case .waiting(.some(let since)):
             guard mayStart, host.isOutOfContact else { return nil }
-            self.init(at: max(since, host.contactSince ?? since) + grace, outcome: .offline)
+            self.init(at: max(since, host.contactSince ?? since) + grace, outcome: absent)
         case .admitted(let since):
-            self.init(at: since + grace, outcome: .offline)
+            self.init(at: since + grace, outcome: absent)
         case .ordered(let since):
             guard host.delivery == .push else {
-                self.init(at: since + RolloutClocks.pullGrace(host.checkInterval), outcome: .offline)
+                self.init(at: since + RolloutClocks.pullGrace(host.checkInterval), outcome: absent)
                 return
             }
             let late = since + limits.progressDeadline
             if host.isOutOfContact {
-                self.init(at: min(max(since, host.contactSince ?? since) + grace, late + grace), outcome: .offline)
+                self.init(at: min(max(since, host.contactSince ?? since) + grace, late + grace), outcome: absent)
             } else {
-                self.init(at: Self.withReportGrace(late, host: host, atMost: late + grace), outcome: .offline)
+                self.init(at: Self.withReportGrace(late, host: host, atMost: late + grace), outcome: absent)
             }
         case .working(_, let since):
             let late = since + limits.progressDeadline
             let at = host.isOutOfContact ? late : Self.withReportGrace(late, host: host, atMost: late + grace)
-            self.init(at: at, outcome: .failed(.lost))
+            self.init(at: at, outcome: host.isEphemeral && host.isOutOfContact ? .gone : .failed(.lost))
         }
     }
 

@@ -35,6 +35,9 @@ struct PlanChecks {
                 "the release's healthy deadline, \(healthyDeadline), is not shorter than the progress deadline, "
                     + "\(limits.progressDeadline)")
         }
+        if let expected = limits.expectedDuration { check(expected, "the expected duration") }
+        if let silent = limits.silentAfter { check(silent, "silentAfter") }
+        if let early = limits.earlyLife { check(early, "the early life support") }
         if case .phased(let phases) = definition.strategy {
             if phases.isEmpty { problems.append("the strategy is phased and has 0 phases, 1 is the least") }
             for (index, phase) in phases.enumerated() {
@@ -55,9 +58,36 @@ struct PlanChecks {
     }
 
     /// A last phase that leaves hosts out would end as a success that is none for them.
-    mutating func checkReach(_ list: PhaseList, total: Int) {
-        guard let reached = list.phases.map({ $0.size.hosts(of: total) }).max(), reached < total else { return }
+    mutating func checkReach(_ phases: [PlanPhase], total: Int) {
+        let reached = phases.reduce(0) { $0 + $1.hosts.count }
+        guard reached < total else { return }
         problems.append("its phases reach \(reached) of \(total) hosts, the last must reach all (100%)")
+    }
+
+    /// The same before hosts are in phases, to be said with all other problems.
+    mutating func checkReach(_ list: PhaseList, total: Int) {
+        guard list.phases.allSatisfy({ $0.members == nil }),
+            let reached = list.phases.map({ $0.size.hosts(of: total) }).max(), reached < total
+        else { return }
+        problems.append("its phases reach \(reached) of \(total) hosts, the last must reach all (100%)")
+    }
+
+    /// A host that a phase names and that is not there is a slip of the pen.
+    mutating func checkMembers(_ list: PhaseList, _ hosts: [PlanHost]) {
+        let known = Set(hosts.map(\.id))
+        for (index, phase) in list.phases.enumerated() {
+            guard case .list(let named) = phase.members else { continue }
+            for host in named where !known.contains(host) {
+                problems.append("phase \(index + 1) names \(host), which is not among its \(known.count) hosts")
+            }
+        }
+    }
+
+    mutating func checkStarts(_ starts: [StartInterval]?, urgency: RolloutUrgency) {
+        guard let starts, !urgency.ignoresWindows, starts.isEmpty else { return }
+        problems.append(
+            "no window is open for long enough in the next ten years: a window must hold expectedDuration, or else the "
+                + "progress deadline")
     }
 
     private mutating func check(_ size: PhaseSize, _ what: String) {

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ReleaseDefinition
 
 /// What a person agreed to, and how a plan made later differs from it (semantics 7).
@@ -22,6 +23,10 @@ extension RolloutPlan {
         note("the strategy", old.strategy, new.strategy)
         note("the limits", old.limits, new.limits)
         note("the back-out scope", old.backOut, new.backOut)
+        note("the priority", old.priority ?? 0, new.priority ?? 0)
+        note("the windows", old.windows ?? [], new.windows ?? [])
+        note("the freezes", old.freezes ?? [], new.freezes ?? [])
+        note("what cannot be taken back", old.irreversible ?? "nothing", new.irreversible ?? "nothing")
         note("the urgency", agreed.urgency, urgency)
         return changes
     }
@@ -30,6 +35,52 @@ extension RolloutPlan {
     public func hostChanges(since agreed: RolloutPlan) -> (came: [HostID], left: [HostID]) {
         let (old, new) = (Set(agreed.hosts.map(\.id)), Set(hosts.map(\.id)))
         return (new.subtracting(old).sorted(), old.subtracting(new).sorted())
+    }
+
+    /// The same promise: when its windows were looked at does not matter.
+    public func isSame(as other: RolloutPlan) -> Bool {
+        var (one, two) = (self, other)
+        (one.starts, two.starts) = (nil, nil)
+        return one == two
+    }
+
+    /// What a person should know before saying yes.
+    public var warnings: [String] {
+        var warnings: [String] = []
+        if let irreversible = definition.irreversible {
+            warnings.append(
+                "It cannot be taken back: \(irreversible). A crossed limit halts it, and nothing goes back by itself.")
+        }
+        let current = hosts.count { $0.running == definition.release }
+        if current > 0 { warnings.append("\(current) of \(hosts.count) hosts run the release already.") }
+        let unhealthy = hosts.count { $0.isUnhealthy == true }
+        if unhealthy > 0 {
+            let what = definition.limits.unhealthyBefore == .skip ? "are skipped" : "do not count"
+            warnings.append("\(unhealthy) of \(hosts.count) hosts are unhealthy now and \(what).")
+        }
+        if let first = phases.first, first.kind == .pilot, first.hosts.allSatisfy({ $0.running == definition.release })
+        {
+            warnings.append("No host of the pilot has anything to take: it would halt there.")
+        }
+        return warnings
+    }
+
+    /// Hosts that are in both plans and are found differently: in another phase, running something else.
+    public func changedHosts(since agreed: RolloutPlan) -> [HostID] {
+        let old = Dictionary(agreed.placed, uniquingKeysWith: { first, _ in first })
+        return placed.filter { id, place in old[id].map { $0 != place } ?? false }.map(\.0).sorted()
+    }
+
+    private struct Place: Equatable {
+        var phase: Int
+        var running: ReleaseName?
+        var delivery: DeliveryMode
+    }
+
+    private var placed: [(HostID, Place)] {
+        phases.enumerated().flatMap { number, phase in
+            phase.hosts.map { ($0.id, Place(phase: number, running: $0.running, delivery: $0.delivery)) }
+        }
     }
 
     private struct Agreed: Encodable {

@@ -10,17 +10,23 @@ public struct PlanHost: Sendable, Equatable, Codable {
     public var checkInterval: TimeSpan?
     /// What it runs of the product; nil: nothing.
     public var running: ReleaseName?
+    /// What it runs of the product is not healthy; nil: it is, or it runs nothing.
+    public var isUnhealthy: Bool?
 
     public init(
         id: HostID, labels: [String: String] = [:], delivery: DeliveryMode = .push, checkInterval: TimeSpan? = nil,
-        running: ReleaseName? = nil
+        running: ReleaseName? = nil, isUnhealthy: Bool? = nil
     ) {
         self.id = id
         self.labels = labels
         self.delivery = delivery
         self.checkInterval = checkInterval
         self.running = running
+        self.isUnhealthy = isUnhealthy
     }
+
+    /// A machine that comes and goes, by its label: when it leaves, nothing is wrong.
+    public var isEphemeral: Bool { labels["ephemeral"].map { $0 != "false" } ?? false }
 }
 
 /// How much a rollout may brush aside.
@@ -60,6 +66,8 @@ public struct RolloutPlan: Sendable, Equatable, Codable {
     public var manifest: SHA256Digest
     public var urgency: RolloutUrgency
     public var phases: [PlanPhase]
+    /// When hosts may start: what windows and freezes leave, in order; nil: at any time.
+    public var starts: [StartInterval]?
 
     public var hosts: [PlanHost] { phases.flatMap(\.hosts) }
     public var hasPullingHosts: Bool { phases.contains { $0.hosts.contains { $0.delivery == .pull } } }

@@ -9,7 +9,7 @@ extension RolloutPlan {
     /// - Throws: `rollout.plan.noHosts`, `rollout.plan.invalid` with every problem at once.
     public static func make(
         _ definition: RolloutDefinition, manifest: SHA256Digest, id: RolloutID, hosts: [PlanHost],
-        urgency: RolloutUrgency = .ordinary, healthyDeadline: TimeSpan? = nil
+        urgency: RolloutUrgency = .ordinary, healthyDeadline: TimeSpan? = nil, starts: [StartInterval]? = nil
     ) throws(RolloutError) -> RolloutPlan {
         let matched = hosts.filter { definition.hosts.matches(id: $0.id, labels: $0.labels) }
         guard !matched.isEmpty else {
@@ -25,13 +25,19 @@ extension RolloutPlan {
         checks.checkUnique(matched)
         let definitions = Self.phases(of: definition, urgency: urgency)
         checks.checkReach(definitions, total: matched.count)
+        checks.checkMembers(definitions, matched)
+        checks.checkStarts(starts, urgency: urgency)
         if let error = checks.error { throw error }
 
         let arranged = arrange(
             matched, id: id, release: definition.release,
             pilot: definitions.isPhased ? definitions.pilotSize(of: matched.count) : 0)
         let phases = definitions.fill(arranged, limits: definition.limits, isAtOnce: urgency.isEmergency)
-        return RolloutPlan(id: id, definition: definition, manifest: manifest, urgency: urgency, phases: phases)
+        checks.checkReach(phases, total: matched.count)
+        if let error = checks.error { throw error }
+        return RolloutPlan(
+            id: id, definition: definition, manifest: manifest, urgency: urgency, phases: phases,
+            starts: urgency.ignoresWindows ? nil : starts)
     }
 
     /// An emergency is one phase, whatever the definition says.
@@ -74,7 +80,13 @@ struct PhaseList {
 
     /// The first phase that has a host is the pilot, whatever merged into it.
     func pilotSize(of total: Int) -> Int {
-        phases.lazy.map { $0.size.hosts(of: total) }.first { $0 > 0 } ?? 0
+        for phase in phases {
+            // Who is the pilot is written out.
+            if phase.members != nil { return 0 }
+            let size = phase.size.hosts(of: total)
+            if size > 0 { return size }
+        }
+        return 0
     }
 
     /// A phase that adds no host merges into the next; where there is none, into the one before. Merging keeps the
@@ -82,13 +94,12 @@ struct PhaseList {
     func fill(_ hosts: [PlanHost], limits: RolloutLimits, isAtOnce: Bool) -> [PlanPhase] {
         var filled: [PlanPhase] = []
         var merged: [PhaseDefinition] = []
-        var reached = 0
+        var left = hosts
         for phase in phases {
             merged.append(phase)
-            let bound = phase.size.hosts(of: hosts.count)
-            guard bound > reached else { continue }
+            let members = phase.take(from: &left, total: hosts.count)
+            guard !members.isEmpty else { continue }
             let kind: PhaseKind = !isPhased ? .bigBang : filled.isEmpty ? .pilot : .later
-            let members = Array(hosts[reached..<bound])
             let parallelism = isAtOnce ? members.count : max(1, limits.parallelism.hosts(of: members.count))
             filled.append(
                 PlanPhase(
@@ -97,7 +108,6 @@ struct PhaseList {
                     parallelism: parallelism, requiredSuccesses: merged.last?.requiredSuccesses,
                     promotion: merged.contains { $0.promotion == .manual } ? .manual : nil))
             merged = []
-            reached = bound
         }
         if let last = filled.indices.last { filled[last].bake = max(filled[last].bake, Self.bake(merged)) }
         return filled
@@ -121,5 +131,28 @@ struct PhaseList {
         case .later: "phase \(number)"
         case .bigBang: "everyone"
         }
+    }
+}
+
+extension PhaseDefinition {
+    /// The hosts of this phase, in their order; they leave the list.
+    fileprivate func take(from left: inout [PlanHost], total: Int) -> [PlanHost] {
+        guard let members else {
+            let count = max(0, size.hosts(of: total) - (total - left.count))
+            defer { left.removeFirst(min(count, left.count)) }
+            return Array(left.prefix(count))
+        }
+        let named: (PlanHost) -> Bool
+        switch members {
+        case .query(let query): named = { query.matches(id: $0.id, labels: $0.labels) }
+        case .list(let ids):
+            let ids = Set(ids)
+            named = { ids.contains($0.id) }
+        }
+        let taken = left.filter(named)
+        let chosen = Array(taken.prefix(size.hosts(of: taken.count)))
+        let ids = Set(chosen.map(\.id))
+        left.removeAll { ids.contains($0.id) }
+        return chosen
     }
 }

@@ -7,6 +7,7 @@ struct HostsCommand: AsyncParsableCommand {
         commandName: "hosts", abstract: "The machines that releases go to.",
         subcommands: [
             HostsInviteCommand.self, HostsInvitationCommand.self, HostsListCommand.self, HostsShowCommand.self,
+            HostsWhyCommand.self,
             HostsRevokeCommand.self, HostsRetireCommand.self, HostsUnlockCommand.self, HostsAuthorityCommand.self,
             HostsReceiptCommand.self,
         ])

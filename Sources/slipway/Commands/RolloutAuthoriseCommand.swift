@@ -81,9 +81,23 @@ struct RolloutPlanPresentation: Presentable {
     func encode(to encoder: any Encoder) throws { try plan.encode(to: encoder) }
 
     var details: String {
-        let phases = plan.phases.enumerated().map { number, hosts in
-            "phase \(number + 1): \(hosts.map(\.text).joined(separator: ", "))\n"
-        }
-        return TextTable(pairs: zip(Self.columns, cells).map { ($0.lowercased(), $1) }).text + phases.joined()
+        let facts = TextTable(
+            pairs: zip(Self.columns, cells).map { ($0.lowercased(), $1) } + [
+                (
+                    "over at the latest",
+                    plan.latestEndAt?.description ?? "not known: somebody decides, or no window is left"
+                )
+            ])
+        let hosts = TextTable(
+            ["PHASE", "ORDER", "HOST", "DELIVERY", "NOW", "THEN", "EARLIEST START", "BACK-OUT TO"],
+            plan.hosts.map {
+                [
+                    String($0.phase), String($0.order), $0.host.text, $0.delivery.rawValue,
+                    $0.now?.description ?? "nothing",
+                    $0.then.description, $0.earliestStartAt?.description ?? "no window is left",
+                    $0.backOutTo ?? "cannot be taken back",
+                ]
+            })
+        return [facts.text, hosts.text].joined(separator: "\n") + plan.warnings.map { "warning: \($0)\n" }.joined()
     }
 }

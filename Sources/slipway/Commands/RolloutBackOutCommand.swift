@@ -17,12 +17,16 @@ struct RolloutBackOutCommand: AsyncParsableCommand {
     @Option(help: "Why, for the record.")
     var reason: String
 
-    @Option(help: "How far: host, phase or rollout.")
+    @Option(help: "How far: phase or rollout.")
     var scope = ScopeArgument.rollout
+
+    @Option(name: .customLong("host"), help: "These hosts alone.", transform: { try HostID($0) })
+    var hosts: [HostID] = []
 
     func run() async throws {
         try await connection.withClient { client in
-            let request = RolloutVerbRequest(reason: reason, scope: scope.scope)
+            let request = RolloutVerbRequest(
+                reason: reason, scope: hosts.isEmpty ? scope.scope : .host, hosts: hosts.isEmpty ? nil : hosts)
             let view = try await client.act(.backOut, on: rollout, request)
             Talk.say("Rollout \(rollout) is \(view.state.rawValue).")
             try await following.follow(view, client: client, output: output)

@@ -9,7 +9,8 @@ struct RolloutCommand: AsyncParsableCommand {
             RolloutPlanCommand.self, RolloutAuthoriseCommand.self, RolloutStartCommand.self, RolloutListCommand.self,
             RolloutShowCommand.self, RolloutWatchCommand.self,
             RolloutPauseCommand.self, RolloutResumeCommand.self, RolloutHaltCommand.self, RolloutStopCommand.self,
-            RolloutAbortCommand.self, RolloutBackOutCommand.self,
+            RolloutAbortCommand.self, RolloutBackOutCommand.self, RolloutPromoteCommand.self, RolloutRetryCommand.self,
+            RolloutSkipCommand.self, RolloutWhyCommand.self,
         ])
 }
 

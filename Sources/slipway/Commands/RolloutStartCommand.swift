@@ -21,13 +21,37 @@ struct RolloutStartCommand: AsyncParsableCommand {
     @Option(help: "Another environment than the file names.", transform: { try EnvironmentName($0) })
     var environment: EnvironmentName?
 
+    @Option(
+        help: """
+            The digest that rollout plan printed. A material change since then is refused and shown. Left out: it is \
+            planned and started at once.
+            """, transform: { try SHA256Digest(hex: $0) })
+    var plan: SHA256Digest?
+
+    @Option(help: "How many hosts may have come, gone or changed since the plan.")
+    var acceptHostChanges = 0
+
+    func validate() throws {
+        if acceptHostChanges < 0 {
+            throw ValidationError("--accept-host-changes must be 0 or more, not \(acceptHostChanges).")
+        }
+    }
+
     func run() async throws {
         var definition = try RolloutFile.parse(InputFile.read(file), file: file)
         if let release { definition.release = release }
         if let environment { definition.environment = environment }
         let start = definition
         try await connection.withClient { client in
-            let rollout = try await client.start(start)
+            var digest = plan
+            if digest == nil {
+                let planned = try await client.plan(start)
+                for warning in planned.warnings { Talk.say("warning: \(warning)") }
+                Talk.say("Plan \(planned.digest): \(planned.hosts.count) hosts in \(planned.phases.count) phases.")
+                digest = planned.digest
+            }
+            guard let digest else { return }
+            let rollout = try await client.start(start, plan: digest, acceptHostChanges: acceptHostChanges)
             Talk.say("Rollout \(rollout.id) of \(rollout.release) to \(rollout.hosts.count) hosts has started.")
             try await following.follow(rollout, client: client, output: output)
         }

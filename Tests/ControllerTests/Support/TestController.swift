@@ -119,6 +119,14 @@ struct TestClient: Sendable {
             HTTPRequest(method, baseURL + path, headers: authorization + headers, body: bytes))
     }
 
+    /// Plans a rollout and starts it with the plan's digest; where planning is refused, that answer.
+    func startRollout(_ definition: RolloutDefinition) async throws -> HTTPResponse {
+        let planned = try await post("/v1/rollouts/plans", definition)
+        guard planned.status == 201 else { return planned }
+        let digest = try planned.json(RolloutPlanView.self).digest
+        return try await post("/v1/rollouts?plan=\(digest)", definition)
+    }
+
     func post(_ path: String, _ body: some Encodable) async throws -> HTTPResponse {
         try await send("POST", path, bytes: JSONCoding.value(of: body).wireBytes)
     }

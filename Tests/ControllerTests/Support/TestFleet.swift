@@ -90,7 +90,7 @@ struct TestFleet: Sendable {
 
     /// Starts it and waits for its end.
     static func rollOut(_ definition: RolloutDefinition, by client: TestClient) async throws -> RolloutView {
-        let response = try await client.post("/v1/rollouts", definition)
+        let response = try await client.startRollout(definition)
         try #require(response.status == 201, "\(String(decoding: response.body, as: UTF8.self))")
         return try await end(of: response.json(RolloutView.self).id, client)
     }

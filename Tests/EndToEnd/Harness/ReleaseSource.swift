@@ -54,10 +54,10 @@ struct ReleaseSource {
 
 /// Rollout files of a test.
 enum RolloutSource {
-    static func write(_ release: String, phases: String? = nil, environment: String = "staging", below base: String)
-        throws
-        -> String
-    {
+    /// - Parameter more: lines that follow.
+    static func write(
+        _ release: String, phases: String? = nil, environment: String = "staging", more: String = "", below base: String
+    ) throws -> String {
         let path = Files.unique(base + "/rollout") + ".yaml"
         let strategy = phases.map { "strategy: phased\nphases: \($0)" } ?? "strategy: bigBang"
         try Files.write(
@@ -68,6 +68,7 @@ enum RolloutSource {
             hosts: all
             \(strategy)
             limits: { parallelism: 100%, offlineGrace: 30s, progressDeadline: 2m }
+            \(more)
 
             """)
         return path

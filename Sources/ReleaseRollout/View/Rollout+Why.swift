@@ -1,0 +1,101 @@
+import AgentProtocol
+import ReleaseDefinition
+
+/// One thing that stands between a host and the end of its order.
+public struct Hold: Sendable, Equatable {
+    public enum What: String, Sendable, CaseIterable {
+        case window, paused, halted, promotion, stopping, backOut, bake, phase, parallelism, group, contact, answer,
+            ended
+    }
+
+    public var what: What
+    /// One sentence.
+    public var text: String
+    /// When it lets go by itself; nil: it does not, or nobody knows.
+    public var until: UTCInstant?
+}
+
+/// Why: what holds a rollout and each of its hosts, and when it tries next.
+extension Rollout {
+    /// What holds all of its hosts, the widest first.
+    public var holds: [Hold] {
+        var holds: [Hold] = []
+        switch state {
+        case .planned: holds.append(Hold(what: .phase, text: "It has not started."))
+        case .paused(let held):
+            let what = held.reason.code == .awaitsPromotion ? Hold.What.promotion : .paused
+            holds.append(Hold(what: what, text: Self.text(held.reason, "It is paused"), until: nil))
+        case .halted(let held):
+            holds.append(Hold(what: .halted, text: Self.text(held.reason, "It is halted"), until: nil))
+        case .stopping(let reason): holds.append(Hold(what: .stopping, text: Self.text(reason, "It is being stopped")))
+        case .backingOut(let it):
+            holds.append(Hold(what: .backOut, text: Self.text(it.reason, "It is being backed out")))
+        case .baking(let phase, let until):
+            let name = phasePlan(phase)?.name ?? "a phase"
+            holds.append(Hold(what: .bake, text: "The \(name) is done and watched until \(until).", until: until))
+        case .running: break
+        case .ended:
+            if let successor {
+                holds.append(Hold(what: .ended, text: "Rollout \(successor) has its hosts."))
+            } else if stateName != "succeeded" {
+                holds.append(Hold(what: .ended, text: "It has ended: \(stateName). No host starts any more."))
+            }
+        }
+        if let schedule, schedule.isShut, !isOver || hosts.hasHostToStart {
+            let text =
+                schedule.nextAt.map { "No window is open, or a freeze holds, until \($0)." }
+                ?? "No window opens any more."
+            holds.append(Hold(what: .window, text: text, until: schedule.nextAt))
+        }
+        return holds
+    }
+
+    private static func text(_ reason: StatusReason, _ state: String) -> String {
+        "\(state)\(reason.by.map { " by \($0)" } ?? ""): \(reason.text)"
+    }
+
+    /// What holds one host; nil: it is done, or not one of this rollout's.
+    public func hold(of id: HostID) -> Hold? {
+        guard let place = hosts.place(of: id), successor == nil else { return nil }
+        let host = hosts[place]
+        let until = deadline(of: host)?.at
+        if let backOut = host.backOut { return hold(ofBackOut: backOut, host, until: until) }
+        switch host.install {
+        case .ended(.offline):
+            return Hold(what: .contact, text: "It was not reached in time; its order stands for when it is back.")
+        case .ended: return nil
+        case .admitted, .ordered, .working:
+            let words = HostWords(host, phaseName: "", holdsStarts: false)
+            return Hold(what: .answer, text: "\(words.reason) Its answer is waited for.", until: until)
+        case .waiting(since: nil):
+            let name = phasePlan(host.phase)?.name ?? "its phase"
+            let before = phasePlan(phase)?.name ?? "the phase before"
+            return Hold(what: .phase, text: "Its phase, \(name), starts when \(before) has passed.", until: nil)
+        case .waiting:
+            if host.isOutOfContact {
+                return Hold(
+                    what: .contact, text: "It is out of contact; after that moment it counts as offline.", until: until)
+            }
+            if !startsHosts, let hold = holds.last { return hold }
+            if hosts.isHeldByGroup(place) {
+                return Hold(
+                    what: .group, text: "As many hosts with the same \(hosts.groupLabel) as may be down are, or may be."
+                )
+            }
+            let atOnce = phasePlan(host.phase)?.parallelism ?? 1
+            return Hold(what: .parallelism, text: "It waits for its turn: \(atOnce) of its phase are changed at once.")
+        }
+    }
+
+    private func hold(ofBackOut order: OrderState, _ host: HostRecord, until: UTCInstant?) -> Hold? {
+        switch order {
+        case .ended: return nil
+        case .waiting where host.isOutOfContact:
+            return Hold(what: .contact, text: "It is out of contact and is to be backed out.", until: until)
+        case .waiting where !backsOut: return holds.last
+        case .waiting: return Hold(what: .backOut, text: "It waits for its turn to be backed out.", until: nil)
+        case .admitted, .ordered, .working:
+            return Hold(what: .answer, text: "It is being backed out; its answer is waited for.", until: until)
+        }
+    }
+}
