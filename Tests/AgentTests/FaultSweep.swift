@@ -1,0 +1,318 @@
+import AgentProtocol
+import Effects
+import Glibc
+import ReleaseDefinition
+import ReleaseDistribution
+import ReleasePackaging
+import Synchronization
+import Testing
+
+@testable import AgentLibrary
+
+/// A host in folders that are copied for each point, and what a command on it must end with.
+struct FaultScenario: Sendable {
+    let name: String
+    /// What is done to the host: words after `slipway-agent`.
+    let words: [String]
+    /// The version that runs in the end, whatever happened on the way.
+    let ends: String
+    /// The exit codes with which the undisturbed command may end.
+    let codes: Set<Int32>
+    let dir: TemporaryFolder
+    let root: TemporaryFolder
+
+    static let shim: String = {
+        let source = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/") + "/Faults/faults.c"
+        return source
+    }()
+
+    /// 1.4 runs, with a unit of each type that needs nothing of the host; 1.5 is to come by file, good or bad.
+    static func prepare() async throws -> [FaultScenario] {
+        let repository = try TestRepository()
+        let work = try TemporaryFolder()
+        let notes = work.path + "/notes"
+        let units = [
+            try UnitTypeTests.plain("conf", .template, installTo: "/etc/web"),
+            try UnitTypeTests.plain("crons", .file, installTo: "/etc"), try UnitTypeTests.plain("tune", .script),
+            try TestRepository.unit(persistent: ["uploads"]),
+        ]
+        func files(_ version: String, _ check: TestRepository.File) -> [TestRepository.File] {
+            [
+                .init("conf/web.conf", "of {{ version }}\n", isProgram: false),
+                .init("crons/cron.d/web", "job \(version)\n", isProgram: false),
+                .init("crons/motd", "welcome \(version)\n", isProgram: false), TestRepository.serve, check,
+            ] + UnitTypeTests.script("tune", notes)
+        }
+        func submit(_ version: String, _ check: TestRepository.File) async throws -> HostRelease {
+            try await repository.submit(
+                version, files: files(version, check), units: units, values: "{\"version\":\"\(version)\"}")
+        }
+        let old = try await submit("1.4", TestRepository.healthy)
+        let good = try await submit("1.5", TestRepository.healthy)
+        let bad = try await submit("1.6", TestRepository.broken)
+        for (release, name) in [(good, "good"), (bad, "bad")] {
+            let contents = try repository.export(release, valid: .days(30))
+            let file = try work.directory.createFile("\(name).slip")
+            try PackageFile.write(
+                contents.manifestBytes, trust: contents.trust, blobs: repository.blobs, to: file)
+        }
+        kept.withLock { $0.append(work) }
+        func host(_ releases: [HostRelease]) async throws -> TestHost {
+            let root = try TemporaryFolder()
+            _ = try root.directory.createDirectory("etc")
+            try root.directory.writeDurably("etc/motd", Array("as it was\n".utf8))
+            let host = try await TestHost(repository, root: root)
+            for (number, release) in releases.enumerated() {
+                let ended = try await host.carryOut(
+                    repository.assignment(number + 1, .install, release), order(number + 1))
+                #expect(ended.outcome == .succeeded, "\(ended)")
+            }
+            try await host.end()
+            await host.agent.close()
+            try host.dir.directory.removeTree("services")
+            return host
+        }
+        let first = try await host([old])
+        let second = try await host([old, good])
+        let install = { (name: String) in ["install", "\(work.path)/\(name).slip", "--receipt", "/dev/null"] }
+        return [
+            FaultScenario(
+                name: "update", words: install("good"), ends: "1.5", codes: [0], dir: first.dir, root: first.root),
+            FaultScenario(
+                name: "failing update", words: install("bad"), ends: "1.4", codes: [7], dir: first.dir, root: first.root
+            ),
+            // Repeated after it is done, the way back would go on to what was there before: nothing.
+            FaultScenario(
+                name: "back-out", words: ["back-out", "web"], ends: "1.4", codes: [0], dir: second.dir,
+                root: second.root),
+        ]
+    }
+
+    private static let kept = Mutex<[TemporaryFolder]>([])
+}
+
+/// One call of one run at which something happens.
+struct FaultPoint: Sendable, CustomStringConvertible {
+    enum Kind: Int32, Sendable, CaseIterable {
+        case kill = 0
+        case inputOutput = 5
+        case noSpace = 28
+        case descriptors = 24
+        var countsOpens: Bool { self == .descriptors }
+    }
+
+    var scenario: FaultScenario
+    var kind: Kind
+    var number: Int
+    /// `rename /etc/motd`, without what differs from run to run.
+    var place: String
+    var description: String { "\(scenario.name), \(kind) at \(number) (\(place))" }
+}
+
+/// A copy of the scenario's host.
+struct FaultHost: Sendable {
+    let scenario: FaultScenario
+    let shim: String
+    let dir: TemporaryFolder
+    let root: TemporaryFolder
+    private let processes = LiveProcesses()
+
+    init(_ scenario: FaultScenario, shim: String) async throws {
+        self.scenario = scenario
+        self.shim = shim
+        dir = try TemporaryFolder()
+        root = try TemporaryFolder()
+        for (from, to) in [(scenario.dir.path, dir.path), (scenario.root.path, root.path)] {
+            let result = try await processes.run(
+                ProcessCommand(
+                    executable: "/bin/cp", arguments: ["-a", from + "/.", to], workingDirectory: "/",
+                    timeout: .seconds(60)))
+            #expect(result.end == .exited(0))
+        }
+        try RealAgent.configuration(repository: "http://127.0.0.1:1", root: root.path).write(in: dir.directory)
+    }
+
+    func run(_ words: [String], environment: [String: String] = [:]) async throws -> ProcessResult {
+        var environment = environment
+        if !environment.isEmpty { environment["LD_PRELOAD"] = shim }
+        environment["SWIFT_BACKTRACE"] = "enable=no"
+        return try await processes.run(
+            ProcessCommand(
+                executable: RealAgent.program, arguments: words + ["--dir", dir.path], environment: environment,
+                workingDirectory: "/", timeout: .seconds(60)))
+    }
+
+    /// Every call that counts, of an undisturbed run.
+    func trace(_ kind: FaultPoint.Kind) async throws -> [String] {
+        let file = try TemporaryFolder()
+        let result = try await run(
+            scenario.words,
+            environment: ["FAULT_TRACE": file.path + "/trace", "FAULT_KIND": kind.countsOpens ? "open" : "change"])
+        guard case .exited(let code) = result.end, scenario.codes.contains(code) else {
+            Issue.record("\(scenario.name): \(result.end) \(result.output)")
+            return []
+        }
+        let bytes = try file.directory.read("trace", sizeMax: ByteCount(16 << 20))
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { line in
+            let path = line.split(separator: " ", maxSplits: 1).dropFirst().joined()
+            return FaultHost.normalised(path.replacing(dir.path, with: "AGENT").replacing(root.path, with: ""))
+        }
+    }
+
+    /// Digests and random names are all the same place.
+    static func normalised(_ text: String) -> String {
+        var result = ""
+        var run = ""
+        for character in text + "/" {
+            if character.isHexDigit {
+                run.append(character)
+                continue
+            }
+            result += run.count >= 8 ? "#" : run
+            run = ""
+            result.append(character)
+        }
+        return String(result.dropLast())
+    }
+
+    /// One complete release that was verified is what the link shows and what the journal says; nothing is left over.
+    func check(_ point: FaultPoint, ends: String?) async throws {
+        let state = try HostState(reading: dir.directory)
+        let record = state.record(of: TestRepository.product)
+        let version = record.current?.name.version.text
+        if let ends { #expect(version == ends, "\(point): the journal says \(version ?? "nothing")") }
+        #expect(record.lockedBy == nil, "\(point)")
+        #expect(state.installation == nil, "\(point)")
+        let verified = try await run(["verify"])
+        #expect(verified.end == .exited(0), "\(point): \(verified.output)")
+        guard let version else { return }
+        for path in ["etc/cron.d/web", "etc/motd", "etc/web/web.conf"] {
+            let text = String(
+                decoding: try root.directory.readIfPresent(path, sizeMax: ByteCount(100)) ?? [], as: UTF8.self)
+            #expect(text.hasSuffix(" \(version)\n"), "\(point): \(path) has \(text)")
+        }
+        let proc = try Directory.open("/proc")
+        let folders = services.compactMap { try? proc.readLink("\($0.processID)/cwd") }
+        #expect(folders.count == 1 && folders[0].contains("/web.releases/\(version)-"), "\(point): \(folders)")
+        let leftovers = try leftovers()
+        #expect(leftovers.isEmpty, "\(point): \(leftovers)")
+        let told = state.reports.compactMap { report in
+            if case .outcome(let outcome) = report.body { outcome } else { nil }
+        }
+        #expect(told.last?.running?.release.version.text == version, "\(point): the last report is not true")
+    }
+
+    private func leftovers() throws -> [String] {
+        var found: [String] = []
+        for folder in ["opt", "opt/web.releases", "etc", "etc/web", "etc/cron.d"] {
+            for entry in try root.directory.list(folder) where entry.name.hasPrefix(".") {
+                found.append(folder + "/" + entry.name)
+            }
+        }
+        return found
+    }
+
+    private var services: [ServiceProcess] { ServiceStrays.find(marker: "\(dir.path)/services/web.web") }
+
+    func end() async throws {
+        for service in services { try await processes.stopService(service, grace: .milliseconds(200)) }
+    }
+}
+
+@Suite("The real agent, killed and failed at every durable act", .serialized)
+struct FaultSweep {
+    /// Points of each scenario and kind that an ordinary run takes; `SLIPWAY_FAULTS=all` takes every one.
+    static let sample = 18
+    static let width = 4
+
+    private static func compileShim() async throws -> (path: String, folder: TemporaryFolder) {
+        let folder = try TemporaryFolder()
+        let result = try await LiveProcesses().run(
+            ProcessCommand(
+                executable: "/bin/sh",
+                arguments: [
+                    "-c",
+                    "clang -O1 -shared -fPIC -o \(folder.path)/faults.so \(FaultScenario.shim) || cc -O1 -shared -fPIC"
+                        + " -o \(folder.path)/faults.so \(FaultScenario.shim)",
+                ], environment: ["PATH": getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"],
+                workingDirectory: "/", timeout: .seconds(60)))
+        try #require(result.end == .exited(0), "\(result.output)")
+        return (folder.path + "/faults.so", folder)
+    }
+
+    @Test("Afterwards one complete verified release runs, the journal is readable, the report is true")
+    func sweep() async throws {
+        let (shim, folder) = try await Self.compileShim()
+        let isWhole = getenv("SLIPWAY_FAULTS") != nil
+        for scenario in try await FaultScenario.prepare() {
+            for kind in FaultPoint.Kind.allCases {
+                let traced = try await FaultHost(scenario, shim: shim)
+                let places = try await traced.trace(kind)
+                try await traced.end()
+                try #require(places.count > 20, "\(scenario.name): \(places.count) calls")
+                let step = isWhole ? 1 : max(1, places.count / Self.sample)
+                let points = stride(from: 1, through: places.count, by: step).map {
+                    FaultPoint(scenario: scenario, kind: kind, number: $0, place: places[$0 - 1])
+                }
+                let kills = try await withThrowingTaskGroup(of: Bool.self) { group in
+                    var kills = 0
+                    for (position, point) in points.enumerated() {
+                        if position >= Self.width, try await group.next() == true { kills += 1 }
+                        group.addTask { try await Self.try(point, shim) }
+                    }
+                    for try await isKilled in group where isKilled { kills += 1 }
+                    return kills
+                }
+                if kind == .kill { #expect(kills * 10 >= points.count * 8, "\(kills) of \(points.count) were killed") }
+                let (all, hit) = (Set(places), Set(points.map(\.place)))
+                print(
+                    "faults: \(scenario.name), \(kind): \(points.count) of \(places.count) calls, \(hit.count) of "
+                        + "\(all.count) places")
+            }
+        }
+        withExtendedLifetime(folder) {}
+    }
+
+    /// - Returns: whether the agent was killed.
+    private static func `try`(_ point: FaultPoint, _ shim: String) async throws -> Bool {
+        let host = try await FaultHost(point.scenario, shim: shim)
+        let disturbed = try await host.run(
+            point.scenario.words,
+            environment: [
+                "FAULT_AT": "\(point.number)", "FAULT_ERRNO": "\(point.kind.rawValue)",
+                "FAULT_KIND": point.kind.countsOpens ? "open" : "change",
+            ])
+        if point.kind == .kill {
+            // The last calls of a run do not come in the same number each time.
+            if case .exited = disturbed.end {} else { #expect(disturbed.end == .signalled(SIGKILL), "\(point)") }
+        } else if case .exited = disturbed.end {
+        } else {
+            Issue.record("\(point): \(disturbed.end) \(disturbed.output.suffix(2000))")
+        }
+        // Never between: the link shows one whole tree.
+        let target = try host.root.directory.readLink("opt/web")
+        let version = try host.root.directory.read("opt/\(target)/VERSION", sizeMax: ByteCount(100))
+        #expect(["1.4", "1.5", "1.6"].contains(String(decoding: version, as: UTF8.self)), "\(point)")
+        let again: ProcessResult
+        if point.scenario.words[0] == "back-out" {
+            let state = try HostState(reading: host.dir.directory)
+            let isDone =
+                state.installation == nil
+                && state.record(of: TestRepository.product).current?.name.version.text == "1.4"
+            // Any command by hand ends what was left unfinished; a back-out that is done is not asked for again.
+            again = isDone ? disturbed : try await host.run(point.scenario.words)
+            if isDone {
+                // What a kill after the end left to be tidied or started is done by the next start of any kind.
+                _ = try await host.run(["back-out", "none"])
+            }
+        } else {
+            again = try await host.run(point.scenario.words)
+        }
+        if point.scenario.words[0] != "back-out", case .exited(let code) = again.end {
+            #expect(point.scenario.codes.contains(code), "\(point): again \(code) \(again.output.suffix(2000))")
+        }
+        try await host.check(point, ends: point.scenario.ends)
+        try await host.end()
+        return disturbed.end == .signalled(SIGKILL)
+    }
+}

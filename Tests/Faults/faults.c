@@ -1,0 +1,169 @@
+// Preloaded into the real agent by FaultSweep: the N-th call that changes something durable (or, for EMFILE, opens) is
+// where the process is killed, or where the call fails. Counted over all threads, in the order in which they come.
+//
+//   FAULT_AT=N       the call; 0 or absent: none
+//   FAULT_ERRNO=E    the call fails with E; 0 or absent: SIGKILL before it
+//   FAULT_KIND=open  counts opens instead of changes
+//   FAULT_TRACE=FILE every counted call as a line: its number, its name, the path
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static atomic_int counted;
+static int at, fault, counts_opens, trace = -1;
+
+__attribute__((constructor)) static void begin(void) {
+    const char *text = getenv("FAULT_AT");
+    at = text ? atoi(text) : 0;
+    text = getenv("FAULT_ERRNO");
+    fault = text ? atoi(text) : 0;
+    text = getenv("FAULT_KIND");
+    counts_opens = text && !strcmp(text, "open");
+    text = getenv("FAULT_TRACE");
+    if (text) trace = (int)syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static void place(int descriptor, const char *path, char *text, size_t size) {
+    char link[64], folder[512] = "";
+    if (descriptor >= 0 && (!path || path[0] != '/')) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+        ssize_t length = readlink(link, folder, sizeof folder - 1);
+        folder[length > 0 ? length : 0] = 0;
+    }
+    snprintf(text, size, "%s%s%s", folder, folder[0] && path ? "/" : "", path ? path : "");
+}
+
+// Whether the call is to fail.
+static int reach(const char *name, int opens, int descriptor, const char *path) {
+    if (opens != counts_opens || (!at && trace < 0)) return 0;
+    int number = atomic_fetch_add(&counted, 1) + 1;
+    if (trace >= 0) {
+        char text[1024], line[1200];
+        place(descriptor, path, text, sizeof text);
+        int length = snprintf(line, sizeof line, "%d %s %s\n", number, name, text);
+        syscall(SYS_write, trace, line, length);
+    }
+    if (number != at) return 0;
+    if (!fault) {
+        kill(getpid(), SIGKILL);
+        for (;;) pause();
+    }
+    errno = fault;
+    return 1;
+}
+
+static int is_file(int descriptor) {
+    struct stat status;
+    return descriptor > 2 && descriptor != trace && !fstat(descriptor, &status) && S_ISREG(status.st_mode);
+}
+
+#define REAL(type, name, ...) static type (*real)(__VA_ARGS__); if (!real) real = dlsym(RTLD_NEXT, #name)
+
+ssize_t write(int f, const void *b, size_t n) {
+    REAL(ssize_t, write, int, const void *, size_t);
+    return is_file(f) && reach("write", 0, f, 0) ? -1 : real(f, b, n);
+}
+ssize_t pwrite(int f, const void *b, size_t n, off_t o) {
+    REAL(ssize_t, pwrite, int, const void *, size_t, off_t);
+    return is_file(f) && reach("pwrite", 0, f, 0) ? -1 : real(f, b, n, o);
+}
+ssize_t pwrite64(int f, const void *b, size_t n, off64_t o) {
+    REAL(ssize_t, pwrite64, int, const void *, size_t, off64_t);
+    return is_file(f) && reach("pwrite", 0, f, 0) ? -1 : real(f, b, n, o);
+}
+int fsync(int f) {
+    REAL(int, fsync, int);
+    return reach("fsync", 0, f, 0) ? -1 : real(f);
+}
+int fdatasync(int f) {
+    REAL(int, fdatasync, int);
+    return reach("fdatasync", 0, f, 0) ? -1 : real(f);
+}
+int syncfs(int f) {
+    REAL(int, syncfs, int);
+    return reach("syncfs", 0, f, 0) ? -1 : real(f);
+}
+int ftruncate(int f, off_t n) {
+    REAL(int, ftruncate, int, off_t);
+    return is_file(f) && reach("ftruncate", 0, f, 0) ? -1 : real(f, n);
+}
+int renameat(int a, const char *p, int b, const char *q) {
+    REAL(int, renameat, int, const char *, int, const char *);
+    return reach("rename", 0, b, q) ? -1 : real(a, p, b, q);
+}
+int renameat2(int a, const char *p, int b, const char *q, unsigned flags) {
+    REAL(int, renameat2, int, const char *, int, const char *, unsigned);
+    return reach("rename2", 0, b, q) ? -1 : real(a, p, b, q, flags);
+}
+int linkat(int a, const char *p, int b, const char *q, int flags) {
+    REAL(int, linkat, int, const char *, int, const char *, int);
+    return reach("link", 0, b, q) ? -1 : real(a, p, b, q, flags);
+}
+int symlinkat(const char *t, int a, const char *p) {
+    REAL(int, symlinkat, const char *, int, const char *);
+    return reach("symlink", 0, a, p) ? -1 : real(t, a, p);
+}
+int unlinkat(int a, const char *p, int flags) {
+    REAL(int, unlinkat, int, const char *, int);
+    return reach("unlink", 0, a, p) ? -1 : real(a, p, flags);
+}
+int mkdirat(int a, const char *p, mode_t mode) {
+    REAL(int, mkdirat, int, const char *, mode_t);
+    return reach("mkdir", 0, a, p) ? -1 : real(a, p, mode);
+}
+int fchmod(int f, mode_t mode) {
+    REAL(int, fchmod, int, mode_t);
+    return reach("chmod", 0, f, 0) ? -1 : real(f, mode);
+}
+int fchown(int f, uid_t u, gid_t g) {
+    REAL(int, fchown, int, uid_t, gid_t);
+    return reach("chown", 0, f, 0) ? -1 : real(f, u, g);
+}
+int openat(int a, const char *p, int flags, ...) {
+    REAL(int, openat, int, const char *, int, ...);
+    va_list list;
+    va_start(list, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
+    va_end(list);
+    if (reach("open", 1, a, p)) return -1;
+    if (flags & O_CREAT && reach("create", 0, a, p)) return -1;
+    return real(a, p, flags, mode);
+}
+int open(const char *p, int flags, ...) {
+    REAL(int, open, const char *, int, ...);
+    va_list list;
+    va_start(list, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
+    va_end(list);
+    if (strncmp(p, "/proc/", 6) && reach("open", 1, -1, p)) return -1;
+    if (flags & O_CREAT && reach("create", 0, -1, p)) return -1;
+    return real(p, flags, mode);
+}
+long syscall(long number, ...) {
+    static long (*real)(long, ...);
+    if (!real) real = dlsym(RTLD_NEXT, "syscall");
+    va_list list;
+    va_start(list, number);
+    long a[6];
+    for (int i = 0; i < 6; i++) a[i] = va_arg(list, long);
+    va_end(list);
+    if (number == SYS_openat2) {
+        // The flags are the first of the structure.
+        unsigned long long flags = *(unsigned long long *)a[2];
+        if (reach("open", 1, (int)a[0], (const char *)a[1])) return -1;
+        if (flags & O_CREAT && reach("create", 0, (int)a[0], (const char *)a[1])) return -1;
+    }
+    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
