@@ -6,6 +6,11 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 
+/// How the programs that are shipped are linked: docs/decisions/0015-shipped-programs-export-no-names.md.
+let shipped: [LinkerSetting] = [
+    .unsafeFlags(["-use-ld=lld", "-Xlinker", "--no-export-dynamic"], .when(configuration: .release))
+]
+
 /// A module of ours: `Sources/NAME` and `Tests/NAMETests`.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
@@ -88,7 +93,8 @@ let package = Package(
             ],
             path: "agent", exclude: ["main"], swiftSettings: strict),
         .executableTarget(
-            name: "slipway-agent", dependencies: ["AgentLibrary"], path: "agent/main", swiftSettings: strict),
+            name: "slipway-agent", dependencies: ["AgentLibrary"], path: "agent/main", swiftSettings: strict,
+            linkerSettings: shipped),
 
         .target(
             name: "ControllerLibrary",
@@ -107,7 +113,7 @@ let package = Package(
             path: "controller", exclude: ["main"], resources: [.embedInCode("assets")], swiftSettings: strict),
         .executableTarget(
             name: "slipway-controller", dependencies: ["ControllerLibrary"], path: "controller/main",
-            swiftSettings: strict),
+            swiftSettings: strict, linkerSettings: shipped),
 
         .executableTarget(
             name: "slipway",
@@ -118,7 +124,7 @@ let package = Package(
                 argumentParser, logging,
                 systemPackage,
             ],
-            swiftSettings: strict),
+            swiftSettings: strict, linkerSettings: shipped),
 
         tests("ReleaseDefinitionTests", ["ReleaseDefinition"]),
         tests("DefinitionFilesTests", ["DefinitionFiles", "ReleaseDefinition"], resources: [.copy("Cases")]),

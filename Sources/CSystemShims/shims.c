@@ -3,12 +3,14 @@
 #include <sys/xattr.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -55,6 +57,23 @@ int slipway_link_open_file(int file, int directory, const char *name) {
 }
 
 void slipway_trim_heap(void) { malloc_trim(0); }
+
+static int give_back_pages(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size, (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        // What may be written holds changes that no file has.
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W)) continue;
+        uintptr_t start = object->dlpi_addr + segment->p_vaddr;
+        uintptr_t end = start + segment->p_filesz;
+        start &= ~(page - 1);
+        madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void slipway_give_back_program_pages(void) { dl_iterate_phdr(give_back_pages, NULL); }
 
 void slipway_map_large_pieces(void) { mallopt(M_MMAP_THRESHOLD, 128 << 10); }
 

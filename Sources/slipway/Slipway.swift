@@ -1,4 +1,5 @@
 import ArgumentParser
+import Effects
 
 /// The operator's command. Everything it can end with is in `ProgramExit`.
 @main
@@ -7,6 +8,7 @@ struct Slipway {
         let exit: ProgramExit
         do {
             var command = try SlipwayCommand.parseAsRoot()
+            ProgramPages.giveBack()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

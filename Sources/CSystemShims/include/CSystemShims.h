@@ -41,6 +41,10 @@ int slipway_pipe(int ends[2]);
 /// malloc_trim(3): gives free memory of all threads' heaps back to the system.
 void slipway_trim_heap(void);
 
+/// madvise(2) MADV_DONTNEED on what is mapped of this program's and its libraries' files to be read or run, never written:
+/// the kernel maps a page again when it is used.
+void slipway_give_back_program_pages(void);
+
 /// mallopt(3): pieces of 128 KiB and more are mapped, and unmapped when they are freed, for good.
 void slipway_map_large_pieces(void);
 
