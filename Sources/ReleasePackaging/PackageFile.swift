@@ -59,12 +59,11 @@ public enum PackageFile {
         try [UInt8](repeating: 0, count: TarFormat.endSize).withUnsafeBytes { try sink($0) }
     }
 
-    /// Writes to a file, durably.
+    /// Writes to a file.
     public static func write(
         _ manifestBytes: [UInt8], trust: [TrustFile] = [], blobs: BlobStore, to file: OpenFile
     ) throws {
         try write(manifestBytes, trust: trust, blobs: blobs) { try file.write($0) }
-        try file.sync()
     }
 
     /// Reads and checks a package; its blobs are in `blobs` afterwards. Whether anybody approved it is not asked here.

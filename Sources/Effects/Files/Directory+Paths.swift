@@ -21,20 +21,47 @@ extension Directory {
     /// The path for messages; every path argument passes here first.
     /// - Throws: `effects.file.path`: empty, absolute, with `..` or a zero byte.
     func fullPath(_ path: String) throws -> String {
-        let isPlain =
-            !path.isEmpty && !path.utf8.starts(with: "/".utf8) && !path.utf8.contains(0)
-            && !path.utf8.split(separator: UInt8(ascii: "/")).contains { $0.elementsEqual("..".utf8) }
-        guard isPlain else {
+        guard Self.isPlain(path) else {
             throw EffectsError(
                 code: "file.path", summary: "\(path.debugDescription) does not name anything below \(self.path).",
                 remedy: "Use a relative path without `..`.")
         }
-        return self.path.hasSuffix("/") ? self.path + path : self.path + "/" + path
+        return joined(path)
+    }
+
+    /// The same for a path that was checked.
+    func joined(_ path: String) -> String {
+        self.path.utf8.last == UInt8(ascii: "/") ? self.path + path : self.path + "/" + path
+    }
+
+    /// One look at each byte: tens of thousands of paths pass here in a second.
+    private static func isPlain(_ path: String) -> Bool {
+        let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
+        var path = path
+        return path.withUTF8 { bytes in
+            guard let first = bytes.first, first != slash else { return false }
+            // Dots since the last slash; nil where there is anything else.
+            var dots: Int? = 0
+            for byte in bytes {
+                switch byte {
+                case 0: return false
+                case slash:
+                    if dots == 2 { return false }
+                    dots = 0
+                case dot: dots = dots.map { $0 + 1 }
+                default: dots = nil
+                }
+            }
+            return dots != 2
+        }
     }
 
     /// Opens the directory that holds the last part of `path`, beneath this one and without following links.
     func place(of path: String, makingParents: Bool = false) throws -> DirectoryPlace {
         let full = try fullPath(path)
+        if path != ".", !path.utf8.contains(UInt8(ascii: "/")) {
+            return DirectoryPlace(descriptor: descriptor, name: path, isOwned: false)
+        }
         let parts = path.split(separator: "/").filter { $0 != "." }
         guard let last = parts.last else {
             throw EffectsError(
@@ -71,7 +98,7 @@ extension Directory {
         var name: [CChar]
         var kind: FileStatus.Kind
 
-        var text: String? { String(validating: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+        var text: String? { String(validatingCString: name) }
     }
 
     /// In the kernel's order, without `.` and `..`.

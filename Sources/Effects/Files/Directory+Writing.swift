@@ -80,7 +80,7 @@ extension Directory {
     public func renameUnsynced(_ from: String, to: String) throws {
         let old = try place(of: from)
         let new = try place(of: to)
-        try SystemCall.check("renameat", "\(try fullPath(from)) → \(to)") {
+        try SystemCall.check("renameat", "\(joined(from)) → \(to)") {
             renameat(old.descriptor, old.name, new.descriptor, new.name)
         }
     }
@@ -113,7 +113,7 @@ extension Directory {
     public func hardLink(_ path: String, from source: Directory, _ sourcePath: String) throws {
         let old = try source.place(of: sourcePath)
         let new = try place(of: path)
-        try SystemCall.check("linkat", try fullPath(path)) {
+        try SystemCall.check("linkat", joined(path)) {
             linkat(old.descriptor, old.name, new.descriptor, new.name, 0)
         }
     }

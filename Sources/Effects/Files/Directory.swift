@@ -104,7 +104,7 @@ public final class Directory: Sendable {
         do {
             let place = try place(of: path)
             var status = stat()
-            try SystemCall.check("fstatat", try fullPath(path)) {
+            try SystemCall.check("fstatat", joined(path)) {
                 fstatat(place.descriptor, place.name, &status, AT_SYMLINK_NOFOLLOW)
             }
             return FileStatus(status)

@@ -7,13 +7,13 @@ enum SystemCall {
     /// Repeats a call that a signal interrupted.
     @discardableResult
     static func check<Result: SignedInteger>(
-        _ call: String, _ path: String, _ body: () -> Result
+        _ call: String, _ path: @autoclosure () -> String, _ body: () -> Result
     ) throws(EffectsError) -> Result {
         while true {
             let result = body()
             if result >= 0 { return result }
             let number = errno
-            if number != EINTR { throw error(number, call, path) }
+            if number != EINTR { throw error(number, call, path()) }
         }
     }
 

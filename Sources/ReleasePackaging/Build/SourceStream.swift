@@ -91,7 +91,7 @@ struct SourceStream: Sendable {
         return low
     }
 
-    /// The file must be what the scan saw, before and after it is read.
+    /// The file must be what the scan saw when it has been read: nobody wrote to it in between.
     private func read(_ entry: ScannedEntry, at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws {
         let file: OpenFile
         do { file = try root.openFile(entry.path.text) } catch let error as EffectsError
@@ -100,12 +100,7 @@ struct SourceStream: Sendable {
                 "effects.file.notDirectory", "effects.file.escape",
             ].contains(error.code)
         { throw TreeScan.changed(entry.path) }
-        try check(file, entry)
         guard try file.read(at: offset, into: buffer) == buffer.count else { throw TreeScan.changed(entry.path) }
-        try check(file, entry)
-    }
-
-    private func check(_ file: OpenFile, _ entry: ScannedEntry) throws {
         let status = try file.status()
         guard entry.content == .file(size: status.size, modifiedAt: status.modifiedAt, inode: status.inode) else {
             throw TreeScan.changed(entry.path)

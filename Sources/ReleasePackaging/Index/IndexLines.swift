@@ -103,15 +103,18 @@ struct IndexLines {
 
     private mutating func digest() throws -> SHA256Digest {
         guard bytes.count - position >= 64 else { throw refuse("ends in a digest") }
-        var digest = [UInt8](repeating: 0, count: 32)
-        for offset in 0..<32 {
-            guard let high = Self.digit(bytes[position + 2 * offset]),
-                let low = Self.digit(bytes[position + 2 * offset + 1])
-            else { throw refuse("has a digest that is none") }
-            digest[offset] = high << 4 | low
+        let digest = withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest -> SHA256Digest? in
+            for offset in 0..<32 {
+                guard let high = Self.digit(bytes[position + 2 * offset]),
+                    let low = Self.digit(bytes[position + 2 * offset + 1])
+                else { return nil }
+                digest[offset] = high << 4 | low
+            }
+            return SHA256Digest(loading: UnsafeRawBufferPointer(digest))
         }
+        guard let digest else { throw refuse("has a digest that is none") }
         position += 64
-        return SHA256Digest(bytes: digest)
+        return digest
     }
 
     private static func digit(_ byte: UInt8) -> UInt8? {

@@ -112,7 +112,6 @@ extension PayloadEntry {
 /// Writes the lines of an index.
 private struct LineText {
     var bytes: [UInt8] = []
-    private static let digits = Array("0123456789abcdef".utf8)
     private var lastInstant: (UTCInstant, [UInt8])?
 
     mutating func add(_ head: String, _ entries: Int, _ middle: String, _ members: Int, _ end: String) {
@@ -166,10 +165,7 @@ private struct LineText {
     private mutating func add(_ number: Int64) { bytes.append(contentsOf: String(number).utf8) }
 
     private mutating func add(_ digest: SHA256Digest) {
-        for byte in digest.bytes {
-            bytes.append(Self.digits[Int(byte >> 4)])
-            bytes.append(Self.digits[Int(byte & 15)])
-        }
+        digest.hexDigits { bytes.append($1) }
     }
 
     private mutating func add(escaped text: String) {

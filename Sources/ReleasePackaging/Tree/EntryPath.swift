@@ -125,18 +125,30 @@ extension EntryPath {
         if first == UInt8(ascii: "/") { return .absolute }
         if bytes.count > bytesMax { return .length }
         if let flaw = characterFlaw(of: text) { return flaw }
-        var depth = 0
-        for component in bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            depth += 1
-            if component.isEmpty { return .empty }
-            if component.count > componentBytesMax { return .length }
-            if component.elementsEqual("..".utf8) { return .escape }
-            if component.elementsEqual(".".utf8) { return .dots }
+        var text = text
+        return text.withUTF8 { bytes in
+            var (rest, depth) = (bytes[...], 1)
+            while let slash = rest.firstIndex(of: UInt8(ascii: "/")) {
+                if let flaw = flaw(ofComponent: rest[..<slash]) { return flaw }
+                rest = rest[(slash + 1)...]
+                depth += 1
+            }
+            return flaw(ofComponent: rest) ?? (depth > depthMax ? .depth : nil)
         }
-        return depth > depthMax ? .depth : nil
+    }
+
+    private static func flaw(ofComponent bytes: Slice<UnsafeBufferPointer<UInt8>>) -> PathFlaw? {
+        switch bytes.count {
+        case 0: .empty
+        case 1: bytes.elementsEqual(".".utf8) ? .dots : nil
+        case 2: bytes.elementsEqual("..".utf8) ? .escape : nil
+        default: bytes.count > componentBytesMax ? .length : nil
+        }
     }
 
     static func characterFlaw(of text: String) -> PathFlaw? {
+        // Nearly all names are plain: nothing of the rest is in them.
+        if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x5C }) { return nil }
         for scalar in text.unicodeScalars {
             switch scalar.value {
             case 0x00..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: return .control

@@ -112,7 +112,8 @@ enum TreeScan {
         case .directory: return ScannedEntry(path: path, content: .directory, mode: 0o755)
         case .file:
             guard status.mode & 0o6000 == 0 else { throw setsUser(path, status.mode) }
-            guard !directory.hasCapability(name) else { throw hasCapability(path) }
+            // The attribute is for whoever runs the file: nobody runs one that nobody may execute.
+            guard status.mode & 0o111 == 0 || !directory.hasCapability(name) else { throw hasCapability(path) }
             return ScannedEntry(
                 path: path,
                 content: .file(size: status.size, modifiedAt: status.modifiedAt, inode: status.inode),

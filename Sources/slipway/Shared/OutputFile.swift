@@ -2,7 +2,8 @@ import Effects
 import ReleaseDefinition
 
 /// A file that a command makes. What is under its name is whole: it is written beside it first, and nothing is left there
-/// when that fails.
+/// when that fails. The disk has it when the system likes: what is made can be made again after a power cut, and whoever
+/// reads it compares digests.
 struct OutputFile {
     private let folder: Directory
     private let name: String
@@ -24,8 +25,7 @@ struct OutputFile {
         do {
             let file = try folder.createFile(temporary)
             let result = try body(file)
-            try file.sync()
-            try folder.rename(temporary, to: name)
+            try folder.renameUnsynced(temporary, to: name)
             return result
         } catch {
             try? folder.removeFile(temporary)
