@@ -114,16 +114,19 @@ public struct OrderOutcome: Sendable, Equatable, Codable {
     /// What runs now; nil: nothing of this product.
     public var running: InstalledRelease?
     public var evidence: FailureEvidence?
+    /// Why what ran before was not healthy before anything was stopped: the outcome does not count then. nil: it was.
+    public var unhealthyBefore: String?
 
     public init(
         order: OrderID, release: ReleaseName, outcome: HostOutcome, running: InstalledRelease?,
-        evidence: FailureEvidence? = nil
+        evidence: FailureEvidence? = nil, unhealthyBefore: String? = nil
     ) {
         self.order = order
         self.release = release
         self.outcome = outcome
         self.running = running
         self.evidence = evidence
+        self.unhealthyBefore = unhealthyBefore
     }
 }
 

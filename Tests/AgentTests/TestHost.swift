@@ -21,7 +21,9 @@ final class TestHost: Sendable {
     init(
         _ repository: TestRepository, dir: TemporaryFolder? = nil, root: TemporaryFolder? = nil,
         variables: [String: String] = [:], controller: String? = "https://127.0.0.1:1",
-        bounds: [String: ProductBounds]? = nil, secrets: String? = nil, systemctl: String = "/usr/bin/systemctl"
+        bounds: [String: ProductBounds]? = nil, secrets: String? = nil, systemctl: String = "/usr/bin/systemctl",
+        unhealthyBefore: UnhealthyBefore? = nil,
+        reach: @escaping @Sendable (String) -> TCPReach.Answer = { _ in .refused }
     ) async throws {
         self.dir = try dir ?? TemporaryFolder()
         self.root = try root ?? TemporaryFolder()
@@ -33,10 +35,12 @@ final class TestHost: Sendable {
         let configuration = AgentConfiguration(
             controller: controller, host: Self.name, environment: TestRepository.environment, delivery: .pull,
             repository: FolderHTTP.base, channels: [TestRepository.channel], root: self.root.path,
-            variables: variables, labels: ["zone": "a"], bounds: bounds, secrets: secrets)
+            variables: variables, labels: ["zone": "a"], bounds: bounds, secrets: secrets,
+            confirmWithin: .milliseconds(500), unhealthyBefore: unhealthyBefore)
         let doors = AgentDoors(
             http: FolderHTTP(repository.folder.directory), local: FolderHTTP(repository.folder.directory),
-            processes: LiveProcesses(), time: SystemTime(), random: SystemRandom(), systemctl: systemctl)
+            processes: LiveProcesses(), time: SystemTime(), random: SystemRandom(), systemctl: systemctl,
+            reach: { address, _ in reach(address) })
         let source = try RepositorySource(folder: folder, configuration: configuration, doors: doors)
         let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })
         let agent = try Agent(

@@ -23,6 +23,12 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
     public var bounds: [String: ProductBounds]?
     /// The folder of secrets that templates refer to; nil: systemd credentials only.
     public var secrets: String?
+    /// `host:port` of others that an installation may be confirmed by reaching; beside controller and repository.
+    public var confirm: [String]?
+    /// How long after the switch one of them must be reached, or the host backs out; nil is 2 minutes.
+    public var confirmWithin: TimeSpan?
+    /// What becomes of an order where what runs is not healthy before it; nil is `proceed`.
+    public var unhealthyBefore: UnhealthyBefore?
 
     public static let fileName = "agent.json"
     public static let sizeMax = ByteCount(1 << 20)
@@ -31,7 +37,9 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         controller: String?, host: HostID, environment: EnvironmentName, delivery: DeliveryMode, repository: String,
         channels: [ChannelName] = [], checkInterval: TimeSpan = .minutes(5), root: String = "/",
         variables: [String: String] = [:], labels: [String: String] = [:],
-        bounds: [String: ProductBounds]? = nil, secrets: String? = nil
+        bounds: [String: ProductBounds]? = nil, secrets: String? = nil, confirm: [String]? = nil,
+        confirmWithin: TimeSpan? = nil,
+        unhealthyBefore: UnhealthyBefore? = nil
     ) {
         self.controller = controller
         self.host = host
@@ -45,11 +53,14 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         self.labels = labels
         self.bounds = bounds
         self.secrets = secrets
+        self.confirm = confirm
+        self.confirmWithin = confirmWithin
+        self.unhealthyBefore = unhealthyBefore
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case controller, host, environment, delivery, repository, channels, checkInterval, root, variables, labels
-        case bounds, secrets
+        case bounds, secrets, confirm, confirmWithin, unhealthyBefore
     }
 
     /// - Throws: `agent.configuration`: absent, unreadable, an unknown key or a value out of bounds.
@@ -80,6 +91,9 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         let least: TimeSpan = isOnLoopback ? .seconds(1) : .seconds(30)
         guard checkInterval >= least, checkInterval <= .hours(24) else {
             throw Self.problem("checkInterval is \(checkInterval), allowed are \(least) to 24h.")
+        }
+        if let confirmWithin, !(TimeSpan.milliseconds(100) ... .hours(1)).contains(confirmWithin) {
+            throw Self.problem("confirmWithin is \(confirmWithin), allowed are 100ms to 1h.")
         }
         guard root.hasPrefix("/"), root == "/" || !root.hasSuffix("/") else {
             throw Self.problem(

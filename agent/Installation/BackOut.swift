@@ -80,6 +80,9 @@ public enum InstallationEvent: Sendable, Equatable, Codable {
     case switched(unit: Int)
     case starting(unit: Int)
     case checking(unit: Int)
+    /// What was found before the first stop.
+    case prepared(before: StateBefore)
+    case confirming
     case committed
     case backingOut(failure: InstallationFailure?, unit: Int, wasSwitched: Bool)
     case backOutStep(BackOutStep)
@@ -96,6 +99,8 @@ public enum InstallationCommand: Sendable, Equatable {
     /// The pending action is done; of `verify` with what it found.
     case done
     case verified(changes: [UnitChange])
+    /// Of `activate`: whom the host can reach, and whether what runs is healthy.
+    case prepared(StateBefore)
     /// There is nothing to do or nothing may be done; only before the first stop.
     case refused(HostOutcome)
     /// The pending action failed. Evidence was captured before this is said.
@@ -113,6 +118,7 @@ public enum InstallationAction: Sendable, Equatable {
     case switchOver(unit: Int)
     case start(unit: Int)
     case check(unit: Int)
+    case confirm(peers: [String])
     case tidy
     case backOut(BackOutStep, attempt: Int)
 }

@@ -12,6 +12,9 @@ extension Installation {
             guard case .received = state else { throw impossible("verified") }
             if task.order.action == .backOut { return backOutByOrder(changes) }
             return [.verified(changes: changes)]
+        case .prepared(let before):
+            guard case .staged = state else { throw impossible("prepared") }
+            return [.prepared(before: before)] + (try decideDone())
         case .refused(let outcome):
             guard isBeforeStop else { throw impossible("refused") }
             return [.ended(outcome: outcome, failure: nil)]
@@ -34,6 +37,7 @@ extension Installation {
             return changes.kind(of: unit) == .remove ? [afterUnit(unit)] : [.starting(unit: unit)]
         case .starting(let unit, _): return [.checking(unit: unit)]
         case .checking(let unit, _): return [afterUnit(unit)]
+        case .confirming: return [.committed]
         case .committed: return [.ended(outcome: .succeeded, failure: nil)]
         case .backingOut(let backOut):
             if let next = backOut.next(changes) { return [.backOutStep(next)] }
@@ -43,7 +47,9 @@ extension Installation {
     }
 
     private func afterUnit(_ unit: Int) -> InstallationEvent {
-        unit + 1 < changes.count ? .stopping(unit: unit + 1) : .committed
+        if unit + 1 < changes.count { return .stopping(unit: unit + 1) }
+        // Nobody was reachable before: nothing can be proved by reaching nobody now.
+        return before.peers.isEmpty ? .committed : .confirming
     }
 
     /// An ordered back-out has nothing to fetch or stage: what it returns to is on the disk, and needs no network
@@ -66,6 +72,10 @@ extension Installation {
         case .switched(let unit, _), .starting(let unit, _), .checking(let unit, _):
             if let name = changes.irreversible(upTo: unit) { return [halted(failure, at: name)] }
             return [.backingOut(failure: failure, unit: unit, wasSwitched: true)]
+        case .confirming:
+            let last = changes.count - 1
+            if let name = changes.irreversible(upTo: last) { return [halted(failure, at: name)] }
+            return [.backingOut(failure: failure, unit: last, wasSwitched: true)]
         case .committed:
             // Health is proved; what could not be tidied up is tidied up at the next start.
             return [.ended(outcome: .succeeded, failure: nil)]
@@ -106,7 +116,7 @@ extension Installation {
         case .received, .verified, .preflight, .staged:
             guard recoveries < Self.recoveriesMax else { return decideFailed(lostFailure()) }
             return [.restarted]
-        case .stopping, .switched, .starting, .checking:
+        case .stopping, .switched, .starting, .checking, .confirming:
             guard recoveries < Self.recoveriesMax else { return decideFailed(lostFailure()) }
             return [.recovered]
         }
@@ -136,6 +146,7 @@ extension Installation {
             case .switched: (.install, .switched)
             case .starting: (.hook, .starting)
             case .checking: (.health, .checking)
+            case .confirming: (.confirm, .checking)
             case .committed, .ended: (.install, .committed)
             case .backingOut: (.backOut, .backingOut)
             }

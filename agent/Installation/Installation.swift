@@ -14,6 +14,7 @@ import ReleaseDefinition
 /// | staged | none: goes on at once | failed(install) |
 /// | stopping, switched, starting | hooks, service, the rename | back out (hook, install, hook) |
 /// | checking | health, then `postHealthy`, `undrain` | back out (health) |
+/// | confirming | a fresh connection to whom it could reach before | back out (confirm) |
 /// | committed | tidy up | given up until the next start |
 /// | backing out | one step of it | the attempt failed: at most three, then hands off |
 ///
@@ -25,11 +26,14 @@ public struct Installation: Sendable, Equatable {
     public private(set) var changes: [UnitChange]
     /// How often a start-up found this installation unfinished.
     public private(set) var recoveries: Int
+    /// What was found before the first stop.
+    public private(set) var before: StateBefore
 
     public static let verifyDeadline = TimeSpan.minutes(15)
     public static let preflightDeadline = TimeSpan.minutes(5)
     public static let stageDeadline = TimeSpan.hours(24)
     public static let switchDeadline = TimeSpan.minutes(2)
+    public static let confirmDeadline = TimeSpan.minutes(2)
     public static let tidyDeadline = TimeSpan.hours(1)
     public static let backOutAttemptsMax = 3
     public static let backOutRetryDelay = TimeSpan.seconds(2)
@@ -46,6 +50,7 @@ public struct Installation: Sendable, Equatable {
         case switched(unit: Int, deadlineAt: UTCInstant)
         case starting(unit: Int, deadlineAt: UTCInstant)
         case checking(unit: Int, deadlineAt: UTCInstant)
+        case confirming(deadlineAt: UTCInstant)
         case committed(deadlineAt: UTCInstant)
         case backingOut(BackOut)
         /// Nothing is left to do; the outcome is final.
@@ -57,6 +62,7 @@ public struct Installation: Sendable, Equatable {
         state = .received(deadlineAt: now + Self.verifyDeadline)
         changes = []
         recoveries = 0
+        before = StateBefore()
     }
 
     public mutating func apply(_ event: InstallationEvent, at now: UTCInstant) {
@@ -65,11 +71,13 @@ public struct Installation: Sendable, Equatable {
             self.changes = changes
             state = .verified(deadlineAt: now + Self.preflightDeadline)
         case .preflight: state = .preflight(deadlineAt: now + Self.stageDeadline)
-        case .staged: state = .staged(deadlineAt: now + Self.switchDeadline)
+        case .staged: state = .staged(deadlineAt: now + Self.preflightDeadline)
         case .stopping(let unit): state = .stopping(unit: unit, deadlineAt: now + stepTimeout(unit))
         case .switched(let unit): state = .switched(unit: unit, deadlineAt: now + switchTimeout(unit))
         case .starting(let unit): state = .starting(unit: unit, deadlineAt: now + stepTimeout(unit))
         case .checking(let unit): state = .checking(unit: unit, deadlineAt: now + checkTimeout(unit))
+        case .prepared(let found): before = found
+        case .confirming: state = .confirming(deadlineAt: now + (before.confirmWithin ?? Self.confirmDeadline))
         case .committed: state = .committed(deadlineAt: now + Self.tidyDeadline)
         case .backingOut(let failure, let unit, let wasSwitched):
             state = .backingOut(BackOut(failure: failure, lastUnit: unit, lastWasSwitched: wasSwitched, at: now))
@@ -86,7 +94,7 @@ public struct Installation: Sendable, Equatable {
             restartDeadline(at: now)
         case .restarted:
             recoveries += 1
-            changes = []
+            (changes, before) = ([], StateBefore())
             state = .received(deadlineAt: now + Self.verifyDeadline)
         case .ended(let outcome, let failure): state = .ended(outcome, failure)
         }
@@ -103,6 +111,7 @@ public struct Installation: Sendable, Equatable {
         case .switched(let unit, _): .switchOver(unit: unit)
         case .starting(let unit, _): .start(unit: unit)
         case .checking(let unit, _): .check(unit: unit)
+        case .confirming: .confirm(peers: before.peers)
         case .committed: .tidy
         case .backingOut(let backOut): backOut.notBefore <= now ? .backOut(backOut.step, attempt: backOut.attempt) : nil
         case .ended: nil
@@ -112,7 +121,9 @@ public struct Installation: Sendable, Equatable {
     /// When something is due although nobody answers; nil when ended.
     public var deadlineAt: UTCInstant? {
         switch state {
-        case .received(let at), .verified(let at), .preflight(let at), .staged(let at), .committed(let at): at
+        case .received(let at), .verified(let at), .preflight(let at), .staged(let at), .committed(let at),
+            .confirming(let at):
+            at
         case .stopping(_, let at), .switched(_, let at), .starting(_, let at), .checking(_, let at): at
         case .backingOut(let backOut): backOut.deadlineAt
         case .ended: nil
@@ -129,7 +140,7 @@ public struct Installation: Sendable, Equatable {
         case .stopping: .stopping
         case .switched: .switched
         case .starting: .starting
-        case .checking: .checking
+        case .checking, .confirming: .checking
         case .committed: .committed
         case .backingOut: .backingOut
         case .ended(.backedOut, _): .backedOut
@@ -144,6 +155,7 @@ public struct Installation: Sendable, Equatable {
         case .switched(let unit, _): state = .switched(unit: unit, deadlineAt: now + switchTimeout(unit))
         case .starting(let unit, _): state = .starting(unit: unit, deadlineAt: now + stepTimeout(unit))
         case .checking(let unit, _): state = .checking(unit: unit, deadlineAt: now + checkTimeout(unit))
+        case .confirming: state = .confirming(deadlineAt: now + (before.confirmWithin ?? Self.confirmDeadline))
         case .committed: state = .committed(deadlineAt: now + Self.tidyDeadline)
         case .backingOut(var backOut):
             backOut.begin(backOut.step, deadlineAt: now + backOutTimeout(backOut.step))

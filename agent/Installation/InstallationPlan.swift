@@ -69,6 +69,22 @@ extension [UnitChange] {
     func kind(of unit: Int) -> UnitChange.Kind { indices.contains(unit) ? self[unit].kind : .replace }
 }
 
+/// What is to be compared with after the switch.
+public struct StateBefore: Sendable, Equatable, Codable {
+    /// Whom the host could reach; it must reach one of them again before it commits.
+    public var peers: [String]
+    /// nil: 2 minutes.
+    public var confirmWithin: TimeSpan?
+    /// Why what ran was not healthy; nil: it was.
+    public var unhealthy: String?
+
+    public init(peers: [String] = [], confirmWithin: TimeSpan? = nil, unhealthy: String? = nil) {
+        self.peers = peers
+        self.confirmWithin = confirmWithin
+        self.unhealthy = unhealthy
+    }
+}
+
 /// Why an installation went wrong, with what was seen before anything was restored.
 public struct InstallationFailure: Sendable, Equatable, Codable {
     public var failureClass: FailureClass

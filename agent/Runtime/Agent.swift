@@ -54,6 +54,7 @@ actor Agent {
             source: source, store: store, downloads: BlobStore(try folder.downloads()), operations: operations,
             activation: UnitActivation(
                 hooks: operations.hooks, processes: doors.processes, configuration: configuration),
+            reachability: Reachability(configuration: configuration, time: doors.time, ask: doors.reach),
             preflight: Preflight(folder: folder, configuration: configuration), jobs: Workers.coreCount, log: log)
         let entries: [JournalEntry]
         (journal, entries) = try Journal.open(in: folder.base)
@@ -106,9 +107,9 @@ actor Agent {
                     OrderOutcome(
                         order: task.order, release: subject.name, outcome: outcome,
                         running: running(product, next, isHealthy: outcome != .backOutFailed),
-                        evidence: failure?.evidence))
+                        evidence: failure?.evidence, unhealthyBefore: host.installation?.before.unhealthy))
             ]
-        case .backOutStep, .backOutRetried, .recovered: return []
+        case .prepared, .confirming, .backOutStep, .backOutRetried, .recovered: return []
         default:
             guard let step = next.installation?.step else { return [] }
             return progress(step, of: task).map { [$0] } ?? []

@@ -12,6 +12,10 @@ struct AgentDoors: Sendable {
     var time: any TimeDoor
     var random: any RandomDoor
     var systemctl = "/usr/bin/systemctl"
+    /// Whether a fresh connection to `host:port` is taken.
+    var reach: @Sendable (String, TimeSpan) async throws -> TCPReach.Answer = {
+        try await TCPReach.ask($0, timeout: $1)
+    }
 
     func operations(folder: AgentFolder, configuration: AgentConfiguration, log: Logger) throws -> UnitOperations {
         let environment = StepEnvironment(configuration: configuration)

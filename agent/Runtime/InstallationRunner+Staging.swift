@@ -3,6 +3,7 @@ import Logging
 import ReleaseDefinition
 import ReleaseDistribution
 import ReleasePackaging
+import ReleaseTrust
 
 extension InstallationRunner {
     /// All units are complete, verified and durable on the disk before any of them is activated.
@@ -53,6 +54,31 @@ extension InstallationRunner {
             let before = old.flatMap { old in old.manifest[unit: unit.name].map { ($0, old) } }
             try await activation.prepare(unit, of: release, old: before)
         }
+    }
+
+    /// What is to be compared with afterwards: whom the host reaches, and whether what runs is healthy.
+    func prepare(_ forward: UnitPairs, _ task: InstallationTask) async throws -> InstallationCommand {
+        var unhealthy: String?
+        for index in forward.changes.indices where unhealthy == nil {
+            guard let (unit, stored) = forward.old(index) else { continue }
+            unhealthy = try await operations.baseline(unit, of: stored)
+        }
+        if let unhealthy {
+            log.warning("not healthy before the installation", metadata: ["why": "\(unhealthy)"])
+            if reachability.configuration.unhealthyBefore == .skip, !isEmergency(task) {
+                return .refused(.skipped("unhealthyBefore: \(unhealthy)"))
+            }
+        }
+        let peers = await reachability.reachable(among: reachability.addresses)
+        if peers.isEmpty { log.info("nobody can be reached: the installation will not be confirmed") }
+        return .prepared(
+            StateBefore(
+                peers: peers, confirmWithin: reachability.configuration.confirmWithin, unhealthy: unhealthy))
+    }
+
+    private func isEmergency(_ task: InstallationTask) -> Bool {
+        guard let payload = task.envelope.flatMap({ try? DSSEEnvelope(json: $0).payload }) else { return false }
+        return (try? JSONCoding.decode(Assignment.self, from: payload))?.isEmergency ?? false
     }
 
     /// What was read from the earlier release may have changed since it was looked at, and a patch may not hold what it

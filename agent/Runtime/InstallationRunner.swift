@@ -11,6 +11,7 @@ struct InstallationRunner: Sendable {
     var downloads: BlobStore
     var operations: UnitOperations
     var activation: UnitActivation
+    var reachability: Reachability
     var preflight: Preflight
     var jobs: Int
     var log: Logger
@@ -44,7 +45,7 @@ struct InstallationRunner: Sendable {
             try preflight.check(try await manifest(of: to).manifest, task, host)
         case .stage:
             if let to = task.to { try await stage(to, task) }
-        case .activate: break
+        case .activate: return try await prepare(forward, task)
         case .stop(let index):
             if let (unit, stored) = forward.old(index) {
                 try await operations.stop(unit, of: stored, context, isReplaced: forward.new(index) != nil)
@@ -57,6 +58,7 @@ struct InstallationRunner: Sendable {
             }
         case .check(let index):
             if let (unit, stored) = forward.new(index) { try await operations.check(unit, of: stored, context) }
+        case .confirm(let peers): try await reachability.awaitOne(of: peers)
         case .tidy: try dropStaging(task)
         case .backOut(let step, let attempt):
             try await backOut(step, attempt: attempt, installation)
@@ -196,6 +198,7 @@ struct InstallationRunner: Sendable {
         case .stage, .activate, .switchOver, .tidy: .install
         case .stop, .start: .hook
         case .check: .health
+        case .confirm: .confirm
         case .backOut: .backOut
         }
     }

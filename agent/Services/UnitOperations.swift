@@ -77,6 +77,23 @@ struct UnitOperations: Sendable {
         try await hooks.run(.undrain, of: unit, in: stored, context)
     }
 
+    /// Asks every check once, and again after a while where it did not pass.
+    /// - Returns: why the unit is not healthy; nil: it is, or nothing can be asked.
+    func baseline(_ unit: ManifestUnit, of stored: StoredRelease) async throws -> String? {
+        for check in unit.definition.health {
+            var left = min(check.failures, 3)
+            while true {
+                let answer = await prober.ask(check, of: unit, in: stored)
+                try Task.checkCancellation()
+                if answer.passed { break }
+                left -= 1
+                guard left > 0 else { return "\(unit.name): \(answer.detail)" }
+                try await time.sleep(for: min(check.every, .seconds(5)))
+            }
+        }
+        return nil
+    }
+
     private func awaitHealth(_ unit: ManifestUnit, of stored: StoredRelease) async throws {
         let definition = unit.definition
         var checks = definition.health

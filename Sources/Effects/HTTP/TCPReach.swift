@@ -18,7 +18,22 @@ public enum TCPReach {
         let isBracketed = name.hasPrefix("[") && name.hasSuffix("]")
         let host = isBracketed ? String(name.dropFirst().dropLast()) : name
         let port = String(address[address.index(after: colon)...])
-        return try await BlockingThread.run { wake in connect(host, port, timeout, wake) }
+        // The resolver heeds neither deadline nor cancellation: its answer is left behind if it comes too late.
+        let (answers, out) = AsyncStream.makeStream(of: Answer.self)
+        let asking = Task.detached {
+            out.yield(
+                (try? await BlockingThread.run { connect(host, port, timeout, $0) }) ?? .unreachable("No thread."))
+        }
+        let waiting = Task.detached {
+            try await SystemTime().sleep(for: timeout + .milliseconds(200))
+            out.yield(.unreachable("No answer in time."))
+        }
+        defer {
+            asking.cancel()
+            waiting.cancel()
+        }
+        for await answer in answers { return answer }
+        throw CancellationError()
     }
 
     private static func connect(_ host: String, _ port: String, _ timeout: TimeSpan, _ wake: Wake) -> Answer {
