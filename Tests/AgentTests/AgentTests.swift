@@ -93,7 +93,10 @@ struct AgentTests {
         let repository = try TestRepository()
         let one = try await repository.submit("1.0")
         let crashing = TestRepository.File("tree/bin/serve", "#!/bin/sh\necho cannot start\nexit 3\n")
-        let bad = try await repository.submit("2.0", files: [crashing, TestRepository.healthy])
+        // Longer than a busy machine takes to get round to starting it.
+        var unit = try TestRepository.unit()
+        unit.minimumHealthy = .seconds(10)
+        let bad = try await repository.submit("2.0", files: [crashing, TestRepository.healthy], units: [unit])
         let host = try await TestHost(repository)
         try await host.carryOut(repository.assignment(1, .install, one), order(1))
         let ended = try await host.carryOut(repository.assignment(2, .install, bad), order(2))
