@@ -38,6 +38,8 @@ public actor Controller {
     var lastSeen: [HostID: UTCInstant] = [:]
     /// Ended, nothing pending, no deadline: they cost nothing until something happens to them.
     var restingRollouts: Set<RolloutID> = []
+    /// When the newest entry of the log was written.
+    private(set) var lastEntryAt: UTCInstant?
     var channelWords: [ChannelName: ChannelWord] = [:]
     var patches = PatchShelf()
     /// Deadlines are watched between `resume` and `suspend`.
@@ -80,7 +82,12 @@ public actor Controller {
         }
         repository = try JSONCoding.decode(RepositoryState.self, from: document)
         var state = FleetState()
-        try store.replay(event: { state.apply($0) }, report: { state.apply($0) })
+        var lastEntryAt: UTCInstant?
+        try store.replay(
+            event: {
+                state.apply($0)
+                lastEntryAt = $0.at
+            }, report: { state.apply($0) })
         guard let serving = state.authority else {
             throw ControllerError.store(
                 "empty", "The event log in \(path) is empty.",
@@ -90,6 +97,7 @@ public actor Controller {
         try ServerCertificate.renewWhereDue(
             folder, authority: authorities.serving, names: configuration.names, random: random, at: time.now())
         self.state = state
+        self.lastEntryAt = lastEntryAt
     }
 
     /// Makes decisions durable, then applies them. Nothing may have been awaited since they were made.
@@ -102,6 +110,7 @@ public actor Controller {
             restingRollouts.remove(it.rollout)
             if let change = state.rollouts[it.rollout]?.changes.last { watchers.send(change) }
         }
+        lastEntryAt = entries.last?.at ?? lastEntryAt
         for report in change.reports { state.apply(report) }
         return entries
     }

@@ -28,6 +28,13 @@ public struct KeysView: Sendable, Codable {
     }
 }
 
+extension KeysView {
+    /// What a profile promises and these keys do not bear out.
+    public func unearned(_ profile: TrustProfile) -> [TrustClaim] {
+        claims.filter { !$0.isEarned && $0.promisedBy.contains(profile) }
+    }
+}
+
 public struct KeyRoleView: Sendable, Equatable, Codable {
     /// `root`, `targets`, `snapshot`, `timestamp`, `director`, or a product's role.
     public var role: String
@@ -74,11 +81,14 @@ public struct TrustClaim: Sendable, Equatable, Codable {
     public var isEarned: Bool
     /// What it takes, where it is not earned.
     public var missing: String?
+    /// The profiles that promise it.
+    public var promisedBy: [TrustProfile]
 
-    public init(claim: String, isEarned: Bool, missing: String? = nil) {
+    public init(claim: String, isEarned: Bool, missing: String? = nil, promisedBy: [TrustProfile] = []) {
         self.claim = claim
         self.isEarned = isEarned
         self.missing = missing
+        self.promisedBy = promisedBy
     }
 }
 
@@ -151,6 +161,24 @@ public struct SignatureStandingView: Sendable, Equatable, Codable {
     }
 }
 
+extension [SignatureStandingView] {
+    /// `targets 0 of 1, staging-web 1 of 2`. A new root is named once where the same people sign it for both roots.
+    public var words: String {
+        var lines: [(standing: SignatureStandingView, words: String)] = []
+        for standing in self {
+            let words = "\(standing.role) \(standing.votes) of \(standing.threshold)"
+            let same = lines.contains { line in
+                line.standing.role == standing.role && line.words == words && line.standing.signers == standing.signers
+            }
+            if !same { lines.append((standing, words)) }
+        }
+        return lines.map { line in
+            let isTwice = lines.filter { $0.standing.role == line.standing.role }.count > 1
+            return isTwice ? "\(line.words) by keys of \(line.standing.delegator)" : line.words
+        }.joined(separator: ", ")
+    }
+}
+
 /// `POST /v1/keys/changes/{id}/signatures`, `POST /v1/releases/{product}/{version}/approvals`.
 public struct SignatureUpload: Sendable, Codable {
     /// What was signed: another digest by now voids the signature.
@@ -209,8 +237,20 @@ public struct ProfileRequest: Sendable, Equatable, Codable {
     public init(profile: TrustProfile) { self.profile = profile }
 }
 
-/// `POST /v1/releases/{product}/{version}/withdraw`, `…/floor`: proposes it to the approvers.
+/// `POST /v1/releases/{product}/{version}/withdraw`: proposes it to the approvers.
 public struct WithdrawalRequest: Sendable, Equatable, Codable {
+    /// `emergency` stands for the emergency role.
+    public var environment: EnvironmentName
+    public var reason: String
+
+    public init(environment: EnvironmentName, reason: String) {
+        self.environment = environment
+        self.reason = reason
+    }
+}
+
+/// `POST /v1/releases/{product}/{version}/floor`: proposes to the approvers that nothing below it may be installed.
+public struct FloorRequest: Sendable, Equatable, Codable {
     /// `emergency` stands for the emergency role.
     public var environment: EnvironmentName
     public var reason: String

@@ -49,13 +49,26 @@ public struct ReleaseWaitingView: Sendable, Equatable, Codable {
     public var votes: Int
     public var threshold: Int
     public var signedBy: [String]
+    /// What else must happen first, with the command that does it; nil: only these signatures are missing.
+    public var waitsFor: String?
 
-    public init(environment: EnvironmentName, change: String, votes: Int, threshold: Int, signedBy: [String]) {
+    public init(
+        environment: EnvironmentName, change: String, votes: Int, threshold: Int, signedBy: [String],
+        waitsFor: String? = nil
+    ) {
         self.environment = environment
         self.change = change
         self.votes = votes
         self.threshold = threshold
         self.signedBy = signedBy
+        self.waitsFor = waitsFor
+    }
+}
+
+extension ReleaseWaitingView {
+    /// `1 of 2 have signed (ann)`
+    public var words: String {
+        "\(votes) of \(threshold) have signed (\(signedBy.isEmpty ? "nobody yet" : signedBy.joined(separator: ", ")))"
     }
 }
 

@@ -3,13 +3,13 @@ import ReleaseDefinition
 
 public enum RolloutState: String, Sendable, Codable, CaseIterable {
     case running, paused, halted, stopping, backingOut
-    case completed, stopped, backedOut, backOutFailed, superseded
+    case succeeded, stopped, backedOut, backOutFailed, superseded
 
     /// Nothing follows but an operator's new command.
     public var isFinal: Bool {
         switch self {
         case .running, .paused, .halted, .stopping, .backingOut: false
-        case .completed, .stopped, .backedOut, .backOutFailed, .superseded: true
+        case .succeeded, .stopped, .backedOut, .backOutFailed, .superseded: true
         }
     }
 }

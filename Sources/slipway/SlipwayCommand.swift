@@ -11,6 +11,6 @@ struct SlipwayCommand: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, HostsCommand.self, PackageCommand.self, ReleaseCommand.self, RolloutCommand.self,
             PushCommand.self, EmergencyCommand.self, KeysCommand.self, RepositoryCommand.self, SimulateCommand.self,
-            WindowCommand.self, PolicyCommand.self, VersionCommand.self,
+            WindowCommand.self, PolicyCommand.self, DoctorCommand.self, VersionCommand.self,
         ])
 }

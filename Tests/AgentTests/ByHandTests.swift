@@ -113,7 +113,7 @@ struct ByHandTests {
         }
         let stranger = try TestRepository()
         let foreign = try await stranger.submit("1.0")
-        try await refuse("trust.targets.signatures", try stranger.export(foreign, valid: .days(1)))
+        try await refuse("trust.export.otherController", try stranger.export(foreign, valid: .days(1)))
     }
 
     @Test("An older export does not bring back what approvers have withdrawn since, once the host knows")

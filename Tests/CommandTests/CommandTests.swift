@@ -14,7 +14,7 @@ import Testing
 
     @Test("The code of a watch follows the final state, and no other state ends it")
     func finalStates() {
-        #expect(ProgramExit(.completed) == .done)
+        #expect(ProgramExit(.succeeded) == .done)
         #expect(ProgramExit(.backedOut) == .backedOut)
         #expect(ProgramExit(.backOutFailed) == .failed)
         for state in RolloutState.allCases { #expect((ProgramExit(state) != nil) == state.isFinal, "\(state)") }

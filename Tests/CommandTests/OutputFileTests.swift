@@ -19,8 +19,30 @@ struct OutputFileTests {
             }
             #expect(try work.list().isEmpty)
             try OutputFile(path).write { try $0.write(Array("whole".utf8)) }
-            try OutputFile(path).write { try $0.write(Array("newer".utf8)) }
-            #expect(try work.read("made", sizeMax: ByteCount(100)) == Array("newer".utf8))
+            #expect(try work.read("made", sizeMax: ByteCount(100)) == Array("whole".utf8))
+            #expect(try work.list().map(\.name) == ["made"])
+        }
+    }
+
+    @Test("A file that holds something else is replaced with --force alone; the same bytes again change nothing")
+    func force() async throws {
+        try await WorkFolder.with { work in
+            let path = work.path + "/made"
+            func write(_ text: String, force: Bool = false) throws {
+                try OutputFile(path, force: force).write { try $0.write(Array(text.utf8)) }
+            }
+            try write("first")
+            let inode = try work.status("made")?.inode
+            try write("first")
+            #expect(try work.status("made")?.inode == inode)
+            for other in ["other", "first and more", ""] {
+                let error = #expect(throws: CommandError.self) { try write(other) }
+                #expect(error?.code == "command.output.exists")
+                #expect(error.map { ProgramExit.report($0) } == .conflict)
+            }
+            #expect(try work.read("made", sizeMax: ByteCount(100)) == Array("first".utf8))
+            try write("other", force: true)
+            #expect(try work.read("made", sizeMax: ByteCount(100)) == Array("other".utf8))
             #expect(try work.list().map(\.name) == ["made"])
         }
     }

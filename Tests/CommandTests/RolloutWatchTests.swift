@@ -11,7 +11,7 @@ import Testing
             .events([try Sample.event(5, .running), try Sample.event(7, .running)]),
             .unreachable, .unreachable,
             .status(200, try Sample.view(.running, sequence: 8)),
-            .events([try Sample.event(7, .running), try Sample.event(8, .running), try Sample.event(9, .completed)]),
+            .events([try Sample.event(7, .running), try Sample.event(8, .running), try Sample.event(9, .succeeded)]),
         ])
         let seen = try await Self.watch(http)
         #expect(seen == [.change(5), .change(7), .lost, .found, .change(8), .change(9)])
@@ -23,7 +23,7 @@ import Testing
         let http = ScriptedHTTP([
             .status(200, try Sample.view(.backingOut, sequence: 12)),
             .events([
-                try Sample.event(9, .completed), try Sample.event(12, .backingOut), try Sample.event(15, .backedOut),
+                try Sample.event(9, .succeeded), try Sample.event(12, .backingOut), try Sample.event(15, .backedOut),
             ]),
         ])
         #expect(try await Self.watch(http) == [.change(9), .change(12), .change(15)])
@@ -31,7 +31,7 @@ import Testing
 
     @Test("A rollout that has ended and was told ends the watch without a stream")
     func alreadyOver() async throws {
-        let http = ScriptedHTTP([.status(200, try Sample.view(.completed, sequence: 9))])
+        let http = ScriptedHTTP([.status(200, try Sample.view(.succeeded, sequence: 9))])
         #expect(try await Self.watch(http, after: 9) == [])
     }
 

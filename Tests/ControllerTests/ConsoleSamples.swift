@@ -84,7 +84,7 @@ struct ConsoleSamples {
 
     func completed(_ number: Int = 2, version: String = "2.0") throws -> RolloutView {
         try rollout(
-            number, version: version, state: .completed,
+            number, version: version, state: .succeeded,
             phases: [("1 host", .passed), ("50 %", .passed), ("100 %", .passed)],
             hosts: (1...6).map { try host($0, phase: $0 == 1 ? 1 : $0 < 4 ? 2 : 3, outcome: .succeeded) })
     }

@@ -1,6 +1,5 @@
 import ControllerAPI
 import Effects
-import FoundationEssentials
 import ReleaseDefinition
 import ReleaseTrust
 import Testing
@@ -44,15 +43,17 @@ struct KeyCeremonyTests {
         try await test.run { running in
             let client = try TestClient(test, running, token: test.adminToken)
             _ = try await TestFleet.submit("1.0", by: client)
-            let regulated = ProfileRequest(profile: .team)
-            #expect(try await client.post("/v1/keys/profile", regulated).problemCode == "controller.conflict.profile")
+            let team = ProfileRequest(profile: .team)
+            #expect(try await client.post("/v1/keys/profile", team).problemCode == "controller.conflict.profile")
             let folder = running.controller.folder.directory
             for name in ["root", "targets", "releases", "emergency"] { try folder.removeFile("keys/\(name).pem") }
             let view = try await client.post("/v1/keys/reload", ReasonRequest(reason: "a test")).json(KeysView.self)
             #expect(view.claims.map(\.isEarned).prefix(2) == [true, false])
             let second = try await TestFleet.submit("1.1", by: client).json(ReleaseView.self)
             #expect(second.environments.isEmpty && second.waiting.count == 1)
-            #expect(try await client.post("/v1/keys/profile", regulated).status == 200)
+            // Off the controller, and still one person alone: that is no team.
+            let single = try await client.post("/v1/keys/profile", team).json(Problem.self)
+            #expect(single.detail.contains("slipway keys rotate releases --threshold 2"), "\(single.detail)")
             await client.close()
         }
     }
@@ -62,7 +63,7 @@ struct KeyCeremonyTests {
         let people = try TestPeople(.regulated) { plan in
             // The test's token is admin's: the person of that name is the author.
             let keys = try ["admin", "bob", "carol"].map { name in
-                KeyHolder(name: name, key: try Self.key(name).publicKey)
+                KeyHolder(name: name, key: try TestPeople.ownKey(name).publicKey)
             }
             plan.approvers = keys
         }
@@ -72,7 +73,7 @@ struct KeyCeremonyTests {
             func sign(_ name: String) async throws -> HTTPResponse {
                 let candidate = try #require(change.candidates.first)
                 let own = try MetadataCandidate(role: candidate.role, signed: candidate.signed)
-                    .signature(by: Self.key(name))
+                    .signature(by: TestPeople.ownKey(name))
                 let upload = RoleSignatureView(role: own.role, keyID: own.keyID, signature: own.signature)
                 return try await client.post(
                     "/v1/keys/changes/\(change.id)/signatures",
@@ -92,7 +93,8 @@ struct KeyCeremonyTests {
             func authorise(_ name: String, _ digest: SHA256Digest) async throws -> HTTPResponse {
                 let consent = RolloutConsent(plan: digest, validUntil: SystemTime().now() + .days(30))
                 let envelope = try DSSEEnvelope.sign(
-                    JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType, keys: [Self.key(name)])
+                    JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType,
+                    keys: [TestPeople.ownKey(name)])
                 return try await client.post(
                     "/v1/rollouts/plans/\(plan.digest)/authorisations", RolloutAuthorisation(envelope: envelope.json))
             }
@@ -106,14 +108,5 @@ struct KeyCeremonyTests {
             #expect(try #require(yes.authorisedUntil) < SystemTime().now() + .days(8))
             #expect(try await client.startRollout(definition).status == 201)
         }
-    }
-
-    private static func key(_ name: String) throws -> SigningKey {
-        let seed = SHA256Digest(of: Array("insecure-test-\(name)".utf8)).bytes
-        let prefix: [UInt8] = [
-            0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-        ]
-        let text = Data(prefix + seed).base64EncodedString()
-        return try SigningKey(pem: "-----BEGIN PRIVATE KEY-----\n\(text)\n-----END PRIVATE KEY-----\n")
     }
 }

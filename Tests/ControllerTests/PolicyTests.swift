@@ -110,7 +110,7 @@ struct PolicyTests {
             request.environment = definition.environment
             #expect(try await client.post("/v1/policy/overrides", request).status == 201)
             let view = try await TestFleet.rollOut(definition, by: client)
-            #expect(view.state == .completed)
+            #expect(view.state == .succeeded)
             let overrides = try await client.send("GET", "/v1/policy/overrides").json(
                 ListView<PolicyOverrideView>.self)
             #expect(overrides.items.map(\.reason) == ["elsewhere", "elsewhere"])
@@ -162,7 +162,7 @@ struct PolicyTests {
             let early = try await client.post("/v1/rollouts", definition)
             #expect(early.status == 423)
             #expect(early.problemCode == "controller.policy.after")
-            #expect(try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).state == .completed)
+            #expect(try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).state == .succeeded)
             // No host is there, but the policy has nothing against it any more.
             #expect(try await client.startRollout(definition).problemCode?.hasPrefix("rollout.plan.") == true)
         }
@@ -175,7 +175,7 @@ struct PolicyTests {
             #expect(try await TestFleet.submit("1.1", by: client).status == 201)
             let text = "environments: { staging: { cadence: { atMost: 1, within: 7d } } }\n"
             #expect(try await apply(text, client).status == 201)
-            #expect(try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).state == .completed)
+            #expect(try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).state == .succeeded)
             let second = try await client.startRollout(TestFleet.definition("1.1"))
             #expect(second.status == 423)
             #expect(second.problemCode == "controller.policy.cadence")

@@ -30,7 +30,7 @@ struct RolloutTests {
             try await fleet.serving(running) { admin in
                 #expect(try await TestFleet.submit("1.0", by: admin).status == 201)
                 let view = try await TestFleet.rollOut(TestFleet.definition("1.0", phased), by: admin)
-                #expect(view.state == .completed)
+                #expect(view.state == .succeeded)
                 #expect(view.phases.map(\.hosts) == [1, 1, 2])
                 #expect(view.phases.map(\.state) == [.passed, .passed, .passed])
                 #expect(view.hosts.allSatisfy { $0.outcome == .succeeded && $0.endedAt != nil })
@@ -130,7 +130,7 @@ struct RolloutTests {
         try await test.run { running in
             try await revived.serving(running) { admin in
                 let view = try await TestFleet.end(of: id, admin)
-                #expect(view.state == .completed)
+                #expect(view.state == .succeeded)
             }
         }
         let again = try #require(revived.agents.first { $0.host.id == second.host.id })
@@ -156,7 +156,7 @@ struct RolloutTests {
             let last = try #require(fleet.agents.last)
             #expect(last.orders.isEmpty)
             let late = last.serve(test, running)
-            #expect(try await TestFleet.end(of: id, admin).state == .completed)
+            #expect(try await TestFleet.end(of: id, admin).state == .succeeded)
             #expect(last.orders.count == 1)
             serving.cancel()
             late.cancel()
@@ -184,7 +184,7 @@ struct RolloutTests {
                 let pushed = try await admin.post("/v1/emergency-pushes", request)
                 #expect(pushed.status == 201, "\(String(decoding: pushed.body, as: UTF8.self))")
                 let view = try await TestFleet.end(of: pushed.json(RolloutView.self).id, admin)
-                #expect(view.state == .completed)
+                #expect(view.state == .succeeded)
                 #expect(view.isEmergency)
                 #expect(try await TestFleet.end(of: old, admin).state == .superseded)
                 #expect(fleet.agents.allSatisfy { $0.running?.description == "web@1.0.1" })

@@ -43,7 +43,7 @@ extension EndToEnd {
             let started = try await fleet.slipway("rollout", "start", file)
             #expect(started.status == 0, "\(started.errors)")
             let view = try await fleet.lastRollout()
-            #expect(view.state == .completed)
+            #expect(view.state == .succeeded)
             #expect(view.reason == "Nothing to do: every host ran the release already.")
             #expect(view.phases.allSatisfy { $0.state == .passed })
         }

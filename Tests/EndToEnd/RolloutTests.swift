@@ -16,10 +16,10 @@ extension EndToEnd {
             let file = try RolloutSource.write("web-service@1.0", below: fleet.folder)
             let started = try await fleet.slipway("rollout", "start", file)
             #expect(started.status == 0, "\(started.errors)")
-            #expect(started.output.contains("completed"))
+            #expect(started.output.contains("succeeded"))
             try await fleet.everyHostRuns("1.0")
             let view = try await fleet.lastRollout()
-            #expect(view.state == .completed)
+            #expect(view.state == .succeeded)
             #expect(view.hosts.count == 3)
             #expect(view.hosts.allSatisfy { $0.outcome == .succeeded })
         }

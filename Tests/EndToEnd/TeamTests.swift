@@ -20,11 +20,24 @@ extension EndToEnd {
             #expect(refused.errors.contains("0 of 2"), "\(refused.errors)")
             let shown = try await fleet.approve("web-service@1.0", by: "approver-1")
             #expect(shown.contains("+ web-service@1.0 may be installed in staging"), "\(shown)")
+            let again = try await fleet.approve("web-service@1.0", by: "approver-1")
+            #expect(again.contains("Already signed by you (approver-1)"), "\(again)")
+            #expect(again.contains("staging-web-service 1 of 2"), "\(again)")
+            let silent = try await fleet.slipway(
+                fleet.signing("web-service@1.0", by: "approver-3").filter { $0 != "--yes" })
+            #expect(silent.status == 2 && silent.errors.contains("--yes"), "\(silent.errors)")
+            #expect(!silent.errors.contains("Usage:"), "\(silent.errors)")
             let second = try await fleet.approve("web-service@1.0", by: "approver-3")
             #expect(second.contains("approver-1 (1 of 2)"), "\(second)")
             #expect(second.contains("it is published"), "\(second)")
             try await fleet.done("rollout", "start", start, "--detach")
             try await fleet.everyHostRuns("1.0")
+
+            let regulated = try await fleet.slipway("keys", "profile", "regulated")
+            #expect(regulated.status == 5, "\(regulated.errors)")
+            #expect(regulated.errors.contains("slipway keys rotate root --threshold 2"), "\(regulated.errors)")
+            let doctor = try await fleet.json(DoctorReport.self, "doctor")
+            #expect(!doctor.hasProblem, "\(doctor.findings)")
 
             // Back-out needs none of the people's keys.
             try await fleet.done("release", "submit", ReleaseSource(version: "1.1").write(below: fleet.folder))
@@ -64,14 +77,52 @@ extension EndToEnd {
             let push = ["emergency", "push", "web-service@1.0", "--reason", "a test", "--all", "--detach"]
             let none = try await fleet.slipway(push)
             #expect(none.status == 6, "\(none.errors)")
-            func key(_ name: String) -> [String] {
-                ["--key-file", "\(fleet.folder)/offline/\(name).pem", "--trust", "\(fleet.folder)/\(name)", "--yes"]
-            }
-            let one = try await fleet.slipway(push + key("approver-1"))
+            let rootless = try await fleet.slipway(push + fleet.person("approver-1").filter { !$0.contains("root") })
+            #expect(rootless.errors.contains("command.trust.root"), "\(rootless.errors)")
+            let one = try await fleet.slipway(push + fleet.person("approver-1"))
             #expect(one.status == 6, "\(one.errors)")
-            let two = try await fleet.slipway(push + key("approver-2"))
+            let two = try await fleet.slipway(push + fleet.person("approver-2"))
             #expect(two.status == 0, "\(two.errors)")
             try await fleet.everyHostRuns("1.0")
+            let owed = try await fleet.json([EmergencyView].self, "release", "review")
+            let emergency = try #require(owed.first)
+            #expect(owed.count == 1 && emergency.reason == "a test" && emergency.startedBy == "person:admin")
+            #expect(try await fleet.done("doctor").contains("was not reviewed: a test"))
+            try await fleet.done("release", "review", emergency.rollout.text, "--conclusion", "nothing was wrong")
+            #expect(try await fleet.json([EmergencyView].self, "release", "review").isEmpty)
+        }
+
+        @Test("regulated: a rollout starts once another person has looked at its plan, with their own root")
+        func authorised() async throws {
+            let fleet = try await Fleet(
+                options: ["--profile", "regulated", "--offline-keys", "FOLDER/offline", "--product", "web-service"])
+            try await fleet.addAgents(1)
+            let source = try ReleaseSource(version: "1.0").write(below: fleet.folder)
+            try await fleet.done("release", "submit", source)
+            try await fleet.approve("web-service@1.0", by: "approver-1")
+            try await fleet.approve("web-service@1.0", by: "approver-2")
+            let again = try await fleet.slipway("release", "submit", source)
+            #expect(again.status == 0 && again.errors.contains("same bytes"), "\(again.errors)")
+            let start = try RolloutSource.write("web-service@1.0", below: fleet.folder)
+            let plan = try await fleet.json(RolloutPlanView.self, "rollout", "plan", start)
+            #expect(try await fleet.slipway("rollout", "start", start).status == 6)
+            let yes = try await fleet.slipway(
+                ["rollout", "authorise", plan.digest.hex] + fleet.person("approver-3"))
+            #expect(yes.status == 0, "\(yes.errors)")
+            #expect(yes.errors.contains("approved for staging with this manifest"), "\(yes.errors)")
+            let started = try await fleet.slipway("rollout", "start", start)
+            #expect(started.status == 0 && started.errors.contains("to 1 host has started"), "\(started.errors)")
+            try await fleet.everyHostRuns("1.0")
+
+            // The same bytes for production need its approvers, and nothing is built or uploaded again.
+            let before = try await fleet.json(ReleaseView.self, "release", "show", "web-service@1.0")
+            let asked = try await fleet.slipway("release", "promote", "web-service@1.0", "--to", "production")
+            #expect(asked.errors.contains("0 of 2 have signed (nobody yet)"), "\(asked.errors)")
+            try await fleet.approve("web-service@1.0", by: "approver-1", environment: "production")
+            try await fleet.approve("web-service@1.0", by: "approver-3", environment: "production")
+            let after = try await fleet.json(ReleaseView.self, "release", "show", "web-service@1.0")
+            #expect(after.manifest == before.manifest)
+            #expect(after.environments.map(\.environment.text) == ["staging", "production"])
         }
     }
 
@@ -87,6 +138,13 @@ extension EndToEnd {
             let package = fleet.folder + "/web.slip"
             try await fleet.done(
                 "release", "export", "web-service@1.0", "--host", host, "--valid", "200d", "--output", package)
+
+            let export = ["release", "export", "web-service@1.0", "--host", host, "--output", package]
+            let over = try await fleet.slipway(export)
+            #expect(over.status == 5 && over.errors.contains("--force"), "\(over.errors)")
+            try await fleet.done(
+                "release", "export", "web-service@1.0", "--host", host, "--valid", "200d", "--output", package,
+                "--force")
 
             var damaged = try Files.bytes(package)
             let envelope = try #require(damaged.firstRange(of: Array("\"payload\":\"".utf8)))
@@ -115,13 +173,20 @@ extension EndToEnd {
 
             let known = try await fleet.json([HostView].self, "hosts", "list").first?.products.first?.running?.text
             #expect(known == nil)
-            try await fleet.done("hosts", "receipt", "import", receipt)
+            let imported = try await fleet.slipway("hosts", "receipt", "import", receipt)
+            #expect(imported.status == 0 && imported.errors.contains("WANTED"), "\(imported.errors)")
             let told = try await fleet.json([HostView].self, "hosts", "list").first?.products.first?.running?.text
             #expect(told == "1.0")
             var forged = try Files.read(receipt)
             forged = forged.replacing("\"payload\":\"ey", with: "\"payload\":\"eY")
             try Files.write(fleet.folder + "/forged.json", forged)
             #expect(try await fleet.slipway("hosts", "receipt", "import", fleet.folder + "/forged.json").status == 4)
+            for (verb, code) in [("retire", "hostRetired"), ("revoke", "hostRevoked")] {
+                try await fleet.done("hosts", verb, host, "--reason", "a test")
+                let gone = try await fleet.slipway(export + ["--force"])
+                #expect(gone.status == 4 && gone.errors.contains(code), "\(gone.errors)")
+                #expect(gone.errors.contains("slipway hosts invite"), "\(gone.errors)")
+            }
         }
     }
 }
@@ -131,12 +196,22 @@ extension Fleet {
     /// - Returns: what was shown.
     @discardableResult
     func approve(_ release: String, by name: String, environment: String = "staging") async throws -> String {
-        let result = try await slipway(
-            "release", "approve", release, "--environment", environment, "--key-file", "\(folder)/offline/\(name).pem",
-            "--trust", "\(folder)/\(name)", "--root", "\(folder)/offline/root.json", "--yes")
+        let result = try await slipway(signing(release, by: name, environment: environment))
         guard result.status == 0 else {
             throw TestFailure(description: "release approve ended with \(result.status): \(result.errors)")
         }
         return result.errors
+    }
+
+    func signing(_ release: String, by name: String, environment: String = "staging") -> [String] {
+        ["release", "approve", release, "--environment", environment] + person(name)
+    }
+
+    /// This person's key, their folder of trust and the root that they were given.
+    func person(_ name: String) -> [String] {
+        [
+            "--key-file", "\(folder)/offline/\(name).pem", "--trust", "\(folder)/\(name)", "--root",
+            "\(folder)/offline/root.json", "--yes",
+        ]
     }
 }

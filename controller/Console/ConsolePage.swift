@@ -12,6 +12,8 @@ struct ConsolePage {
     var hosts: [HostView]
     /// What happened in the rollouts that stand open.
     var changes: [RolloutID: [RolloutChange]] = [:]
+    /// What somebody must be told, on the home page.
+    var notices: [ConsoleNotice] = []
     var now: UTCInstant
     /// The rollout that the address names; nil: the home page.
     var chosen: RolloutID?
@@ -49,6 +51,13 @@ struct ConsolePage {
             "panels": panels.map(\.model),
             "announcement": panels.first?.summary ?? "",
             "hasEarlier": chosen == nil && !earlier.isEmpty,
+            "hasNotices": chosen == nil && !notices.isEmpty,
+            "notices": notices.map { notice in
+                [
+                    "tone": notice.tone, "text": notice.text, "hasCommand": notice.command != nil,
+                    "command": notice.command ?? "",
+                ] as [String: Any]
+            },
             "earlier": earlier.map { RolloutPanel($0, now: now).header },
         ]
         return model.merging(fleet) { first, _ in first }

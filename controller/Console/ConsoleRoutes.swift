@@ -95,8 +95,8 @@ extension Controller {
             rollouts[position] = try rolloutView(id)
         }
         return ConsolePage(
-            person: person.name, rollouts: rollouts, hosts: hostViews(), changes: changes, now: time.now(),
-            chosen: chosen)
+            person: person.name, rollouts: rollouts, hosts: hostViews(), changes: changes,
+            notices: notices(), now: time.now(), chosen: chosen)
     }
 }
 

@@ -89,7 +89,7 @@ enum ConsoleWords {
         case .halted: "Halted"
         case .stopping: "Stopping"
         case .backingOut: "Backing out"
-        case .completed: "Completed"
+        case .succeeded: "Succeeded"
         case .stopped: "Stopped"
         case .backedOut: "Backed out"
         case .backOutFailed: "Back-out failed"
@@ -103,7 +103,7 @@ enum ConsoleWords {
         case .running, .stopping: "moving"
         case .paused, .backingOut, .backedOut: "backedOut"
         case .halted, .backOutFailed: "failed"
-        case .completed: "succeeded"
+        case .succeeded: "succeeded"
         case .stopped, .superseded: "apart"
         }
     }
@@ -129,9 +129,6 @@ enum ConsoleWords {
         case .backingOut, .backedOut: "backedOut"
         }
     }
-
-    /// `3 hosts`, `1 host`.
-    static func count(_ number: Int, _ noun: String) -> String { number == 1 ? "1 \(noun)" : "\(number) \(noun)s" }
 
     /// `2026-11-21 10:12:04 UTC`
     static func moment(_ instant: UTCInstant) -> String {

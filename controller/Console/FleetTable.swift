@@ -14,7 +14,7 @@ struct FleetTable {
         let online = hosts.count { $0.contact == .online }
         return [
             "hasHosts": !hosts.isEmpty,
-            "fleetTitle": ConsoleWords.count(hosts.count, "host"),
+            "fleetTitle": hosts.count.of("host"),
             "fleetSummary": "\(online) online, \(asWanted) as wanted",
             "fleet": ranked.prefix(Self.rowsMax).map { Self.row($0.host) },
             "fleetLeft": ranked.count > Self.rowsMax

@@ -38,10 +38,10 @@ struct RolloutPanel {
             "troubleLeft": troubled.count > Self.troubleMax
                 ? "and \(troubled.count - Self.troubleMax) more: they stand first in the table below" : "",
             "hasChanges": !changes.isEmpty,
-            "changeCount": ConsoleWords.count(changes.count, "event"),
+            "changeCount": changes.count.of("event"),
             "changes": changes.suffix(Self.changesMax).reversed().map(change),
             "density": hosts.count > 1200 ? "tiny" : hosts.count > 80 ? "dense" : "",
-            "hostCount": ConsoleWords.count(hosts.count, "host"),
+            "hostCount": hosts.count.of("host"),
             "rows": sorted.prefix(Self.rowsMax).map(row),
         ]) { first, _ in first }
     }
@@ -65,7 +65,7 @@ struct RolloutPanel {
             "startedBy": Self.person(view.startedBy),
             "took": ConsoleWords.length((view.endedAt ?? now).since(view.startedAt)),
             "tookLabel": view.endedAt == nil ? "Running for" : "Took",
-            "phaseCount": ConsoleWords.count(view.phases.count, "phase"),
+            "phaseCount": view.phases.count.of("phase"),
         ]
     }
 

@@ -34,7 +34,12 @@ extension Controller {
             release: request.release, environment: environment, hosts: request.hosts, strategy: .bigBang,
             limits: RolloutLimits(parallelism: .percent(100)))
         let reason = request.change.map { "\(request.reason) (\($0))" } ?? request.reason
-        return try start(definition, urgency: .emergency(reason: reason), by: actor) { _ in true }
+        let alarm = { id in
+            EmergencyReleased(
+                rollout: id, release: request.release, environment: environment,
+                reason: String(request.reason.prefix(1000)), change: request.change.map { String($0.prefix(200)) })
+        }
+        return try start(definition, urgency: .emergency(reason: reason), alarm: alarm, by: actor) { _ in true }
     }
 
     func act(
@@ -110,7 +115,8 @@ extension Controller {
 extension Controller {
     private func start(
         _ definition: RolloutDefinition, urgency: RolloutUrgency,
-        agreed: (digest: SHA256Digest?, hostChanges: Int)? = nil, by actor: String, admits: (HostRecord) -> Bool
+        agreed: (digest: SHA256Digest?, hostChanges: Int)? = nil,
+        alarm: ((RolloutID) -> EmergencyReleased)? = nil, by actor: String, admits: (HostRecord) -> Bool
     ) throws -> ControllerAPI.RolloutView {
         let record = try release(definition.release)
         let environment = definition.environment
@@ -144,7 +150,13 @@ extension Controller {
                 throw approvalMissing(definition.release, in: EnvironmentName(unchecked: ApprovalPlace.emergencyWord))
             }
         }
-        try commit(StoreChange(events: decisions.events), at: now)
+        let alarms = alarm.map { [NewEvent(actor: actor, event: .emergencyReleased($0(id)))] } ?? []
+        try commit(StoreChange(events: alarms + decisions.events), at: now)
+        if alarm != nil {
+            logger.warning(
+                "EMERGENCY release: its review is owed",
+                metadata: ["rollout": "\(id)", "release": "\(definition.release)", "by": "\(actor)"])
+        }
         drive()
         return try rolloutView(id)
     }

@@ -33,7 +33,7 @@ extension Controller {
         guard left.isEmpty || request.leaveBehind else {
             throw ControllerError.conflict(
                 "authorityHosts",
-                "\(left.count) hosts have no certificate of the new authority yet: "
+                "No certificate of the new authority yet, \(left.count.of("host")): "
                     + left.prefix(20).map(\.text).joined(separator: ", ") + (left.count > 20 ? ", …" : "."),
                 remedy: "Wait until they have renewed, retire them, or leave them behind with --leave-behind: they "
                     + "must join again.")

@@ -53,7 +53,11 @@ extension Controller {
     ) throws -> (AssignmentAudience, EnvironmentName) {
         switch (request.host, request.channel) {
         case (let host?, nil):
-            guard let record = state.hosts[host] else { throw ControllerError.notFound("host \(host)") }
+            guard let record = state.hosts[host] else {
+                throw ControllerError.notFound("host \(host)", remedy: "List them with slipway hosts list.")
+            }
+            // Its receipt would be refused as well: better to know before somebody carries a medium there.
+            if let refusal = ControllerError.refusal(of: host, record.identity.standing) { throw refusal }
             return (.host(host), record.environment)
         case (nil, let channel?):
             let environment = configuration.environments.first {

@@ -4,82 +4,24 @@ import ReleaseTrust
 
 /// `keys status`: computed from the metadata in force and from which private keys lie on this machine, nothing else.
 extension Controller {
-    /// Before the end of a role's life somebody is told, more urgently each time.
-    static let expiryWarnings: [TimeSpan] = [.days(3), .days(14), .days(30)]
-
-    func keysView() throws -> KeysView {
+    /// - Parameter asked: the claims as that profile would earn them; nil: the profile in force.
+    func keysView(as asked: TrustProfile? = nil) throws -> KeysView {
         let survey = try repository.survey()
         let online = Set(keys.everyKey.map(\.publicKey.keyID))
-        let now = time.now()
+        let warnings = survey.expiryWarnings(at: time.now())
         let roles = survey.map { row in
             KeyRoleView(
                 role: row.role, threshold: row.threshold,
                 holders: row.signers.map {
                     KeyHolderView(name: $0.name, keyID: $0.keyID, onController: online.contains($0.keyID))
                 },
-                version: row.version, expiresAt: row.expiresAt, warning: warning(row, at: now))
+                version: row.version, expiresAt: row.expiresAt, warning: warnings.first { $0.role == row.role }?.words)
         }
         return KeysView(
-            profile: profile, roles: roles, claims: claims(survey, online: online),
+            profile: profile, roles: roles,
+            claims: TrustClaims(survey: survey, online: online, formerlyOnline: state.formerlyOnline).all(
+                asked ?? profile),
             changes: state.openChanges.map(view))
-    }
-
-    private func warning(_ row: RoleSurvey, at now: UTCInstant) -> String? {
-        guard let expiresAt = row.expiresAt else { return nil }
-        if expiresAt <= now { return "expired: hosts install nothing that needs \(row.role)" }
-        // The controller renews these two itself, long before.
-        if ["snapshot", "timestamp"].contains(row.role) { return nil }
-        guard let limit = Self.expiryWarnings.first(where: { expiresAt.since(now) <= $0 }) else { return nil }
-        return "expires within \(limit): renew it with slipway keys renew \(row.role)"
-    }
-
-    /// The sentences of trust.md's table, each with what is missing.
-    private func claims(_ survey: [RoleSurvey], online: Set<String>) -> [TrustClaim] {
-        let people = survey.filter { !["snapshot", "timestamp", "director"].contains($0.role) }
-        func exposed(_ row: RoleSurvey, _ held: Set<String>) -> Bool {
-            row.signers.filter { held.contains($0.keyID) }.count >= row.threshold
-        }
-        func words(_ rows: [RoleSurvey]) -> String { Set(rows.map(\.role)).sorted().joined(separator: ", ") }
-        let open = people.filter { exposed($0, online) }
-        let formerly = people.filter { !exposed($0, online) && exposed($0, online.union(state.formerlyOnline)) }
-        let products = people.filter { !["root", "targets"].contains($0.role) }
-        let single = products.filter { $0.threshold < 2 }
-        let emergency = products.filter { $0.role.hasPrefix("\(ApprovalPlace.emergencyWord)-") }
-        let approvers = products.filter { !$0.role.hasPrefix("\(ApprovalPlace.emergencyWord)-") }
-        let shared = Set(emergency.flatMap { $0.signers.map(\.name) })
-            .intersection(approvers.flatMap { $0.signers.map(\.name) })
-        let root = survey.first { $0.role == "root" }
-        func claim(_ text: String, _ isEarned: Bool, _ missing: String) -> TrustClaim {
-            TrustClaim(claim: text, isEarned: isEarned, missing: isEarned ? nil : missing)
-        }
-        return [
-            claim(
-                "A stolen controller can have nothing installed that people did not approve.", open.isEmpty,
-                "the controller holds enough keys to sign \(words(open)): take them off it with slipway keys offline"),
-            claim(
-                "No key that people sign with ever lay on the controller.", open.isEmpty && formerly.isEmpty,
-                open.isEmpty
-                    ? "keys of \(words(formerly)) lay on the controller before: rotate them with slipway keys rotate"
-                    : "they lie there now"),
-            claim(
-                "No release is approved by one person alone.", !products.isEmpty && single.isEmpty,
-                products.isEmpty
-                    ? "no product is delegated yet: slipway keys delegate PRODUCT"
-                    : "one signature is enough for \(words(single)): slipway keys rotate releases --threshold 2"),
-            claim(
-                "One lost or stolen root key changes nothing.",
-                (root?.threshold ?? 0) >= 2 && (root?.signers.count ?? 0) > (root?.threshold ?? 0),
-                "root is \(root?.threshold ?? 0) of \(root?.signers.count ?? 0): slipway keys rotate root with more keys"
-            ),
-            claim(
-                "Hot fixes are approved by other people than releases.", !emergency.isEmpty && shared.isEmpty,
-                emergency.isEmpty
-                    ? "no product is delegated yet: slipway keys delegate PRODUCT"
-                    : "\(shared.sorted().joined(separator: ", ")) may do both: slipway keys rotate emergency"),
-            claim(
-                "No rollout starts that a person did not authorise.", profile == .regulated,
-                "the profile is \(profile.rawValue): slipway keys profile regulated"),
-        ]
     }
 
     // MARK: Changes
@@ -139,12 +81,11 @@ extension Controller {
                 .init(code: 423), code: "approval.missing", summary: "\(name) is not approved for \(environment).",
                 remedy: "Promote it: slipway release promote \(name) --to \(environment)")
         }
-        let signers = waiting.signedBy.isEmpty ? "nobody yet" : waiting.signedBy.joined(separator: ", ")
         return ControllerError(
             .init(code: 423), code: "approval.missing",
             summary:
-                "\(name) waits for approval in \(environment): \(waiting.votes) of \(waiting.threshold) have signed "
-                + "(\(signers)).",
-            remedy: "An approver signs with: slipway release approve \(name) --environment \(environment) --key-file F")
+                "\(name) waits for approval in \(environment): \(waiting.words).",
+            remedy: (waiting.waitsFor.map { "First, \($0). " } ?? "")
+                + "An approver signs with: slipway release approve \(name) --environment \(environment) --key-file F")
     }
 }

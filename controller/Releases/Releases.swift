@@ -14,6 +14,7 @@ extension Controller {
         let digest = SHA256Digest(of: bytes)
         if let known = state.releases[manifest.name] {
             guard known.submitted.manifest == digest else { throw Self.different(known, digest) }
+            try refuseRevoked(known, in: environment)
             try approve(known.submitted, in: environment, by: actor)
             return try releaseView(manifest.name)
         }
@@ -106,6 +107,9 @@ extension Controller {
         _ name: ReleaseName, in environment: EnvironmentName, reason: String, by actor: String
     ) throws -> ReleaseView {
         _ = try release(name)
+        guard !reason.isEmpty else {
+            throw ControllerError.badRequest("reason", "A floor has no reason.", remedy: "Say why, with --reason.")
+        }
         try change([.floor(place: ApprovalPlace(environment), release: name)], reason: reason, by: actor)
         return try releaseView(name)
     }
@@ -156,11 +160,28 @@ extension Controller {
     private func waiting(_ record: ReleaseRecord) -> [ReleaseWaitingView] {
         state.openChanges.compactMap { change in
             guard let approval = change.approval, approval.release == record.submitted.release else { return nil }
-            let own = standings(of: change).last { $0.role == approval.place.role(of: approval.release.product) }
+            let all = standings(of: change)
+            let own = all.last { $0.role == approval.place.role(of: approval.release.product) }
+            let signers = repository.signers ?? ProductSigners(keys)
+            let usual = approval.place == .emergency ? signers.emergency : signers.approvers
             return ReleaseWaitingView(
                 environment: EnvironmentName(unchecked: approval.place.word), change: change.id,
-                votes: own?.votes ?? 0, threshold: own?.threshold ?? 0, signedBy: own?.signed.map(\.name) ?? [])
+                votes: own?.votes ?? 0, threshold: own?.threshold ?? usual.threshold,
+                signedBy: own?.signed.map(\.name) ?? [], waitsFor: waitsFor(change, approval.release.product, all))
         }
+    }
+
+    /// What stands before the approvers' own signatures.
+    private func waitsFor(
+        _ change: ChangeRecord, _ product: ProductName, _ standings: [SignatureStanding]
+    ) -> String? {
+        if change.proposal == nil {
+            let other = state.openChanges.first { $0.id != change.id && !$0.roles.isDisjoint(with: change.roles) }
+            return other.map { "\($0.id) comes first (\($0.summary)): slipway keys sign \($0.id) --key-file F" }
+        }
+        guard standings.contains(where: { $0.role == KeyName.targets && !$0.isMet }) else { return nil }
+        return "a holder of the targets key must let approvers sign for \(product): slipway keys sign \(change.id) "
+            + "--key-file TARGETS.pem"
     }
 }
 

@@ -61,6 +61,7 @@ extension Controller {
                 let change = try RepositoryWriter.renew(repository, keys: keys, at: now)
                 try commit([], metadata: [change], at: now)
             }
+            try noteExpiries(at: now)
             if now >= channelsPublishedAt + .days(1) { try publishAllChannels() }
         } catch {
             logger.error("metadata not renewed", metadata: ["error": "\(error)"])

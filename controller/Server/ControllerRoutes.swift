@@ -7,7 +7,7 @@ import ReleaseDefinition
 enum ControllerRoutes {
     static func all(_ controller: Controller) -> [Route] {
         health(controller) + agents(controller) + hosts(controller) + rollouts(controller) + releases(controller)
-            + repository(controller) + keys(controller) + policy(controller)
+            + repository(controller) + keys(controller) + policy(controller) + care(controller)
     }
 
     private static func health(_ controller: Controller) -> [Route] {

@@ -89,12 +89,18 @@ extension Controller {
 
     /// - Throws: `controller.conflict.profile` where the keys do not earn it.
     func choose(_ profile: TrustProfile, by actor: String) throws -> KeysView {
-        let view = try keysView()
-        let stolen = view.claims.first
-        guard profile == .solo || stolen?.isEarned == true else {
+        // Whatever the profile brings itself, as the authorisation of rollouts, is no reason to refuse it.
+        let unearned = try keysView(as: profile).unearned(profile)
+        guard unearned.isEmpty else {
+            let words = unearned.enumerated().map { number, claim in
+                "(\(number + 1)) \(claim.claim) Not earned: \(claim.missing ?? "")."
+            }
             throw ControllerError.conflict(
-                "profile", "The profile \(profile.rawValue) is not earned: \(stolen?.missing ?? "").",
-                remedy: "Take the keys off the controller, then choose the profile.")
+                "profile",
+                "The profile \(profile.rawValue) makes \(unearned.count.of("promise")) that this set-up does not keep. "
+                    + words.joined(separator: " "),
+                remedy: "Do what is named with each, then choose the profile again; slipway keys status lists them all."
+            )
         }
         if self.profile != profile {
             try commit(.profileChosen(ProfileChosen(profile: profile.rawValue)), by: actor, at: time.now())

@@ -77,7 +77,7 @@ extension ControllerRoutes {
                         try name(request), in: body.environment, reason: body.reason, by: request.actor))
             },
             Route(.post, "/v1/releases/{product}/{version}/floor", access: .person(.approveReleases)) { request in
-                let body = try await request.json(WithdrawalRequest.self)
+                let body = try await request.json(FloorRequest.self)
                 return Responses.json(
                     try await controller.setFloor(
                         try name(request), in: body.environment, reason: body.reason, by: request.actor))

@@ -46,6 +46,25 @@ struct KeyPlan: Sendable {
                 "offlineKeys", "The folder \(offlineFolder) is inside the controller's own folder.",
                 remedy: "Name one elsewhere, on a removable medium.")
         }
+        guard threshold >= 2 else {
+            throw ControllerError.setup(
+                "approvers",
+                "With --threshold \(threshold) one person alone approves, which is no \(profile.rawValue).",
+                remedy: "Let at least 2 sign, or choose --profile solo.")
+        }
+        let both =
+            Set(approvers.map(\.name)).intersection(emergency.map(\.name)).sorted()
+            + approvers.filter { one in emergency.contains { $0.key == one.key && $0.name != one.name } }.map(\.name)
+        guard profile != .regulated || both.isEmpty else {
+            throw ControllerError.setup(
+                "emergency", "\(both.joined(separator: ", ")) would approve releases and hot fixes.",
+                remedy: "In the profile regulated these are different people: name others with --emergency-person.")
+        }
+        guard profile != .regulated || emergency.isEmpty || emergency.count >= threshold else {
+            throw ControllerError.setup(
+                "emergency", "\(threshold) of \(emergency.count) emergency people can never sign.",
+                remedy: "Name at least \(threshold) with --emergency-person NAME=FILE.pub.")
+        }
         guard approvers.isEmpty || approvers.count >= threshold else {
             throw ControllerError.setup(
                 "approvers", "\(threshold) of \(approvers.count) approvers can never sign.",

@@ -29,6 +29,10 @@ struct FleetState: Sendable {
     /// Frozen plans that people may authorise, by their digests.
     var plans: [SHA256Digest: PlannedRollout] = [:]
     var policy = PolicyRecord()
+    /// In the order of their start.
+    private(set) var emergencies: [EmergencyRecord] = []
+    /// What was said last of each role that comes to its end.
+    private(set) var expiries: [String: MetadataExpiring] = [:]
     /// Keys that lay on the controller once.
     var formerlyOnline: Set<String> = []
 
@@ -75,10 +79,24 @@ struct FleetState: Sendable {
         case .policyOverridden(let event): policy.apply(event, at: entry.at, by: entry.actor)
         case .rolloutPlanned(let event):
             plans[event.digest] = PlannedRollout(plan: event.plan, digest: event.digest, by: entry.actor, at: entry.at)
+        case .emergencyReleased, .emergencyReviewed, .metadataExpiring: applyAlarm(entry)
         case .rolloutAuthorised(let event): plans[event.digest]?.authorise(event, at: entry.at)
         case .rolloutChanged(let event):
             if rollouts[event.rollout] == nil { rolloutOrder.append(event.rollout) }
             rollouts[event.rollout, default: RolloutRecord(id: event.rollout)].apply(event.event, entry)
+        }
+    }
+
+    private mutating func applyAlarm(_ entry: EventEntry) {
+        switch entry.event {
+        case .emergencyReleased(let event):
+            emergencies.append(EmergencyRecord(event, at: entry.at, by: entry.actor))
+        case .emergencyReviewed(let event):
+            for position in emergencies.indices where emergencies[position].released.rollout == event.rollout {
+                emergencies[position].note(event, at: entry.at, by: entry.actor)
+            }
+        case .metadataExpiring(let event): expiries[event.role] = event
+        default: break
         }
     }
 

@@ -14,7 +14,7 @@ enum RolloutNarration {
         case .backingOut: .backingOut
         case .ended(let end, _):
             switch end {
-            case .succeeded: .completed
+            case .succeeded: .succeeded
             case .backedOut: .backedOut
             case .stopped: .stopped
             case .failed: .backOutFailed
@@ -30,7 +30,7 @@ enum RolloutNarration {
         case .hostAdmitted(let host, let action): "\(host): \(words(action)) may begin"
         case .orderSent(let host, let order): "\(host): order \(order) sent"
         case .channelPublished(let view):
-            "channel: \(words(view.order.action)) for \(view.everyone ? "everyone" : "\(view.included.count) hosts")"
+            "channel: \(words(view.order.action)) for \(view.everyone ? "everyone" : view.included.count.of("host"))"
         case .revocationPublished: "the release is revoked: no host installs it again"
         case .hostProgressed(let host, _, let step): "\(host): \(step.rawValue)"
         case .hostEnded(let ending): ended(ending)
@@ -73,9 +73,9 @@ enum RolloutNarration {
     }
 
     private static func started(_ plan: RolloutPlan, _ by: String) -> String {
-        let hosts = plan.hosts.count
         let kind = plan.urgency.isEmergency ? "emergency push" : "rollout"
-        return "\(kind) of \(plan.definition.release) to \(hosts) hosts in \(plan.phases.count) phases, by \(by)"
+        return "\(kind) of \(plan.definition.release) to \(plan.hosts.count.of("host")) in "
+            + "\(plan.phases.count.of("phase")), by \(by)"
     }
 
     private static func words(_ action: OrderAction) -> String { action == .install ? "installation" : "back-out" }

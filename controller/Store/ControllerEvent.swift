@@ -36,6 +36,9 @@ public enum ControllerEvent: Sendable, Codable {
     case policyApplied(PolicyApplied)
     case policyOverridden(PolicyOverridden)
     case policyPassedOver(PolicyPassedOver)
+    case emergencyReleased(EmergencyReleased)
+    case emergencyReviewed(EmergencyReviewed)
+    case metadataExpiring(MetadataExpiring)
 
     /// The permanent name of the act, the same in log, audit and documentation.
     public var action: String {
@@ -72,6 +75,9 @@ public enum ControllerEvent: Sendable, Codable {
         case .policyApplied: "policy.applied"
         case .policyOverridden: "policy.overridden"
         case .policyPassedOver: "policy.passedOver"
+        case .emergencyReleased: "emergency.released"
+        case .emergencyReviewed: "emergency.reviewed"
+        case .metadataExpiring: "metadata.expiring"
         }
     }
 
@@ -107,6 +113,9 @@ public enum ControllerEvent: Sendable, Codable {
         case .policyApplied(let it): "policy:\(it.version)"
         case .policyOverridden(let it): "release:\(it.release)"
         case .policyPassedOver(let it): "rollout:\(it.rollout)"
+        case .emergencyReleased(let it): "rollout:\(it.rollout)"
+        case .emergencyReviewed(let it): "rollout:\(it.rollout)"
+        case .metadataExpiring(let it): "metadata:\(it.role)"
         }
     }
 }

@@ -44,7 +44,7 @@ extension ControllerClient {
         try await post(path(of: release) + ["withdraw"], request)
     }
 
-    public func setFloor(_ release: ReleaseName, _ request: WithdrawalRequest) async throws -> ReleaseView {
+    public func setFloor(_ release: ReleaseName, _ request: FloorRequest) async throws -> ReleaseView {
         try await post(path(of: release) + ["floor"], request)
     }
 

@@ -36,6 +36,20 @@ public struct TimeSpan: Hashable, Comparable, Sendable, Codable, CustomStringCon
         return "\(milliseconds / scale)\(unit)"
     }
 
+    /// For people, to two units: `850ms`, `39.7s`, `12m 5s`, `3h 20m`, `2d 4h`.
+    public var words: String {
+        let (seconds, minutes, hours) = (milliseconds / 1000, milliseconds / 60_000, milliseconds / 3_600_000)
+        func pair(_ first: Int64, _ unit: String, _ second: Int64, _ smaller: String) -> String {
+            second == 0 ? "\(first)\(unit)" : "\(first)\(unit) \(second)\(smaller)"
+        }
+        if seconds == 0 { return milliseconds == 0 ? "0s" : "\(milliseconds)ms" }
+        if minutes == 0 {
+            return milliseconds % 1000 < 100 ? "\(seconds)s" : "\(seconds).\(milliseconds % 1000 / 100)s"
+        }
+        if hours == 0 { return pair(minutes, "m", seconds % 60, "s") }
+        return hours < 24 ? pair(hours, "h", minutes % 60, "m") : pair(hours / 24, "d", hours % 24, "h")
+    }
+
     public static func < (left: Self, right: Self) -> Bool { left.milliseconds < right.milliseconds }
     public static func + (left: Self, right: Self) -> Self {
         Self(milliseconds: left.milliseconds + right.milliseconds)

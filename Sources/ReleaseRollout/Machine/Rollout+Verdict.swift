@@ -61,14 +61,14 @@ extension Rollout {
         if tally.newFailures > gate.failuresAllowed {
             let reason = StatusReason(
                 .failuresOverTolerance,
-                "\(Self.hosts(tally.newFailures)) of \(tally.denominator) in \(phasePlan.name) failed, "
+                "\(tally.newFailures.of("host")) of \(tally.denominator) in \(phasePlan.name) failed, "
                     + "\(gate.failuresAllowed) allowed.")
             return failureTrip(reason, failures: tally.newFailures, kind: phasePlan.kind, isHalted: isHalted)
         }
         if let total = rolloutFailures, total.failures > total.allowed {
             let reason = StatusReason(
                 .rolloutFailuresOverTolerance,
-                "\(Self.hosts(total.failures)) of \(total.denominator) in the whole rollout failed, "
+                "\(total.failures.of("host")) of \(total.denominator) in the whole rollout failed, "
                     + "\(total.allowed) allowed.")
             return failureTrip(reason, failures: total.failures, kind: phasePlan.kind, isHalted: isHalted)
         }
@@ -108,7 +108,7 @@ extension Rollout {
             guard gate.tally.newFailures > gate.failuresAllowed else { continue }
             return StatusReason(
                 .failuresOverTolerance,
-                "\(Self.hosts(gate.tally.newFailures)) of \(gate.tally.denominator) in \(name), which had passed, "
+                "\(gate.tally.newFailures.of("host")) of \(gate.tally.denominator) in \(name), which had passed, "
                     + "failed since, \(gate.failuresAllowed) allowed.")
         }
         return nil
@@ -119,7 +119,7 @@ extension Rollout {
         if tally.newSkipped > tally.skippedAllowed {
             return StatusReason(
                 .tooManySkipped,
-                "\(Self.hosts(tally.newSkipped)) of \(tally.total) in \(name) were skipped, "
+                "\(tally.newSkipped.of("host")) of \(tally.total) in \(name) were skipped, "
                     + "\(tally.skippedAllowed) allowed.")
         }
         if tally.denominator == 0, tally.acknowledged == 0 {
@@ -128,13 +128,13 @@ extension Rollout {
         if tally.newUnreached > gate.offlineAllowed {
             return StatusReason(
                 .insufficientReach,
-                "Insufficient reach: \(Self.hosts(tally.newUnreached)) of \(tally.denominator) in \(name) "
+                "Insufficient reach: \(tally.newUnreached.of("host")) of \(tally.denominator) in \(name) "
                     + "could not be reached or made ready, \(gate.offlineAllowed) allowed.")
         }
         if let stuck = hosts.stuckByGroup(through: phase) {
             return StatusReason(
                 .groupUnavailable,
-                "\(Self.hosts(stuck)) of \(name) wait for others with the same \(hosts.groupLabel) that are down or may be."
+                "\(stuck.of("host")) of \(name) wait for others with the same \(hosts.groupLabel) that are down or may be."
             )
         }
         if tally.successes + tally.open < gate.successesRequired {
@@ -145,8 +145,6 @@ extension Rollout {
         }
         return nil
     }
-
-    private static func hosts(_ count: Int) -> String { count == 1 ? "1 host" : "\(count) hosts" }
 
     // MARK: gates
 
@@ -185,7 +183,7 @@ extension Rollout {
             .halted(
                 reason: StatusReason(
                     .backOutFailures,
-                    "\(Self.hosts(failed)) of \(covered) could not be backed out, \(allowed) allowed. "
+                    "\(failed.of("host")) of \(covered) could not be backed out, \(allowed) allowed. "
                         + "It is probably not the release."))
         ]
     }
@@ -201,7 +199,7 @@ extension Rollout {
         }
         let failed = hosts.failedToTakeBack
         guard !failed.isEmpty else { return [] }
-        let reason = StatusReason(.oneHostFailed, "\(Self.hosts(failed.count)) failed and may still run the release.")
+        let reason = StatusReason(.oneHostFailed, "\(failed.count.of("host")) failed and may still run the release.")
         return [.hostBackOutStarted(hosts: failed, reason: reason)]
     }
 }

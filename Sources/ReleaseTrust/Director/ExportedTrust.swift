@@ -62,6 +62,13 @@ public struct ExportedTrust: Sendable {
     ) throws(TrustError) -> Authorisation {
         var held = try MetadataRefresh(stored: stored, at: now).trusted
         let storedRoot = held.rootVersion
+        if let same = roots[storedRoot], let own = stored["root.json"], same != own {
+            throw .export(
+                "otherController",
+                "its root \(storedRoot) is \(SHA256Digest(of: same).short)…, this host believes "
+                    + "\(SHA256Digest(of: own).short)…: it was exported by another controller than the host joined",
+                remedy: "Nothing was installed. Export it with the controller that this host has joined.")
+        }
         var changes: [StoreChange] = []
         var newest: [UInt8]?
         while let next = roots[held.rootVersion + 1] {

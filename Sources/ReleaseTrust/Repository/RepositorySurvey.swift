@@ -9,6 +9,17 @@ public struct RoleSurvey: Sendable, Equatable {
     /// nil: no metadata yet, or none of its own (the director).
     public var version: Int64?
     public var expiresAt: UTCInstant?
+
+    public init(
+        role: String, threshold: Int, signers: [SignatureStanding.Signer], version: Int64? = nil,
+        expiresAt: UTCInstant? = nil
+    ) {
+        self.role = role
+        self.threshold = threshold
+        self.signers = signers
+        self.version = version
+        self.expiresAt = expiresAt
+    }
 }
 
 extension RepositoryState {

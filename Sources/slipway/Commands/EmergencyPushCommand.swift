@@ -31,7 +31,8 @@ struct EmergencyPushCommand: AsyncParsableCommand {
             if !signing.keyFile.files.isEmpty { try await approve(client) }
             let rollout = try await client.emergencyPush(request)
             Talk.say(
-                "Emergency rollout \(rollout.id) of \(rollout.release) to \(rollout.hosts.count) hosts has started.")
+                "Emergency rollout \(rollout.id) of \(rollout.release) to \(rollout.hosts.count.of("host")) has started."
+            )
             try await following.follow(rollout, client: client, output: output)
         }
     }

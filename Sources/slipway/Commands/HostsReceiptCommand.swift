@@ -30,6 +30,9 @@ struct HostsReceiptImportCommand: AsyncParsableCommand {
                 remedy: "Give the file that slipway-agent install --receipt wrote.", cause: error.summary)
         }
         let view = try await connection.withClient { try await $0.importReceipt(receipt) }
+        Talk.say(
+            "\(view.host) reports \(view.release): \(view.outcome). RUNNING is what it reports now; WANTED is what a "
+                + "rollout asks of it and stays as it is, because a package carried by hand is no rollout.")
         try output.print(ReceiptPresentation(receipt: view))
     }
 }

@@ -6,13 +6,20 @@ struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
         abstract: "Make a controller's folder: keys, certificate authority, repository, first token.",
-        discussion: "Runs slipway-controller init with the same options; `slipway-controller init --help` lists them.")
+        discussion: """
+            Runs slipway-controller init, which lies beside this program, with the same options: --dir DIR, --listen \
+            HOST:PORT, --profile solo|team|regulated, --offline-keys DIR, --approver NAME=FILE.pub, --emergency-person \
+            NAME=FILE.pub, --threshold N, --product NAME, --environments A,B, --name NAME. `slipway-controller init \
+            --help` explains each.
+            """)
 
     @Argument(parsing: .captureForPassthrough, help: "Options of slipway-controller init, as --dir DIR.")
     var options: [String] = []
 
     func run() async throws {
         let program = try Self.sibling("slipway-controller")
+        let asksForHelp = options.contains { ["-h", "--help", "-help"].contains($0) }
+        if asksForHelp, access(program, X_OK) != 0 { throw CleanExit.helpRequest(self) }
         var arguments = ([program, "init"] + options).map { strdup($0) }
         arguments.append(nil)
         execv(program, arguments)

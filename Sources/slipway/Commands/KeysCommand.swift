@@ -41,11 +41,14 @@ struct KeysPresentation: Presentable {
         }
         let warnings = keys.roles.compactMap { role in role.warning.map { "WARNING: \(role.role) \($0)\n" } }
         let changes = keys.changes.map { change in
-            let votes = change.standings.map { "\($0.role) \($0.votes) of \($0.threshold)" }.joined(separator: ", ")
-            return "\(change.id) \(change.state.rawValue): \(change.summary) (\(votes.isEmpty ? "waits" : votes))\n"
+            let votes = change.standings.words
+            return
+                "\(change.id) \(change.state.rawValue): \(change.summary) (\(votes.isEmpty ? "waits for another change of the same role" : votes))\n"
         }
+        let unearned = keys.unearned(keys.profile).count
+        let standing = unearned == 0 ? "" : " (NOT EARNED: \(unearned.of("promise")) not kept, see NO below)"
         return
-            (["profile \(keys.profile.rawValue)\n\n", roles.text, "\n"] + claims
+            (["profile \(keys.profile.rawValue)\(standing)\n\n", roles.text, "\n"] + claims
             + (warnings.isEmpty ? [] : ["\n"]) + warnings + (changes.isEmpty ? [] : ["\nwaiting for signatures:\n"])
             + changes).joined()
     }

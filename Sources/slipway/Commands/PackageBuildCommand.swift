@@ -21,6 +21,8 @@ struct PackageBuildCommand: AsyncParsableCommand {
     @Option(name: .customLong("output"), help: "The package to write, as FILE.slip.")
     var file: String
 
+    @OptionGroup var replacing: OutputFileOptions
+
     @Option(help: "An earlier package of the product: what did not change is taken from it.")
     var base: String?
 
@@ -38,7 +40,7 @@ struct PackageBuildCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let output = try OutputFile(file)
+        let output = try OutputFile(file, force: replacing.force)
         let built = try await WorkFolder.with { work in
             let source = try PackageSource.open(tree, manifest: manifest, work: work)
             let blobs = BlobStore(try work.createDirectory("blobs"), .scratch)

@@ -20,6 +20,8 @@ struct PackagePatchCommand: AsyncParsableCommand {
     @Option(name: .customLong("output"), help: "The patch to write.")
     var file: String
 
+    @OptionGroup var replacing: OutputFileOptions
+
     @Option(help: "Which unit; needed where the package has several.")
     var unit: String?
 
@@ -41,7 +43,7 @@ struct PackagePatchCommand: AsyncParsableCommand {
                 code: "package.unit", summary: "\(pair.old.manifest.name) has no unit \(chosen.name).",
                 remedy: "A new unit is fetched whole; no patch leads to it.")
         }
-        let output = try OutputFile(file)
+        let output = try OutputFile(file, force: replacing.force)
         let jobs = jobs ?? Workers.coreCount
         let summary = try await WorkFolder.with { work in
             let builder = try PatchBuilder(

@@ -119,7 +119,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
         throw CommandError(
             code: "package.unit",
             summary: name.map { "\(manifest.name) has no unit \($0.debugDescription)." }
-                ?? "\(manifest.name) has \(manifest.units.count) units.",
+                ?? "\(manifest.name) has \(manifest.units.count.of("unit")).",
             remedy: "Say which: --unit " + manifest.units.map(\.name.text).joined(separator: " or --unit ") + ".")
     }
 

@@ -24,7 +24,7 @@ struct PackageVerifyCommand: AsyncParsableCommand {
         guard verification.isWhole else {
             throw CommandError(
                 code: "package.damaged",
-                summary: "\(file): \(archive.manifest.name) has \(verification.findings.count) faults.",
+                summary: "\(file): \(archive.manifest.name) has \(verification.findings.count.of("fault")).",
                 remedy: "Copy it again; if that does not help, build it again. No host would install it.")
         }
         Talk.say("\(file): \(archive.manifest.name) is whole.")

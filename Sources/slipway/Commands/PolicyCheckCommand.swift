@@ -107,7 +107,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
         return PolicyFacts(
             now: now, hosts: meant.map { PolicyHost(id: $0.id, labels: $0.labels) },
             rolledOutIn: Set(
-                rollouts.filter { $0.release == rollout.release && $0.state == .completed }.map(\.environment)),
+                rollouts.filter { $0.release == rollout.release && $0.state == .succeeded }.map(\.environment)),
             starts: ofProduct.map(\.startedAt), authorisations: .max, zones: zones)
     }
 

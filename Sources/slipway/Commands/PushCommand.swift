@@ -18,7 +18,7 @@ struct PushCommand: AsyncParsableCommand {
         let request = PushRequest(release: release, hosts: selection.query, environment: selection.environment)
         try await connection.withClient { client in
             let rollout = try await client.push(request)
-            Talk.say("Rollout \(rollout.id) of \(rollout.release) to \(rollout.hosts.count) hosts has started.")
+            Talk.say("Rollout \(rollout.id) of \(rollout.release) to \(rollout.hosts.count.of("host")) has started.")
             try await following.follow(rollout, client: client, output: output)
         }
     }

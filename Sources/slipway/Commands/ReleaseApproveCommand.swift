@@ -14,7 +14,7 @@ struct SigningOptions: ParsableArguments {
 
     func signing(_ client: ControllerClient, keys: [SigningKey]? = nil) throws -> ChangeSigning {
         ChangeSigning(
-            client: client, folder: try trust.open(client, controllerFolder: connection.dir),
+            client: client, folder: try trust.open(client),
             keys: try keys ?? keyFile.keys(), yes: yes)
     }
 }

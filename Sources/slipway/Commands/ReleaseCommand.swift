@@ -8,8 +8,7 @@ struct ReleaseCommand: AsyncParsableCommand {
         subcommands: [
             ReleaseSubmitCommand.self, ReleaseListCommand.self, ReleaseShowCommand.self, ReleasePromoteCommand.self,
             ReleaseApproveCommand.self, ReleaseRevokeCommand.self, ReleaseWithdrawCommand.self,
-            ReleaseFloorCommand.self,
-            ReleaseExportCommand.self,
+            ReleaseFloorCommand.self, ReleaseExportCommand.self, ReleaseReviewCommand.self,
         ])
 }
 
@@ -60,9 +59,8 @@ struct ReleasePresentation: Presentable {
                 ]
             })
         let waiting = release.waiting.map { waiting in
-            let signed = waiting.signedBy.isEmpty ? "nobody yet" : waiting.signedBy.joined(separator: ", ")
-            return
-                "waiting for approval in \(waiting.environment): \(waiting.votes) of \(waiting.threshold) (\(signed))\n"
+            "waiting for approval in \(waiting.environment): \(waiting.words)\n"
+                + (waiting.waitsFor.map { "  first, \($0)\n" } ?? "")
         }
         return [facts.text, units.text, approvals.text].joined(separator: "\n") + waiting.joined()
     }

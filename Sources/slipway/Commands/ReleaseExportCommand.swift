@@ -1,6 +1,5 @@
 import ArgumentParser
 import ControllerAPI
-import Effects
 import ReleaseDefinition
 
 struct ReleaseExportCommand: AsyncParsableCommand {
@@ -28,6 +27,8 @@ struct ReleaseExportCommand: AsyncParsableCommand {
     @Option(help: "The FILE.slip that is written.")
     var output: String
 
+    @OptionGroup var replacing: OutputFileOptions
+
     func validate() throws {
         guard (host == nil) != (channel == nil) else {
             throw ValidationError("Say for whom: either --host H or --channel C.")
@@ -36,24 +37,16 @@ struct ReleaseExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let span = try Self.span(valid)
-        let (folder, name) = InputFile.split(output)
-        let directory = try Directory.open(folder)
-        let part = ".\(name).part"
-        try directory.removeFile(part)
-        let file = try directory.createFile(part)
-        do {
-            let until = try await connection.withClient { client in
+        let file = try OutputFile(output, force: replacing.force)
+        let until = try await file.write { file in
+            try await connection.withClient { client in
                 try await client.export(release, ExportRequest(host: host, channel: channel, valid: span)) { piece in
                     try file.write(piece)
                 }
             }
-            try file.sync()
-            try directory.rename(part, to: name)
-            Talk.say("\(output) can be installed until \(until ?? "its validity ends"): slipway-agent install \(name)")
-        } catch {
-            try? directory.removeFile(part)
-            throw error
         }
+        let name = InputFile.split(output).name
+        Talk.say("\(output) can be installed until \(until ?? "its validity ends"): slipway-agent install \(name)")
     }
 
     /// `1y` beside the units that every span has.

@@ -31,7 +31,8 @@ extension ReleaseView {
         guard let waiting = waiting.first(where: { $0.environment == environment }) else {
             return "\(release) is approved for \(environment) and published."
         }
-        return "\(release) waits for approval in \(environment): \(waiting.votes) of \(waiting.threshold). An approver "
+        let first = waiting.waitsFor.map { "First, \($0). " } ?? ""
+        return "\(release) waits for approval in \(environment): \(waiting.words). \(first)An approver "
             + "signs with: slipway release approve \(release) --environment \(environment) --key-file F"
     }
 }

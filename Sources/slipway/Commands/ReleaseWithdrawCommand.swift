@@ -46,7 +46,7 @@ struct ReleaseWithdrawCommand: AsyncParsableCommand {
 struct ReleaseFloorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "floor", abstract: "Approvers let nothing below a release be installed in an environment.",
-        discussion: "Proposed to the approvers; they sign it with slipway keys sign.")
+        discussion: "Proposed to the approvers; they sign it with slipway keys sign. The reason stands in the log.")
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
@@ -62,7 +62,7 @@ struct ReleaseFloorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let view = try await connection.withClient {
-            try await $0.setFloor(release, WithdrawalRequest(environment: environment, reason: reason))
+            try await $0.setFloor(release, FloorRequest(environment: environment, reason: reason))
         }
         Talk.say(
             "Nothing of \(release.product) below \(release.version) in \(environment), once approvers have signed it.")

@@ -3,6 +3,7 @@ import ControllerAPI
 import DefinitionFiles
 import Effects
 import ReleaseDefinition
+import ReleaseRollout
 import ReleaseTrust
 
 struct RolloutPlanCommand: AsyncParsableCommand {
@@ -27,11 +28,11 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
         commandName: "authorise", abstract: "Look at a frozen plan, and say yes to it with your key.",
         discussion: """
             Another act than approving a package: it says that exactly this rollout may start, within seven days. The \
-            controller asks for it in the profile regulated.
+            controller asks for it in the profile regulated. What the plan would install is looked up in the metadata \
+            that you trust, as in slipway release approve.
             """)
 
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var keyFile: KeyFileOptions
+    @OptionGroup var signing: SigningOptions
     @OptionGroup var output: OutputOptions
 
     @Argument(help: "The plan's digest, as rollout plan or a refused start names it.")
@@ -40,13 +41,11 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
     @Option(help: "How long it may still start, as 2d; 7d at most.", transform: { try TimeSpan($0) })
     var valid = RolloutConsent.lifetime
 
-    @Flag(help: "Sign without asking, once you have read what is shown.")
-    var yes = false
-
     func run() async throws {
         let digest = try SHA256Digest(hex: plan)
-        let keys = try keyFile.keys()
-        let view = try await connection.withClient { client in
+        let keys = try signing.keyFile.keys()
+        let view = try await signing.connection.withClient { client in
+            let folder = try signing.trust.open(client)
             let view = try await client.plan(digest)
             guard SHA256Digest(of: view.plan.canonicalBytes) == digest else {
                 throw CommandError(
@@ -54,13 +53,36 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
                     remedy: "Nothing was signed. Find out why the controller says two things.")
             }
             Talk.say(RolloutPlanPresentation(plan: view).details)
-            try Confirmation.require("Authorise this rollout?", yes: yes)
+            try await Self.requireApproved(view, folder, client)
+            try Confirmation.require("Authorise this rollout?", yes: signing.yes)
             let consent = RolloutConsent(plan: digest, validUntil: SystemTime().now() + valid)
             let envelope = try DSSEEnvelope.sign(
                 try JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType, keys: keys)
             return try await client.authorise(digest, RolloutAuthorisation(envelope: envelope.json))
         }
         try output.print(RolloutPlanPresentation(plan: view))
+    }
+
+    /// The plan names the very bytes that approvers signed, by this person's own verification.
+    /// - Throws: `command.plan.notApproved`.
+    private static func requireApproved(
+        _ view: RolloutPlanView, _ folder: Directory, _ client: ControllerClient
+    ) async throws {
+        let plan = try JSONCoding.decode(RolloutPlan.self, from: view.plan.wireBytes)
+        let (release, environment) = (plan.definition.release, plan.definition.environment)
+        let place = ApprovalPlace.environment(environment)
+        let path = TargetPath.manifest(place, release)
+        let trusted = try await TrustedView.refresh(folder, roles: [place.role(of: release.product)], client)
+        let approved = try trusted.metadata.target(path)
+        guard approved?.sha256 == plan.manifest else {
+            throw CommandError(
+                code: "plan.notApproved",
+                summary:
+                    "The plan would install \(release) with manifest \(plan.manifest.short)…; approvers have signed "
+                    + "\(approved?.sha256.map { "\($0.short)…" } ?? "no such release") for \(environment).",
+                remedy: "Nothing was signed. Find out who planned it; approved releases: slipway release list.")
+        }
+        Talk.say("\(release) is approved for \(environment) with this manifest, by the metadata that you trust.\n")
     }
 }
 

@@ -47,12 +47,13 @@ struct RolloutStartCommand: AsyncParsableCommand {
             if digest == nil {
                 let planned = try await client.plan(start)
                 for warning in planned.warnings { Talk.say("warning: \(warning)") }
-                Talk.say("Plan \(planned.digest): \(planned.hosts.count) hosts in \(planned.phases.count) phases.")
+                Talk.say(
+                    "Plan \(planned.digest): \(planned.hosts.count.of("host")) in \(planned.phases.count.of("phase")).")
                 digest = planned.digest
             }
             guard let digest else { return }
             let rollout = try await client.start(start, plan: digest, acceptHostChanges: acceptHostChanges)
-            Talk.say("Rollout \(rollout.id) of \(rollout.release) to \(rollout.hosts.count) hosts has started.")
+            Talk.say("Rollout \(rollout.id) of \(rollout.release) to \(rollout.hosts.count.of("host")) has started.")
             try await following.follow(rollout, client: client, output: output)
         }
     }

@@ -183,13 +183,13 @@ private struct SimulationView: Presentable {
     var cells: [String] {
         [
             "\(seed)", summary.state, "\(summary.hosts)", "\(summary.hostsChanged)", "\(summary.blastRadius)",
-            summary.timeToRestore?.description ?? "-", summary.simulated.description,
+            summary.timeToRestore?.words ?? "-", summary.simulated.words,
         ]
     }
     var name: String { "\(seed)" }
     var details: String {
         TextTable(
-            ["AFTER", "EVENT", "WHAT"], summary.timeline.map { [$0.after.description, $0.event, $0.text] }
+            ["AFTER", "EVENT", "WHAT"], summary.timeline.map { [$0.after.words, $0.event, $0.text] }
         ).text + "\n" + TextTable(pairs: zip(Self.columns, cells).map { ($0.lowercased(), $1) }).text
     }
 }

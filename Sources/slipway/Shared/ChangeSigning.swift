@@ -48,6 +48,10 @@ struct ChangeSigning {
                 summary: "None of the keys given signs for \(proposal.roles.joined(separator: ", ")).",
                 remedy: "slipway keys status lists whose keys do.")
         }
+        if let words = Self.signedAlready(change, mine) {
+            Talk.say(words)
+            return change
+        }
         try Confirmation.require("Sign \(change.id) with \(keys.count == 1 ? "this key" : "these keys")?", yes: yes)
         let upload = SignatureUpload(
             digest: digest,
@@ -61,9 +65,15 @@ struct ChangeSigning {
 
     static func outcome(_ change: MetadataChangeView) -> String {
         if change.state == .published { return "Signed. Enough people have: it is published." }
-        let open = change.standings.filter { $0.votes < $0.threshold }
-        let words = open.map { "\($0.role): \($0.votes) of \($0.threshold)" }.joined(separator: ", ")
-        return "Signed. Still waiting for others: \(words)."
+        return "Signed. Still waiting for others: \(change.standings.filter { $0.votes < $0.threshold }.words)."
+    }
+
+    /// Whose keys have all signed whatever of it they may; nil: something is left for them.
+    static func signedAlready(_ change: MetadataChangeView, _ mine: Set<String>) -> String? {
+        let own = change.standings.flatMap(\.signers).filter { mine.contains($0.keyID) }
+        guard !own.isEmpty, own.allSatisfy({ $0.hasSigned == true }) else { return nil }
+        let names = Set(own.map(\.name)).sorted().joined(separator: ", ")
+        return "Already signed by you (\(names)): nothing was sent. It stands at \(change.standings.words)."
     }
 
     private func refuseSecondVote(_ change: MetadataChangeView, _ mine: Set<String>) throws {
@@ -125,7 +135,7 @@ struct ChangeSigning {
         }
         Talk.say("      \(manifest.category.rawValue): \(manifest.summary), by \(manifest.owner)")
         let size = manifest.blobs.reduce(Int64(0)) { $0 + $1.length.value }
-        Talk.say("      \(manifest.units.count) units, \(ByteCount(size)) to fetch at most")
+        Talk.say("      \(manifest.units.count.of("unit")), \(ByteCount(size)) to fetch at most")
         for change in manifest.changes { Talk.say("      change \(change.id): \(change.summary)") }
     }
 }

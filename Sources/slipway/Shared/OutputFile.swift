@@ -1,16 +1,26 @@
+import ArgumentParser
 import Effects
 import ReleaseDefinition
 
+/// Of every command that writes a file.
+struct OutputFileOptions: ParsableArguments {
+    @Flag(help: "Replace a file of that name that holds something else.")
+    var force = false
+}
+
 /// A file that a command makes. What is under its name is whole: it is written beside it first, and nothing is left there
-/// when that fails. The disk has it when the system likes: what is made can be made again after a power cut, and whoever
-/// reads it compares digests.
+/// when that fails. A file that is there is replaced only where that is wanted; the same bytes again change nothing. The disk
+/// has it when the system likes: what is made can be made again after a power cut, and whoever reads it compares digests.
 struct OutputFile {
     private let folder: Directory
     private let name: String
+    private let path: String
+    private let force: Bool
 
     /// Asked before the work that fills it.
     /// - Throws: `command.output.kind` where something that is no file has the name, a device above all: it is not replaced.
-    init(_ path: String) throws {
+    init(_ path: String, force: Bool = false) throws {
+        (self.path, self.force) = (path, force)
         let (folder, name) = InputFile.split(path)
         self.folder = try Directory.open(folder)
         self.name = name
@@ -20,16 +30,58 @@ struct OutputFile {
             remedy: "Name a file to make, or one to replace.")
     }
 
+    /// - Throws: `command.output.exists` where a file of that name holds something else and `force` is not given.
     func write<Result>(_ body: (OpenFile) throws -> Result) throws -> Result {
-        let temporary = ".\(name).making-\(Hexadecimal.encode(SystemRandom().bytes(6)))"
+        let (temporary, file) = try begin()
         do {
-            let file = try folder.createFile(temporary)
             let result = try body(file)
-            try folder.renameUnsynced(temporary, to: name)
+            try finish(temporary)
             return result
         } catch {
             try? folder.removeFile(temporary)
             throw error
         }
+    }
+
+    /// As the other, with bytes that come from elsewhere.
+    func write<Result>(_ body: (OpenFile) async throws -> Result) async throws -> Result {
+        let (temporary, file) = try begin()
+        do {
+            let result = try await body(file)
+            try finish(temporary)
+            return result
+        } catch {
+            try? folder.removeFile(temporary)
+            throw error
+        }
+    }
+
+    private func begin() throws -> (String, OpenFile) {
+        let temporary = ".\(name).making-\(Hexadecimal.encode(SystemRandom().bytes(6)))"
+        return (temporary, try folder.createFile(temporary))
+    }
+
+    private func finish(_ temporary: String) throws {
+        if !force, try folder.status(name) != nil {
+            guard try Self.sameBytes(folder.openFile(name), folder.openFile(temporary)) else {
+                throw CommandError(
+                    code: "output.exists", summary: "\(path) is there already and holds something else.",
+                    remedy: "Name another file, or replace it with --force.")
+            }
+            return try folder.removeFile(temporary)
+        }
+        try folder.renameUnsynced(temporary, to: name)
+    }
+
+    private static func sameBytes(_ left: OpenFile, _ right: OpenFile) throws -> Bool {
+        let size = try left.size()
+        guard try right.size() == size else { return false }
+        var offset: Int64 = 0
+        while offset < size.value {
+            let piece = try left.read(at: offset, count: 1 << 20)
+            guard !piece.isEmpty, try right.read(at: offset, count: piece.count) == piece else { return false }
+            offset += Int64(piece.count)
+        }
+        return true
     }
 }

@@ -51,7 +51,7 @@ enum ProgramExit: Int32, Error, CaseIterable {
     init?(_ state: RolloutState) {
         switch state {
         case .running, .paused, .halted, .stopping, .backingOut: return nil
-        case .completed: self = .done
+        case .succeeded: self = .done
         case .backedOut: self = .backedOut
         case .superseded: self = .conflict
         case .stopped, .backOutFailed: self = .failed
@@ -64,7 +64,12 @@ enum ProgramExit: Int32, Error, CaseIterable {
         if let error = error as? any ReportableError {
             Talk.say("error: \(error)")
             if let error = error as? ControllerAPIError { return ProgramExit(error.family) }
-            return ["effects.file.absent", "command.client.absent"].contains(error.code) ? .notFound : .failed
+            switch error.code {
+            case "effects.file.absent", "command.client.absent": return .notFound
+            case "command.output.exists": return .conflict
+            case "command.confirm.absent": return .usage
+            default: return .failed
+            }
         }
         if error is CancellationError { return .interrupted }
         let message = SlipwayCommand.fullMessage(for: error)

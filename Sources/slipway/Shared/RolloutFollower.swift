@@ -11,7 +11,7 @@ struct FollowOptions: ParsableArguments {
     var timeout: TimeSpan?
 
     /// Watches to the end and leaves with the final state's code.
-    /// - Throws: `ProgramExit` for any end but `completed`.
+    /// - Throws: `ProgramExit` for any end but `succeeded`.
     func follow(_ rollout: RolloutView, client: ControllerClient, output: OutputOptions) async throws {
         guard !detach else {
             try output.print(RolloutPresentation(rollout: rollout))

@@ -18,18 +18,21 @@ struct TrustOptions: ParsableArguments {
     var root: String?
 
     /// Opens the folder; pins the root where there is none yet.
-    func open(_ client: ControllerClient, controllerFolder: String?) throws -> Directory {
+    /// - Throws: `command.trust.root` where there is none and none is given. The controller's own is never taken: whoever
+    ///   holds the controller could name any.
+    func open(_ client: ControllerClient) throws -> Directory {
         let path = try trust ?? Self.usual(client.baseURL)
         let folder = try Directory.create(path, mode: 0o700)
         if try folder.status("root.json") != nil {
             if root != nil { Talk.say("\(path) has a pinned root already: --root is not read.") }
             return folder
         }
-        // The controller's own folder on this machine is as good a witness as the person who made it.
-        guard let source = root ?? controllerFolder.map({ "\($0)/repository/metadata/1.root.json" }) else {
+        guard let source = root else {
             throw CommandError(
-                code: "trust.root", summary: "\(path) holds no root to believe.",
-                remedy: "Give the root.json that slipway init wrote into its offline folder, once: --root FILE")
+                code: "trust.root",
+                summary: "\(path) holds no root to believe, and the controller's word is not taken.",
+                remedy:
+                    "Give the root.json that you were handed (slipway init --offline-keys wrote it), once: --root FILE")
         }
         let bytes = try InputFile.read(source, sizeMax: TrustLimits.rootSizeMax)
         try MetadataClient.pin(root: bytes, in: folder)

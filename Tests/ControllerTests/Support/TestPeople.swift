@@ -1,5 +1,6 @@
 import ControllerAPI
 import Effects
+import FoundationEssentials
 import ReleaseDefinition
 import ReleaseTrust
 import Testing
@@ -36,11 +37,16 @@ struct TestPeople: Sendable {
         }
     }
 
-    /// Signs whatever this person's key may sign of the change, as the command does.
+    /// Signs whatever these people's keys may sign of the change, as the command does.
     func sign(_ change: MetadataChangeView, by names: String..., client: TestClient) async throws -> HTTPResponse {
+        try await Self.sign(change, with: names.map(key), client: client)
+    }
+
+    static func sign(
+        _ change: MetadataChangeView, with keys: [SigningKey], client: TestClient
+    ) async throws -> HTTPResponse {
         var signatures: [RoleSignatureView] = []
-        for name in names {
-            let key = try key(name)
+        for key in keys {
             let id = key.publicKey.keyID
             for candidate in change.candidates
             where change.standings.contains(where: { $0.role == candidate.role && $0.signers.map(\.keyID).contains(id) }
@@ -53,6 +59,16 @@ struct TestPeople: Sendable {
         let digest = try #require(change.digest)
         return try await client.post(
             "/v1/keys/changes/\(change.id)/signatures", SignatureUpload(digest: digest, signatures: signatures))
+    }
+
+    /// A fixed key of somebody who made it alone.
+    static func ownKey(_ name: String) throws -> SigningKey {
+        let seed = SHA256Digest(of: Array("insecure-test-\(name)".utf8)).bytes
+        let prefix: [UInt8] = [
+            0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+        ]
+        let text = Data(prefix + seed).base64EncodedString()
+        return try SigningKey(pem: "-----BEGIN PRIVATE KEY-----\n\(text)\n-----END PRIVATE KEY-----\n")
     }
 
     static func candidate(

@@ -1,0 +1,178 @@
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import ReleaseTrust
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("What somebody is told without asking")
+struct AlarmTests {
+    private func told(_ running: TestController.Running, _ role: String) async -> ExpiryLevel? {
+        await running.controller.state.expiries[role]?.level
+    }
+
+    private func entries(_ running: TestController.Running) async throws -> [MetadataExpiring] {
+        let path = await running.controller.folder.path(ControllerDirectory.databaseName)
+        var found: [MetadataExpiring] = []
+        let store = try EventStore(path: path)
+        try store.replay(
+            event: { if case .metadataExpiring(let it) = $0.event { found.append(it) } }, report: { _ in })
+        try store.close()
+        return found
+    }
+
+    @Test("The end of metadata that people renew is told once at 30, 14 and 3 days and at the end, over restarts too")
+    func thresholds() async throws {
+        let people = try TestPeople()
+        let end = try await people.run { running, client in
+            try await people.approve("1.0", client: client)
+            let survey = try await running.controller.repository.survey()
+            let end = try #require(survey.first { $0.role == "staging-web" }?.expiresAt)
+            let before: [(TimeSpan, ExpiryLevel?)] = [
+                (.days(31), nil), (.days(30), .days30), (.days(20), .days30), (.days(14), .days14),
+            ]
+            for (left, level) in before {
+                try await running.controller.noteExpiries(at: end - left)
+                try await running.controller.noteExpiries(at: end - left)
+                #expect(await told(running, "staging-web") == level, "\(left)")
+            }
+            return end
+        }
+        try await people.run { running, client in
+            for (left, level) in [(TimeSpan.days(10), ExpiryLevel.days14), (.days(3), .days3), (.zero, .expired)] {
+                try await running.controller.noteExpiries(at: end - left)
+                #expect(await told(running, "staging-web") == level, "\(left)")
+            }
+            let levels = try await entries(running).filter { $0.role == "staging-web" }.map(\.level)
+            #expect(levels == [.days30, .days14, .days3, .expired])
+        }
+    }
+
+    @Test("snapshot and timestamp are renewed long before their ends, by a clock that runs a fortnight")
+    func renewedAhead() async throws {
+        let time = ManualTime(now: SystemTime().now())
+        let people = try TestPeople(time: time)
+        try await people.run { running, _ in
+            for _ in 0..<28 {
+                time.advance(by: .hours(12))
+                let now = time.now()
+                try await eventually {
+                    let survey = try await running.controller.repository.survey()
+                    let ends = survey.filter { ExpiryWarning.renewedByController.contains($0.role) }
+                        .compactMap(\.expiresAt)
+                    return ends.count == 2 && ends.allSatisfy { $0 > now + .hours(11) }
+                }
+            }
+            // Nobody was bothered with what renews itself.
+            let told = await running.controller.state.expiries
+            #expect(told["snapshot"] == nil && told["timestamp"] == nil)
+        }
+    }
+
+    @Test(
+        "An emergency release is an alarm: an event, a sentence on the home page, a review that is owed until recorded")
+    func emergency() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(1, running)
+            try await fleet.serving(running) { admin in
+                _ = try await TestFleet.submit("1.0.1", by: admin)
+                let request = EmergencyPushRequest(
+                    release: try ReleaseName("web@1.0.1"), reason: "a leak", hosts: .all, change: "CHG-7",
+                    environment: try EnvironmentName("staging"))
+                let pushed = try await admin.post("/v1/emergency-pushes", request)
+                #expect(pushed.status == 201)
+                let id = try pushed.json(RolloutView.self).id
+                let owed = try await admin.send("GET", "/v1/emergencies").json(ListView<EmergencyView>.self).items
+                #expect(owed.map(\.rollout) == [id] && owed.first?.change == "CHG-7" && owed.first?.review == nil)
+                #expect(owed.first?.reason == "a leak" && owed.first?.startedBy == "person:admin")
+                let notice = try #require(await running.controller.notices().first)
+                #expect(notice.text.contains("CHG-7") && notice.text.contains("person:admin"), "\(notice)")
+                let page = try await running.controller.consolePage(
+                    for: try #require(await running.controller.person(named: "admin")))
+                let html = String(decoding: page.render(try ConsoleTemplates()), as: UTF8.self)
+                #expect(html.contains("Needs somebody") && html.contains("slipway release review \(id)"))
+                let doctor = try await admin.send("GET", "/v1/doctor").json(DoctorReport.self)
+                #expect(doctor.findings.first { $0.check == .reviews }?.level == .warning)
+
+                let path = "/v1/emergencies/\(id)/review"
+                let empty = try await admin.post(path, EmergencyReviewRequest(conclusion: " "))
+                #expect(empty.problemCode == "controller.request.conclusion")
+                let none = try await admin.post(
+                    "/v1/emergencies/r99-0000/review", EmergencyReviewRequest(conclusion: "x"))
+                #expect(none.status == 404)
+                let done = try await admin.post(path, EmergencyReviewRequest(conclusion: "the pool was too small"))
+                #expect(try done.json(EmergencyView.self).review?.conclusion == "the pool was too small")
+                let again = try await admin.post(path, EmergencyReviewRequest(conclusion: "x"))
+                #expect(again.problemCode == "controller.conflict.reviewed")
+                #expect(await running.controller.notices().isEmpty)
+            }
+        }
+        // It is in the log: nothing is owed after a restart either.
+        try await test.run { running in
+            #expect(
+                await running.controller.emergencyViews().map { $0.review?.conclusion } == ["the pool was too small"])
+        }
+    }
+
+    @Test("In the profile regulated who pushed an emergency does not review it; halting and backing out need no key")
+    func regulated() async throws {
+        let people = try TestPeople(.regulated)
+        try await people.run { running, client in
+            _ = try await TestHost.join(people.test, running, labels: [:])
+            _ = try await TestFleet.submit("1.0.1", by: client)
+            let request = EmergencyPushRequest(
+                release: try ReleaseName("web@1.0.1"), reason: "a leak", hosts: .all, change: nil,
+                environment: try EnvironmentName("staging"))
+            // New code only with the emergency role.
+            #expect(try await client.post("/v1/emergency-pushes", request).status == 423)
+            #expect(await running.controller.emergencyViews().isEmpty)
+            for name in ["emergency-1", "emergency-2"] {
+                let change = try await TestPeople.candidate("web@1.0.1", "emergency", client: client)
+                #expect(try await people.sign(change, by: name, client: client).status == 200)
+            }
+            let id = try await client.post("/v1/emergency-pushes", request).json(RolloutView.self).id
+            let own = try await client.post("/v1/emergencies/\(id)/review", EmergencyReviewRequest(conclusion: "x"))
+            #expect(own.problemCode == "controller.access.author")
+            let verbs: [(String, RolloutVerbRequest)] = [
+                ("halt", RolloutVerbRequest(reason: "a test")), ("back-out", RolloutVerbRequest(reason: "a test")),
+            ]
+            for (verb, body) in verbs {
+                let answer = try await client.post("/v1/rollouts/\(id)/\(verb)", body)
+                #expect(answer.status == 200, "\(verb): \(String(decoding: answer.body, as: UTF8.self))")
+            }
+        }
+    }
+
+    @Test("An authorisation ends when it says, and the rollout must then be authorised anew")
+    func authorisationEnds() async throws {
+        let time = ManualTime(now: SystemTime().now())
+        let people = try TestPeople(.regulated, time: time)
+        try await people.run { running, client in
+            _ = try await TestHost.join(people.test, running, labels: [:])
+            try await people.approve("1.0", client: client)
+            let definition = try TestFleet.definition("1.0")
+            let plan = try await client.post("/v1/rollouts/plans", definition).json(RolloutPlanView.self)
+            func authorise(until: UTCInstant) async throws -> HTTPResponse {
+                let consent = RolloutConsent(plan: plan.digest, validUntil: until)
+                let envelope = try DSSEEnvelope.sign(
+                    JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType,
+                    keys: [people.key("approver-1")])
+                return try await client.post(
+                    "/v1/rollouts/plans/\(plan.digest)/authorisations", RolloutAuthorisation(envelope: envelope.json))
+            }
+            let end = time.now() + .hours(2)
+            #expect(try await authorise(until: end).json(RolloutPlanView.self).authorisedUntil == end)
+            time.setNow(end)
+            let late = try await client.startRollout(definition)
+            #expect(late.problemCode == "controller.approval.authorisation")
+            let stale = try await authorise(until: end)
+            #expect(stale.problemCode == "controller.access.authorisation")
+            #expect(try await authorise(until: end + .hours(1)).status == 200)
+            time.setNow(end + .minutes(59))
+            #expect(try await client.startRollout(definition).status == 201)
+        }
+    }
+}
