@@ -31,9 +31,11 @@ struct FaultScenario: Sendable {
         let repository = try TestRepository()
         let work = try TemporaryFolder()
         let notes = work.path + "/notes"
+        var tune = try UnitTypeTests.plain("tune", .script)
+        tune.backup = ["/etc/extra"]
         let units = [
             try UnitTypeTests.plain("conf", .template, installTo: "/etc/web"),
-            try UnitTypeTests.plain("crons", .file, installTo: "/etc"), try UnitTypeTests.plain("tune", .script),
+            try UnitTypeTests.plain("crons", .file, installTo: "/etc"), tune,
             try TestRepository.unit(persistent: ["uploads"]),
         ]
         func files(_ version: String, _ check: TestRepository.File) -> [TestRepository.File] {
@@ -61,6 +63,7 @@ struct FaultScenario: Sendable {
             let root = try TemporaryFolder()
             _ = try root.directory.createDirectory("etc")
             try root.directory.writeDurably("etc/motd", Array("as it was\n".utf8))
+            try root.directory.writeDurably("etc/extra", Array("data\n".utf8))
             let host = try await TestHost(repository, root: root)
             for (number, release) in releases.enumerated() {
                 let ended = try await host.carryOut(

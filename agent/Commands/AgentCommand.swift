@@ -11,7 +11,7 @@ public struct AgentCommand: AsyncParsableCommand {
         subcommands: [
             JoinCommand.self, RunCommand.self, InstallCommand.self, StatusCommand.self, HistoryCommand.self,
             BackOutCommand.self,
-            WhyCommand.self, VerifyCommand.self, AdoptCommand.self, UnlockCommand.self,
+            WhyCommand.self, VerifyCommand.self, AdoptCommand.self, RestoreCommand.self, UnlockCommand.self,
         ])
 
     public init() {}

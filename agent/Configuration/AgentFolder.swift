@@ -11,6 +11,7 @@ import ReleaseDefinition
 ///     downloads/               blobs on their way to a release; emptied after each order
 ///     releases/PRODUCT/RELEASE/  manifest.json, and indexes and hooks by their digests
 ///     units/PRODUCT/           the files of units that have no folder of their own, and what lay there before them
+///     backups/PRODUCT.UNIT/    copies of what units declare, the latest two
 ///     services/, logs/         the processes that the agent looks after, and what they print
 struct AgentFolder: Sendable {
     let base: Directory
@@ -30,6 +31,7 @@ struct AgentFolder: Sendable {
     func releases() throws -> Directory { try folder("releases") }
     func services() throws -> Directory { try folder("services") }
     func units() throws -> Directory { try folder("units") }
+    func backups() throws -> Directory { try folder("backups") }
     func logs() throws -> Directory { try folder("logs") }
     func tls() throws -> Directory { try folder("tls") }
 

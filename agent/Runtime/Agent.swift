@@ -50,11 +50,13 @@ actor Agent {
         clock = SteadyClock(doors.time)
         store = ReleaseStore(directory: try folder.releases(), root: configuration.root, units: try folder.units().path)
         operations = try doors.operations(folder: folder, configuration: configuration, log: log)
+        let backups = Backups(folder: folder, root: configuration.root, now: { [time] in time.now() })
         runner = InstallationRunner(
             source: source, store: store, downloads: BlobStore(try folder.downloads()), operations: operations,
             activation: UnitActivation(
                 hooks: operations.hooks, processes: doors.processes, configuration: configuration),
             reachability: Reachability(configuration: configuration, time: doors.time, ask: doors.reach),
+            backups: backups,
             preflight: Preflight(folder: folder, configuration: configuration), jobs: Workers.coreCount, log: log)
         let entries: [JournalEntry]
         (journal, entries) = try Journal.open(in: folder.base)

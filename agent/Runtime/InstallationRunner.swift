@@ -12,6 +12,7 @@ struct InstallationRunner: Sendable {
     var operations: UnitOperations
     var activation: UnitActivation
     var reachability: Reachability
+    var backups: Backups
     var preflight: Preflight
     var jobs: Int
     var log: Logger
@@ -50,14 +51,20 @@ struct InstallationRunner: Sendable {
             if let (unit, stored) = forward.old(index) {
                 try await operations.stop(unit, of: stored, context, isReplaced: forward.new(index) != nil)
             }
+            // The new release knows what it will change; nothing writes there now.
+            if let (unit, stored) = forward.new(index) { try backups.take(unit, stored.release.name.product, task) }
         case .switchOver(let index):
             try await activation.activate(forward.new(index), leaving: forward.old(index), context)
         case .start(let index):
             if let (unit, stored) = forward.new(index) {
+                // Who is not drained takes traffic as soon as it runs.
+                if unit.hook(.drain) == nil, unit.definition.service != nil || unit.hook(.start) != nil {
+                    try backups.noteTraffic(stored.manifest, task.order)
+                }
                 try await operations.start(unit, of: stored, context, isReplaced: forward.old(index) != nil)
             }
         case .check(let index):
-            if let (unit, stored) = forward.new(index) { try await operations.check(unit, of: stored, context) }
+            if let (unit, stored) = forward.new(index) { try await check(unit, of: stored, context) }
         case .confirm(let peers): try await reachability.awaitOne(of: peers)
         case .tidy: try dropStaging(task)
         case .backOut(let step, let attempt):
@@ -157,12 +164,32 @@ struct InstallationRunner: Sendable {
                 unit, of: stored, context, isReplaced: pairs.old(index) != nil, strict: attempt == 1)
         case .switching(let index):
             try await activation.restore(pairs.old(index), leaving: pairs.new(index), context)
+            if !isOrdered, pairs.changes.indices.contains(index) { try putBack(pairs.changes[index].unit, task) }
         case .starting(let index):
             if let (unit, stored) = pairs.old(index) {
                 try await operations.start(unit, of: stored, context, isReplaced: pairs.new(index) != nil)
             }
         case .checking(let index):
             if let (unit, stored) = pairs.old(index) { try await operations.check(unit, of: stored, context) }
+        }
+    }
+
+    /// Data goes back by itself only before the host took traffic again (semantics 5).
+    private func putBack(_ unit: UnitName, _ task: InstallationTask) throws {
+        guard let product = task.subject?.name.product,
+            let backup = try backups.restoreUntouched(unit, product, task.order)
+        else { return }
+        log.warning(
+            "data was restored",
+            metadata: [
+                "unit": "\(unit)", "taken": "\(backup.takenAt.wholeSeconds)",
+                "paths": "\(backup.paths.map(\.path).joined(separator: " "))",
+            ])
+    }
+
+    private func check(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext) async throws {
+        try await operations.check(unit, of: stored, context) {
+            try backups.noteTraffic(stored.manifest, context.order)
         }
     }
 

@@ -69,7 +69,11 @@ struct Preflight: Sendable {
         let packed = manifest.blobs.reduce(Int64(0)) { clampedSum($0, $1.length.value) }
         let hooks = manifest.units.flatMap(\.hooks).reduce(Int64(0)) { clampedSum($0, $1.blob.length.value) }
         // The downloads and what is kept of them are both on the agent's own file system for a while.
-        var needs: [(directory: Directory, bytes: Int64)] = [(folder.base, clampedSum(packed, hooks))]
+        let backups = try Backups(folder: folder, root: configuration.root, now: { UTCInstant(secondsSince1970: 0) })
+            .need(manifest)
+        var needs: [(directory: Directory, bytes: Int64)] = [
+            (folder.base, clampedSum(clampedSum(packed, hooks), backups))
+        ]
         for unit in manifest.units {
             let directory =
                 unit.definition.type == .tree

@@ -76,7 +76,8 @@ struct UnitPairs: Sendable {
         let hooks = unit.hooks.count + (beside?.hooks.count ?? 0) + programs
         let step = hooks == 0 ? TimeSpan.minutes(2) : (min(longest, .minutes(60)) + HookRunner.laterMax) * 3
         return UnitChange(
-            unit: unit.name, kind: kind, stepTimeout: step + ServiceSupervisor.grace,
+            unit: unit.name, kind: kind,
+            stepTimeout: step + ServiceSupervisor.grace + (unit.definition.backup == nil ? .zero : .minutes(60)),
             healthyDeadline: max(unit.definition.healthyDeadline, beside?.definition.healthyDeadline ?? .zero))
     }
 

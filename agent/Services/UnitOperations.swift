@@ -69,11 +69,16 @@ struct UnitOperations: Sendable {
 
     /// Until every check has passed for the minimum healthy time; then `postHealthy`, `undrain`.
     /// - Throws: `StepError` of class `health` with the failing answer, or of class `hook`.
-    func check(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext) async throws {
+    /// - Parameter beforeUndrain: called just before the unit is offered to the world.
+    func check(
+        _ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext,
+        beforeUndrain: () throws -> Void = {}
+    ) async throws {
         // After a restart of the agent nobody looks after the process yet, and after a reboot there is none.
         do { try await startService(unit, of: stored) } catch { throw StepError(error, otherwise: .hook) }
         try await awaitHealth(unit, of: stored)
         try await hooks.run(.postHealthy, of: unit, in: stored, context)
+        if unit.hook(.undrain) != nil { try beforeUndrain() }
         try await hooks.run(.undrain, of: unit, in: stored, context)
     }
 
