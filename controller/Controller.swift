@@ -44,6 +44,8 @@ public actor Controller {
     var patches = PatchShelf()
     /// Deadlines are watched between `resume` and `suspend`.
     var isRunning = false
+    /// Continuous rollouts are being looked after.
+    var isFollowing = false
     var timer: Task<Void, Never>?
     /// Something could not be written: when to try again.
     var retryAt: UTCInstant?
@@ -112,6 +114,11 @@ public actor Controller {
         }
         lastEntryAt = entries.last?.at ?? lastEntryAt
         for report in change.reports { state.apply(report) }
+        if isRunning, !state.continuousRollouts.isEmpty,
+            entries.contains(where: { if case .releaseApproved = $0.event { true } else { false } })
+        {
+            Task { [weak self] in await self?.followChannels() }
+        }
         return entries
     }
 

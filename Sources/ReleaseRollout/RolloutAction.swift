@@ -9,8 +9,20 @@ public enum RolloutAction: Sendable, Hashable, Codable {
     case revoke(SHA256Digest)
     /// To a pushed host; then `orderSent`.
     case sendOrder(host: HostID, order: OrderID)
+    /// Start the program; then `trafficBegun`, and `trafficAnswered` once it has ended.
+    case switchTraffic(TrafficOrder)
     /// For pulling hosts; then `channelPublished` with the same value.
     case publishChannel(ChannelView)
+}
+
+/// One switch of the traffic: the program may be started again with the same after the controller was away.
+public struct TrafficOrder: Sendable, Hashable, Codable {
+    public var phase: Int
+    public var hook: HookName
+    public var timeout: TimeSpan
+    public var isBack: Bool
+    /// From 1.
+    public var attempt: Int
 }
 
 /// What the channel `<environment>.<product>` says to pulling hosts.

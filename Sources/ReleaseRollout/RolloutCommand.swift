@@ -37,6 +37,11 @@ public enum RolloutCommand: Sendable, Equatable {
     case outcome(HostID, OrderOutcome)
     case health(HostID, ProductHealth)
     case contact(HostID, HostContact)
+    /// A host that matches came after the start.
+    case joined(PlanHost)
+    /// The program that switches the traffic was started; `trafficAnswered` follows, or nothing.
+    case trafficBegun(TrafficOrder)
+    case trafficAnswered(TrafficOrder, succeeded: Bool, detail: String)
     /// An ephemeral host left for good.
     case gone(HostID)
 

@@ -53,6 +53,16 @@ public enum RolloutFact: Sendable, Equatable, Codable {
     case silentAdmitted
     /// In early life support more hosts turned unhealthy than may, and nothing says that it is the release.
     case earlyLifePaged(reason: StatusReason)
+    /// A host came late and is to catch up.
+    case hostJoined(PlanHost)
+    /// The traffic is to be switched, or back.
+    case trafficSwitching(phase: Int, isBack: Bool, attempt: Int)
+    /// The program that does it was started.
+    case trafficBegun
+    case trafficSwitched(phase: Int, isBack: Bool)
+    /// It was watched on its new side for long enough.
+    case trafficWatched(phase: Int)
+    case trafficFailed(phase: Int, isBack: Bool, detail: String)
     /// A newer rollout has the hosts: nothing of this one is sent any more.
     case superseded(by: RolloutID)
 
@@ -82,6 +92,12 @@ public enum RolloutFact: Sendable, Equatable, Codable {
         case .backOutStarted: "backOutStarted"
         case .ended: "ended"
         case .superseded: "superseded"
+        case .hostJoined: "hostJoined"
+        case .trafficSwitching: "trafficSwitching"
+        case .trafficBegun: "trafficBegun"
+        case .trafficSwitched: "trafficSwitched"
+        case .trafficWatched: "trafficWatched"
+        case .trafficFailed: "trafficFailed"
         case .startsOpened: "startsOpened"
         case .startsShut: "startsShut"
         case .nothingToDo: "nothingToDo"

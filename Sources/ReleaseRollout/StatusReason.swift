@@ -11,6 +11,8 @@ public struct StatusReason: Sendable, Hashable, Codable {
         case groupUnavailable
         /// No window is left in which those that wait could start.
         case noWindowLeft
+        /// The program that switches the traffic failed.
+        case trafficFailed
         /// In early life support more hosts turned unhealthy than may.
         case earlyLifeFailures
         // Decisions of people.

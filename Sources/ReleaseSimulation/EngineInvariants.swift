@@ -99,7 +99,8 @@ struct EngineInvariants {
         case .contactChanged(let id, .offline): dropUnsent(id)
         case .started, .revocationPublished, .hostUnhealthy, .contactChanged, .hostReturned, .clocksRestarted,
             .bakeStarted, .haltReminded, .hostBackOutStarted, .startsOpened, .hostsRetried, .silentAdmitted,
-            .earlyLifePaged:
+            .earlyLifePaged, .trafficBegun, .trafficSwitched, .trafficWatched, .trafficFailed, .trafficSwitching,
+            .hostJoined:
             break
         }
     }

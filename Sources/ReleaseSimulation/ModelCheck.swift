@@ -47,6 +47,7 @@ public struct ModelCheck {
                     case .revoke: .revocationPublished
                     case .sendOrder(let host, let order): .orderSent(host, order)
                     case .publishChannel(let view): .channelPublished(view)
+                    case .switchTraffic(let order): .trafficBegun(order)
                     }
                 for event in try rollout.decide(done, at: now) { rollout.apply(event) }
             }

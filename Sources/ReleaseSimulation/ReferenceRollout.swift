@@ -39,6 +39,8 @@ struct ReferenceRollout {
         /// Its order was out and it never said a word: hardly.
         var hardly = false
         let hadItBefore: Bool
+        /// It was unhealthy before: what becomes of it counts neither way.
+        let isUncounted: Bool
         /// A person went on in spite of what it came to.
         var excused: Course?
         var isLocked = false
@@ -69,9 +71,17 @@ struct ReferenceRollout {
         self.plan = plan
         for (phase, members) in plan.phases.enumerated() {
             hosts += members.hosts.map {
-                Host(id: $0.id, phase: phase, hadItBefore: $0.running == plan.definition.release)
+                Host(
+                    id: $0.id, phase: phase, hadItBefore: $0.running == plan.definition.release,
+                    isUncounted: $0.isUnhealthy == true)
             }
         }
+        if hosts.allSatisfy({ $0.hadItBefore && !$0.isUncounted }) {
+            for place in hosts.indices { hosts[place].course = .hadIt }
+            phase = plan.phases.count - 1
+            state = .ended("succeeded")
+        }
+        skipUnhealthy()
         settle(at: now)
     }
 
@@ -164,7 +174,8 @@ extension ReferenceRollout.State {
 extension ReferenceRollout.Host {
     /// Taken back by somebody: then it is no success of the release.
     var judgedCourse: ReferenceRollout.Course {
-        wayBack != .notWanted && (course == .took || course == .hadIt) ? .failed : course
+        if isUncounted, !isOpen, course != .skipped { return .left }
+        return wayBack != .notWanted && (course == .took || course == .hadIt) ? .failed : course
     }
 
     var isUnderWay: Bool { if case .ordered = course { true } else { false } }

@@ -100,7 +100,8 @@ extension ReferenceRollout {
     /// Small fleets: outside the pilot one host is not yet a pattern.
     private mutating func tripByFailures(_ failures: Int, at now: UTCInstant) -> Bool {
         let scope = plan.definition.backOut
-        if scope == .host || (plan.phases[phase].kind != .pilot && failures < 2) {
+        if scope == .host || plan.definition.irreversible != nil || (plan.phases[phase].kind != .pilot && failures < 2)
+        {
             if case .halted = state { return false }
             return halt(inner, left(at: now), at: now)
         }
@@ -128,8 +129,16 @@ extension ReferenceRollout {
         if phase + 1 < plan.phases.count {
             phase += 1
             state = .running
+            skipUnhealthy()
         } else {
             end("succeeded")
+        }
+    }
+
+    mutating func skipUnhealthy() {
+        guard plan.definition.limits.unhealthyBefore == .skip, !isOver else { return }
+        for place in hosts.indices where hosts[place].phase == phase && hosts[place].isUncounted {
+            hosts[place].course = .skipped
         }
     }
 
@@ -200,7 +209,7 @@ extension ReferenceRollout {
 
     /// Semantics 5: host failure → host.
     private mutating func takeBackTheFailed() -> Bool {
-        if isOver || state.isBackingOut { return false }
+        if isOver || state.isBackingOut || plan.definition.irreversible != nil { return false }
         var changed = false
         for place in hosts.indices where hosts[place].judgedCourse == .failed && hosts[place].canBeTakenBack {
             hosts[place].wayBack = .wanted

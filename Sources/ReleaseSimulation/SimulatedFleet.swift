@@ -44,10 +44,16 @@ public enum SimulatedFleet {
         var definition = RolloutDefinition(
             release: new, environment: environment, strategy: choice.strategy(), limits: choice.limits(),
             backOut: choice.one([.host, .phase, .phase, .rollout]))
+        // The reference knows what every host decides by itself, and nothing of the others.
+        var rare = RareRules(choice)
+        let found = rare.hosts(hosts, isReference: pullPercent != nil)
+        rare.limits(&definition)
         if pullPercent == nil { addRareRules(&definition, choice) }
+        let starts = pullPercent == nil ? rare.starts() : nil
+        if pullPercent == nil { rare.strategy(&definition) }
         return try? RolloutPlan.make(
-            definition, manifest: manifest, id: RolloutID(unchecked: "r1"), hosts: hosts,
-            urgency: choice.chance(10) ? .emergency(reason: "CVE") : .ordinary)
+            definition, manifest: manifest, id: RolloutID(unchecked: "r1"), hosts: found,
+            urgency: choice.chance(10) ? .emergency(reason: "CVE") : .ordinary, starts: starts)
     }
 }
 

@@ -44,6 +44,11 @@ extension Simulation {
             counter += 1
             switch action {
             case .revoke: try take(.revocationPublished)
+            case .switchTraffic(let order):
+                if try take(.trafficBegun(order)), !choice.chance(10) {
+                    let answer = RolloutCommand.trafficAnswered(order, succeeded: !choice.chance(20), detail: "exit 1")
+                    add(.answers(answer), in: seconds(1..<90))
+                }
             case .publishChannel(let view):
                 publish(view)
                 try take(.channelPublished(view))
@@ -139,6 +144,8 @@ extension Simulation {
                 .resume(by: "eva", reason: "r"), .stop(by: "eva", reason: "s"), .abort(.keep, by: "eva", reason: "a"),
                 .abort(.backOut(target), by: "eva", reason: "a"), .backOut(target, by: "eva", reason: "b"),
                 .supersede(by: RolloutID(unchecked: "r2")),
+                .retry([choice.one(hosts).id], by: "eva", reason: "again"),
+                .skip([choice.one(hosts).id], by: "eva", reason: "rebuilt"),
             ]))
     }
 }

@@ -37,6 +37,8 @@ extension Simulation {
         case .controllerIsBack: try startController()
         case .absentees: try noteAbsentees()
         case .clockStep: stepClock()
+        // A program dies with the controller.
+        case .answers(let command): if isUp { try take(command) }
         case .verb: try personSaysAnything()
         case .person: try personDecides()
         }

@@ -54,6 +54,7 @@ public struct Simulation {
         case hears(Int, OrderID, counter: Int, connection: Int)
         case effect(Int, OrderID, HostOutcome)
         case cut(Int), heal(Int), connect(Int), dies(Int), left(Int), relapse(Int), check(Int)
+        case answers(RolloutCommand)
         case partition, dieSoon, controllerDies, controllerIsBack, absentees, clockStep
         case verb, person
     }

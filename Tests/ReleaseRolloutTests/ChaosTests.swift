@@ -95,6 +95,7 @@ private struct Chaos {
     private mutating func carryOut(_ action: RolloutAction) throws {
         switch action {
         case .revoke: try take(.revocationPublished)
+        case .switchTraffic(let order): try take(.trafficBegun(order))
         case .sendOrder(let host, let order): try take(.orderSent(host, order))
         case .publishChannel(let view): try take(.channelPublished(view))
         }

@@ -14,6 +14,7 @@ struct Driver {
     /// Orders given to pulling hosts through the channel count as sent when the channel names them first.
     var channels: [ChannelView] = []
     var revocations = 0
+    var switches: [TrafficOrder] = []
     var carriesOut = true
 
     init(_ plan: RolloutPlan) throws { try self.do(.start(plan, by: "eva")) }
@@ -33,6 +34,9 @@ struct Driver {
         case .sendOrder(let host, let order):
             sent.append((host.text, order.action))
             return try take(.orderSent(host, order))
+        case .switchTraffic(let order):
+            switches.append(order)
+            return try take(.trafficBegun(order))
         case .publishChannel(let view):
             channels.append(view)
             return try take(.channelPublished(view))

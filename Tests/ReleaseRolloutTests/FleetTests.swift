@@ -178,6 +178,7 @@ private struct FleetWorld {
             counter += 1
             switch action {
             case .revoke: try take(.revocationPublished)
+            case .switchTraffic(let order): try take(.trafficBegun(order))
             case .publishChannel(let view):
                 channel = (view, counter)
                 try take(.channelPublished(view))

@@ -39,6 +39,7 @@ extension Controller {
         // One transaction: a report is never stored without what was decided upon it, nor the other way round.
         change.events = decisions.events
         try commit(change, at: now)
+        if new.contains(where: \.body.isInventory) { try letJoin(host, at: now) }
         drive()
         return HostReportReceipt(acknowledged: last, renew: wantsRenewal(host) ? true : nil)
     }
@@ -47,6 +48,8 @@ extension Controller {
 }
 
 extension HostReportBody {
+    fileprivate var isInventory: Bool { if case .inventory = self { true } else { false } }
+
     /// nil: not about an order.
     fileprivate var order: OrderID? {
         switch self {

@@ -61,6 +61,7 @@ extension Controller {
             logger.error("channels wait", metadata: ["error": "\(error)"])
             retryAt = time.now() + .seconds(5)
         }
+        if isRunning { followChannels() }
         setTimer()
     }
 
@@ -81,6 +82,7 @@ extension Controller {
             switch action {
             case .revoke(let manifest): try revoke(manifest, of: record, at: now)
             case .sendOrder(let host, let order): orders.append((host, order))
+            case .switchTraffic(let order): try switchTraffic(order, of: record, at: now)
             case .publishChannel(let view):
                 try publish(view, of: record)
                 try recordDone(.channelPublished(view), on: record.id, at: now)

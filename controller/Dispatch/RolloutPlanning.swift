@@ -49,10 +49,13 @@ extension Controller {
             $0.environment == definition.environment && $0.identity.standing.isActive && admits($0)
         }
         try refuseDowngrade(definition, hosts)
-        return try RolloutPlan.make(
+        if case .parallel(let sides) = definition.strategy, !urgency.isEmergency { try checkHook(sides.switchHook) }
+        let plan = try RolloutPlan.make(
             definition, manifest: record.submitted.manifest, id: id,
             hosts: hosts.map { $0.planHost(definition.release.product) }, urgency: urgency,
             healthyDeadline: record.submitted.units.map(\.healthyDeadline).max(), starts: startIntervals(definition))
+        try refuseUnfit(plan)
+        return plan
     }
 
     private func startIntervals(_ definition: RolloutDefinition) throws -> [StartInterval]? {

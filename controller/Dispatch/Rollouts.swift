@@ -113,7 +113,8 @@ extension Controller {
 }
 
 extension Controller {
-    private func start(
+    @discardableResult
+    func start(
         _ definition: RolloutDefinition, urgency: RolloutUrgency,
         agreed: (digest: SHA256Digest?, hostChanges: Int)? = nil,
         alarm: ((RolloutID) -> EmergencyReleased)? = nil, by actor: String, admits: (HostRecord) -> Bool
@@ -181,7 +182,11 @@ extension Controller {
         let records = state.rolloutOrder.compactMap { state.rollouts[$0] }
         let supersession = try Supersession(
             of: plan, priority: plan.definition.priority ?? 0,
-            others: records.map { ($0.rollout, $0.plan?.definition.priority ?? 0) })
+            others: records.map { record in
+                let its = record.plan?.definition.priority ?? 0
+                // Of one continuous rollout the newest release wins.
+                return (record.rollout, record.plan.map(plan.follows) == true ? its - 1 : its)
+            })
         return supersession.givesWay.compactMap { state.rollouts[$0] }
     }
 

@@ -23,7 +23,7 @@ extension Controller {
         let submitted = ReleaseSubmitted(
             release: manifest.name, manifest: digest, manifestLength: ByteCount(bytes.count),
             category: manifest.category, summary: manifest.summary, owner: manifest.owner,
-            units: manifest.units.map { UnitSubmitted($0) })
+            units: manifest.units.map { UnitSubmitted($0) }, requires: manifest.requires)
         try approve(
             submitted, in: environment, by: actor, first: [NewEvent(actor: actor, event: .releaseSubmitted(submitted))])
         return try releaseView(manifest.name)

@@ -21,6 +21,8 @@ struct FleetState: Sendable {
     var rollouts: [RolloutID: RolloutRecord] = [:]
     /// In the order of their start.
     var rolloutOrder: [RolloutID] = []
+    /// Of these, the continuous ones.
+    private(set) var continuousRollouts: [RolloutID] = []
     var changes: [String: ChangeRecord] = [:]
     /// Those that are not over, in the order of proposal.
     private var openChangeIDs: [String] = []
@@ -83,6 +85,9 @@ struct FleetState: Sendable {
         case .rolloutAuthorised(let event): plans[event.digest]?.authorise(event, at: entry.at)
         case .rolloutChanged(let event):
             if rollouts[event.rollout] == nil { rolloutOrder.append(event.rollout) }
+            if case .started(let plan, _) = event.event.fact, plan.definition.strategy.isContinuous {
+                continuousRollouts.append(event.rollout)
+            }
             rollouts[event.rollout, default: RolloutRecord(id: event.rollout)].apply(event.event, entry)
         }
     }

@@ -54,6 +54,14 @@ enum RolloutNarration {
         case .startsShut(let next):
             "no host starts"
                 + (next.map { " before \($0): no window is open, or a freeze holds" } ?? " any more: no window is left")
+        case .hostJoined(let host): "\(host.id): came late and is to catch up"
+        case .trafficSwitching(_, let isBack, let attempt):
+            "the traffic is to be switched\(isBack ? " back" : "")" + (attempt > 1 ? ", attempt \(attempt)" : "")
+        case .trafficBegun: "the program that switches the traffic was started"
+        case .trafficSwitched(_, let isBack): "the traffic is switched\(isBack ? " back" : "")"
+        case .trafficWatched: "the traffic was watched for long enough"
+        case .trafficFailed(_, let isBack, let detail):
+            "the traffic could not be switched\(isBack ? " back" : ""): \(oneLine(detail))"
         case .nothingToDo: "nothing to do: every host runs the release and is healthy"
         case .hostsRetried(let hosts, let by, let reason):
             "\(hosts.map(\.text).joined(separator: ", ")): tried again by \(by): \(oneLine(reason))"

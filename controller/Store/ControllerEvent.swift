@@ -177,6 +177,8 @@ public struct ReleaseSubmitted: Sendable, Codable {
     public var summary: String
     public var owner: String
     public var units: [UnitSubmitted]
+    /// nil in entries from before it was kept: nothing.
+    public var requires: [ProductRequirement]?
 }
 
 public struct UnitSubmitted: Sendable, Equatable, Codable {

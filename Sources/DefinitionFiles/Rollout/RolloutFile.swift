@@ -16,7 +16,7 @@ public enum RolloutFile {
         known: [
             "release", "environment", "hosts", "strategy", "phases", "limits", "backOut", "priority", "windows",
             "freezes",
-            "irreversible",
+            "irreversible", "sides",
         ],
         reserved: [
             "channel": "Rollouts over channels alone come with a later version: name hosts; pulling hosts count.",
@@ -25,12 +25,7 @@ public enum RolloutFile {
             "gates": "Metric gates are of policy.yaml: bake times and failure tolerances hold a phase.",
         ])
 
-    private enum StrategyWord: String, CaseIterable { case bigBang, phased }
-
-    private static let reservedStrategies = [
-        "parallel": "Parallel deployment comes with a later version: use phased.",
-        "continuous": "Continuous deployment comes with a later version: start a rollout for each release.",
-    ]
+    private enum StrategyWord: String, CaseIterable { case bigBang, phased, parallel, continuous }
 
     private static func read(_ field: Field) -> RolloutDefinition? {
         guard let mapping = MappingReader(field, keys, what: "a rollout") else { return nil }
@@ -42,7 +37,7 @@ public enum RolloutFile {
             $0.value("a host query") { text throws(DefinitionError) in try HostQuery(text) }
         }
         let word = mapping.required("strategy", example: "strategy: phased") {
-            $0.choice(StrategyWord.self, reserved: reservedStrategies)
+            $0.choice(StrategyWord.self)
         }
         let phases = mapping.optional("phases", default: [PhaseDefinition]?.none) {
             PhaseReader.read($0).map(Optional.some)
@@ -59,23 +54,39 @@ public enum RolloutFile {
         let irreversible = mapping.optional("irreversible", default: String?.none) {
             $0.text(what: "what cannot be taken back").map(Optional.some)
         }
-        if word == .bigBang, mapping.has("phases") {
+        if let word, word == .bigBang || word == .parallel, mapping.has("phases") {
             mapping.refuseRule(
-                at: "phases", "bigBangPhases", found: "strategy bigBang with phases",
-                expected: "phases with strategy phased only",
-                remedy: "Write strategy: phased, or remove phases: big bang is one phase with every host.")
+                at: "phases", "\(word.rawValue)Phases", found: "strategy \(word.rawValue) with phases",
+                expected: "phases with strategy phased or continuous only",
+                remedy:
+                    "Write strategy: phased, or remove phases: big bang is one phase with every host, parallel has two sides."
+            )
         }
+        let sides = mapping.optional("sides", default: ParallelDefinition?.none) {
+            SidesReader.read($0).map(Optional.some)
+        }
+        checkSides(mapping, word)
         guard let release, let environment, let hosts, let word, let phases, let limits, let backOut, let priority,
-            let windows, let freezes, let irreversible
+            let windows, let freezes, let irreversible, let sides
         else { return nil }
         let strategy =
             switch word {
             case .bigBang: RolloutStrategy.bigBang
             case .phased: phases.map(RolloutStrategy.phased) ?? .phasedByDefault
+            case .parallel: sides.map(RolloutStrategy.parallel) ?? .bigBang
+            case .continuous: RolloutStrategy.continuous(phases ?? RolloutStrategy.phasesByDefault)
             }
         return RolloutDefinition(
             release: release, environment: environment, hosts: hosts, strategy: strategy, limits: limits,
             backOut: backOut, priority: priority, windows: windows, freezes: freezes, irreversible: irreversible)
+    }
+
+    private static func checkSides(_ mapping: MappingReader, _ word: StrategyWord?) {
+        guard let word, (word == .parallel) != mapping.has("sides") else { return }
+        mapping.refuseRule(
+            at: "sides", "sides", found: "strategy \(word.rawValue) \(mapping.has("sides") ? "with" : "without") sides",
+            expected: "sides with strategy parallel, and only there",
+            remedy: "Write sides: { first: slot=blue, second: slot=green, switch: NAME } below strategy: parallel.")
     }
 
     private static func readEnvironment(_ field: Field) -> EnvironmentName? {

@@ -38,16 +38,54 @@ public enum RolloutStrategy: Sendable, Equatable, Codable {
     case bigBang
     /// Cumulative phases, the first is the pilot.
     case phased([PhaseDefinition])
+    /// Two sides: one that carries no traffic gets the release, the traffic is switched to it, then the other follows.
+    case parallel(ParallelDefinition)
+    /// As phased; and each newer release that may go where this one went starts by itself.
+    case continuous([PhaseDefinition])
 
     /// Pilot 1 host, then 10 %, 50 %, 100 % (semantics 1).
-    public static let phasedByDefault = phased([
+    public static let phasedByDefault = phased(phasesByDefault)
+    public static let phasesByDefault: [PhaseDefinition] = [
         .init(size: .count(1)), .init(size: .percent(10)), .init(size: .percent(50)), .init(size: .percent(100)),
-    ])
+    ]
+}
+
+extension RolloutStrategy {
+    /// nil: they do not have any of their own.
+    public var phases: [PhaseDefinition]? {
+        switch self {
+        case .phased(let phases), .continuous(let phases): phases
+        case .bigBang, .parallel: nil
+        }
+    }
+
+    public var isContinuous: Bool { if case .continuous = self { true } else { false } }
+}
+
+public struct ParallelDefinition: Sendable, Equatable, Codable {
+    public var first: HostQuery
+    public var second: HostQuery
+    /// The name of a program in the controller's folder `hooks`, which an administrator put there.
+    public var switchHook: HookName
+    public var timeout: TimeSpan
+    /// How long the first side is watched before the switch, and after it.
+    public var bake: TimeSpan
+
+    public init(
+        first: HostQuery, second: HostQuery, switchHook: HookName, timeout: TimeSpan = .minutes(5),
+        bake: TimeSpan = .zero
+    ) {
+        self.first = first
+        self.second = second
+        self.switchHook = switchHook
+        self.timeout = timeout
+        self.bake = bake
+    }
 }
 
 /// `"bigBang"` or `{"phased":[…]}`.
 extension RolloutStrategy {
-    private enum Keys: String, CodingKey { case phased }
+    private enum Keys: String, CodingKey { case phased, parallel, continuous }
 
     public init(from decoder: any Decoder) throws {
         if let word = try? String(from: decoder) {
@@ -60,7 +98,11 @@ extension RolloutStrategy {
             return
         }
         let container = try decoder.container(keyedBy: Keys.self)
-        self = .phased(try container.decode([PhaseDefinition].self, forKey: .phased))
+        switch try container.onlyKey(of: "a strategy") {
+        case .phased: self = .phased(try container.decode([PhaseDefinition].self, forKey: .phased))
+        case .parallel: self = .parallel(try container.decode(ParallelDefinition.self, forKey: .parallel))
+        case .continuous: self = .continuous(try container.decode([PhaseDefinition].self, forKey: .continuous))
+        }
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -71,6 +113,12 @@ extension RolloutStrategy {
         case .phased(let phases):
             var container = encoder.container(keyedBy: Keys.self)
             try container.encode(phases, forKey: .phased)
+        case .parallel(let sides):
+            var container = encoder.container(keyedBy: Keys.self)
+            try container.encode(sides, forKey: .parallel)
+        case .continuous(let phases):
+            var container = encoder.container(keyedBy: Keys.self)
+            try container.encode(phases, forKey: .continuous)
         }
     }
 }

@@ -161,7 +161,9 @@ extension RolloutDefinition {
         let own: [Tolerance?]
         switch strategy {
         case .bigBang: (fallback, own) = (Tolerance(percent: 10), [nil])
-        case .phased(let phases): (fallback, own) = (Tolerance(percent: 5), phases.dropFirst().map(\.failureTolerance))
+        case .parallel: (fallback, own) = (Tolerance(percent: 5), [nil])
+        case .phased(let phases), .continuous(let phases):
+            (fallback, own) = (Tolerance(percent: 5), phases.dropFirst().map(\.failureTolerance))
         }
         return own.map { $0 ?? limits.failureTolerance ?? fallback }.map { tolerance in
             if let percent = tolerance.percent { return percent }

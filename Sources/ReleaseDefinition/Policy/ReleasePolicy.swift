@@ -92,6 +92,8 @@ public enum StrategyKind: String, Sendable, Codable, CaseIterable { case bigBang
 extension RolloutStrategy {
     public var kind: StrategyKind {
         switch self {
+        case .parallel: .parallel
+        case .continuous: .continuous
         case .bigBang: .bigBang
         case .phased: .phased
         }

@@ -58,6 +58,14 @@ public struct EnvironmentName: CheckedName {
     public init(unchecked text: String) { self.text = text }
 }
 
+/// A program in the controller's folder `hooks`.
+public struct HookName: CheckedName {
+    public static let what = "name of a program"
+    public static let marks = "-._"
+    public let text: String
+    public init(unchecked text: String) { self.text = text }
+}
+
 public struct UnitName: CheckedName {
     public static let what = "unit name"
     public let text: String

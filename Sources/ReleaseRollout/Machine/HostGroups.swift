@@ -8,21 +8,24 @@ struct HostGroups: Sendable, Equatable {
     /// For each place; −1: alone.
     private var groups: ContiguousArray<Int32> = []
     private var down: ContiguousArray<Int32> = []
+    private var numbers: [String: Int32] = [:]
 
     init() {}
 
     init(_ hosts: [PlanHost], _ limit: MaxUnavailable) {
         label = limit.by
         allowed = Int32(clamping: limit.count)
-        var numbers: [String: Int32] = [:]
-        groups = ContiguousArray(
-            hosts.map { host in
-                guard let value = host.labels[limit.by] else { return -1 }
-                let number = numbers[value] ?? Int32(truncatingIfNeeded: numbers.count)
-                numbers[value] = number
-                return number
-            })
-        down = ContiguousArray(repeating: 0, count: numbers.count)
+        for host in hosts { append(host) }
+    }
+
+    mutating func append(_ host: PlanHost) {
+        guard !label.isEmpty else { return }
+        guard let value = host.labels[label] else { return groups.append(-1) }
+        if numbers[value] == nil {
+            numbers[value] = Int32(truncatingIfNeeded: down.count)
+            down.append(0)
+        }
+        groups.append(numbers[value] ?? -1)
     }
 
     var isEmpty: Bool { groups.isEmpty }

@@ -14,6 +14,8 @@ struct HostTable: Sendable, RandomAccessCollection {
     private(set) var phases: [Range<Int>] = []
     private(set) var statistics: [PhaseStatistics] = []
     private(set) var pulling = 0
+    /// Phases of the plan; one more is of those that came late.
+    private var planned = 0
     private var groups = HostGroups()
     private var clocks = Clocks()
     /// nil: no draft.
@@ -46,9 +48,22 @@ struct HostTable: Sendable, RandomAccessCollection {
             }
             phases.append(first..<records.count)
         }
+        planned = phases.count
         index = PlaceIndex(records)
         pulling = records.count { $0.delivery == .pull }
         if let limit = plan.definition.limits.maxUnavailable { groups = HostGroups(plan.hosts, limit) }
+        rebuild()
+    }
+
+    /// A host that no phase of the plan has.
+    mutating func append(_ host: PlanHost, release: ReleaseName) {
+        endDraft()
+        if phases.count == planned { phases.append(records.count..<records.count) }
+        records.append(HostRecord(host, phase: planned, release: release, word: HostWord(running: host.running)))
+        phases[planned] = phases[planned].lowerBound..<records.count
+        index = PlaceIndex(records)
+        if host.delivery == .pull { pulling += 1 }
+        groups.append(host)
         rebuild()
     }
 

@@ -15,6 +15,7 @@ extension Rollout {
                 actions.append(.sendOrder(host: host.id, order: order(.install, for: host)))
             }
         }
+        actions += pendingTraffic
         if let channel, channel != publishedChannel { actions.append(.publishChannel(channel)) }
         return actions
     }

@@ -4,7 +4,7 @@ import ReleaseDefinition
 /// Who may have its order now.
 extension Rollout {
     func admissions() -> [RolloutFact] {
-        let starts = startsHosts ? installsToAdmit() : []
+        let starts = startsHosts ? installsToAdmit() + lateToAdmit() : []
         let backOuts = backsOut ? singleBackOutsToAdmit() + waveToAdmit() : []
         return starts.map { .hostAdmitted(host: $0, action: .install) }
             + backOuts.map { .hostAdmitted(host: $0, action: .backOut) }
@@ -43,6 +43,7 @@ extension Rollout {
             backOut.covers(phase: $0) && hosts.statistics[$0].backOut.inTurnHeard > 0
         }
         if needsBrake, let newest {
+            guard !carriesTraffic(phase: newest) else { return [] }
             guard wave.allSatisfy({ $0.awaited == 0 }) else { return [] }
             return firstOfWave(in: newest)
         }
@@ -50,6 +51,7 @@ extension Rollout {
         for phase in hosts.phases.indices.reversed() where backOut.covers(phase: phase) {
             let numbers = hosts.statistics[phase].backOut
             guard numbers.inTurn > 0 || numbers.awaited > 0 else { continue }
+            guard !carriesTraffic(phase: phase) else { return [] }
             return hosts.toTakeBack(phase: phase, (phasePlan(phase)?.parallelism ?? 1) - numbers.open)
         }
         return []

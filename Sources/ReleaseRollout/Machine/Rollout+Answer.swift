@@ -17,6 +17,10 @@ extension Rollout {
         case .health(let host, let health): return self.health(host, health, at: now)
         case .contact(let host, let contact): return self.contact(host, contact)
         case .gone(let host): return gone(host)
+        case .joined(let host): return joined(host)
+        case .trafficBegun(let order): return trafficBegun(order)
+        case .trafficAnswered(let order, let succeeded, let detail):
+            return trafficAnswered(order, succeeded: succeeded, detail)
         case .tick: return []
         case .pause(let by, let reason): return try pause(StatusReason(.operatorPaused, reason, by: by))
         case .halt(let by, let reason): return try halt(StatusReason(.operatorHalted, reason, by: by))

@@ -28,6 +28,9 @@ extension Rollout {
         case .ended(let end): self.end(end, at: at)
         case .startsOpened(let until): schedule = StartSchedule(isShut: false, nextAt: until)
         case .startsShut(let next): shut(next: next, at: at)
+        case .hostJoined(let host): join(host, at: at)
+        case .trafficSwitching, .trafficBegun, .trafficSwitched, .trafficWatched, .trafficFailed:
+            applyTraffic(event.fact, at: at)
         case .nothingToDo: noteNothingToDo()
         case .hostsRetried(let ids, _, _): for id in ids { update(id) { $0.retryInstall(at: at) } }
         case .silentAdmitted: admitsSilent = true
@@ -38,7 +41,9 @@ extension Rollout {
             if !isOver { end(.superseded(by: by), at: at) }
         case .revocationPublished: revocation = .published
         case .channelPublished(let view): publish(view, at: at)
-        case .clocksRestarted: restartClocks(at: at)
+        case .clocksRestarted:
+            restartClocks(at: at)
+            applyTraffic(event.fact, at: at)
         case .hostUnhealthy where isOver:
             earlyLife.failures += 1
             applyToHost(event.fact, at: at)
@@ -68,6 +73,7 @@ extension Rollout {
         update(phase: phase) { host in
             if host.install == .waiting(since: nil) { host.install = .waiting(since: at) }
         }
+        releaseLate(at: at)
     }
 
     private mutating func hold(
@@ -163,7 +169,7 @@ extension Rollout {
 
     private mutating func end(_ end: RolloutEnd, at: UTCInstant) {
         state = .ended(end, at: at)
-        if end != .succeeded { cancelUnsent() }
+        if end == .succeeded { releaseLate(at: at) } else { cancelUnsent() }
     }
 
     /// The controller was away: whoever was silent meanwhile had nobody to talk to.

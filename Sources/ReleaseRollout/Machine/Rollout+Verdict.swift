@@ -31,7 +31,7 @@ extension Rollout {
 
     /// Nothing is under way on any host, and no back-out is waiting for its turn.
     private var isQuiet: Bool {
-        hosts.statistics.allSatisfy { $0.unfinished == 0 }
+        hosts.statistics.allSatisfy { $0.unfinished == 0 } && !isSwitchingTraffic
     }
 
     private func haltClock(_ halt: RolloutState.Interruption, at now: UTCInstant) -> [RolloutFact] {
@@ -97,7 +97,7 @@ extension Rollout {
     /// The limit of the whole rollout holds beside the phases' own where the definition gives one; the smaller wins.
     private var rolloutFailures: (failures: Int, allowed: Int, denominator: Int)? {
         guard let plan, let tolerance = plan.definition.limits.failureTolerance else { return nil }
-        let tally = hosts.statistics.reduce(PhaseTally()) { $0 + $1.tally }
+        let tally = hosts.statistics.prefix(plan.phases.count).reduce(PhaseTally()) { $0 + $1.tally }
         return (tally.newFailures, tolerance.allowed(of: tally.denominator), tally.denominator)
     }
 
@@ -162,7 +162,7 @@ extension Rollout {
     }
 
     private func leave(_ phase: Int) -> [RolloutFact] {
-        let isLast = !hosts.phases.indices.contains(phase + 1)
+        let isLast = phasePlan(phase + 1) == nil
         if !isLast, let plan = phasePlan(phase), plan.promotion == .manual, promoted != phase {
             return [.paused(reason: StatusReason(.awaitsPromotion, "\(plan.name) is done and waits to be promoted."))]
         }

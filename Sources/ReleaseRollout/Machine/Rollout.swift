@@ -37,6 +37,7 @@ public struct Rollout: Sendable, Equatable {
     /// Hosts that never report may have the release though the rollout is under way.
     var admitsSilent = false
     var earlyLife = EarlyLife()
+    var traffic = Traffic()
 
     enum Revocation: Sendable, Equatable { case none, wanted, published }
 
@@ -70,7 +71,7 @@ public struct Rollout: Sendable, Equatable {
         guard plan != nil, successor == nil else { return [] }
         let expired = expiries(at: now)
         if !expired.isEmpty { return expired }
-        let moved = scheduleChange(at: now) + silentAdmission(at: now)
+        let moved = scheduleChange(at: now) + silentAdmission(at: now) + trafficConsequences(at: now)
         if !moved.isEmpty { return moved }
         let decisions = verdict(at: now)
         if !decisions.isEmpty { return decisions }
@@ -81,7 +82,8 @@ public struct Rollout: Sendable, Equatable {
     /// When `tick` is due; nil: nothing waits for time.
     public var nextDeadlineAt: UTCInstant? {
         guard plan != nil, successor == nil else { return nil }
-        return [hosts.nextDeadlineAt, stateDeadlineAt, scheduleChangeAt, silentAdmissionAt].lazy.compactMap(\.self)
+        return [hosts.nextDeadlineAt, stateDeadlineAt, scheduleChangeAt, silentAdmissionAt, trafficDeadlineAt].lazy
+            .compactMap(\.self)
             .min()
     }
 
@@ -109,7 +111,7 @@ public struct Rollout: Sendable, Equatable {
 
     /// Whether installations may be started now. After success too: hosts that come back catch up.
     var startsHosts: Bool {
-        guard successor == nil, schedule?.isShut != true else { return false }
+        guard successor == nil, schedule?.isShut != true, !isBetweenSides else { return false }
         switch state {
         case .running, .baking, .ended(.succeeded, _): return true
         case .planned, .paused, .halted, .stopping, .backingOut, .ended: return false

@@ -38,7 +38,11 @@ struct PlanChecks {
         if let expected = limits.expectedDuration { check(expected, "the expected duration") }
         if let silent = limits.silentAfter { check(silent, "silentAfter") }
         if let early = limits.earlyLife { check(early, "the early life support") }
-        if case .phased(let phases) = definition.strategy {
+        if case .parallel(let sides) = definition.strategy {
+            check(sides.timeout, "the time of the switch")
+            check(sides.bake, "the bake of the sides")
+        }
+        if let phases = definition.strategy.phases {
             if phases.isEmpty { problems.append("the strategy is phased and has 0 phases, 1 is the least") }
             for (index, phase) in phases.enumerated() {
                 check(phase.size, "the size of phase \(index + 1)")
@@ -62,6 +66,18 @@ struct PlanChecks {
         let reached = phases.reduce(0) { $0 + $1.hosts.count }
         guard reached < total else { return }
         problems.append("its phases reach \(reached) of \(total) hosts, the last must reach all (100%)")
+    }
+
+    /// Traffic that is switched to a side without hosts goes nowhere.
+    mutating func checkSides(_ list: PhaseList, _ hosts: [PlanHost]) {
+        guard let sides = list.sides else { return }
+        let first = hosts.filter { sides.first.matches(id: $0.id, labels: $0.labels) }
+        let second = hosts.filter { sides.second.matches(id: $0.id, labels: $0.labels) }
+        for (query, members) in [(sides.first, first), (sides.second, second)] where members.isEmpty {
+            problems.append("the side \(query.text.debugDescription) has 0 of \(hosts.count) hosts")
+        }
+        let both = Set(first.map(\.id)).intersection(second.map(\.id)).sorted()
+        if let one = both.first { problems.append("\(both.count) hosts are on both sides, as \(one)") }
     }
 
     /// The same before hosts are in phases, to be said with all other problems.

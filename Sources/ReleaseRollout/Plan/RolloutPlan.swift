@@ -57,6 +57,15 @@ public struct PlanPhase: Sendable, Equatable, Codable {
     public var requiredSuccesses: PhaseSize?
     /// nil: automatic.
     public var promotion: PhasePromotion?
+    /// The traffic is switched before its hosts start, and back before those of the phases before it are backed out.
+    public var traffic: TrafficSwitch?
+}
+
+public struct TrafficSwitch: Sendable, Equatable, Codable {
+    public var hook: HookName
+    public var timeout: TimeSpan
+    /// How long it is watched before the other side is touched.
+    public var bake: TimeSpan
 }
 
 /// A rollout as it was promised: made once by `make`, frozen at the start.

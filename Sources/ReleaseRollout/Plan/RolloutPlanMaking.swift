@@ -26,6 +26,7 @@ extension RolloutPlan {
         let definitions = Self.phases(of: definition, urgency: urgency)
         checks.checkReach(definitions, total: matched.count)
         checks.checkMembers(definitions, matched)
+        checks.checkSides(definitions, matched)
         checks.checkStarts(starts, urgency: urgency)
         if let error = checks.error { throw error }
 
@@ -43,8 +44,15 @@ extension RolloutPlan {
     /// An emergency is one phase, whatever the definition says.
     private static func phases(of definition: RolloutDefinition, urgency: RolloutUrgency) -> PhaseList {
         switch definition.strategy {
-        case .phased(let phases) where !urgency.isEmergency: PhaseList(phases: phases, isPhased: true)
-        case .phased, .bigBang: PhaseList(phases: [.init(size: .percent(100))], isPhased: false)
+        case .phased(let phases) where !urgency.isEmergency, .continuous(let phases) where !urgency.isEmergency:
+            PhaseList(phases: phases, isPhased: true)
+        case .parallel(let sides) where !urgency.isEmergency:
+            PhaseList(
+                phases: [sides.first, sides.second].map {
+                    .init(size: .percent(100), members: .query($0), bake: sides.bake)
+                }, isPhased: true, sides: sides)
+        case .phased, .bigBang, .parallel, .continuous:
+            PhaseList(phases: [.init(size: .percent(100))], isPhased: false)
         }
     }
 
@@ -77,6 +85,7 @@ extension RolloutPlan {
 struct PhaseList {
     var phases: [PhaseDefinition]
     var isPhased: Bool
+    var sides: ParallelDefinition?
 
     /// The first phase that has a host is the pilot, whatever merged into it.
     func pilotSize(of total: Int) -> Int {
@@ -99,14 +108,16 @@ struct PhaseList {
             merged.append(phase)
             let members = phase.take(from: &left, total: hosts.count)
             guard !members.isEmpty else { continue }
-            let kind: PhaseKind = !isPhased ? .bigBang : filled.isEmpty ? .pilot : .later
+            let kind: PhaseKind = !isPhased ? .bigBang : filled.isEmpty && sides == nil ? .pilot : .later
             let parallelism = isAtOnce ? members.count : max(1, limits.parallelism.hosts(of: members.count))
             filled.append(
                 PlanPhase(
-                    kind: kind, name: Self.name(kind, number: filled.count + 1), hosts: members,
+                    kind: kind, name: name(kind, number: filled.count + 1), hosts: members,
                     bake: Self.bake(merged), failureTolerance: Self.tolerance(kind, of: merged, limits: limits),
                     parallelism: parallelism, requiredSuccesses: merged.last?.requiredSuccesses,
-                    promotion: merged.contains { $0.promotion == .manual } ? .manual : nil))
+                    promotion: merged.contains { $0.promotion == .manual } ? .manual : nil,
+                    traffic: filled.isEmpty
+                        ? nil : sides.map { TrafficSwitch(hook: $0.switchHook, timeout: $0.timeout, bake: $0.bake) }))
             merged = []
         }
         if let last = filled.indices.last { filled[last].bake = max(filled[last].bake, Self.bake(merged)) }
@@ -125,8 +136,9 @@ struct PhaseList {
         }
     }
 
-    private static func name(_ kind: PhaseKind, number: Int) -> String {
-        switch kind {
+    private func name(_ kind: PhaseKind, number: Int) -> String {
+        if sides != nil { return number == 1 ? "first side" : "second side" }
+        return switch kind {
         case .pilot: "pilot"
         case .later: "phase \(number)"
         case .bigBang: "everyone"

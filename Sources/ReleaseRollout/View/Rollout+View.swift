@@ -86,7 +86,9 @@ extension Rollout {
     // MARK: hosts
 
     private func hostView(_ host: HostRecord) -> HostView {
-        let words = HostWords(host, phaseName: phasePlan(host.phase)?.name ?? "", holdsStarts: !startsHosts && !isOver)
+        let words = HostWords(
+            host, phaseName: phasePlan(host.phase)?.name ?? "its turn as a late joiner",
+            holdsStarts: !startsHosts && !isOver)
         return HostView(
             id: host.id, phase: host.phase + 1, delivery: host.delivery, state: words.state, step: words.step,
             failure: words.failure, error: host.error, running: host.running, reason: words.reason,

@@ -4,8 +4,9 @@ import ReleaseDefinition
 /// One thing that stands between a host and the end of its order.
 public struct Hold: Sendable, Equatable {
     public enum What: String, Sendable, CaseIterable {
-        case window, paused, halted, promotion, stopping, backOut, bake, phase, parallelism, group, contact, answer,
-            ended
+        case window, paused, halted, promotion, stopping, backOut, bake, traffic, phase, parallelism, group, contact,
+            answer
+        case ended
     }
 
     public var what: What
@@ -40,6 +41,13 @@ extension Rollout {
             } else if stateName != "succeeded" {
                 holds.append(Hold(what: .ended, text: "It has ended: \(stateName). No host starts any more."))
             }
+        }
+        if isBetweenSides, !isOver {
+            let hook = phasePlan(phase)?.traffic?.hook.text ?? "the switch"
+            let text =
+                isSwitchingTraffic
+                ? "The traffic is being switched by \(hook)." : "The traffic is not yet settled on its new side."
+            holds.append(Hold(what: .traffic, text: text, until: trafficDeadlineAt))
         }
         if let schedule, schedule.isShut, !isOver || hosts.hasHostToStart {
             let text =

@@ -1,0 +1,63 @@
+import AgentProtocol
+import ReleaseDefinition
+import ReleaseRollout
+
+/// What starts by itself: hosts that came late, and newer releases of a continuous rollout.
+extension Controller {
+    static let channelActor = "channel"
+
+    /// A host has said what it runs: the newest rollout of each product that means it takes it along.
+    func letJoin(_ host: HostID, at now: UTCInstant) throws {
+        guard let known = state.hosts[host], known.identity.standing.isActive, known.inventory != nil else { return }
+        var decided: Set<ProductName> = []
+        var decisions = Decisions()
+        for id in state.rolloutOrder.reversed() {
+            guard let record = state.rollouts[id], let definition = record.plan?.definition,
+                definition.environment == known.environment,
+                definition.hosts.matches(id: host, labels: known.labels),
+                decided.insert(definition.release.product).inserted
+            else { continue }
+            // Who was there when it was planned was left out on purpose.
+            guard !record.contains(host), let startedAt = record.startedAt, known.joinedAt > startedAt,
+                state.releases[definition.release]?.revocation(in: definition.environment) == nil,
+                known.running[definition.release.product].map({ $0.release.version < definition.release.version })
+                    ?? true
+            else { continue }
+            let joining = RolloutCommand.joined(known.planHost(definition.release.product))
+            try decisions.decide(joining, on: record, by: Self.engineActor, at: now)
+        }
+        if !decisions.events.isEmpty { try commit(StoreChange(events: decisions.events), at: now) }
+    }
+
+    /// The newest rollout of each continuous one starts its successor: the newest release that may go there.
+    func followChannels() {
+        guard !isFollowing else { return }
+        isFollowing = true
+        defer { isFollowing = false }
+        var seen: Set<String> = []
+        for id in state.continuousRollouts.reversed() {
+            guard let record = state.rollouts[id], let definition = record.plan?.definition else { continue }
+            let release = definition.release
+            let key = "\(definition.environment) \(release.product) \(definition.hosts.text)"
+            guard seen.insert(key).inserted, let next = successor(of: record) else { continue }
+            var following = definition
+            following.release = next
+            do {
+                _ = try start(following, urgency: .ordinary, by: Self.channelActor) { _ in true }
+            } catch {
+                // A gate of its own holds it: it is tried again when something happens.
+                logger.notice(
+                    "a continuous rollout waits", metadata: ["release": "\(next)", "error": "\(ReportedError(error))"])
+            }
+        }
+    }
+
+    private func successor(of record: RolloutRecord) -> ReleaseName? {
+        guard let definition = record.plan?.definition else { return nil }
+        let candidates = state.releases.values.filter {
+            $0.submitted.release.product == definition.release.product && $0.isApproved(in: definition.environment)
+                && $0.revocation(in: definition.environment) == nil
+        }
+        return record.rollout.successor(among: candidates.map(\.submitted.release))
+    }
+}
