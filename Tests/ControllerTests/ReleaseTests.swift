@@ -3,6 +3,7 @@ import ControllerAPI
 import Effects
 import ReleaseDefinition
 import ReleasePackaging
+import Synchronization
 import Testing
 
 @testable import ControllerLibrary
@@ -45,6 +46,46 @@ struct ReleaseTests {
             #expect(view.environments.map(\.environment.text) == ["staging", "production"])
             #expect(view.manifest == release.manifest)
             #expect(try running.controller.publisher.blobs.digests().sorted() == blobs)
+        }
+    }
+
+    /// The machine's clock, set wrong by as much as the test says.
+    private final class WrongTime: TimeDoor {
+        private let real = SystemTime()
+        private let span = Mutex(TimeSpan.zero)
+        func set(_ span: TimeSpan) { self.span.withLock { $0 = span } }
+        func now() -> UTCInstant { real.now() + span.withLock { $0 } }
+        func monotonic() -> TimeSpan { real.monotonic() }
+        func sleep(for span: TimeSpan) async throws { try await real.sleep(for: span) }
+    }
+
+    @Test("The same folder again is a quiet success at any hour, also beside newer releases and after a restart")
+    func resubmission() async throws {
+        let time = WrongTime()
+        let test = try TestController(time: time)
+        func submit(_ version: String, _ running: TestController.Running) async throws -> (Int, ReleaseView) {
+            let client = try TestClient(test, running, token: test.adminToken)
+            let response = try await TestFleet.submit(version, by: client)
+            await client.close()
+            return (response.status, try response.json(ReleaseView.self))
+        }
+        let first = try await test.run { running in
+            let first = try await submit("1.0", running)
+            // The second is built upon the first: its unchanged files keep the first one's dates.
+            time.set(.days(2))
+            let second = try await submit("1.1", running)
+            time.set(.days(5))
+            let again = [try await submit("1.0", running), try await submit("1.1", running)]
+            #expect([first.0, second.0] == [201, 201] && again.map(\.0) == [200, 200])
+            #expect(again.map(\.1.manifest) == [first.1.manifest, second.1.manifest])
+            #expect(try running.controller.folder.directory.list(ControllerDirectory.workName).isEmpty)
+            return first.1
+        }
+        try await test.run { running in
+            // Earlier than the first time.
+            time.set(.hours(-3))
+            let again = try await submit("1.0", running)
+            #expect(again.0 == 200 && again.1.manifest == first.manifest)
         }
     }
 
