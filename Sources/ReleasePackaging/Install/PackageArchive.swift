@@ -66,6 +66,8 @@ public struct PackageArchive: Sendable {
     /// Where a blob's bytes lie; nil where the package has them not. They are not checked.
     func place(of blob: BlobReference) -> (file: OpenFile, start: Int64)? { places[blob].map { (file, $0) } }
 
+    public func has(_ blob: BlobReference) -> Bool { places[blob] != nil }
+
     public func index(of unit: ManifestUnit) throws -> PayloadIndex {
         try PayloadIndex(compressed: bytes(of: unit.payload.index), for: unit.payload)
     }

@@ -88,7 +88,9 @@ public final class InstalledStream: OldStream {
     private static func changed(_ number: Int, _ path: String, cause: String? = nil) -> PackagingError {
         PackagingError(
             code: "patch.source", summary: "Files of \(path) are not as they were installed (member \(number)).",
-            remedy: "What depends on them is fetched. Find out who wrote there.", cause: cause)
+            remedy:
+                "Nothing of them is used: what depends on them is taken from the payload. Find out who wrote there.",
+            cause: cause)
     }
 }
 

@@ -23,7 +23,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
 
     @Option(
         help:
-            "A patch from that earlier release: the rest comes from it and the tree, the package's payload is not read."
+            "A patch from that earlier release: the rest comes from it and the tree. Where it cannot be used, from the payload."
     )
     var patch: String?
 
@@ -53,59 +53,73 @@ struct PackageUnpackCommand: AsyncParsableCommand {
     func run() async throws {
         let archive = try PackageArchive(InputFile.open(file))
         let chosen = try Self.unit(unit, of: archive.manifest)
-        let (folder, name) = try Self.split(directory)
+        let (folder, name) = try UnpackRecord.split(directory)
         let parent = try Directory.create(folder)
         try Self.checkFree(name, in: parent)
-        try Self.checkRecord(of: directory, in: parent, name)
-        let source = try await Self.source(of: chosen, in: archive, patch: patch, base: base)
-
-        let staging = ".\(name).unpacking-\(Hexadecimal.encode(SystemRandom().bytes(6)))"
-        let summary: UnpackSummary
-        do {
-            summary = try PayloadInstaller.unpack(
-                chosen, index: source.index, members: source.members,
-                into: parent.createDirectory(staging, mode: 0o755),
-                base: source.base, unchanged: unchanged ?? chosen.definition.unchanged ?? .copy,
-                jobs: jobs ?? Workers.coreCount)
-            try parent.writeDurably(name + Self.recordSuffix, archive.bytesWithoutPayloads())
-            try parent.rename(staging, to: name)
-        } catch {
-            try? parent.removeTree(staging)
-            throw error
-        }
+        try UnpackRecord.checkReplaceable(of: directory, in: parent, name)
+        let made = try await make(chosen, of: archive, as: name, in: parent)
         try OutputOptions(output: format).print(
             UnpackPresentation(
-                release: archive.manifest.name, unit: chosen.name, directory: directory, summary: summary))
+                release: archive.manifest.name, unit: chosen.name, directory: directory, way: made.way,
+                summary: made.summary))
     }
 
-    private typealias Source = (index: PayloadIndex, members: any MemberReader, base: BaseTree?)
+    private typealias Made = (way: UnpackWay, summary: UnpackSummary)
 
-    /// The package itself, or a patch and the tree that it leads from.
-    private static func source(
-        of unit: ManifestUnit, in archive: PackageArchive, patch: String?, base: String?
-    ) async throws -> Source {
-        if let patch, let base { return try patched(unit, patch, base) }
-        async let earlier = Workers.suspending { try base.map { try Self.base($0, unit: unit) } }
-        let index = try archive.index(of: unit)
-        return (index, try archive.members(of: unit, index), try await earlier)
-    }
-
-    private static func patched(_ unit: ManifestUnit, _ patch: String, _ base: String) throws -> Source {
-        guard let record = try record(of: base), let old = record.manifest[unit: unit.name, variant: unit.variant]
-        else {
-            throw CommandError(
-                code: "package.base", summary: "There is no \(base)\(recordSuffix) that names the unit \(unit.name).",
-                remedy: "A patch needs to know what is in the tree: make it with slipway package unpack.")
+    /// By the patch, if there is one and it can be used; else by the payload, if the package has it.
+    private func make(
+        _ unit: ManifestUnit, of archive: PackageArchive, as name: String, in parent: Directory
+    ) async throws -> Made {
+        guard let patch, let base else {
+            return try await install(.payload(of: unit, in: archive, base: base), unit, archive, name, parent)
         }
-        let text = try PayloadIndex.text(fromCompressed: record.bytes(of: old.payload.index), for: old.payload)
-        let stream = try InstalledStream(
-            Directory.open(base), index: PayloadIndex(parsing: text, for: old.payload))
-        let reader = try PatchReader(
-            InputFile.open(patch), to: unit.payload, from: stream, indexText: text)
-        return (reader.index, reader, BaseTree(stream.tree, index: stream.index))
+        // One that is not there is a slip of the pen, and no doubt about what it holds.
+        let opened = try InputFile.open(patch)
+        _ = try Directory.open(base)
+        do {
+            return try install(.patched(unit, opened, base), unit, archive, name, parent)
+        } catch  where Self.isAboutPatch(error) {
+            let found = ReportedError(error)
+            guard archive.has(unit.payload.compressed) else {
+                throw CommandError(
+                    code: "package.patch",
+                    summary: "\(patch) cannot be used: \(found.summary) \(file) has no payload to take instead.",
+                    remedy: "Unpack the whole package of \(archive.manifest.name): slipway package unpack FILE.slip"
+                        + " \(directory) --base \(base). A patch leads from an unchanged tree only, and from the"
+                        + " release that it was made for.",
+                    cause: found.code)
+            }
+            Talk.say("\(patch) is not used (\(found.code)): \(found.summary) The payload in \(file) is.")
+            return try await install(.payload(of: unit, in: archive, base: base), unit, archive, name, parent)
+        }
     }
 
-    static let recordSuffix = ".index.slip"
+    /// Whether another way can lead there: what is wrong is the patch, the tree it leads from, or what is known of that.
+    private static func isAboutPatch(_ error: any Error) -> Bool {
+        let code = ReportedError(error).code
+        return code == "command.package.base"
+            || ["patch", "index", "package", "archive", "manifest"].contains { code.hasPrefix("packaging.\($0).") }
+    }
+
+    /// What a killed unpacking of the same folder left goes first.
+    private func install(
+        _ source: UnpackSource, _ unit: ManifestUnit, _ archive: PackageArchive, _ name: String, _ parent: Directory
+    ) throws -> Made {
+        let prefix = ".\(name).unpacking-"
+        _ = try? parent.sweepClaims(prefix)
+        let staging = try parent.claimDirectory(prefix, mode: 0o755)
+        do {
+            let summary = try PayloadInstaller.unpack(
+                unit, index: source.index, members: source.members, into: staging.place, base: source.base,
+                unchanged: unchanged ?? unit.definition.unchanged ?? .copy, jobs: jobs ?? Workers.coreCount)
+            try parent.writeDurably(name + UnpackRecord.suffix, archive.bytesWithoutPayloads())
+            try staging.become(name)
+            return (source.way, summary)
+        } catch {
+            try? staging.remove()
+            throw error
+        }
+    }
 
     /// Named with its variant, `api.arm64`, it is that one; else the variant for this machine.
     static func unit(_ name: String?, of manifest: Manifest) throws -> ManifestUnit {
@@ -123,53 +137,12 @@ struct PackageUnpackCommand: AsyncParsableCommand {
             remedy: "Say which: --unit " + manifest.units.map(\.name.text).joined(separator: " or --unit ") + ".")
     }
 
-    /// The folder that will hold it, and its name in there.
-    private static func split(_ path: String) throws -> (folder: String, name: String) {
-        var path = path[...]
-        while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
-        let (folder, name) = InputFile.split(String(path))
-        guard !name.isEmpty, name != ".", name != ".." else {
-            throw CommandError(
-                code: "package.directory", summary: "\(path) does not end in the name of a folder.",
-                remedy: "Name the folder to make, as in ./payments-1.4.")
-        }
-        return (folder, name)
-    }
-
     private static func checkFree(_ name: String, in parent: Directory) throws {
         guard let status = try parent.status(name) else { return }
         if status.kind == .directory, try parent.directory(name).list().isEmpty { return }
         throw CommandError(
             code: "package.directory", summary: "\(parent.path)/\(name) is there already and is not an empty folder.",
             remedy: "Name another folder, or move that one away.")
-    }
-
-    /// The record of a tree that was unpacked there before is replaced; somebody's own file of that name is not.
-    private static func checkRecord(of directory: String, in parent: Directory, _ name: String) throws {
-        guard try parent.status(name + recordSuffix) != nil else { return }
-        if (try? record(of: directory)) != nil { return }
-        throw CommandError(
-            code: "package.record", summary: "\(directory)\(recordSuffix) is there already and is no record of a tree.",
-            remedy: "Move it away: what was unpacked is noted there.")
-    }
-
-    /// The index of what was unpacked there helps, but is not needed: every file is hashed.
-    private static func base(_ path: String, unit: ManifestUnit) throws -> BaseTree {
-        let tree = try Directory.open(path)
-        guard let record = try? record(of: path), let old = record.manifest[unit: unit.name, variant: unit.variant],
-            let index = try? record.index(of: old)
-        else { return BaseTree(tree) }
-        return BaseTree(tree, index: index)
-    }
-}
-
-extension PackageUnpackCommand {
-    /// What stands beside a tree that was unpacked.
-    private static func record(of path: String) throws -> PackageArchive? {
-        let (folder, name) = try split(path)
-        let holder = try Directory.open(folder)
-        guard try holder.status(name + recordSuffix)?.kind == .file else { return nil }
-        return try PackageArchive(holder.openFile(name + recordSuffix))
     }
 }
 
@@ -179,12 +152,13 @@ struct UnpackPresentation: Presentable {
     var release: ReleaseName
     var unit: UnitName
     var directory: String
+    var way: UnpackWay
     var summary: UnpackSummary
 
-    static let columns = ["RELEASE", "UNIT", "DIRECTORY", "FILES", "BYTES", "UNCHANGED"]
+    static let columns = ["RELEASE", "UNIT", "DIRECTORY", "FROM", "FILES", "BYTES", "UNCHANGED"]
     var cells: [String] {
         [
-            release.description, unit.text, directory, String(summary.files), summary.bytes.description,
+            release.description, unit.text, directory, way.rawValue, String(summary.files), summary.bytes.description,
             "\(summary.unchanged) (\(summary.unchangedBytes))",
         ]
     }

@@ -32,45 +32,47 @@ struct OutputFile {
 
     /// - Throws: `command.output.exists` where a file of that name holds something else and `force` is not given.
     func write<Result>(_ body: (OpenFile) throws -> Result) throws -> Result {
-        let (temporary, file) = try begin()
+        let claim = try begin()
         do {
-            let result = try body(file)
-            try finish(temporary)
+            let result = try body(claim.place)
+            try finish(claim)
             return result
         } catch {
-            try? folder.removeFile(temporary)
+            try? claim.remove()
             throw error
         }
     }
 
     /// As the other, with bytes that come from elsewhere.
     func write<Result>(_ body: (OpenFile) async throws -> Result) async throws -> Result {
-        let (temporary, file) = try begin()
+        let claim = try begin()
         do {
-            let result = try await body(file)
-            try finish(temporary)
+            let result = try await body(claim.place)
+            try finish(claim)
             return result
         } catch {
-            try? folder.removeFile(temporary)
+            try? claim.remove()
             throw error
         }
     }
 
-    private func begin() throws -> (String, OpenFile) {
-        let temporary = ".\(name).making-\(Hexadecimal.encode(SystemRandom().bytes(6)))"
-        return (temporary, try folder.createFile(temporary))
+    /// What a killed command left of it goes first.
+    private func begin() throws -> Claim<OpenFile> {
+        let prefix = ".\(name).making-"
+        _ = try? folder.sweepClaims(prefix)
+        return try folder.claimFile(prefix)
     }
 
-    private func finish(_ temporary: String) throws {
+    private func finish(_ claim: Claim<OpenFile>) throws {
         if !force, try folder.status(name) != nil {
-            guard try Self.sameBytes(folder.openFile(name), folder.openFile(temporary)) else {
+            guard try Self.sameBytes(folder.openFile(name), claim.place) else {
                 throw CommandError(
                     code: "output.exists", summary: "\(path) is there already and holds something else.",
                     remedy: "Name another file, or replace it with --force.")
             }
-            return try folder.removeFile(temporary)
+            return try claim.remove()
         }
-        try folder.renameUnsynced(temporary, to: name)
+        try claim.becomeUnsynced(name)
     }
 
     private static func sameBytes(_ left: OpenFile, _ right: OpenFile) throws -> Bool {

@@ -1,20 +1,20 @@
 import Effects
 import Glibc
-import ReleaseDefinition
 
-/// A private folder for as long as a command needs it.
+/// A private folder for as long as a command needs it. What killed commands of this user left goes first.
 enum WorkFolder {
+    private static let prefix = "slipway-work-"
+
     static func with<Result>(_ body: (Directory) async throws -> Result) async throws -> Result {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        let name = "slipway-\(Hexadecimal.encode(SystemRandom().bytes(12)))"
-        let parent = try Directory.open(base)
-        let folder = try parent.createDirectory(name, mode: 0o700)
+        let parent = try Directory.open(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")
+        _ = try? parent.sweepClaims(prefix)
+        let claim = try parent.claimDirectory(prefix, mode: 0o700)
         do {
-            let result = try await body(folder)
-            try parent.removeTree(name)
+            let result = try await body(claim.place)
+            try claim.remove()
             return result
         } catch {
-            try? parent.removeTree(name)
+            try? claim.remove()
             throw error
         }
     }

@@ -1,0 +1,96 @@
+import Glibc
+import ReleaseDefinition
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Effects
+
+@Suite("What a process holds, and what a dead one left")
+struct ClaimTests {
+    let folder: TemporaryFolder
+    var directory: Directory { folder.directory }
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func names() throws -> [String] { try directory.list().map(\.name) }
+
+    @Test("What is held stays, however often somebody sweeps; what nobody holds goes")
+    func sweeping() throws {
+        let held = try directory.claimDirectory(".work-", mode: 0o700)
+        let file = try directory.claimFile(".work-")
+        try held.place.createFile("inside").write(Array("x".utf8))
+        // As a killed process leaves them: there, and without a lock.
+        try directory.createDirectory(".work-0123456789abcdef01234567/deep/er", mode: 0o700)
+        _ = try directory.createFile(".work-ffffffffffffffffffffffff")
+        #expect(try directory.sweepClaims(".work-") == 2)
+        #expect(try names() == [held.name, file.name].sorted())
+        #expect(try directory.sweepClaims(".work-") == 0)
+        try held.become("kept")
+        try file.remove()
+        #expect(try names() == ["kept"])
+        #expect(try directory.read("kept/inside", sizeMax: ByteCount(10)) == Array("x".utf8))
+    }
+
+    @Test("A claim that is given up, by whatever way, is swept")
+    func givenUp() throws {
+        var claim: Claim<Directory>? = try directory.claimDirectory(".work-")
+        #expect(try directory.sweepClaims(".work-") == 0)
+        #expect(claim != nil)
+        claim = nil
+        #expect(try directory.sweepClaims(".work-") == 1)
+        #expect(try names().isEmpty)
+    }
+
+    @Test(
+        "Names that only look alike, links and what another kind of program made are left alone",
+        arguments: [
+            ".work-", ".work-short", ".work-0123456789ABCDEF01234567", ".work-0123456789abcdef012345678",
+            ".work-0123456789abcdef0123456789", ".other-0123456789abcdef01234567", "0123456789abcdef01234567",
+        ])
+    func others(_ name: String) throws {
+        try directory.createDirectory(name)
+        try directory.createSymlink(".work-aaaaaaaaaaaaaaaaaaaaaaaa", to: name)
+        #expect(mkfifo(folder.path + "/.work-bbbbbbbbbbbbbbbbbbbbbbbb", 0o600) == 0)
+        #expect(try directory.sweepClaims(".work-") == 0)
+        #expect(try names().count == 3)
+    }
+
+    @Test("What belongs to somebody else stays", .enabled(if: geteuid() == 0, "only root may give a folder away"))
+    func otherOwner() throws {
+        try directory.createDirectory(".work-0123456789abcdef01234567")
+        #expect(chown(folder.path + "/.work-0123456789abcdef01234567", 65534, 65534) == 0)
+        #expect(try directory.sweepClaims(".work-") == 0)
+    }
+
+    @Test("A sweep takes no more than it is told, and the next one goes on")
+    func bounded() throws {
+        for number in 0..<10 { try directory.createDirectory(".work-00000000000000000000000\(number)") }
+        #expect(try directory.sweepClaims(".work-", atMost: 4) == 4)
+        #expect(try names().count == 6)
+        #expect(try directory.sweepClaims(".work-") == 6)
+    }
+
+    @Test("Makers and sweepers at once: whoever has a claim keeps what lies in it")
+    func race() async throws {
+        let directory = directory
+        let isDone = Mutex(false)
+        async let sweeper: Int = Task.detached {
+            var swept = 0
+            while !isDone.withLock({ $0 }) { swept += try directory.sweepClaims(".work-") }
+            return swept
+        }.value
+        for _ in 0..<2000 {
+            let claim = try directory.claimDirectory(".work-")
+            let file = try directory.claimFile(".work-")
+            try directory.createDirectory(claim.name + "/sub")
+            #expect(try directory.status(claim.name + "/sub")?.kind == .directory)
+            #expect(try directory.status(file.name)?.kind == .file)
+            try claim.remove()
+            try file.remove()
+        }
+        isDone.withLock { $0 = true }
+        _ = try await sweeper
+        #expect(try names().isEmpty)
+    }
+}
