@@ -1,11 +1,19 @@
 import ReleaseDefinition
 
-/// The two bodies that `POST /v1/releases?environment=E` takes.
+/// The bodies that `POST /v1/releases?environment=E` takes.
 public enum ReleaseSubmissionType: String, Sendable, CaseIterable {
     /// `SourceArchive` of the release folder: the controller builds it.
     case sourceArchive = "application/x-tar"
+    /// An archive of other people's tools that is the release folder, in a `SourceArchive` of its own: the file itself
+    /// below `archive/`, under its name, and `release.yaml` beside it where the archive's own does not count.
+    case foreignArchive = "application/vnd.slipway.archive"
     /// A built package, `.slip`.
     case package = "application/vnd.slipway.package"
+}
+
+extension ReleaseSubmissionType {
+    /// Where the archive lies in the body.
+    public static let archiveFolder = "archive"
 }
 
 /// `GET /v1/releases/{product}/{version}`, and each of `GET /v1/releases`.

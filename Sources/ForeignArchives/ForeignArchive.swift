@@ -24,6 +24,8 @@ public enum ForeignArchive {
             throw ForeignArchiveError(
                 "kind", in: name, "is of no known kind", remedy: "Name a folder, or a \(ArchiveKind.list) file.")
         }
+        // The folder is the caller's own: no message should name it.
+        let directory = try directory.shown(as: name)
         let stream = FileStream(file)
         let size = try file.size()
         let maker = TreeMaker(directory, archive: name, bounds: bounds, listsFiles: kind == .deb)

@@ -49,7 +49,8 @@ public struct ReleaseSources {
         }
         let folder = try work.createDirectory("archive-\(inputs.archives.count + 1)", mode: 0o700)
         let unpacked = try ForeignArchive.unpack(source.openFile(path), named: path, into: folder, bounds: bounds)
-        inputs.archives[path] = BuildInputs.Archive(kind: unpacked.kind.rawValue, blob: unpacked.blob, folder: folder)
+        inputs.archives[path] = BuildInputs.Archive(
+            kind: unpacked.kind.rawValue, blob: unpacked.blob, folder: try folder.shown(as: path))
         if let debian = unpacked.debian { try describe(debian, unpacked.blob, as: name, path: path) }
     }
 

@@ -37,10 +37,30 @@ struct ReleaseIntake: Sendable {
             let contents = try PackageFile.read(upload, into: blobs)
             return (contents.manifest, contents.manifestBytes)
         case .sourceArchive:
-            let tree = try own.createDirectory("tree", mode: 0o700)
+            let tree = try own.createDirectory("tree", mode: 0o700).shown(as: ".")
             try SourceArchive.extract(upload, into: tree)
             return try await build(tree, in: own, into: blobs)
+        case .foreignArchive:
+            let body = try own.createDirectory("body", mode: 0o700).shown(as: ".")
+            try SourceArchive.extract(upload, into: body)
+            return try await buildArchive(body, in: own, into: blobs)
         }
+    }
+
+    /// The tree is what the one archive in the upload holds.
+    private func buildArchive(
+        _ body: Directory, in own: Directory, into blobs: BlobStore
+    ) async throws -> (Manifest, [UInt8]) {
+        let folder = try body.directory(ReleaseSubmissionType.archiveFolder)
+        guard let name = try folder.list().first?.name, try folder.list().count == 1 else {
+            throw ControllerError.badRequest(
+                "archive", "The upload does not hold one archive below \(ReleaseSubmissionType.archiveFolder)/.",
+                remedy: "Submit it with slipway release submit.")
+        }
+        let tree = try own.createDirectory("tree", mode: 0o700).shown(as: name)
+        let unpacked = try ForeignArchive.unpack(folder.openFile(name), named: name, into: tree)
+        let definition = try body.readIfPresent(Self.definitionName, sizeMax: Self.definitionSizeMax)
+        return try await build(tree, archive: unpacked, definition: definition, in: own, into: blobs)
     }
 
     private func receive(_ request: RouteRequest, into own: Directory) async throws -> OpenFile {
@@ -59,11 +79,16 @@ struct ReleaseIntake: Sendable {
         return try own.openFile("upload")
     }
 
-    private func build(_ tree: Directory, in own: Directory, into blobs: BlobStore) async throws -> (Manifest, [UInt8])
-    {
+    /// - Parameters:
+    ///   - archive: what the tree was unpacked from, where it was an archive.
+    ///   - definition: counts before the tree's own.
+    private func build(
+        _ tree: Directory, archive: UnpackedArchive? = nil, definition given: [UInt8]? = nil, in own: Directory,
+        into blobs: BlobStore
+    ) async throws -> (Manifest, [UInt8]) {
         let text: [UInt8]
         do {
-            text = try tree.read(Self.definitionName, sizeMax: Self.definitionSizeMax)
+            text = try given ?? tree.read(Self.definitionName, sizeMax: Self.definitionSizeMax)
         } catch let error as EffectsError where error.code == "effects.file.absent" {
             throw ControllerError(
                 .unprocessableContent, code: "request.definitionMissing",
@@ -79,7 +104,8 @@ struct ReleaseIntake: Sendable {
         let output = known == nil ? blobs : BlobStore(try own.createDirectory("again", mode: 0o700), .scratch)
         let sourceDate = known?.build.sourceDate ?? controller.time.now().wholeSeconds
         let sources = try ReleaseSources(
-            definition, from: tree, in: own.createDirectory("sources", mode: 0o700), sourceDate: sourceDate)
+            definition, from: tree, tree: archive, in: own.createDirectory("sources", mode: 0o700),
+            sourceDate: sourceDate)
         let values = try SignedValuesFile.readAll(of: definition) {
             try tree.read($0, sizeMax: Self.definitionSizeMax)
         }

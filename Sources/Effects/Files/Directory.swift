@@ -23,6 +23,12 @@ public final class Directory: Sendable {
 
     deinit { close(descriptor) }
 
+    /// The same folder under another name in messages: what a person knows it by, where its own path says nothing to them.
+    public func shown(as name: String) throws -> Directory {
+        let copy = try SystemCall.check("fcntl", path) { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
+        return Directory(descriptor: copy, path: name)
+    }
+
     public static func open(_ path: String) throws -> Directory {
         let descriptor = try SystemCall.check("open", path) {
             Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

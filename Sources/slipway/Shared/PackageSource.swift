@@ -34,11 +34,25 @@ struct PackageSource {
     }
 
     private static func openTree(_ path: String, _ work: Directory) throws -> (Directory, UnpackedArchive?) {
-        guard ArchiveKind(name: path) != nil, let file = try? InputFile.open(path) else {
-            return (try Directory.open(path), nil)
-        }
-        let folder = try work.createDirectory("tree", mode: 0o700)
+        guard let file = try archive(at: path) else { return (try Directory.open(path), nil) }
+        let folder = try work.createDirectory("tree", mode: 0o700).shown(as: path)
         return (folder, try ForeignArchive.unpack(file, named: InputFile.split(path).name, into: folder))
+    }
+
+    /// nil where it is a folder.
+    /// - Throws: `command.release.source` for a file of another kind.
+    static func archive(at path: String) throws -> OpenFile? {
+        let (folder, name) = InputFile.split(path)
+        // A link is followed, as people make them to what they built last: opening tells, not lstat.
+        guard !name.isEmpty, (try? Directory.open(path)) == nil else { return nil }
+        guard ArchiveKind(name: path) != nil else {
+            if try Directory.open(folder).status(name)?.kind != .file { return nil }
+            throw CommandError(
+                code: "release.source",
+                summary: "\(path) is a file, and no .tar, .tar.gz, .tar.zst or .deb by its name.",
+                remedy: "Name a release folder, or an archive of one.")
+        }
+        return try InputFile.open(path)
     }
 
     private static func sourceDate(of definition: ReleaseDefinition) throws -> UTCInstant {

@@ -14,8 +14,14 @@ enum ReleaseFolder {
 
     /// - Parameter name: of the folder, for problems.
     static func definition(in folder: Directory, named name: String) throws -> ReleaseDefinition {
-        try ReleaseFile.parse(
-            folder.read(definitionName, sizeMax: definitionSizeMax), file: "\(name)/\(definitionName)")
+        guard let text = try folder.readIfPresent(definitionName, sizeMax: definitionSizeMax) else {
+            throw CommandError(
+                code: "release.definition", summary: "\(name) holds no \(definitionName).",
+                remedy:
+                    "Write one into it, or say with --manifest FILE which one describes it; docs/definition-files.md"
+                    + " has every key and an example.")
+        }
+        return try ReleaseFile.parse(text, file: "\(name)/\(definitionName)")
     }
 
     /// The values of every environment that the definition names.
