@@ -66,16 +66,21 @@ public struct HostInventory: Sendable, Equatable, Codable {
     /// Of a pulling host.
     public var checkInterval: TimeSpan?
     public var installed: [InstalledRelease]
+    public var system: HostSystem?
+    /// What is not as it was installed, in words; nil or empty: nothing, at the last look.
+    public var drift: [String]?
 
     public init(
         agentVersion: String, machineID: String, delivery: DeliveryMode, checkInterval: TimeSpan? = nil,
-        installed: [InstalledRelease]
+        installed: [InstalledRelease], system: HostSystem? = nil, drift: [String]? = nil
     ) {
         self.agentVersion = agentVersion
         self.machineID = machineID
         self.delivery = delivery
         self.checkInterval = checkInterval
         self.installed = installed
+        self.system = system
+        self.drift = drift
     }
 }
 

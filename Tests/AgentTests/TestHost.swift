@@ -22,7 +22,7 @@ final class TestHost: Sendable {
         _ repository: TestRepository, dir: TemporaryFolder? = nil, root: TemporaryFolder? = nil,
         variables: [String: String] = [:], controller: String? = "https://127.0.0.1:1",
         bounds: [String: ProductBounds]? = nil, secrets: String? = nil, systemctl: String = "/usr/bin/systemctl",
-        unhealthyBefore: UnhealthyBefore? = nil,
+        unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil,
         reach: @escaping @Sendable (String) -> TCPReach.Answer = { _ in .refused }
     ) async throws {
         self.dir = try dir ?? TemporaryFolder()
@@ -36,7 +36,7 @@ final class TestHost: Sendable {
             controller: controller, host: Self.name, environment: TestRepository.environment, delivery: .pull,
             repository: FolderHTTP.base, channels: [TestRepository.channel], root: self.root.path,
             variables: variables, labels: ["zone": "a"], bounds: bounds, secrets: secrets,
-            confirmWithin: .milliseconds(500), unhealthyBefore: unhealthyBefore)
+            confirmWithin: .milliseconds(500), unhealthyBefore: unhealthyBefore, windows: windows, drift: drift)
         let doors = AgentDoors(
             http: FolderHTTP(repository.folder.directory), local: FolderHTTP(repository.folder.directory),
             processes: LiveProcesses(), time: SystemTime(), random: SystemRandom(), systemctl: systemctl,

@@ -14,7 +14,7 @@ public enum AgentExit: Int32, Sendable {
 
     init(_ error: any ReportableError) {
         switch error.code {
-        case "agent.locked", "agent.busy", "agent.joined", "agent.adopt.there": self = .conflict
+        case "agent.locked", "agent.busy", "agent.joined", "agent.adopt.there", "agent.inhibited": self = .conflict
         case "definition.joinString": self = .usage
         case "agent.notFound", "effects.file.absent": self = .notFound
         case "agent.join.refused": self = .permission

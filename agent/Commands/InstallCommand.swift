@@ -35,6 +35,8 @@ struct InstallCommand: AsyncParsableCommand {
         var configuration = try AgentConfiguration.read(in: folder.base)
         if let root { configuration.root = JoinCommand.absolute(root) }
         try configuration.check()
+        // Whoever types the command has chosen the time.
+        configuration.windows = nil
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         let local = try LiveHTTP(identity: nil, userAgent: userAgent)
         let doors = AgentDoors.byHand(local)
@@ -103,6 +105,11 @@ extension Agent {
     /// Root on this host is the director; the approvers' word is needed as ever.
     func install(_ source: ExportedSource) async throws -> HostReceipt {
         // What an earlier run left unfinished ends first.
+        if let reason = try hold.reason(at: time.now(), expected: .zero, isEmergency: true) {
+            throw AgentError(
+                code: "inhibited", summary: "Nothing is installed on this host now: \(reason).",
+                remedy: "Whoever put the file into \(StartHold.folderName) of the agent's folder takes it away.")
+        }
         if host.installation != nil { await drive() }
         let known = try source.authorise(revoked: [])
         let product = known.assignment.release.product

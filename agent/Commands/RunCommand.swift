@@ -69,6 +69,7 @@ struct AgentProgram: Sendable {
         let keeper = try identityKeeper()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await agent.installForever() }
+            group.addTask { await agent.watchDrift(random: doors.random) }
             if let controller = configuration.controller, let keeper {
                 let sender = ReportSender(agent: agent, doors: doors, controller: controller, log: log, keeper: keeper)
                 group.addTask { await keeper.run() }

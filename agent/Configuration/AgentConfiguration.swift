@@ -29,6 +29,10 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
     public var confirmWithin: TimeSpan?
     /// What becomes of an order where what runs is not healthy before it; nil is `proceed`.
     public var unhealthyBefore: UnhealthyBefore?
+    /// When this host starts installations; nil: at any time. Fetching is not bound, nor are emergencies and back-outs.
+    public var windows: [MaintenanceWindow]?
+    /// How often what is installed is compared with what was signed; nil: every 6 hours, without repair.
+    public var drift: DriftPolicy?
 
     public static let fileName = "agent.json"
     public static let sizeMax = ByteCount(1 << 20)
@@ -39,7 +43,7 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         variables: [String: String] = [:], labels: [String: String] = [:],
         bounds: [String: ProductBounds]? = nil, secrets: String? = nil, confirm: [String]? = nil,
         confirmWithin: TimeSpan? = nil,
-        unhealthyBefore: UnhealthyBefore? = nil
+        unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil
     ) {
         self.controller = controller
         self.host = host
@@ -56,11 +60,13 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         self.confirm = confirm
         self.confirmWithin = confirmWithin
         self.unhealthyBefore = unhealthyBefore
+        self.windows = windows
+        self.drift = drift
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case controller, host, environment, delivery, repository, channels, checkInterval, root, variables, labels
-        case bounds, secrets, confirm, confirmWithin, unhealthyBefore
+        case bounds, secrets, confirm, confirmWithin, unhealthyBefore, windows, drift
     }
 
     /// - Throws: `agent.configuration`: absent, unreadable, an unknown key or a value out of bounds.
@@ -94,6 +100,9 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         }
         if let confirmWithin, !(TimeSpan.milliseconds(100) ... .hours(1)).contains(confirmWithin) {
             throw Self.problem("confirmWithin is \(confirmWithin), allowed are 100ms to 1h.")
+        }
+        if let every = drift?.every, !(TimeSpan.minutes(1) ... .days(7)).contains(every) {
+            throw Self.problem("drift.every is \(every), allowed are 1m to 7d.")
         }
         guard root.hasPrefix("/"), root == "/" || !root.hasSuffix("/") else {
             throw Self.problem(

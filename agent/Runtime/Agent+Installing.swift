@@ -27,6 +27,7 @@ extension Agent {
                     try await waitForRetry(installation)
                     continue
                 }
+                if action == .activate, try await isHeld(installation) { continue }
                 let command = await perform(action, installation)
                 guard !Task.isCancelled else { return }
                 try advance(installation, command)

@@ -27,6 +27,11 @@ actor Agent {
     /// The order of the assignment that revoked releases of a product last, as far as this agent heard since its start.
     var revokedBy: [ProductName: OrderID] = [:]
     private let lock: DirectoryLock
+    let hold: StartHold
+    /// Why the installation in progress waits, as it was last said.
+    var heldFor: String?
+    /// What was not as it was installed at the last look.
+    var drift: [String] = []
     /// What start-up has to say, in order.
     var recoveryNotes: [String] = []
 
@@ -50,6 +55,10 @@ actor Agent {
         clock = SteadyClock(doors.time)
         store = ReleaseStore(directory: try folder.releases(), root: configuration.root, units: try folder.units().path)
         operations = try doors.operations(folder: folder, configuration: configuration, log: log)
+        let highest = HighestTime(in: folder.base, log: log)
+        hold = StartHold(
+            folder: folder, windows: configuration.windows ?? [],
+            clockError: { now in highest.start(now).since(now) })
         let backups = Backups(folder: folder, root: configuration.root, now: { [time] in time.now() })
         runner = InstallationRunner(
             source: source, store: store, downloads: BlobStore(try folder.downloads()), operations: operations,
@@ -128,14 +137,16 @@ actor Agent {
         }
     }
 
-    func inventory() -> HostInventory {
+    /// - Parameter system: read only where somebody waits for nothing: it takes longer than all else of a start.
+    func inventory(system: HostSystem? = nil) -> HostInventory {
         let installed = host.products.keys.sorted().compactMap { product in
             running(product, host, isHealthy: host.record(of: product).lockedBy == nil)
         }
         return HostInventory(
             agentVersion: AgentCommand.version, machineID: MachineID.read() ?? configuration.host.text,
             delivery: configuration.delivery,
-            checkInterval: configuration.delivery == .pull ? configuration.checkInterval : nil, installed: installed)
+            checkInterval: configuration.delivery == .pull ? configuration.checkInterval : nil, installed: installed,
+            system: system, drift: drift.isEmpty ? nil : Array(drift.prefix(50)))
     }
 
     // MARK: - Reports

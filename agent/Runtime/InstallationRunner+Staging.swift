@@ -65,7 +65,7 @@ extension InstallationRunner {
         }
         if let unhealthy {
             log.warning("not healthy before the installation", metadata: ["why": "\(unhealthy)"])
-            if reachability.configuration.unhealthyBefore == .skip, !isEmergency(task) {
+            if reachability.configuration.unhealthyBefore == .skip, !Self.isEmergency(task) {
                 return .refused(.skipped("unhealthyBefore: \(unhealthy)"))
             }
         }
@@ -76,7 +76,7 @@ extension InstallationRunner {
                 peers: peers, confirmWithin: reachability.configuration.confirmWithin, unhealthy: unhealthy))
     }
 
-    private func isEmergency(_ task: InstallationTask) -> Bool {
+    static func isEmergency(_ task: InstallationTask) -> Bool {
         guard let payload = task.envelope.flatMap({ try? DSSEEnvelope(json: $0).payload }) else { return false }
         return (try? JSONCoding.decode(Assignment.self, from: payload))?.isEmergency ?? false
     }

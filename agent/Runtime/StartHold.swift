@@ -1,0 +1,68 @@
+import Effects
+import ReleaseDefinition
+
+/// Why an installation may not stop anything yet: the host's own windows, and its administrators' inhibit folder. What
+/// waits, waits; fetching and staging are done. An emergency heeds no window, everything heeds the folder.
+struct StartHold: Sendable {
+    static let folderName = "inhibit"
+
+    var folder: AgentFolder
+    var windows: [MaintenanceWindow]
+    /// How far the clock is known to be behind.
+    var clockError: @Sendable (UTCInstant) -> TimeSpan
+
+    /// - Parameter expected: how long the installation takes at least; what would not be done in time is not begun.
+    /// - Returns: in words; nil: it may start.
+    func reason(at now: UTCInstant, expected: TimeSpan, isEmergency: Bool) throws -> String? {
+        if let name = try inhibitor() { return "\(Self.folderName)/\(name) is there" }
+        guard !windows.isEmpty, !isEmergency else { return nil }
+        let rules = StartRules(windows: try windows.map { ($0, try ZoneFolder.rules($0.zone)) })
+        switch rules.permission(at: now, expected: expected, clockError: clockError(now)) {
+        case .given: return nil
+        case .waits(let until, let reason): return until.map { "\(reason); next \($0)" } ?? reason
+        case .skipped(let reason): return reason
+        }
+    }
+
+    /// Any file in the folder; its name says who put it there.
+    private func inhibitor() throws -> String? {
+        guard try folder.base.status(Self.folderName)?.kind == .directory else { return nil }
+        return try folder.base.list(Self.folderName).map(\.name).min()
+    }
+}
+
+extension Agent {
+    private static let holdPause = TimeSpan.seconds(2)
+
+    /// - Returns: true while the installation waits; then time has passed, or a newer order has taken its place.
+    func isHeld(_ installation: Installation) async throws -> Bool {
+        guard installation.task.order.action == .install, let subject = installation.task.to else { return false }
+        let expected = installation.changes.reduce(TimeSpan.zero) { $0 + $1.healthyDeadline }
+        let reason = try hold.reason(
+            at: time.now(), expected: expected, isEmergency: InstallationRunner.isEmergency(installation.task))
+        guard let reason else {
+            if heldFor != nil {
+                heldFor = nil
+                // Its deadline counts from now.
+                try record([.installation(event: .staged)])
+                return true
+            }
+            return false
+        }
+        if heldFor != reason {
+            heldFor = reason
+            log.info("installation waits", metadata: ["order": "\(installation.task.order)", "for": "\(reason)"])
+        }
+        let isOvertaken = queue.contains { $0.isUrgent || $0.release.product == subject.name.product }
+        let isRevoked = host.record(of: subject.name.product).revoked.contains(subject.manifest)
+        if isOvertaken || isRevoked {
+            heldFor = nil
+            let events = try installation.decide(.refused(.superseded), at: clock.now())
+            try record(events.map { .installation(event: $0) })
+            try runner.dropStaging(installation.task)
+            return true
+        }
+        try await time.sleep(for: Self.holdPause)
+        return true
+    }
+}
