@@ -58,10 +58,7 @@ extension Agent {
         if !found.isEmpty {
             log.warning("not as it was installed", metadata: ["what": "\(found.joined(separator: "; "))"])
         }
-        guard configuration.controller != nil else { return }
-        try record([
-            .report(report: HostReport(sequence: host.nextSequence, at: time.now(), body: .inventory(inventory())))
-        ])
+        try reportSystem()
     }
 
     private func reportSystem() throws {
