@@ -86,7 +86,7 @@ public struct RolloutAuthorisation: Sendable, Codable {
 /// The payload that is signed.
 public struct RolloutConsent: Sendable, Equatable, Codable {
     public static let payloadType = "application/vnd.slipway.rollout-authorisation+json"
-    /// Where no window says otherwise.
+    /// Where the rollout names no window; else to the end of the one that is open or opens next.
     public static let lifetime = TimeSpan.days(7)
 
     public var plan: SHA256Digest

@@ -175,4 +175,33 @@ struct AlarmTests {
             #expect(try await client.startRollout(definition).status == 201)
         }
     }
+
+    @Test("The authorisation of a rollout with windows ends with the window that opens next, whatever was signed")
+    func authorisationEndsWithWindow() async throws {
+        let day = SystemTime().now().millisecondsSince1970 / 86_400_000 - 1
+        let noon = UTCInstant(secondsSince1970: day * 86_400 + 43_200)
+        let time = ManualTime(now: noon)
+        let people = try TestPeople(.regulated, time: time)
+        try await people.run { running, client in
+            _ = try await TestHost.join(people.test, running, labels: [:])
+            try await people.approve("1.0", client: client)
+            var definition = try TestFleet.definition("1.0")
+            definition.windows = [
+                MaintenanceWindow(opens: try CalendarExpression("22:00"), span: .hours(2), zone: "UTC")
+            ]
+            let plan = try await client.post("/v1/rollouts/plans", definition).json(RolloutPlanView.self)
+            let consent = RolloutConsent(plan: plan.digest, validUntil: noon + .days(6))
+            let envelope = try DSSEEnvelope.sign(
+                JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType,
+                keys: [people.key("approver-1")])
+            let yes = try await client.post(
+                "/v1/rollouts/plans/\(plan.digest)/authorisations", RolloutAuthorisation(envelope: envelope.json))
+            let end = try #require(try yes.json(RolloutPlanView.self).authorisedUntil)
+            #expect(end > noon + .hours(10) && end <= noon + .hours(12))
+            time.setNow(end)
+            #expect(try await client.startRollout(definition).problemCode == "controller.approval.authorisation")
+            time.setNow(end - .seconds(1))
+            #expect(try await client.startRollout(definition).status == 201)
+        }
+    }
 }

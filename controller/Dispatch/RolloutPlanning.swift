@@ -95,7 +95,8 @@ extension Controller {
         if total > count {
             let named = [("came", hosts.came), ("left", hosts.left), ("changed", changed)].filter { !$0.1.isEmpty }
             changes += named.map { word, ids in
-                "\(ids.count) hosts \(word): \(ids.prefix(10).map(\.text).joined(separator: ", "))\(ids.count > 10 ? ", …" : "")"
+                "\(ids.count.of("host")) \(word): \(ids.prefix(10).map(\.text).joined(separator: ", "))"
+                    + (ids.count > 10 ? ", …" : "")
             }
         }
         guard !changes.isEmpty else { return }
@@ -195,9 +196,15 @@ extension Controller {
                 remedy: "Another person must authorise it.")
         }
         let now = time.now()
+        let limit = state.plans[digest]?.plan.authorisableUntil(from: now, withoutWindow: RolloutConsent.lifetime)
+        guard let limit else {
+            throw ControllerError.conflict(
+                "planWindow", "No window of the plan \(digest.short)… is left.",
+                remedy: "Plan the rollout again with windows that open: slipway rollout plan FILE")
+        }
         let event = RolloutAuthorised(
             digest: digest, holder: signer.name, keyID: signer.key.keyID,
-            validUntil: min(consent.validUntil, now + RolloutConsent.lifetime))
+            validUntil: min(consent.validUntil, limit))
         guard event.validUntil > now else { throw refused }
         try commit(.rolloutAuthorised(event), by: actor, at: now)
         return try planView(digest)

@@ -49,7 +49,7 @@ extension Controller {
         }
         guard !request.rules.isEmpty, request.valid > .zero, request.valid <= PolicyOverrideRequest.validMax else {
             throw ControllerError.badRequest(
-                "override", "An override of \(request.rules.count) rules for \(request.valid) is none.",
+                "override", "An override of \(request.rules.count.of("rule")) for \(request.valid) is none.",
                 remedy: "Name rules, and a span up to \(PolicyOverrideRequest.validMax).")
         }
         for rule in request.rules { try checkRight(to: rule, of: person, current) }

@@ -77,7 +77,7 @@ extension Rollout {
         let state = record(first).map { HostWords($0, phaseName: "its phase", holdsStarts: false).state }
         throw RolloutError(
             code: "verb.host",
-            summary: "\(unfit.count) of \(ids.count) hosts of \(description) cannot be \(verb): "
+            summary: "\(unfit.count) of \(ids.count.of("host")) of \(description) cannot be \(verb): "
                 + "\(first) is \(state ?? "not one of its hosts")" + (unfit.count > 1 ? ", and others." : "."),
             remedy: remedy)
     }
@@ -181,7 +181,7 @@ extension Rollout {
         guard unable.isEmpty, !wanted.isEmpty else {
             throw RolloutError(
                 code: "verb.nothingToBackOut",
-                summary: "\(unable.count) of \(ids.count) hosts cannot be backed out of \(description): "
+                summary: "\(unable.count) of \(ids.count.of("host")) cannot be backed out of \(description): "
                     + unable.prefix(10).map(\.text).joined(separator: ", "),
                 remedy: "Only hosts on which this rollout has ended and to which it brought the release can be.")
         }

@@ -65,7 +65,7 @@ struct PlanChecks {
     mutating func checkReach(_ phases: [PlanPhase], total: Int) {
         let reached = phases.reduce(0) { $0 + $1.hosts.count }
         guard reached < total else { return }
-        problems.append("its phases reach \(reached) of \(total) hosts, the last must reach all (100%)")
+        problems.append("its phases reach \(reached) of \(total.of("host")), the last must reach all (100%)")
     }
 
     /// Traffic that is switched to a side without hosts goes nowhere.
@@ -85,7 +85,7 @@ struct PlanChecks {
         guard list.phases.allSatisfy({ $0.members == nil }),
             let reached = list.phases.map({ $0.size.hosts(of: total) }).max(), reached < total
         else { return }
-        problems.append("its phases reach \(reached) of \(total) hosts, the last must reach all (100%)")
+        problems.append("its phases reach \(reached) of \(total.of("host")), the last must reach all (100%)")
     }
 
     /// A host that a phase names and that is not there is a slip of the pen.
@@ -94,7 +94,7 @@ struct PlanChecks {
         for (index, phase) in list.phases.enumerated() {
             guard case .list(let named) = phase.members else { continue }
             for host in named where !known.contains(host) {
-                problems.append("phase \(index + 1) names \(host), which is not among its \(known.count) hosts")
+                problems.append("phase \(index + 1) names \(host), which is not among its \(known.count.of("host"))")
             }
         }
     }

@@ -16,7 +16,7 @@ extension RolloutPlan {
             throw RolloutError(
                 code: "plan.noHosts",
                 summary:
-                    "The host query \(definition.hosts.text.debugDescription) matches 0 of \(hosts.count) hosts in "
+                    "The host query \(definition.hosts.text.debugDescription) matches 0 of \(hosts.count.of("host")) in "
                     + "\(definition.environment).",
                 remedy: "A rollout without hosts is never done: correct the query or enrol the hosts first.")
         }

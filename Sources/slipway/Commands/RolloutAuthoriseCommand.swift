@@ -27,8 +27,8 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "authorise", abstract: "Look at a frozen plan, and say yes to it with your key.",
         discussion: """
-            Another act than approving a package: it says that exactly this rollout may start, within seven days. The \
-            controller asks for it in the profile regulated. What the plan would install is looked up in the metadata \
+            Another act than approving a package: it says that exactly this rollout may start, until the end of the window \
+            that is open or opens next; without windows, within seven days. The controller asks for it in the profile regulated. What the plan would install is looked up in the metadata \
             that you trust, as in slipway release approve.
             """)
 
@@ -38,8 +38,10 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
     @Argument(help: "The plan's digest, as rollout plan or a refused start names it.")
     var plan: String
 
-    @Option(help: "How long it may still start, as 2d; 7d at most.", transform: { try TimeSpan($0) })
-    var valid = RolloutConsent.lifetime
+    @Option(
+        help: "How long it may still start, as 2d; to the end of the window, or 7d, at most and unless given.",
+        transform: { try TimeSpan($0) })
+    var valid: TimeSpan?
 
     func run() async throws {
         let digest = try SHA256Digest(hex: plan)
@@ -55,12 +57,24 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
             Talk.say(RolloutPlanPresentation(plan: view).details)
             try await Self.requireApproved(view, folder, client)
             try Confirmation.require("Authorise this rollout?", yes: signing.yes)
-            let consent = RolloutConsent(plan: digest, validUntil: SystemTime().now() + valid)
+            let consent = RolloutConsent(plan: digest, validUntil: try end(of: view))
             let envelope = try DSSEEnvelope.sign(
                 try JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType, keys: keys)
             return try await client.authorise(digest, RolloutAuthorisation(envelope: envelope.json))
         }
         try output.print(RolloutPlanPresentation(plan: view))
+    }
+
+    /// - Throws: `command.plan.window`.
+    private func end(of view: RolloutPlanView) throws -> UTCInstant {
+        let now = SystemTime().now()
+        let plan = try JSONCoding.decode(RolloutPlan.self, from: view.plan.wireBytes)
+        guard let limit = plan.authorisableUntil(from: now, withoutWindow: RolloutConsent.lifetime) else {
+            throw CommandError(
+                code: "plan.window", summary: "No window of this plan is left: it can never start.",
+                remedy: "Have it planned again with windows that open: slipway rollout plan FILE")
+        }
+        return min(limit, valid.map { now + $0 } ?? limit)
     }
 
     /// The plan names the very bytes that approvers signed, by this person's own verification.
