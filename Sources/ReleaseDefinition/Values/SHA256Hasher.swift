@@ -5,10 +5,13 @@ import COpenSSL
 /// `@unchecked Sendable`: it cannot be copied, so its owner alone has the context, which is bound to no thread.
 public struct SHA256Hasher: ~Copyable, @unchecked Sendable {
     private let context: OpaquePointer
+    /// Looked up once: with the plain name libcrypto looks through its providers, under a lock, for each of a tree's files.
+    /// Never written again and never freed.
+    nonisolated(unsafe) private static let algorithm = EVP_MD_fetch(nil, "SHA256", nil) ?? EVP_sha256()
 
     public init() {
         // libcrypto answers nil here only when memory is gone; nothing sensible can go on.
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, Self.algorithm, nil) == 1 else {
             preconditionFailure("libcrypto cannot start a SHA-256 computation")
         }
         self.context = context

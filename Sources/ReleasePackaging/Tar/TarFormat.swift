@@ -115,23 +115,26 @@ extension TarEntry {
     ) -> [UInt8] {
         var block = [UInt8](repeating: 0, count: TarFormat.blockSize)
         func put(_ bytes: [UInt8], at offset: Int) { block.replaceSubrange(offset..<offset + bytes.count, with: bytes) }
-        func octal(_ value: Int64, digits: Int) -> [UInt8] {
-            let text = String(value, radix: 8)
-            return Array((String(repeating: "0", count: max(0, digits - text.utf8.count)) + text).utf8)
+        func putOctal(_ value: Int64, digits: Int, at offset: Int) {
+            for place in 0..<digits {
+                block[offset + place] = 0x30 + UInt8(truncatingIfNeeded: value >> Int64(3 * (digits - 1 - place)) & 7)
+            }
         }
         put(name, at: 0)
-        put(octal(Int64(mode), digits: 7), at: 100)
-        put(octal(0, digits: 7), at: 108)
-        put(octal(0, digits: 7), at: 116)
-        put(octal(size, digits: 11), at: 124)
-        put(octal(0, digits: 11), at: 136)
+        putOctal(Int64(mode), digits: 7, at: 100)
+        putOctal(0, digits: 7, at: 108)
+        putOctal(0, digits: 7, at: 116)
+        putOctal(size, digits: 11, at: 124)
+        putOctal(0, digits: 11, at: 136)
         block[156] = type
         put(target, at: 157)
         put(TarFormat.magic, at: 257)
-        put(octal(0, digits: 7), at: 329)
-        put(octal(0, digits: 7), at: 337)
+        putOctal(0, digits: 7, at: 329)
+        putOctal(0, digits: 7, at: 337)
         put(prefix, at: 345)
-        put(octal(Int64(TarFormat.checksum(block)), digits: 6) + [0, 0x20], at: 148)
+        let checksum = Int64(TarFormat.checksum(block))
+        putOctal(checksum, digits: 6, at: 148)
+        put([0, 0x20], at: 154)
         return block
     }
 }
