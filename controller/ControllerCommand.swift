@@ -148,6 +148,7 @@ struct RunCommand: AsyncParsableCommand {
         try await server.run(handlesSignals: true) { port in
             let url = controller.configuration.url
             ControllerCommand.say("listening on port \(port) as \(url)", to: STDOUT_FILENO)
+            ServiceManager.ofThisProcess()?.ready("listening on port \(port) as \(url)")
         }
     }
 

@@ -3,7 +3,7 @@ import ReleaseDefinition
 
 /// `slipway-agent`: what a host runs.
 public struct AgentCommand: AsyncParsableCommand {
-    public static let version = "0.1.0"
+    public static let version = SlipwayVersion.text
 
     public static let configuration = CommandConfiguration(
         commandName: "slipway-agent",

@@ -67,7 +67,13 @@ struct AgentProgram: Sendable {
         try await agent.recover()
         let (configuration, doors, log) = (configuration, doors, log)
         let keeper = try identityKeeper()
+        let manager = ServiceManager.ofThisProcess()
+        manager?.ready("host \(configuration.host)")
         await withTaskGroup(of: Void.self) { group in
+            if let manager {
+                group.addTask { await manager.keepWatchdog(doors.time) { _ = await agent.isIdle } }
+                group.addTask { await ProgramReplacement(time: doors.time, log: log).run { await agent.isIdle } }
+            }
             group.addTask { await agent.installForever() }
             group.addTask { await agent.watchDrift(random: doors.random) }
             if let controller = configuration.controller, let keeper {

@@ -73,6 +73,9 @@ actor Agent {
         for entry in entries { host.apply(entry) }
     }
 
+    /// Nothing is being installed and nothing waits to be. It answers when the actor is free to: the watchdog asks as well.
+    var isIdle: Bool { host.installation == nil && queue.isEmpty }
+
     /// Writes down, then changes the state; with what the controller is told about it, together or not at all.
     func record(_ changes: [HostChange]) throws {
         var changes = changes

@@ -1,3 +1,4 @@
+import Effects
 import Hummingbird
 import Logging
 import NIOCore
@@ -59,6 +60,12 @@ struct BackgroundWork: Service {
                     group.addTask { try await controller.renewMetadata() }
                     group.addTask { try await controller.keepServerCertificate() }
                     group.addTask {
+                        // The actor that decides and writes the record must answer, or the watchdog restarts the daemon.
+                        await ServiceManager.ofThisProcess()?.keepWatchdog(controller.time) {
+                            _ = await controller.isRunning
+                        }
+                    }
+                    group.addTask {
                         try await controller.time.sleep(for: Controller.reconnectGrace)
                         await controller.noteAbsentHosts()
                     }
@@ -66,6 +73,7 @@ struct BackgroundWork: Service {
                 }
             }
         } onGracefulShutdown: {
+            ServiceManager.ofThisProcess()?.stopping()
             controller.hub.closeAll()
             controller.watchers.closeAll()
         }

@@ -1,0 +1,33 @@
+import Effects
+import Glibc
+import Logging
+import ReleaseDefinition
+
+/// An upgrade of the OS package replaces the program of an agent that runs, perhaps in the middle of a deployment: so the
+/// package restarts nothing. The agent ends by itself when it has nothing in hand, and the service manager, which is the
+/// one who calls this, starts the new program.
+struct ProgramReplacement: Sendable {
+    static let interval = TimeSpan.seconds(5)
+
+    var time: any TimeDoor
+    var log: Logger
+
+    func run(_ isIdle: @Sendable () async -> Bool) async {
+        while (try? await time.sleep(for: Self.interval)) != nil {
+            guard Self.isReplaced(), await isIdle() else { continue }
+            log.info("the program was replaced: the agent ends so that the new one is started")
+            // Services outlive the agent: this is the same as being stopped.
+            _exit(0)
+        }
+    }
+
+    /// The kernel's word on the file that this process was started from: its name goes on, its inode is gone.
+    static func isReplaced() -> Bool {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            readlink("/proc/self/exe", bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
+        }
+        guard count > 0 else { return false }
+        return String(decoding: buffer.prefix(count), as: UTF8.self).hasSuffix(" (deleted)")
+    }
+}
