@@ -23,11 +23,9 @@ struct ProgramReplacement: Sendable {
 
     /// The kernel's word on the file that this process was started from: its name goes on, its inode is gone.
     static func isReplaced() -> Bool {
-        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count = buffer.withUnsafeMutableBytes { bytes in
-            readlink("/proc/self/exe", bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
-        }
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
         guard count > 0 else { return false }
-        return String(decoding: buffer.prefix(count), as: UTF8.self).hasSuffix(" (deleted)")
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self).hasSuffix(" (deleted)")
     }
 }
