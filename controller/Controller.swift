@@ -100,6 +100,9 @@ public actor Controller {
             folder, authority: authorities.serving, names: configuration.names, random: random, at: time.now())
         self.state = state
         self.lastEntryAt = lastEntryAt
+        do { patches.ready = try PatchMemory.read(folder.directory, publisher.blobs) } catch {
+            logger.warning("patches are made again", metadata: ["error": "\(ReportedError(error))"])
+        }
     }
 
     /// Makes decisions durable, then applies them. Nothing may have been awaited since they were made.

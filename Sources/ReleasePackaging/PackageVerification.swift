@@ -14,9 +14,12 @@ public struct PackageVerification: Sendable, Equatable, Codable {
     }
 
     public private(set) var findings: [Finding] = []
-    /// Entries of the package file, and files in its payloads, that are as they should be.
+    /// Entries of the package file that are as they should be.
     public private(set) var entries = 0
+    /// In its payloads, those that are as they should be.
     public private(set) var files = 0
+    public private(set) var folders = 0
+    public private(set) var links = 0
     /// Of all tar streams.
     public private(set) var bytes = ByteCount(0)
 
@@ -85,10 +88,10 @@ public struct PackageVerification: Sendable, Equatable, Codable {
             )
         }
         switch (entry.content, expected.content) {
-        case (.directory, .directory): files += 1
+        case (.directory, .directory): folders += 1
         case (.link(let found), .link(let target)):
             if found == target {
-                files += 1
+                links += 1
             } else {
                 find(here, "leads elsewhere", expected: target.text, found: found.text)
             }

@@ -77,6 +77,35 @@ extension EndToEnd {
             #expect(fleet.requests(of: String(patch.suffix(64))) == 1)
         }
 
+        @Test("Patches outlive the controller's process, and go when neither of their releases matters any more")
+        func remembered() async throws {
+            let fleet = try await Fleet()
+            _ = try await fleet.addAgent()
+            try await running(fleet)
+            let patch = try await patch(of: fleet)
+            func count(_ words: String) -> Int {
+                fleet.controllerLog.split(separator: "\n").count { $0.contains(words) }
+            }
+            #expect(count("patches made") == 1)
+            fleet.killController()
+            try await fleet.startController()
+            try await fleet.allOnline()
+            try await fleet.done("rollout", "start", RolloutSource.write("web-service@1.1", below: fleet.folder))
+            try await fleet.everyHostRuns("1.1")
+            // Made once: what the first process made was used.
+            #expect(count("patches made") == 1, "\(fleet.controllerLog)")
+            #expect(try fetched(fleet.agents[0]).way == "patch")
+            try await fleet.done("release", "submit", Self.source("1.2").write(below: fleet.folder))
+            try await eventually("the patch to 1.2 is made") { count("patches made") == 2 }
+            #expect(Files.exists(patch), "the fleet runs 1.1")
+            try await fleet.done("rollout", "start", RolloutSource.write("web-service@1.2", below: fleet.folder))
+            try await fleet.everyHostRuns("1.2")
+            try await fleet.done("release", "submit", Self.source("1.3").write(below: fleet.folder))
+            try await eventually("the patch from 1.0 to 1.1 is gone: \(fleet.controllerLog)") { !Files.exists(patch) }
+            #expect(count("patches dropped") == 1)
+            try await eventually("the patch to 1.3 is made") { count("patches made") == 3 }
+        }
+
         @Test("A tampered patch is refused, and the release is installed by members all the same")
         func tampered() async throws {
             let fleet = try await Fleet()

@@ -35,7 +35,8 @@ struct PackageVerificationTests {
         let (manifest, bytes) = try await package()
         let found = try verify(bytes)
         #expect(found.findings.isEmpty)
-        #expect(found.entries == 3 && found.files == manifest.units[0].payload.fileCount)
+        #expect(found.entries == 3 && found.files + found.folders + found.links == manifest.units[0].payload.fileCount)
+        #expect(found.links == 3 && found.files == 49)
         #expect(found.bytes == manifest.units[0].payload.tar.length)
     }
 

@@ -11,8 +11,8 @@ struct PatchRoute: Hashable, Sendable {
     var to: SHA256Digest
 }
 
-/// The patches that this process made, and those it is making. Nothing of it is in the log: a patch that is not there is
-/// made again or done without.
+/// The patches that there are, and those that are being made. Nothing of it is in the log: a patch that is not there is
+/// made again or done without. `PatchMemory` keeps it beyond this process.
 struct PatchShelf: Sendable {
     /// An empty list: looked at, and not worth having.
     var ready: [PatchRoute: [AssignedPatch]] = [:]
@@ -53,22 +53,39 @@ struct PatchPreparation: Sendable {
     let random: any RandomDoor
     let stop: PatchStop
 
+    /// What came of a route, and for each unit without a patch the reason.
+    struct Result: Sendable {
+        var patches: [AssignedPatch] = []
+        var without: [String] = []
+    }
+
     /// - Throws: `packaging.…`, `effects.…`; then hosts fetch members.
-    func make(from old: Manifest, to new: Manifest) throws -> [AssignedPatch] {
+    func make(from old: Manifest, to new: Manifest) throws -> Result {
         let deadline = time.monotonic() + Self.timeMax
-        return try new.units.compactMap { unit in
-            guard let earlier = old[unit: unit.name, variant: unit.variant],
-                earlier.payload.indexText != unit.payload.indexText
-            else {
-                return nil
+        var result = Result()
+        for unit in new.units {
+            guard let earlier = old[unit: unit.name, variant: unit.variant] else {
+                result.without.append("\(unit.fileName) is new")
+                continue
             }
-            return try make(from: earlier, to: unit, until: deadline)
+            guard earlier.payload.indexText != unit.payload.indexText else {
+                result.without.append("\(unit.fileName) is unchanged")
+                continue
+            }
+            do {
+                let (patch, reason) = try make(from: earlier, to: unit, until: deadline)
+                if let patch { result.patches.append(patch) }
+                if let reason { result.without.append(reason) }
+            } catch let error as PackagingError where error.code == "packaging.patch.size" {
+                result.without.append("\(unit.fileName): \(error.summary)")
+            }
         }
+        return result
     }
 
     private func make(
         from old: ManifestUnit, to new: ManifestUnit, until deadline: TimeSpan
-    ) throws -> AssignedPatch? {
+    ) throws -> (AssignedPatch?, reason: String?) {
         let (before, after) = (try PatchSide(old, in: blobs), try PatchSide(new, in: blobs))
         let delta = try PayloadDelta(from: before.stream.index, to: after.stream.index)
         let ranges = RangeCoalescing.requests(for: delta.missingRanges)
@@ -83,11 +100,20 @@ struct PatchPreparation: Sendable {
         let summary = try builder.run(
             jobs: Self.jobs, isWanted: { !stop.isSet && time.monotonic() < deadline }, to: { try writer.write($0) })
         // What is not finished goes with the writer.
-        guard Double(summary.length.value) < Self.shareMax * Double(ranges) else { return nil }
+        guard Double(summary.length.value) < Self.shareMax * Double(ranges) else {
+            let share = Int(Self.shareMax * 100)
+            return (
+                nil,
+                "\(new.fileName): a patch has \(summary.length.value) bytes, not less than \(share) % of the \(ranges)"
+                    + " that ranges cost"
+            )
+        }
         let blob = try writer.finish()
-        return AssignedPatch(
-            from: old.payload.indexText.sha256, to: new.payload.indexText.sha256, sha256: blob.sha256,
-            length: blob.length)
+        return (
+            AssignedPatch(
+                from: old.payload.indexText.sha256, to: new.payload.indexText.sha256, sha256: blob.sha256,
+                length: blob.length), nil
+        )
     }
 }
 
@@ -100,6 +126,7 @@ extension Controller {
     /// Begins to make patches to a release from what hosts run of its product; returns at once.
     func beginPatches(to release: ReleaseName) {
         guard let target = state.releases[release]?.submitted else { return }
+        dropPatches()
         for from in fromManifests(of: target) {
             let route = PatchRoute(from: from.manifest, to: target.manifest)
             guard patches.ready[route] == nil, patches.underWay[route] == nil else { continue }
@@ -157,7 +184,7 @@ extension Controller {
     private nonisolated func makePatches(
         _ route: PatchRoute, _ from: ReleaseSubmitted, _ to: ReleaseSubmitted
     ) async {
-        var made: [AssignedPatch] = []
+        var made = PatchPreparation.Result()
         do {
             let preparation = PatchPreparation(
                 blobs: publisher.blobs,
@@ -175,8 +202,9 @@ extension Controller {
             logger.info(
                 "patches made",
                 metadata: [
-                    "from": "\(from.release)", "to": "\(to.release)", "patches": "\(made.count)",
-                    "bytes": "\(made.reduce(0) { $0 + $1.length.value })",
+                    "from": "\(from.release)", "to": "\(to.release)", "patches": "\(made.patches.count)",
+                    "bytes": "\(made.patches.reduce(0) { $0 + $1.length.value })",
+                    "without": "\(made.without.isEmpty ? "-" : made.without.joined(separator: "; "))",
                 ])
         } catch {
             logger.warning(
@@ -185,12 +213,13 @@ extension Controller {
                     "from": "\(from.release)", "to": "\(to.release)", "error": "\(ReportedError(error))",
                 ])
         }
-        await patchesMade(made, route)
+        await patchesMade(made.patches, route)
     }
 
     private func patchesMade(_ made: [AssignedPatch], _ route: PatchRoute) {
         patches.underWay[route] = nil
         patches.ready[route] = made
+        keepPatches()
         guard isRunning, !made.isEmpty else { return }
         do { try publishChangedChannels() } catch {
             logger.error("channels wait", metadata: ["error": "\(error)"])

@@ -43,14 +43,15 @@ struct WayCost: Encodable {
     }
 }
 
-struct FileCounts: Encodable {
+/// Files, folders and links alike.
+struct PathCounts: Encodable {
     var added: Int
     var changed: Int
     var removed: Int
     var unchanged: Int
 
-    static func + (left: FileCounts, right: FileCounts) -> FileCounts {
-        FileCounts(
+    static func + (left: PathCounts, right: PathCounts) -> PathCounts {
+        PathCounts(
             added: left.added + right.added, changed: left.changed + right.changed,
             removed: left.removed + right.removed, unchanged: left.unchanged + right.unchanged)
     }
@@ -58,13 +59,14 @@ struct FileCounts: Encodable {
 
 struct UnitDelta: Encodable {
     var unit: UnitName
-    /// Where there is none, the unit is new or too large for one.
     var patch: WayCost?
+    /// Where there is no patch: the unit is new, or too large for one.
+    var noPatch: String?
     /// Members that the old release does not have, and the index.
     var ranges: WayCost
     /// The payload and the index.
     var whole: WayCost
-    var files: FileCounts
+    var paths: PathCounts
     var added: [String]?
     var changed: [String]?
     var removed: [String]?
@@ -78,7 +80,8 @@ struct UnitDelta: Encodable {
             requests: 2)
         guard let sides = try pair.sides(of: new) else {
             ranges = whole
-            files = FileCounts(added: index.entries.count, changed: 0, removed: 0, unchanged: 0)
+            noPatch = "The unit is new."
+            paths = PathCounts(added: index.entries.count, changed: 0, removed: 0, unchanged: 0)
             if names { added = index.entries.map(\.path.text) }
             return
         }
@@ -87,7 +90,7 @@ struct UnitDelta: Encodable {
         ranges = WayCost(
             bytes: ByteCount(requests.reduce(indexLength) { $0 + Int64($1.count) }),
             members: delta.missingMembers.count, requests: requests.count + 1)
-        files = FileCounts(
+        paths = PathCounts(
             added: delta.added.count, changed: delta.changed.count, removed: delta.removed.count,
             unchanged: delta.unchangedCount)
         if names {
@@ -102,7 +105,9 @@ struct UnitDelta: Encodable {
                 scratch: work.createFile(scratch))
             let summary = try builder.run { _ in }
             patch = WayCost(bytes: summary.length, members: summary.members, requests: 1)
-        } catch let error as PackagingError where error.code == "packaging.patch.size" { patch = nil }
+        } catch let error as PackagingError where error.code == "packaging.patch.size" {
+            noPatch = error.summary
+        }
         try work.removeFile(scratch)
     }
 }
@@ -113,7 +118,7 @@ struct DeltaPresentation: Presentable {
     var patch: WayCost?
     var ranges: WayCost
     var whole: WayCost
-    var files: FileCounts
+    var paths: PathCounts
     var units: [UnitDelta]
 
     init(from: ReleaseName, to: ReleaseName, units: [UnitDelta]) {
@@ -127,7 +132,7 @@ struct DeltaPresentation: Presentable {
         }
         ranges = units.reduce(nothing) { $0 + $1.ranges }
         whole = units.reduce(nothing) { $0 + $1.whole }
-        files = units.reduce(FileCounts(added: 0, changed: 0, removed: 0, unchanged: 0)) { $0 + $1.files }
+        paths = units.reduce(PathCounts(added: 0, changed: 0, removed: 0, unchanged: 0)) { $0 + $1.paths }
     }
 
     static let columns = ["FROM", "TO", "PATCH", "RANGES", "WHOLE"]
@@ -152,12 +157,13 @@ struct DeltaPresentation: Presentable {
         }
         let table = TextTable(["UNIT", "WAY", "SIZE", "BYTES", "MEMBERS", "REQUESTS"], rows).text
         let counts =
-            "\(from) to \(to): \(files.added) added, \(files.changed) changed, \(files.removed) removed,"
-            + " \(files.unchanged) unchanged\n"
+            "\(from) to \(to): of the paths (files, folders and links) \(paths.added) added, \(paths.changed) changed,"
+            + " \(paths.removed) removed, \(paths.unchanged) unchanged\n"
+        let without = units.compactMap { unit in unit.noPatch.map { "\(unit.unit) has no patch: \($0)\n" } }
         let names = units.flatMap { unit in
             (unit.added ?? []).map { "added    \($0)\n" } + (unit.changed ?? []).map { "changed  \($0)\n" }
                 + (unit.removed ?? []).map { "removed  \($0)\n" }
         }
-        return counts + table + names.joined()
+        return counts + table + without.joined() + names.joined()
     }
 }

@@ -35,10 +35,11 @@ struct VerifyPresentation: Presentable {
     var release: ReleaseName
     var verification: PackageVerification
 
-    static let columns = ["RELEASE", "ENTRIES", "FILES", "BYTES", "FAULTS"]
+    static let columns = ["RELEASE", "ENTRIES", "FILES", "FOLDERS", "LINKS", "BYTES", "FAULTS"]
     var cells: [String] {
         [
             release.description, String(verification.entries), String(verification.files),
+            String(verification.folders), String(verification.links),
             verification.bytes.description, String(verification.findings.count),
         ]
     }

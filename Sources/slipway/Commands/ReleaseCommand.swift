@@ -43,7 +43,7 @@ struct ReleasePresentation: Presentable {
             ("submitted", "\(release.submittedAt) by \(release.submittedBy)"),
         ])
         let units = TextTable(
-            ["UNIT", "INSTALLED TO", "FILES", "SIZE", "PAYLOAD"],
+            ["UNIT", "INSTALLED TO", "PATHS", "SIZE", "PAYLOAD"],
             release.units.map {
                 [
                     $0.fileName, $0.installTo, String($0.files),

@@ -32,7 +32,7 @@ struct PackagePresentation: Presentable {
             ("definition", build.definition.hex),
         ])
         let units = TextTable(
-            ["UNIT", "INSTALLED TO", "FILES", "COMPRESSED", "UNPACKED", "PAYLOAD"],
+            ["UNIT", "INSTALLED TO", "PATHS", "COMPRESSED", "UNPACKED", "PAYLOAD"],
             manifest.units.map {
                 [
                     $0.fileName, $0.definition.installTo, String($0.payload.fileCount),
