@@ -23,7 +23,14 @@ final class TestRepository {
     private var counter: Int64 = 0
     private let time = SystemTime()
 
-    init() throws {
+    /// How long ago this repository's present is.
+    private let age: TimeSpan
+
+    /// - Parameters:
+    ///   - days: how long ago it was made.
+    ///   - isRenewed: everything but the emergency role was renewed since; else nothing was heard since.
+    init(madeDaysAgo days: Int64 = 0, isRenewed: Bool = false) throws {
+        age = isRenewed ? .zero : .days(days)
         folder = try TemporaryFolder()
         publisher = try RepositoryPublisher(folder.directory)
         func key() throws -> SigningKey { try SigningKey(pem: KeyGeneration.ed25519PrivateKeyPEM()) }
@@ -31,14 +38,23 @@ final class TestRepository {
         keys = RepositoryKeys(
             root: [try key()], targets: [try key()], approvers: [try key()], emergency: [try key()],
             snapshot: [try key()], timestamp: [try key()], director: [director])
-        let created = try RepositoryWriter.create(keys: keys, at: time.now())
+        let madeAt = time.now() - .days(days)
+        let created = try RepositoryWriter.create(keys: keys, at: madeAt)
         let added = try RepositoryWriter.addProduct(
-            Self.product, environments: [Self.environment], to: created.state, keys: keys, at: time.now())
+            Self.product, environments: [Self.environment], to: created.state, keys: keys, at: madeAt)
         state = added.state
         firstRoot = try #require(created.files.first { $0.name == "1.root.json" }).bytes
         try publisher.publish(RepositoryPublication(metadata: created.files))
         try publisher.publish(RepositoryPublication(metadata: added.files))
+        guard isRenewed else { return }
+        var others = keys
+        others.emergency = []
+        let renewed = try RepositoryWriter.renew(state, keys: others, at: now)
+        state = renewed.state
+        try publisher.publish(RepositoryPublication(metadata: renewed.files))
     }
+
+    private var now: UTCInstant { time.now() - age }
 
     /// A file of a release: its path, text and whether it is a program.
     struct File {
@@ -103,7 +119,7 @@ final class TestRepository {
             definition, from: source.directory, inputs: inputs, into: publisher.blobs, sourceDate: start, jobs: 2)
         let change = try RepositoryWriter.approve(
             definition.name, manifest: built.digest, length: ByteCount(built.manifestBytes.count),
-            in: .environment(Self.environment), to: state, keys: keys, at: time.now())
+            in: .environment(Self.environment), to: state, keys: keys, at: now)
         state = change.state
         let path = TargetPath.manifest(.environment(Self.environment), definition.name)
         try publisher.publish(
@@ -125,7 +141,7 @@ final class TestRepository {
                 ?? .channel(Self.channel, bucketBound: HostBucket.everyoneBound, included: [], excluded: []),
             release: release.name, manifest: release.manifest,
             targetPath: TargetPath.manifest(.environment(Self.environment), release.name),
-            counter: counter ?? self.counter, expiresAt: time.now() + lifetime, revoked: revoked.map(\.manifest))
+            counter: counter ?? self.counter, expiresAt: now + lifetime, revoked: revoked.map(\.manifest))
         return try DSSEEnvelope.sign(
             JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: [director]
         ).json
@@ -152,11 +168,20 @@ final class TestRepository {
             trust: files.map { PackageFile.TrustFile(name: $0.key, bytes: $0.value) })
     }
 
+    /// The same as a file, as it is carried to a host.
+    func exportFile(_ release: HostRelease, valid: TimeSpan, into folder: TemporaryFolder) throws -> String {
+        let contents = try export(release, valid: valid, to: TestHost.name)
+        try PackageFile.write(
+            contents.manifestBytes, trust: contents.trust, blobs: blobs,
+            to: folder.directory.createFile("web.slip", mode: 0o600))
+        return folder.path + "/web.slip"
+    }
+
     /// The approvers take it back.
     func withdraw(_ release: HostRelease) throws {
         let change = try RepositoryWriter.withdraw(
             release.name, manifest: release.manifest, in: .environment(Self.environment), from: state, keys: keys,
-            at: time.now())
+            at: now)
         state = change.state
         try publisher.publish(RepositoryPublication(metadata: change.files))
     }

@@ -13,7 +13,7 @@ struct RepositoryClientTests {
     func scenarios() async throws {
         let lines = try await Self.run()
         for line in lines where !line.hasPrefix("ok ") { Issue.record("\(line)") }
-        #expect(lines.count >= 18)
+        #expect(lines.count >= 21)
     }
 
     private static func run() async throws -> [String] {

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,6 +27,7 @@ class Client:
         self.server = Server(self.repository)
         self.folder = tempfile.mkdtemp(prefix="tuf-client-")
         self.metadata, self.targets = f"{self.folder}/metadata", f"{self.folder}/targets"
+        self.options = []
         with open(f"{self.folder}/first.json", "wb") as file:
             file.write(self.repository.first_root)
         assert self.run("init", f"{self.folder}/first.json") == 0
@@ -35,7 +37,7 @@ class Client:
         words = [word for name in names for word in ("--target-name", name)]
         command = [*wrap, SLIPWAY, "repository", "client", "--metadata-dir", self.metadata, "--metadata-url",
                    f"{self.server.url}/metadata/", *words, "--target-dir", self.targets, "--target-base-url",
-                   f"{self.server.url}/targets/", *act]
+                   f"{self.server.url}/targets/", *self.options, *act]
         done = subprocess.run(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=120)
         self.said = done.stderr
@@ -65,6 +67,17 @@ class Client:
         assert result == 1, f"ended with {result}"
         assert code in self.said, f"{code} expected: {self.said}"
         assert self.stored() == before, f"the store changed: {set(before.items()) ^ set(self.stored().items())}"
+
+
+    def expect_recovery(self, act=None):
+        """The server is honest again: the next try succeeds, and the store is what the repository says."""
+        self.server.fault = lambda path: None
+        assert (act or self.refresh)() == 0, self.said
+        files = self.repository.files
+        for role in ("root", "snapshot", "targets"):
+            version = self.repository.roles[role].version
+            assert self.stored()[f"{role}.json"] == files[f"metadata/{version}.{role}.json"], role
+        assert self.stored()["timestamp.json"] == files["metadata/timestamp.json"]
 
 
 # What it does.
@@ -207,6 +220,27 @@ def does_survive_sigkill_between_any_two_writes():
     assert killed >= 3, killed
 
 
+def does_survive_sigkill_while_a_target_is_fetched():
+    client = Client()
+    client.repository.add_target("file", b"content" * 100_000)
+    client.repository.publish_all()
+    killed = 0
+    for call in ("renameat,unlinkat", "fsync", "write,pwrite64"):
+        for number in (1, 2, 3, 5, 8, 13, 21, 34):
+            for name in os.listdir(client.targets) if os.path.isdir(client.targets) else ():
+                os.remove(f"{client.targets}/{name}")
+            inject = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                      f"inject={call}:signal=KILL:when={number}"]
+            killed += client.run("download", names=["file"], wrap=inject) != 0
+            # A name is never half of its bytes.
+            for name in os.listdir(client.targets) if os.path.isdir(client.targets) else ():
+                if not name.startswith("."):
+                    assert open(f"{client.targets}/{name}", "rb").read() == b"content" * 100_000, name
+            client.expect_recovery(lambda: client.download("file"))
+            assert client.downloaded() == {"file": b"content" * 100_000}
+    assert killed >= 6, killed
+
+
 # What it refuses.
 
 def refuses_another_answer_than_404_for_the_next_root():
@@ -215,11 +249,12 @@ def refuses_another_answer_than_404_for_the_next_root():
     client.repository.publish("timestamp")
     for status in (301, 302, 307, 308, 401, 403, 429, 500, 503):
         other = {"Content-Length": "0", "Location": f"{client.server.url}/metadata/1.root.json"}
+        client.repository.publish("timestamp")
         client.server.fault = lambda path: (status, other, []) if path.endswith("2.root.json") else None
         client.expect_refusal("error")
         assert client.asked()[-1] == "2.root.json"
-    client.server.fault = lambda path: None
-    assert client.refresh() == 0, client.said
+        client.expect_recovery()
+        client.asked()
 
 
 def refuses_redirects_and_absence():
@@ -233,8 +268,7 @@ def refuses_redirects_and_absence():
             before = client.stored().get(file.removeprefix("2."))
             assert client.refresh() == 1
             assert client.stored().get(file.removeprefix("2.")) == before
-            client.server.fault = lambda path: None
-            assert client.refresh() == 0, client.said
+            client.expect_recovery()
 
 
 def refuses_endless_data():
@@ -243,10 +277,52 @@ def refuses_endless_data():
             client = Client()
             client.repository.publish("targets", "snapshot", "timestamp")
             client.server.fault = lambda path: (200, head, endless()) if path.endswith(file) else None
+            role = file.removeprefix("2.")
+            before = client.stored().get(role)
             assert client.refresh() == 1, file
-            client.server.fault = lambda path: None
+            assert client.stored().get(role) == before
             assert client.server.sent < 64 << 20, client.server.sent
-            assert client.refresh() == 0, client.said
+            client.expect_recovery()
+
+
+def refuses_endless_targets():
+    for head in ({}, {"Content-Length": str(1 << 40)}, {"Transfer-Encoding": "chunked"}):
+        client = Client()
+        client.repository.add_target("file", b"content")
+        client.repository.publish_all()
+        client.server.fault = lambda path: (200, head, endless()) if path.startswith("targets/") else None
+        assert client.download("file") == 1
+        assert client.downloaded() == {} and client.server.sent < 64 << 20
+        client.expect_recovery(lambda: client.download("file"))
+        assert client.downloaded() == {"file": b"content"}
+
+
+def refuses_one_byte_per_second():
+    def trickle():
+        while True:
+            yield b" "
+            time.sleep(1)
+
+    client = Client()
+    client.repository.add_target("file", b"content" * 10)
+    client.repository.publish_all()
+    client.options = ["--timeout", "2"]
+    for file in ("2.root.json", "timestamp.json", "2.snapshot.json", "2.targets.json", "targets/"):
+        for head in ({"Content-Length": "60"}, {}):
+            client.server.fault = lambda path: (200, head, trickle()) if file in path else None
+            role = file.removeprefix("2.")
+            before, start = client.stored().get(role), time.monotonic()
+            assert client.download("file") == 1, file
+            assert "effects.http.timeout" in client.said, client.said
+            assert time.monotonic() - start < 60
+            assert client.stored().get(role) == before
+            assert not os.path.isdir(client.targets) or client.downloaded() == {}
+    client.expect_recovery(lambda: client.download("file"))
+    # The head itself may not come for ever either.
+    client.repository.publish("timestamp")
+    client.server.fault = lambda path: time.sleep(10) if path.endswith("timestamp.json") else None
+    client.expect_refusal("effects.http.timeout")
+    client.expect_recovery()
 
 
 def refuses_json_trickery():

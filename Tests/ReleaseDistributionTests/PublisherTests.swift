@@ -114,6 +114,33 @@ struct PublisherTests {
         #expect(try !repository.publisher.blobs.has(blob))
     }
 
+    @Test(
+        "A blob of the right length and other bytes is not published: it goes, and comes from the source or is asked for"
+    )
+    func damagedBlob() async throws {
+        let repository = try await TestRepository(isPublished: false)
+        for publication in repository.publications.dropLast() { try repository.publisher.publish(publication) }
+        var last = try #require(repository.publications.last)
+        let blobs = repository.publisher.blobs
+        let elsewhere = BlobStore(try repository.folder.directory.createDirectory("elsewhere"))
+        for blob in last.blobs { try elsewhere.add(try blobs.read(blob)) }
+        for blob in last.blobs {
+            try blobs.directory.updateFile(blob.sha256.hex).write([0xFF, 0xFE, 0xFD], at: 1)
+            #expect(code { try repository.publisher.publish(last) } == "distribution.publish.missingBlob")
+            #expect(try !blobs.has(blob))
+            #expect(try repository.root.status("metadata/3.snapshot.json") == nil)
+            try blobs.add(try elsewhere.read(blob))
+        }
+        // The same again, with a source that has them; and bytes that are added where others lie replace them.
+        for blob in last.blobs { try blobs.directory.updateFile(blob.sha256.hex).write([0xFF, 0xFE, 0xFD], at: 1) }
+        let first = try #require(last.blobs.first)
+        try blobs.add(try elsewhere.read(first))
+        #expect(try blobs.isWhole(first))
+        last.source = elsewhere
+        try repository.publisher.publish(last)
+        for blob in last.blobs { #expect(try blobs.read(blob) == elsewhere.read(blob)) }
+    }
+
     @Test("A channel that is withdrawn is gone; withdrawing again is fine")
     func withdrawChannel() async throws {
         let repository = try await TestRepository()

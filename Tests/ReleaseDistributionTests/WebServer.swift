@@ -75,7 +75,8 @@ final class WebServer: Sendable {
             daemon off; \(user) worker_processes 1; pid \(folder.path)/nginx.pid; error_log stderr;
             events {}
             http {
-              access_log off; client_body_temp_path \(folder.path)/t1; proxy_temp_path \(folder.path)/t2;
+              log_format sizes '$request_length $bytes_sent $status $request_uri';
+              access_log \(folder.path)/access.log sizes; client_body_temp_path \(folder.path)/t1; proxy_temp_path \(folder.path)/t2;
               fastcgi_temp_path \(folder.path)/t3; uwsgi_temp_path \(folder.path)/t4; scgi_temp_path \(folder.path)/t5;
               server { listen 127.0.0.1:\(port); root \(path); }
             }
@@ -127,6 +128,17 @@ final class WebServer: Sendable {
                 guard ContinuousClock.now < deadline else { throw error }
             }
             try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// What nginx was asked: bytes of each request and answer with their heads, the status, the path.
+    static func asked(_ folder: TemporaryFolder) throws -> [(sent: Int, received: Int, status: Int, path: String)] {
+        let text = String(decoding: try folder.directory.read("access.log", sizeMax: ByteCount(1 << 24)), as: UTF8.self)
+        return text.split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ")
+            guard words.count == 4, let sent = Int(words[0]), let received = Int(words[1]), let status = Int(words[2])
+            else { return nil }
+            return (sent, received, status, String(words[3]))
         }
     }
 

@@ -151,16 +151,16 @@ struct FormTests {
         #expect(trusted.held("staging-web")?.target(decomposed)?.length == ByteCount(2))
     }
 
-    @Test("A file beyond its cap is refused unread", arguments: ["timestamp", "snapshot", "root"])
+    @Test("A file beyond its cap is refused unread", arguments: ["timestamp", "snapshot", "targets", "root"])
     func size(role: String) throws {
         let honest = try TestRepository()
         var attack = honest
-        let cap = ["timestamp": 16_384, "snapshot": 2_000_000, "root": 512_000][role] ?? 0
+        let cap = ["timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000, "root": 512_000][role] ?? 0
         let name = role == "root" ? "1.root.json" : attack.fileName(of: role)
         let genuine = try #require(attack.served[name])
         let flood = genuine + [UInt8](repeating: UInt8(ascii: " "), count: cap + 1 - genuine.count)
         attack.served[role == "root" ? "2.root.json" : name] = flood
-        if role == "snapshot" { try attack.nameAgain(role) }
+        if ["snapshot", "targets"].contains(role) { try attack.nameAgain(role) }
         var host = try TestHost(of: honest)
         try host.expectRefusal("trust.\(role).size", from: attack, keeping: role, then: try honest.healed())
     }

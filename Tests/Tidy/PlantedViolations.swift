@@ -112,6 +112,19 @@ struct PlantedViolations {
         #expect(FileForm.check(file(pure, "// Every access holds the lock below.\n" + line)).isEmpty)
     }
 
+    @Test("A test that a document names and no suite has is found, and a name without a suite")
+    func namedTests() {
+        func check(_ text: String) -> Int {
+            NamedTests.check("docs/x.md", text) { $0 == "OneTests" ? "@Test(\"A thing is\\n refused, always\")" : nil }
+                .count
+        }
+        #expect(check("| a | *A thing is* (OneTests) |\n\n**bold** text") == 0)
+        #expect(check("*A thing … always*,\n*refused* (OneTests)") == 0)
+        #expect(check("| a | *A thing is not*, *refused* (OneTests) |") == 1)
+        #expect(check("*A thing is* (TwoTests)") == 1)
+        #expect(check("*A thing is* by itself\n\n(OneTests)") == 1)
+    }
+
     private let sections = "## Problem\nx\n## Options\nx\n## Decision\nx\n## Consequences\nx\n"
 
     @Test("A decision record with a gap, a missing section or an empty one is refused")

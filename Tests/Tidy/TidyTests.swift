@@ -35,6 +35,15 @@ struct TidyTests {
         #expect(mains.filter { $0.lineCount >= 30 }.map(\.path) == [])
     }
 
+    @Test("Every test that a document names exists")
+    func namedTests() {
+        for path in NamedTests.documents {
+            let text = SourceTree.read(path) ?? ""
+            #expect(text.contains("(RollbackTests)"), "\(path) names its tests")
+            expectNone(NamedTests.check(path, text, source: NamedTests.source(of:)))
+        }
+    }
+
     @Test("Decision records are numbered without gaps and have their four sections")
     func decisions() {
         let paths = SourceTree.paths(in: "docs/decisions").sorted()

@@ -76,6 +76,7 @@ struct AgentProgram: Sendable {
             }
             group.addTask { await agent.installForever() }
             group.addTask { await agent.watchDrift(random: doors.random) }
+            group.addTask { await MetadataLoop(source: source, doors: doors, log: log).run() }
             if let controller = configuration.controller, let keeper {
                 let sender = ReportSender(agent: agent, doors: doors, controller: controller, log: log, keeper: keeper)
                 group.addTask { await keeper.run() }

@@ -82,6 +82,7 @@ struct ExportedSource: ReleaseSource {
 
     func verify(_ envelope: JSONValue) async throws -> VerifiedAssignment { throw Self.noOrders }
     func revocations(_ envelope: JSONValue) async throws -> VerifiedRevocations { throw Self.noOrders }
+    func refresh() async throws { throw Self.noOrders }
     func assignment(of channel: ChannelName) async throws -> JSONValue? { nil }
 
     private static let noOrders = AgentError(

@@ -29,6 +29,9 @@ protocol ReleaseSource: Sendable {
     /// Makes every blob present and whole in the store.
     func fetch(_ blobs: [BlobReference], into store: BlobStore) async throws
 
+    /// Brings the metadata up to date, whether or not an order needs it.
+    func refresh() async throws
+
     /// The channel's current assignment; nil when it says nothing.
     func assignment(of channel: ChannelName) async throws -> JSONValue?
 }

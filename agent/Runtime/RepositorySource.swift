@@ -59,6 +59,12 @@ struct RepositorySource: ReleaseSource {
         try await fetcher.blobs(blobs, into: store)
     }
 
+    func refresh() async throws {
+        let now = highest.start(time.now())
+        try await metadata.refresh(at: now)
+        highest.accept(now)
+    }
+
     func assignment(of channel: ChannelName) async throws -> JSONValue? {
         try await metadata.fetchAssignment(channel: channel)
     }

@@ -59,13 +59,6 @@ enum HTTPFailure {
             "Give the controller's authority: the system's certificate store is never used.", nil)
     }
 
-    static func bodyTooLarge(_ url: String, _ sizeMax: ByteCount, announced: Int? = nil) -> EffectsError {
-        let found = announced.map { "announces \($0) bytes" } ?? "sends more"
-        return make(
-            "bodyTooLarge", "\(url) \(found), at most \(sizeMax.value) bytes are accepted.",
-            "Check that the address is right; a file of this kind is never that large.", nil)
-    }
-
     private static func unreachable(_ url: String, _ cause: String) -> EffectsError {
         make(
             "unreachable", "\(url): no connection.",

@@ -156,17 +156,13 @@ public final class LiveHTTP: HTTPDoor {
         _ response: HTTPClientResponse, of request: HTTPRequest, _ watch: TransferWatch,
         use: (ByteBuffer) async throws -> Void
     ) async throws {
-        let sizeMax = request.responseSizeMax
-        let announced = response.headers.first(name: "Content-Length").flatMap(Int.init)
-        if let announced, request.method != "HEAD", announced > sizeMax.value {
-            throw HTTPFailure.bodyTooLarge(request.url, sizeMax, announced: announced)
-        }
-        var left = sizeMax.value
+        // What HEAD announces does not come.
+        let announced = request.method == "HEAD" ? nil : response.headers.first(name: "Content-Length")
+        var bounds = try BodyBounds(request.url, sizeMax: request.responseSizeMax, contentLength: announced)
         watch.waitsForBytes()
         for try await piece in response.body {
             watch.bytesCame(piece.readableBytes)
-            left -= Int64(piece.readableBytes)
-            guard left >= 0 else { throw HTTPFailure.bodyTooLarge(request.url, sizeMax) }
+            try bounds.take(piece.readableBytes)
             try await use(piece)
             watch.waitsForBytes()
         }

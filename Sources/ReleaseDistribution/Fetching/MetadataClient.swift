@@ -17,12 +17,18 @@ public actor MetadataClient {
     private struct Heard {
         var tag: String?
         var envelope: JSONValue
+        var at: TimeSpan
     }
+
+    /// For so long a server is believed that says "not changed": its clock may have been set, and its tags repeat.
+    private static let tagAgeMax = TimeSpan.hours(1)
 
     private static let assignmentSizeMax = ByteCount(1 << 20)
 
     public init(store: Directory, http: any HTTPDoor, time: any TimeDoor, address: RepositoryAddress) {
-        update = MetadataUpdate(store: MetadataStore(directory: store), http: http, time: time, address: address)
+        update = MetadataUpdate(
+            store: MetadataStore(directory: store), http: http, time: time, address: address,
+            lastTimestamp: LastTimestamp())
     }
 
     /// At enrolment, once: writes the first root into the store. The caller has compared its digest.
@@ -80,9 +86,11 @@ public actor MetadataClient {
     }
 
     /// The current word on a channel, fetched only if it changed; nil when the channel says nothing. Not verified yet.
+    /// One request, and all that a host with nothing new asks for.
     public func fetchAssignment(channel: ChannelName) async throws -> JSONValue? {
         let path = RepositoryLayout.channel(channel)
-        let known = heard[channel]
+        let now = update.time.monotonic()
+        let known = heard[channel].flatMap { now < $0.at + Self.tagAgeMax ? $0 : nil }
         let condition = known?.tag.map { [HTTPField("If-None-Match", $0)] } ?? []
         let address = update.address
         let request = address.request(path, headers: condition, sizeMax: Self.assignmentSizeMax)
@@ -95,7 +103,7 @@ public actor MetadataClient {
                     code: "channel.form", summary: "\(request.url) is no JSON.",
                     remedy: "Nothing was done. Check that the repository's address is right.", cause: "\(error)")
             }
-            heard[channel] = Heard(tag: response.head["ETag"], envelope: envelope)
+            heard[channel] = Heard(tag: response.head.lastingTag, envelope: envelope, at: now)
             return envelope
         case 304:
             if let known { return known.envelope }

@@ -1,6 +1,7 @@
 import Effects
 import ReleaseDefinition
 import ReleaseTrust
+import Synchronization
 
 /// The I/O of one client workflow: asks for what `MetadataRefresh` wants, in its order, and stores what it accepted,
 /// each file durable before the next is asked for.
@@ -11,6 +12,10 @@ struct MetadataUpdate: Sendable {
     let address: RepositoryAddress
     var algorithms: Set<KeyAlgorithm> = .ours
     var retry = RetryPolicy.brief
+    /// For one file, however slowly it comes.
+    var timeout = TimeSpan.seconds(60)
+    /// nil: every file is asked for without a condition.
+    var lastTimestamp: LastTimestamp?
 
     /// How long another update of the same store, in this process or another, is waited for.
     static let waitMax = TimeSpan.seconds(60)
@@ -45,9 +50,19 @@ struct MetadataUpdate: Sendable {
     func run(_ refresh: inout MetadataRefresh) async throws {
         while let request = refresh.nextRequest {
             let url = address.metadata(request.fileName)
-            let response = try await send(address.request(url: url, sizeMax: request.lengthMax))
+            let isTimestamp = request.fileName == MetadataFile.timestampName
+            let known = isTimestamp ? lastTimestamp?.answer : nil
+            let condition = known.map { [HTTPField("If-None-Match", $0.tag)] } ?? []
+            let response = try await send(
+                address.request(url: url, headers: condition, sizeMax: request.lengthMax, timeout: timeout))
             switch response.status {
-            case 200: for change in try refresh.receive(response.body) { try store.apply(change) }
+            case 200:
+                for change in try refresh.receive(response.body) { try store.apply(change) }
+                if isTimestamp { lastTimestamp?.keep(response) }
+            case 304:
+                // The bytes of then, judged as if they had come again: they may have expired meanwhile.
+                guard let known else { throw address.error(304, url: url) }
+                for change in try refresh.receive(known.body) { try store.apply(change) }
             case 404 where request.mayBeAbsent: try refresh.receiveAbsent()
             default: throw address.error(response.status, url: url)
             }
@@ -80,5 +95,25 @@ struct MetadataUpdate: Sendable {
             }
             try await time.sleep(for: Self.waitStep)
         }
+    }
+}
+
+/// The last timestamp that was accepted, by the name that the server gave to its bytes.
+final class LastTimestamp: Sendable {
+    private let state = Mutex<(tag: String, body: [UInt8])?>(nil)
+
+    var answer: (tag: String, body: [UInt8])? { state.withLock { $0 } }
+
+    func keep(_ response: HTTPResponse) {
+        let tag = response.head.lastingTag
+        state.withLock { $0 = tag.map { ($0, response.body) } }
+    }
+}
+
+extension HTTPHead {
+    /// A tag that no later bytes under the same name share. Plain web servers make tags of the time of the last change, in
+    /// seconds, and the length: such a tag means nothing before that second is over.
+    var lastingTag: String? {
+        self["Last-Modified"] != nil && self["Last-Modified"] == self["Date"] ? nil : self["ETag"]
     }
 }

@@ -15,13 +15,15 @@ public struct PlainClient: Sendable {
         remedy: "Say where the targets are: --target-base-url URL.")
 
     /// - Parameter metadata: a folder that `start` has filled.
+    /// - Parameter timeout: for one file; a long target gets more, by its signed length.
     public init(
-        metadata: Directory, http: any HTTPDoor, time: any TimeDoor, metadataURL: String, targetsURL: String? = nil
+        metadata: Directory, http: any HTTPDoor, time: any TimeDoor, metadataURL: String, targetsURL: String? = nil,
+        timeout: TimeSpan = .seconds(60)
     ) {
         update = MetadataUpdate(
             store: MetadataStore(directory: metadata), http: http, time: time,
             address: RepositoryAddress(metadataURL: metadataURL, targetsURL: targetsURL ?? metadataURL),
-            algorithms: .all, retry: .none)
+            algorithms: .all, retry: .none, timeout: timeout)
         self.targetsURL = targetsURL
     }
 
@@ -45,7 +47,8 @@ public struct PlainClient: Sendable {
     /// - Throws: `distribution.target.unknown` for a path that no trusted role lists; `trust.…`; errors of transport.
     public func download(_ paths: [String], into directory: Directory, at now: UTCInstant) async throws -> [String] {
         guard targetsURL != nil else { throw Self.noTargets }
-        let fetcher = TargetFetcher(http: update.http, address: update.address, directory: directory)
+        let fetcher = TargetFetcher(
+            http: update.http, address: update.address, directory: directory, timeout: update.timeout)
         let lock = try await update.lock()
         defer { lock.release() }
         var (refresh, _) = try update.open(at: now)

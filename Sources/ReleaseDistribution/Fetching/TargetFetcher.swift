@@ -7,6 +7,8 @@ struct TargetFetcher: Sendable {
     let http: any HTTPDoor
     let address: RepositoryAddress
     let directory: Directory
+    /// For the shortest of files.
+    let timeout: TimeSpan
 
     private static let pieceSize = 1 << 20
 
@@ -55,8 +57,8 @@ struct TargetFetcher: Sendable {
 
     private func transfer(_ target: TargetFile, from path: String, into file: OpenFile) async throws {
         let (address, url) = (address, address.target(path))
-        // A minute, and 64 KiB/s at least.
-        let timeout = TimeSpan.seconds(60 + target.length.value >> 16)
+        // And 64 KiB/s at least.
+        let timeout = timeout + .seconds(target.length.value >> 16)
         try await http.download(
             address.request(url: url, sizeMax: target.length, timeout: timeout),
             head: { head in if head.status != 200 { throw address.error(head.status, url: url) } },

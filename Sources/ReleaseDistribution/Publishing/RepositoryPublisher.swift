@@ -52,8 +52,11 @@ public struct RepositoryPublisher: Sendable {
         try director.sync()
     }
 
+    /// One that is there is read once: its length alone says nothing of its bytes. A damaged one goes, so that nobody
+    /// fetches it and the next submission writes it anew.
     private func publish(_ blob: BlobReference, from source: BlobStore?) throws {
-        if try blobs.has(blob) { return }
+        if try blobs.isWhole(blob) { return }
+        try blobs.remove(blob)
         guard let source, try source.has(blob) else {
             throw DistributionError(
                 code: "publish.missingBlob", summary: "Blob \(blob.sha256) is not in \(root.path)/blobs.",

@@ -24,6 +24,12 @@ public struct BlobStore: Sendable {
         return status.kind == .file && status.size == blob.length
     }
 
+    /// Whether the bytes that lie there are the blob's: all of them are read.
+    public func isWhole(_ blob: BlobReference) throws -> Bool {
+        guard try has(blob) else { return false }
+        return try directory.openFile(blob.sha256.hex).digest() == blob.sha256
+    }
+
     /// For reading. The bytes are not checked yet: whoever reads compares digests before it uses them.
     /// - Throws: `packaging.blob.absent`, `packaging.blob.length`.
     public func open(_ blob: BlobReference) throws -> OpenFile {
@@ -48,11 +54,11 @@ public struct BlobStore: Sendable {
         return bytes
     }
 
-    /// Keeps the bytes; nothing to do if they are there already.
+    /// Keeps the bytes; nothing to do if they are there already. Others under their name are replaced.
     @discardableResult
     public func add(_ bytes: [UInt8]) throws -> BlobReference {
         let blob = BlobReference(of: bytes)
-        if try has(blob) { return blob }
+        if try isWhole(blob) { return blob }
         let writer = try newBlob()
         try bytes.withUnsafeBytes { try writer.write($0) }
         return try writer.finish()

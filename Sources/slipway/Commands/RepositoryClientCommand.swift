@@ -37,6 +37,9 @@ struct RepositoryClientCommand: AsyncParsableCommand {
     @Option(help: "Address of the repository's targets.")
     var targetBaseUrl: String?
 
+    @Option(help: "How many seconds one file may take; a long target gets more, by its signed length.")
+    var timeout = 60
+
     @Argument(help: "What to do: init, refresh or download.")
     var act: Act
 
@@ -71,7 +74,7 @@ struct RepositoryClientCommand: AsyncParsableCommand {
         let http = LiveHTTP.withoutVerification(userAgent: "slipway/\(SlipwayVersion.text)")
         let client = PlainClient(
             metadata: metadata, http: http, time: SystemTime(), metadataURL: try needed(metadataUrl, "--metadata-url"),
-            targetsURL: targetBaseUrl)
+            targetsURL: targetBaseUrl, timeout: .seconds(Int64(max(1, min(timeout, 86_400)))))
         do { try await body(client) } catch {
             await http.shutdown()
             throw error

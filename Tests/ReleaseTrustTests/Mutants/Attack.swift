@@ -28,12 +28,13 @@ struct Attack: Sendable, CustomTestStringConvertible {
 
     static let all = form + workflow + search + authorities
 
-    /// A host that was enrolled with the first root meets this repository.
+    /// A host that was enrolled with the first root meets this repository; a refusal leaves its store whole.
     static func meets(
-        _ repository: TestRepository, at now: UTCInstant? = nil, targets: [String] = [TestRepository.path("1.0")]
+        _ repository: TestRepository, at now: UTCInstant? = nil, targets: [String] = [TestRepository.path("1.0")],
+        recovers: Bool = true
     ) throws {
         var host = try TestHost(of: try TestRepository())
-        try host.refresh(from: repository, at: now, targets: targets).requireTargets(targets)
+        try host.meet(repository, at: now, targets: targets, recovers: recovers)
     }
 
     /// The next root, signed by the old key, edited.

@@ -8,7 +8,8 @@ extension Attack {
 
     static let search: [Attack] = [
         Attack(.delegationEdge, "a role's word, verified for another delegator", "trust.role.signatures") {
-            try meets(try diamond(), targets: ["other", "x"])
+            // A cached file is refused, after honest ones were stored; and its owner has no other repository.
+            try meets(try diamond(), targets: ["other", "x"], recovers: false)
         },
         Attack(.delegationPath, "a role that speaks of what was not delegated to it", "no target x") {
             try meets(

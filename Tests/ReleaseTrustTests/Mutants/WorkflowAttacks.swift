@@ -127,7 +127,7 @@ extension Attack {
     ) throws {
         var host = try TestHost(of: first)
         try host.refresh(from: first)
-        try host.refresh(from: second, targets: targets).requireTargets(targets)
+        try host.meet(second, targets: targets)
     }
 
     private static func twoStates() throws -> (old: TestRepository, new: TestRepository) {

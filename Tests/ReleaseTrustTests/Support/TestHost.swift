@@ -53,18 +53,55 @@ struct TestHost {
             try refresh(from: attack, at: now, targets: targets).requireTargets(targets)
         }
         #expect((refused as? TrustError)?.code == code, "\(refused as Any)", sourceLocation: sourceLocation)
-        // What was refused left no trace, and what was not asked for is as it was.
-        // (A role that nobody lists is refused unasked.)
-        let accepted = Set(
-            asked.dropLast(code == "trust.role.missing" ? 0 : 1).map { String($0.drop { $0.isNumber || $0 == "." }) })
-        for name in Set(before.keys).union(stored.keys) where !accepted.contains(name) && refused is TrustError {
-            #expect(stored[name] == before[name], "\(name)", sourceLocation: sourceLocation)
-        }
+        #expect(touched(since: before, after: refused) == [], sourceLocation: sourceLocation)
         if let role {
             #expect(stored["\(role).json"] == before["\(role).json"], sourceLocation: sourceLocation)
         }
         #expect(throws: Never.self, sourceLocation: sourceLocation) {
             try refresh(from: honest, targets: targets).requireTargets(targets)
+        }
+    }
+}
+
+extension TestHost {
+    /// The stored files that are not what they were, byte for byte, though the update that was refused did not get to
+    /// accept them: what was refused leaves no trace, and what was not asked for is as it was.
+    func touched(since before: [String: [UInt8]], after refusal: (any Error)?) -> [String] {
+        guard let refusal = refusal as? TrustError else { return [] }
+        // A role that nobody lists is refused unasked.
+        let accepted = Set(
+            asked.dropLast(refusal.code == "trust.role.missing" ? 0 : 1)
+                .map { String($0.drop { $0.isNumber || $0 == "." }) })
+        return Set(before.keys).union(stored.keys).sorted()
+            .filter { !accepted.contains($0) && stored[$0] != before[$0] }
+    }
+
+    /// An update that a test expects to be refused. Then the trusted files are what they were, and this host believes the
+    /// honest owner's next word; where that is not so, the error says that instead.
+    mutating func meet(
+        _ attack: TestRepository, at now: UTCInstant? = nil, targets: [String] = [TestRepository.path("1.0")],
+        recovers: Bool = true
+    ) throws {
+        let before = stored
+        do { try refresh(from: attack, at: now, targets: targets).requireTargets(targets) } catch {
+            guard recovers, error is TrustError, TrustCheck.removed == nil else { throw error }
+            let touched = touched(since: before, after: error)
+            guard touched == [] else { throw TestFailure("the refusal \(error) touched \(touched)") }
+            var owner = try TestRepository()
+            owner.now = now ?? attack.now
+            // Beyond every version that the attack may have used up with the owner's own keys.
+            for _ in 0..<2 {
+                try owner.rewrite { draft in
+                    try draft.writeRoot()
+                    try draft.writeTargets()
+                    try draft.writeRole("staging-web")
+                }
+            }
+            for _ in 0..<6 { try owner.rewrite { _ in } }
+            do { try refresh(from: owner).requireTargets([TestRepository.path("1.0")]) } catch let second {
+                throw TestFailure("after \(error) this host does not recover: \(second)")
+            }
+            throw error
         }
     }
 }
