@@ -69,6 +69,7 @@ struct NoSource: ReleaseSource {
         into store: BlobStore
     ) async throws -> FetchedUnit { throw Self.none }
     func fetch(_ blobs: [BlobReference], into store: BlobStore) async throws { throw Self.none }
+    func refresh() async throws { throw Self.none }
     func assignment(of channel: ChannelName) async throws -> JSONValue? { throw Self.none }
 }
 
