@@ -53,6 +53,8 @@ public enum RolloutFact: Sendable, Equatable, Codable {
     case silentAdmitted
     /// In early life support more hosts turned unhealthy than may, and nothing says that it is the release.
     case earlyLifePaged(reason: StatusReason)
+    /// How a host gets its orders is known now: it had said nothing when it was planned.
+    case hostFound(PlanHost)
     /// A host came late and is to catch up.
     case hostJoined(PlanHost)
     /// The traffic is to be switched, or back.
@@ -92,6 +94,7 @@ public enum RolloutFact: Sendable, Equatable, Codable {
         case .backOutStarted: "backOutStarted"
         case .ended: "ended"
         case .superseded: "superseded"
+        case .hostFound: "hostFound"
         case .hostJoined: "hostJoined"
         case .trafficSwitching: "trafficSwitching"
         case .trafficBegun: "trafficBegun"
@@ -122,6 +125,8 @@ public struct HostEnding: Sendable, Equatable, Codable {
     /// The step that failed.
     public var step: InstallationStep?
     public var error: ReportedError?
+    /// The host was not healthy just before, as it said itself: what became of it counts neither way.
+    public var wasUnhealthy: Bool?
 }
 
 /// The final state of a rollout. A closed verdict never changes; a person may still order a back-out after it.

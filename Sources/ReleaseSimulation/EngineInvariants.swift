@@ -100,7 +100,7 @@ struct EngineInvariants {
         case .started, .revocationPublished, .hostUnhealthy, .contactChanged, .hostReturned, .clocksRestarted,
             .bakeStarted, .haltReminded, .hostBackOutStarted, .startsOpened, .hostsRetried, .silentAdmitted,
             .earlyLifePaged, .trafficBegun, .trafficSwitched, .trafficWatched, .trafficFailed, .trafficSwitching,
-            .hostJoined:
+            .hostJoined, .hostFound:
             break
         }
     }

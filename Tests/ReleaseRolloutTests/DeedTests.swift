@@ -5,9 +5,7 @@ import Testing
 
 @Suite("Plan equals deed")
 struct DeedTests {
-    @Test(
-        "1 000 random fleets: the hosts that start are those of the plan, in its order, phase by phase, or it is refused"
-    )
+    @Test("1 000 random fleets: those who start are those of the plan, in its order, phase by phase, or it is refused")
     func planEqualsDeed() throws {
         var refused = 0
         for seed in 0..<UInt64(1000) {

@@ -127,6 +127,51 @@ struct SidesTests {
         driver.expectReplay()
     }
 
+    @Test("A host that had said nothing when it was planned, and pulls, gets its order through the channel")
+    func found() throws {
+        var driver = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(2), limits: Fixture.atOnce()))
+        #expect(driver.ordered.count == 2)
+        try driver.do(.joined(Fixture.host("h1", pulls: true)))
+        #expect(driver.channels.last?.included == [try HostID("h1")])
+        try driver.succeedAll()
+        #expect(driver.state == "succeeded")
+        driver.expectReplay()
+    }
+
+    @Test("A host that says that it was unhealthy before does not count, however it ends")
+    func saysUnhealthy() throws {
+        var driver = try Driver(
+            Fixture.plan(.bigBang, hosts: Fixture.fleet(3), limits: Fixture.atOnce(failures: Tolerance.none)))
+        let order = OrderID(rollout: try RolloutID("r1"), action: .install)
+        var outcome = OrderOutcome(order: order, release: Fixture.release, outcome: .backedOut(.health), running: nil)
+        outcome.unhealthyBefore = "503"
+        try driver.do(.outcome(HostID("h1"), outcome))
+        #expect(driver.state == "running")
+        try driver.succeedAll()
+        #expect(driver.state == "succeeded")
+        driver.expectReplay()
+    }
+
+    @Test("Continuous: the newest release that may go there follows; a person's stop holds, and nothing goes back")
+    func successor() throws {
+        let releases = ["web-service@1.5", "web-service@2.1", "web-service@2.2", "other@9.0"].map(Fixture.name)
+        let plan = try Fixture.plan(
+            .continuous(RolloutStrategy.phasesByDefault), hosts: Fixture.fleet(3), limits: Fixture.atOnce())
+        var driver = try Driver(plan)
+        #expect(driver.rollout.successor(among: releases) == Fixture.name("web-service@2.2"))
+        #expect(driver.rollout.successor(among: [Fixture.release, Fixture.before]) == nil)
+        try driver.do(.pause(by: "eva", reason: "lunch"))
+        #expect(driver.rollout.successor(among: releases) == nil)
+        try driver.do(.resume(by: "eva", reason: "back"))
+        try driver.report("h0", .backedOut(.health))
+        // What goes back is let go back first; then a newer release mends it.
+        try driver.backOutAll()
+        #expect(driver.state == "backedOut")
+        #expect(driver.rollout.successor(among: releases) == Fixture.name("web-service@2.2"))
+        let plain = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(3)))
+        #expect(plain.rollout.successor(among: releases) == nil)
+    }
+
     @Test("Who joins after the success catches up; after a back-out, or twice, or unmatched, nobody does")
     func joinedLater() throws {
         var driver = try Driver(

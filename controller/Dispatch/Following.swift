@@ -7,7 +7,8 @@ extension Controller {
     static let channelActor = "channel"
 
     /// A host has said what it runs: the newest rollout of each product that means it takes it along.
-    func letJoin(_ host: HostID, at now: UTCInstant) throws {
+    /// - Parameter isFirst: it had said nothing when rollouts were planned before.
+    func letJoin(_ host: HostID, isFirst: Bool, at now: UTCInstant) throws {
         guard let known = state.hosts[host], known.identity.standing.isActive, known.inventory != nil else { return }
         var decided: Set<ProductName> = []
         var decisions = Decisions()
@@ -18,7 +19,8 @@ extension Controller {
                 decided.insert(definition.release.product).inserted
             else { continue }
             // Who was there when it was planned was left out on purpose.
-            guard !record.contains(host), let startedAt = record.startedAt, known.joinedAt > startedAt,
+            guard let startedAt = record.startedAt,
+                record.contains(host) ? isFirst : isFirst || known.joinedAt > startedAt,
                 state.releases[definition.release]?.revocation(in: definition.environment) == nil,
                 known.running[definition.release.product].map({ $0.release.version < definition.release.version })
                     ?? true

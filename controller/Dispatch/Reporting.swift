@@ -39,7 +39,9 @@ extension Controller {
         // One transaction: a report is never stored without what was decided upon it, nor the other way round.
         change.events = decisions.events
         try commit(change, at: now)
-        if new.contains(where: \.body.isInventory) { try letJoin(host, at: now) }
+        if new.contains(where: \.body.isInventory) {
+            try letJoin(host, isFirst: record.inventory == nil, at: now)
+        }
         drive()
         return HostReportReceipt(acknowledged: last, renew: wantsRenewal(host) ? true : nil)
     }

@@ -54,6 +54,7 @@ enum RolloutNarration {
         case .startsShut(let next):
             "no host starts"
                 + (next.map { " before \($0): no window is open, or a freeze holds" } ?? " any more: no window is left")
+        case .hostFound(let host): "\(host.id): gets its orders by \(host.delivery.rawValue), as it says now"
         case .hostJoined(let host): "\(host.id): came late and is to catch up"
         case .trafficSwitching(_, let isBack, let attempt):
             "the traffic is to be switched\(isBack ? " back" : "")" + (attempt > 1 ? ", attempt \(attempt)" : "")

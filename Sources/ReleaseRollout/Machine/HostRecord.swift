@@ -98,7 +98,8 @@ struct CommonWords: Sendable, Equatable {
 
 struct HostRecord: Sendable, Equatable {
     let id: HostID
-    private let checkMilliseconds: Int64
+    private var contactMilliseconds = Int64.min
+    private var checkMilliseconds: Int32
     private let phaseNumber: Int32
     /// A retry of a failure that was not the release's is a new attempt: the host carries each out once.
     private var installAttempts: Int32 = 1
@@ -106,11 +107,11 @@ struct HostRecord: Sendable, Equatable {
     private var returned: Int32 = 0
     /// How often a failed back-out was tried again. Attempts are numbers of orders: a channel has one for all.
     var backOutRetries: UInt8 = 0
-    let delivery: DeliveryMode
+    private(set) var delivery: DeliveryMode
     /// A machine that comes and goes.
     let isEphemeral: Bool
     /// It was unhealthy before: what becomes of it says nothing about the release.
-    let isUncounted: Bool
+    var isUncounted: Bool
 
     var install = OrderState.waiting(since: nil)
     /// The host itself has said how the order ended; more is a duplicate.
@@ -125,7 +126,10 @@ struct HostRecord: Sendable, Equatable {
     var isBackOutFailureAcknowledged = false
 
     var contact: HostContact?
-    var contactSince: UTCInstant?
+    var contactSince: UTCInstant? {
+        get { contactMilliseconds == .min ? nil : UTCInstant(millisecondsSince1970: contactMilliseconds) }
+        set { contactMilliseconds = newValue?.millisecondsSince1970 ?? .min }
+    }
     var presence: Presence
     /// What a person resumed in the face of: the same again does not count.
     var acknowledged: HostVerdict?
@@ -143,14 +147,26 @@ struct HostRecord: Sendable, Equatable {
         delivery = host.delivery
         isEphemeral = host.isEphemeral
         isUncounted = host.isUnhealthy == true
-        checkMilliseconds = host.checkInterval?.milliseconds ?? -1
+        checkMilliseconds = Self.milliseconds(host.checkInterval)
         phaseNumber = Int32(truncatingIfNeeded: phase)
         self.word = word
         presence = host.running == release ? .before : .absent
     }
 
+    /// What was sent to it the wrong way has not reached it.
+    mutating func find(_ host: PlanHost, at: UTCInstant) {
+        delivery = host.delivery
+        checkMilliseconds = Self.milliseconds(host.checkInterval)
+        if install.isAdmitted || install.isInFlight { install = .waiting(since: at) }
+    }
+
     var phase: Int { Int(phaseNumber) }
-    var checkInterval: TimeSpan? { checkMilliseconds < 0 ? nil : .milliseconds(checkMilliseconds) }
+    /// No longer than 24 days: more than a day is never waited.
+    var checkInterval: TimeSpan? { checkMilliseconds < 0 ? nil : .milliseconds(Int64(checkMilliseconds)) }
+
+    private static func milliseconds(_ span: TimeSpan?) -> Int32 {
+        span.map { Int32(clamping: $0.milliseconds) } ?? -1
+    }
 
     var installAttempt: Int {
         get { Int(installAttempts) }

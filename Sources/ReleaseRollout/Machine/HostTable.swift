@@ -67,6 +67,11 @@ struct HostTable: Sendable, RandomAccessCollection {
         rebuild()
     }
 
+    mutating func find(_ place: Int, _ host: PlanHost, at: UTCInstant) {
+        updateAll(place..<place + 1) { $0.find(host, at: at) }
+        pulling = records.count { $0.delivery == .pull }
+    }
+
     // MARK: reading
 
     var startIndex: Int { 0 }

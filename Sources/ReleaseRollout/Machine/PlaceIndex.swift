@@ -11,7 +11,7 @@ struct PlaceIndex: Sendable, Equatable {
     /// At most 2^31 hosts; where an id is there twice, the last one counts.
     init(_ hosts: some Collection<HostRecord>) {
         var size = 2
-        while size < hosts.count * 2 { size *= 2 }
+        while size * 3 < hosts.count * 4 { size *= 2 }
         slots = ContiguousArray(repeating: Self.empty, count: size)
         for (place, host) in hosts.enumerated() {
             var slot = Self.first(host.id, size)

@@ -91,7 +91,8 @@ extension Rollout {
             .hostEnded(
                 HostEnding(
                     host: host, action: action, outcome: outcome.outcome, source: .host,
-                    running: outcome.running?.release, step: outcome.evidence?.step, error: outcome.evidence?.error))
+                    running: outcome.running?.release, step: outcome.evidence?.step, error: outcome.evidence?.error,
+                    wasUnhealthy: outcome.unhealthyBefore.map { _ in true }))
         ]
     }
 

@@ -29,6 +29,7 @@ extension Rollout {
         case .startsOpened(let until): schedule = StartSchedule(isShut: false, nextAt: until)
         case .startsShut(let next): shut(next: next, at: at)
         case .hostJoined(let host): join(host, at: at)
+        case .hostFound(let host): find(host, at: at)
         case .trafficSwitching, .trafficBegun, .trafficSwitched, .trafficWatched, .trafficFailed:
             applyTraffic(event.fact, at: at)
         case .nothingToDo: noteNothingToDo()

@@ -60,6 +60,7 @@ extension Rollout {
             case .backOut: host.endBackOut(ending)
             }
             host.word = words.shared(host.word)
+            if ending.wasUnhealthy == true { host.isUncounted = true }
             // Also after the verdict is closed: a host that turns out late to have a release that was backed out is
             // taken back.
             if let backOut, backOut.covers(phase: host.phase), host.canBackOut { host.backOut = .waiting(since: at) }

@@ -4,6 +4,12 @@ import ReleaseDefinition
 /// last finished phase, and so are never in the pilot.
 extension Rollout {
     func joined(_ host: PlanHost) -> [RolloutFact] {
+        if let known = record(host.id), successor == nil, known.delivery != host.delivery, known.backOut == nil {
+            switch known.install {
+            case .waiting, .admitted, .ordered: return [.hostFound(host)]
+            case .working, .ended: return []
+            }
+        }
         guard let plan, successor == nil, record(host.id) == nil,
             plan.definition.hosts.matches(id: host.id, labels: host.labels)
         else { return [] }
@@ -18,6 +24,11 @@ extension Rollout {
         guard let plan else { return }
         hosts.append(host, release: plan.definition.release)
         releaseLate(at: at)
+    }
+
+    mutating func find(_ host: PlanHost, at: UTCInstant) {
+        guard let place = hosts.place(of: host.id) else { return }
+        hosts.find(place, host, at: at)
     }
 
     /// Once a phase has passed.
