@@ -137,6 +137,44 @@ struct HookTests {
         try await host.end()
     }
 
+    @Test("R8: a hook that removes its working folder and the release under it is noticed before the switch")
+    func removesRelease() async throws {
+        let repository = try TestRepository()
+        let vandal = Self.hook(
+            "any", "rm -rf \"$SLIPWAY_FOLDER\".releases/2.0-*; cd /tmp && rm -rf \"$OLDPWD/nothing\"")
+        let one = try await repository.submit(
+            "1.0", files: Self.files + [vandal], units: [TestRepository.unit(hooks: [.preStop: "hooks/any"])])
+        let two = try await repository.submit("2.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        let ended = try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        #expect(ended.outcome == .backedOut(.install), "\(ended)")
+        #expect(ended.failure?.evidence.error.code == "agent.release.absent", "\(ended)")
+        #expect(try host.version() == "1.0")
+        #expect(try host.serving().map { $0.hasSuffix(one.folder) } == [true])
+        try await host.end()
+    }
+
+    @Test("R7: a hook that prints without end keeps its first 4 KiB and last 32, and costs no disk")
+    func flood() async throws {
+        let repository = try TestRepository()
+        let loud = Self.hook(
+            "any", "echo the beginning; head -c 300000000 /dev/zero | tr '\\0' x; echo; echo the end; exit 9")
+        let release = try await repository.submit(
+            "1.0", files: Self.files + [loud], units: [TestRepository.unit(hooks: [.preStart: "hooks/any"])])
+        let host = try await TestHost(repository)
+        let ended = try await host.carryOut(repository.assignment(1, .install, release), order(1))
+        #expect(ended.outcome == .backedOut(.hook), "\(ended.outcome)")
+        let tail = try #require(ended.failure?.evidence.logTail)
+        #expect(tail.contains("the end") && tail.utf8.count <= FailureEvidence.logTailMax)
+        var size: Int64 = 0
+        for name in ["journal", "logs"] {
+            size += try TreeCopy.size(of: name, in: host.dir.directory)
+        }
+        #expect(size < 4 << 20)
+        try await host.end()
+    }
+
     @Test("R3: a hook that asks gets no answer: its input is empty")
     func asks() async throws {
         let repository = try TestRepository()

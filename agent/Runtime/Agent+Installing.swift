@@ -21,7 +21,9 @@ extension Agent {
 
     /// Takes the installation in progress to its end.
     func drive() async {
+        var last: InstallationTask?
         while !Task.isCancelled, let installation = host.installation {
+            last = installation.task
             do {
                 guard let action = installation.pendingAction(at: clock.now()) else {
                     try await waitForRetry(installation)
@@ -40,6 +42,8 @@ extension Agent {
                 try? await time.sleep(for: .seconds(1))
             }
         }
+        // What failed before its first stop left its staging: the space is given back.
+        if host.installation == nil, let last { try? runner.dropStaging(last) }
         for product in revokedBy.keys.sorted() { queueRevoked(product) }
         await tidyUp()
     }

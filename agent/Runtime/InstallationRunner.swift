@@ -157,7 +157,10 @@ struct InstallationRunner: Sendable {
         let pairs = UnitPairs(changes: installation.changes, old: try stored(restored), new: try stored(removed))
         let context = HookContext(order: task.order, from: removed, to: restored)
         switch step {
-        case .verifying: try pairs.verifyOld()
+        case .verifying:
+            // A full disk may be what went wrong: what was fetched is not needed for the way back.
+            try? downloads.removeAll()
+            try pairs.verifyOld()
         case .stopping(let index):
             guard let (unit, stored) = pairs.new(index) else { return }
             try await operations.stop(

@@ -10,6 +10,7 @@ struct Preflight: Sendable {
     var configuration: AgentConfiguration
     /// Beyond what is needed, so that a host is never filled to the brim.
     static let reserve = ByteCount(4 << 20)
+    static let fileReserve = 64
 
     /// - Throws: `agent.preflight.…`, `agent.layout.foreign`, `agent.variable`.
     func check(_ manifest: Manifest, _ task: InstallationTask, _ host: HostState) throws {
@@ -84,6 +85,7 @@ struct Preflight: Sendable {
             let blocks = Int64(clamping: unit.payload.fileCount).multipliedReportingOverflow(by: 4096).partialValue
             needs.append((directory, clampedSum(unit.payload.tar.length.value, blocks)))
         }
+        try checkFiles(needs.map(\.directory), manifest)
         var byDevice: [UInt64: (bytes: Int64, directory: Directory)] = [:]
         for need in needs {
             let device = try need.directory.device()
@@ -98,6 +100,23 @@ struct Preflight: Sendable {
                         + "\(free) are free.",
                     remedy: "Free some space on the host; nothing was fetched or changed.")
             }
+        }
+    }
+
+    /// A switch and a back-out make new files beside the old ones: a file system without room for one more holds both up.
+    private func checkFiles(_ directories: [Directory], _ manifest: Manifest) throws {
+        // The tree, and as many again for what is put on the host one by one; what the agent keeps besides.
+        let files = manifest.units.reduce(0) { sum, unit in
+            sum + unit.hooks.count + min(unit.payload.fileCount, 1 << 24) * (unit.definition.type == .tree ? 1 : 2)
+        }
+        let needed = UInt64(clamping: files + Self.fileReserve)
+        for directory in directories {
+            guard let free = try directory.freeFiles(), free < needed else { continue }
+            throw AgentError(
+                code: "preflight.space",
+                summary: "\(manifest.name) needs \(needed) free inodes on the file system of \(directory.path), \(free) are"
+                    + " free.",
+                remedy: "Remove files that nobody needs; nothing was fetched or changed.")
         }
     }
 

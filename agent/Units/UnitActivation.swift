@@ -46,6 +46,8 @@ struct UnitActivation: Sendable {
         _ new: (ManifestUnit, StoredRelease)?, leaving old: (ManifestUnit, StoredRelease)?, _ context: HookContext
     ) async throws {
         guard let (unit, stored) = new ?? old else { return }
+        // Hooks have run since it was staged and verified, and may remove what they please (R8).
+        if let new, !(new.0.hooks + (old?.0.hooks ?? [])).isEmpty { try checkPresent(new.0, new.1) }
         switch unit.definition.type {
         case .tree: break
         case .file, .template: try place(from: old, to: new)
@@ -101,6 +103,26 @@ struct UnitActivation: Sendable {
     }
 
     // MARK: - By type
+
+    /// Every file of the tree is there; not whether its bytes are.
+    private func checkPresent(_ unit: ManifestUnit, _ stored: StoredRelease) throws {
+        let tree = try stored.tree(unit)
+        let index = try PayloadIndex(parsing: stored.index(unit), for: unit.payload)
+        for entry in index.entries {
+            let isThere: Bool
+            do { isThere = try tree.status(entry.path.text) != nil } catch let error as EffectsError
+                where ["effects.file.absent", "effects.file.notDirectory", "effects.file.escape"].contains(error.code)
+            {
+                // Below a persistent path, which is a link.
+                isThere = unit.definition.persistent.contains { entry.path.text.hasPrefix($0 + "/") }
+            }
+            guard !isThere else { continue }
+            throw AgentError(
+                code: "release.incomplete",
+                summary: "\(entry.path.text) of \(stored.release) is gone since it was verified.",
+                remedy: "A hook that ran before the switch removed it, most likely: see its output.")
+        }
+    }
 
     private func showLink(_ new: (ManifestUnit, StoredRelease)?, leaving old: (ManifestUnit, StoredRelease)?) throws {
         if let (unit, stored) = new {
