@@ -114,7 +114,8 @@ struct Preflight: Sendable {
             guard let free = try directory.freeFiles(), free < needed else { continue }
             throw AgentError(
                 code: "preflight.space",
-                summary: "\(manifest.name) needs \(needed) free inodes on the file system of \(directory.path), \(free) are"
+                summary:
+                    "\(manifest.name) needs \(needed) free inodes on the file system of \(directory.path), \(free) are"
                     + " free.",
                 remedy: "Remove files that nobody needs; nothing was fetched or changed.")
         }
