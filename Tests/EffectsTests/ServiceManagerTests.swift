@@ -1,5 +1,6 @@
 import Glibc
 import ReleaseDefinition
+import TestSupport
 import Testing
 
 @testable import Effects
