@@ -83,3 +83,16 @@ int slipway_has_capability(int directory, const char *name) {
     if (length < 0 || (size_t)length >= sizeof path) return 0;
     return lgetxattr(path, "security.capability", NULL, 0) >= 0;
 }
+
+int slipway_has_own_attributes(int directory, const char *name) {
+    char path[64 + 256], names[4096];
+    int length = snprintf(path, sizeof path, "/proc/self/fd/%d/%s", directory, name);
+    if (length < 0 || (size_t)length >= sizeof path) return 0;
+    ssize_t size = llistxattr(path, names, sizeof names);
+    // More than fits is more than labels of the system.
+    if (size < 0) return errno == ERANGE;
+    for (const char *next = names; next < names + size; next += strlen(next) + 1) {
+        if (strncmp(next, "user.", 5) == 0 || strncmp(next, "system.posix_acl_", 17) == 0) return 1;
+    }
+    return 0;
+}

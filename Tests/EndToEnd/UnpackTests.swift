@@ -117,6 +117,27 @@ extension EndToEnd {
             #expect(pair.leftovers(".unpacking-").isEmpty)
         }
 
+        @Test("A build says which file has attributes that no package carries, and how many more")
+        func attributes() async throws {
+            let folder = try Files.makeTemporaryFolder()
+            defer { Files.removeTree(folder) }
+            let release = try ReleaseSource(version: "1.0").write(below: folder)
+            func build() async throws -> ChildProcess.Result {
+                try await ChildProcess.run(
+                    Files.programs + "/slipway",
+                    ["package", "build", release, "--output", folder + "/made.slip"], folder: folder)
+            }
+            let before = try await build()
+            #expect(before.status == 0 && !before.errors.contains("attributes"), "\(before.errors)")
+            let script = "import os, sys\nfor path in sys.argv[1:]: os.setxattr(path, 'user.note', b'x')"
+            let set = try await ChildProcess.run(
+                "/usr/bin/python3", ["-c", script, release + "/service/bin/serve", release + "/service/VERSION"],
+                folder: folder)
+            if set.status != 0 { try Test.cancel("this file system has no user attributes: \(set.errors)") }
+            let after = try await build()
+            #expect(after.status == 0 && after.errors.contains("service/VERSION and 1 more have"), "\(after.errors)")
+        }
+
         @Test("A patch that is not there, and a base that is not there, are no reason to take something else")
         func absent() async throws {
             let pair = try await Pair()

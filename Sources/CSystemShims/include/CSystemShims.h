@@ -50,3 +50,7 @@ void slipway_map_large_pieces(void);
 
 /// 1 if the file `name` of `directory` has the attribute security.capability, 0 if not (or nobody can say).
 int slipway_has_capability(int directory, const char *name);
+
+/// 1 if the file or folder `name` of `directory` has a `user.` attribute or an access control list, 0 if not (or nobody can
+/// say).
+int slipway_has_own_attributes(int directory, const char *name);

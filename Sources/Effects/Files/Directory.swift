@@ -133,6 +133,10 @@ public final class Directory: Sendable {
         return target
     }
 
+    /// Whether a file or folder of this folder has a `user.` attribute or an access control list.
+    /// - Parameter name: a plain name, no path.
+    public func hasOwnAttributes(_ name: String) -> Bool { slipway_has_own_attributes(descriptor, name) == 1 }
+
     /// Whether a file of this folder gives rights to whoever runs it: the attribute `security.capability`.
     /// - Parameter name: a plain name, no path.
     public func hasCapability(_ name: String) -> Bool { slipway_has_capability(descriptor, name) == 1 }

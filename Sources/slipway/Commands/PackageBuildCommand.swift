@@ -47,6 +47,10 @@ struct PackageBuildCommand: AsyncParsableCommand {
             let earlier = try base.map { PackageBase(try PackageArchive(InputFile.open($0))) }
             let progress = ProgressLine("Packed")
             defer { progress.end() }
+            // With a base an earlier build has said it: looking at every file once more costs a tenth of a warm build.
+            if base == nil {
+                DroppedAttributes(source.definition, in: source.folder, inputs: source.inputs).notice.map(Talk.say)
+            }
             let built = try await PackageBuilder.build(
                 source.definition, from: source.folder, inputs: source.inputs, into: blobs,
                 sourceDate: source.sourceDate, base: earlier, level: level, jobs: jobs ?? Workers.coreCount,

@@ -55,6 +55,7 @@ struct ReleaseSubmitCommand: AsyncParsableCommand {
         let folder = try Directory.open(path)
         let definition = try ReleaseFolder.definition(in: folder, named: path)
         _ = try ReleaseFolder.values(of: definition, in: folder)
+        DroppedAttributes(definition, in: folder).notice.map(Talk.say)
         let file = try work.createFile("release.tar", mode: 0o600)
         try SourceArchive.write(folder, to: file)
         return (file, .sourceArchive)
