@@ -24,17 +24,18 @@ struct IdentityKeeper: Sendable {
     private static let looksEvery = TimeSpan.hours(1)
 
     func run() async {
-        var backoff = Backoff(least: .minutes(1), most: .hours(1))
+        var pace = RenewalPace()
         while !Task.isCancelled {
             do {
                 try await waitUntilDue()
                 try await renew()
-                backoff.reset()
+                pace.reset()
             } catch {
                 guard !Task.isCancelled else { return }
                 if let notice = (error as? AgentError).flatMap(Refusal.notice) { keep(notice) }
                 log.error("the certificate was not renewed", metadata: ["error": "\(ReportedError(error))"])
-                do { try await time.sleep(for: .minutes(1) + backoff.next(random)) } catch { return }
+                let notAfter = try? StoredIdentity.read(in: tls)?.facts().notAfter
+                do { try await time.sleep(for: pace.next(notAfter, at: time.now(), random)) } catch { return }
             }
         }
     }

@@ -47,18 +47,25 @@ struct Renewal: Sendable {
         do {
             let nonce = try await post(
                 "/v1/agent/renewal-nonces", [String: String](), over: plain, as: RenewalNonce.self)
-            let statement = RenewalStatement(
-                nonce: nonce.nonce, host: host, certificate: facts.fingerprint,
-                signingRequest: SHA256Digest(of: Array(request.utf8)))
-            let signature = try Certificate.PrivateKey(pemEncoded: old.keyPEM)
-                .sign(bytes: statement.signedBytes(), signatureAlgorithm: .ecdsaWithSHA256)
-            let proof = RenewalProof(
-                statement: statement, certificate: facts.leafPEM, certificateSigningRequest: request,
-                signature: signature.rawRepresentation)
+            let proof = try Self.proof(of: old, facts, host: host, nonce: nonce, request: request)
             result = .success(try await post("/v1/agent/renew", proof, over: plain, as: CertificateResponse.self))
         } catch { result = .failure(error) }
         await plain.shutdown()
         return try checked(result.get(), key: key)
+    }
+
+    /// That this host has the key of the certificate that has run out.
+    static func proof(
+        of old: StoredIdentity, _ facts: StoredIdentity.Facts, host: HostID, nonce: RenewalNonce, request: String
+    ) throws -> RenewalProof {
+        let statement = RenewalStatement(
+            nonce: nonce.nonce, host: host, certificate: facts.fingerprint,
+            signingRequest: SHA256Digest(of: Array(request.utf8)))
+        let signature = try Certificate.PrivateKey(pemEncoded: old.keyPEM)
+            .sign(bytes: statement.signedBytes(), signatureAlgorithm: .ecdsaWithSHA256)
+        return RenewalProof(
+            statement: statement, certificate: facts.leafPEM, certificateSigningRequest: request,
+            signature: signature.rawRepresentation)
     }
 
     private func post<Answer: Decodable>(
@@ -73,7 +80,7 @@ struct Renewal: Sendable {
     }
 
     /// What came must be ours before the old identity is given up.
-    private func checked(_ answer: CertificateResponse, key: String) throws -> StoredIdentity {
+    func checked(_ answer: CertificateResponse, key: String) throws -> StoredIdentity {
         func problem(_ what: String) -> AgentError {
             AgentError(
                 code: "renewal.answer", summary: "The controller answered a renewal with \(what).",

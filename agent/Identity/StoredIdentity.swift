@@ -57,6 +57,13 @@ struct StoredIdentity: Sendable {
         var notBefore: UTCInstant
         var notAfter: UTCInstant
 
+        init(leafPEM: String, fingerprint: SHA256Digest, notBefore: UTCInstant, notAfter: UTCInstant) {
+            self.leafPEM = leafPEM
+            self.fingerprint = fingerprint
+            self.notBefore = notBefore
+            self.notAfter = notAfter
+        }
+
         /// Of the first certificate of a chain.
         /// - Throws: `agent.identity`.
         init(chain: String) throws {

@@ -23,6 +23,12 @@ struct Backoff: Sendable {
     }
 }
 
+extension Backoff {
+    /// Of the stream to the controller: a controller that comes back has every host again within half a minute and the
+    /// time of one connection.
+    static let stream = Backoff(least: .milliseconds(500), most: .seconds(30))
+}
+
 extension RandomDoor {
     /// Evenly from 0 up to and including `bound`.
     func fraction(of bound: Int64) -> Int64 {

@@ -17,7 +17,21 @@ final class HighestTime: Sendable {
 
     private let folder: Directory
     private let log: Logger
-    private let highest: Mutex<UTCInstant>
+    private let highest: Mutex<Mark>
+
+    /// The time itself, without its disk.
+    struct Mark: Sendable {
+        private(set) var highest: UTCInstant
+
+        func start(_ now: UTCInstant) -> UTCInstant { max(now, highest) }
+
+        /// - Returns: whether it is worth a write.
+        mutating func accept(_ start: UTCInstant) -> Bool {
+            guard start >= highest + HighestTime.step else { return false }
+            highest = start
+            return true
+        }
+    }
 
     /// One that cannot be read counts as none: this host then trusts its clock until the next update.
     init(in folder: Directory, log: Logger) {
@@ -31,20 +45,15 @@ final class HighestTime: Sendable {
         } catch {
             log.error("the highest time cannot be read", metadata: ["error": "\(ReportedError(error))"])
         }
-        highest = Mutex(read)
+        highest = Mutex(Mark(highest: read))
     }
 
     /// The start time of one update: the clock's, but never before what was accepted.
-    func start(_ now: UTCInstant) -> UTCInstant { max(now, highest.withLock { $0 }) }
+    func start(_ now: UTCInstant) -> UTCInstant { highest.withLock { $0.start(now) } }
 
     /// After an update that began at this time succeeded.
     func accept(_ start: UTCInstant) {
-        let isNew = highest.withLock { highest in
-            guard start >= highest + Self.step else { return false }
-            highest = start
-            return true
-        }
-        guard isNew else { return }
+        guard highest.withLock({ $0.accept(start) }) else { return }
         do { try folder.writeDurably(Self.fileName, Array("\(start.wholeSeconds)\n".utf8), mode: 0o600) } catch {
             log.error("the highest time was not stored", metadata: ["error": "\(ReportedError(error))"])
         }

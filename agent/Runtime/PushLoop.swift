@@ -18,7 +18,7 @@ struct PushLoop: Sendable {
     var refused: @Sendable () async -> Void
 
     func run() async {
-        var backoff = Backoff(least: .milliseconds(500), most: .seconds(30))
+        var backoff = Backoff.stream
         var lastEvent: String?
         while !Task.isCancelled {
             do {
@@ -37,6 +37,8 @@ struct PushLoop: Sendable {
                 guard !Task.isCancelled else { return }
                 log.warning("the stream to the controller broke", metadata: ["error": "\(ReportedError(error))"])
                 if (error as? EffectsError)?.code == "effects.http.status" { await refused() }
+                // Perhaps the certificate ran out while this machine slept, of which timers know nothing.
+                keeper.requests.wake.call()
             }
             // What is queued may be sendable again as soon as this is.
             agent.reportsWake.call()

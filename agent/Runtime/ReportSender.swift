@@ -27,6 +27,7 @@ struct ReportSender: Sendable {
                 log.warning(
                     "reports wait for the controller",
                     metadata: ["first": "\(reports[0].sequence)", "error": "\(ReportedError(error))"])
+                keeper.requests.wake.call()
                 do { try await doors.time.sleep(for: backoff.next(doors.random)) } catch { return }
             }
         }
@@ -45,6 +46,7 @@ struct ReportSender: Sendable {
     func sayHello() async {
         do { _ = try await send([]) } catch {
             log.debug("the controller was not reached", metadata: ["error": "\(ReportedError(error))"])
+            keeper.requests.wake.call()
         }
     }
 

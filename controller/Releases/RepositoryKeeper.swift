@@ -55,7 +55,7 @@ extension Controller {
     }
 
     /// When to look again.
-    private func renewWhereDue(at now: UTCInstant) -> UTCInstant {
+    func renewWhereDue(at now: UTCInstant) -> UTCInstant {
         do {
             if let due = RepositoryWriter.renewalDueAt(repository), due <= now {
                 let change = try RepositoryWriter.renew(repository, keys: keys, at: now)

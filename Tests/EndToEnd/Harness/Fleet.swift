@@ -10,6 +10,8 @@ final class Fleet: Sendable {
     let folder: String
     let controllerPort: Int
     let http: LiveHTTP
+    /// Of controller and agents.
+    private let environment: [String: String]
     private let state = Mutex(State())
 
     private struct State {
@@ -23,9 +25,14 @@ final class Fleet: Sendable {
     var controllerLog: String { (try? Files.read(folder + "/controller.log")) ?? "" }
 
     /// A controller that answers, and no host yet.
-    /// - Parameter options: of `slipway init`; FOLDER in them is the fleet's.
-    init(environments: String = "staging,production", options: [String] = []) async throws {
-        folder = try Files.makeTemporaryFolder()
+    /// - Parameters:
+    ///   - options: of `slipway init`; FOLDER in them and in `environment` is the fleet's.
+    init(
+        environments: String = "staging,production", options: [String] = [], environment: [String: String] = [:]
+    ) async throws {
+        let folder = try Files.makeTemporaryFolder()
+        self.folder = folder
+        self.environment = environment.mapValues { $0.replacing("FOLDER", with: folder) }
         controllerPort = try Ports.free()
         http = try LiveHTTP(identity: nil, userAgent: "slipway-test")
         try Files.makeFolder(folder + "/run")
@@ -52,7 +59,8 @@ final class Fleet: Sendable {
 
     func startController() async throws {
         let child = try ChildProcess(
-            Files.programs + "/slipway-controller", ["run", "--dir", controllerFolder], folder: folder + "/run",
+            Files.programs + "/slipway-controller", ["run", "--dir", controllerFolder], environment: environment,
+            folder: folder + "/run",
             output: folder + "/controller.log", errors: folder + "/controller.log")
         state.withLock { $0.controller = child }
         try await eventually("the controller answers; its log: \(controllerLog)") {
@@ -72,7 +80,8 @@ final class Fleet: Sendable {
 
     func slipway(_ arguments: [String], hasController: Bool = true) async throws -> ChildProcess.Result {
         let all = arguments + (hasController ? ["--dir", controllerFolder] : [])
-        return try await ChildProcess.run(Files.programs + "/slipway", all, folder: folder + "/run")
+        return try await ChildProcess.run(
+            Files.programs + "/slipway", all, environment: environment, folder: folder + "/run")
     }
 
     /// - Throws: where it does not end with 0.
@@ -113,7 +122,8 @@ final class Fleet: Sendable {
         let join = try await slipway(["hosts", "invite", "--environment", environment] + options)
         guard join.status == 0 else { throw TestFailure(description: "hosts invite: \(join.errors)") }
         let number = agents.count + 1
-        let agent = try FleetAgent(fleet: folder, number: number, delivery: delivery, disk: disk)
+        let agent = try FleetAgent(
+            fleet: folder, number: number, delivery: delivery, disk: disk, environment: self.environment)
         let string = join.output.filter { !$0.isWhitespace }
         if let disk {
             try agent.joinAndStart(string, disk: disk)

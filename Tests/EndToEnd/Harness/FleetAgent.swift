@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// One host of a fleet: an agent, its folder, the tree that stands for its root, its service's port.
@@ -14,13 +15,17 @@ final class FleetAgent: Sendable {
     /// Size of a file system of its own, as `4m`; nil: the fleet's.
     let disk: String?
     private let fleet: String
+    private let environment: [String: String]
     private let process = Mutex<ChildProcess?>(nil)
 
-    init(fleet: String, number: Int, delivery: Delivery, disk: String? = nil) throws {
+    init(
+        fleet: String, number: Int, delivery: Delivery, disk: String? = nil, environment: [String: String] = [:]
+    ) throws {
         name = "agent-\(number)"
         port = try Ports.free()
         self.disk = disk
         self.fleet = fleet
+        self.environment = environment
         self.delivery = delivery
     }
 
@@ -56,14 +61,15 @@ final class FleetAgent: Sendable {
     func join(_ string: String) async throws {
         try Files.makeFolder(root)
         let arguments = joining(string)
-        let result = try await ChildProcess.run(Files.programs + "/slipway-agent", arguments, folder: fleet + "/run")
+        let result = try await ChildProcess.run(
+            Files.programs + "/slipway-agent", arguments, environment: environment, folder: fleet + "/run")
         guard result.status == 0 else { throw TestFailure(description: "slipway-agent join: \(result.errors)") }
     }
 
     func start() throws {
         let child = try ChildProcess(
-            Files.programs + "/slipway-agent", ["run", "--dir", folder], folder: fleet + "/run",
-            output: "\(fleet)/\(name).log", errors: "\(fleet)/\(name).log")
+            Files.programs + "/slipway-agent", ["run", "--dir", folder], environment: environment,
+            folder: fleet + "/run", output: "\(fleet)/\(name).log", errors: "\(fleet)/\(name).log")
         process.withLock { $0 = child }
     }
 
@@ -75,10 +81,15 @@ final class FleetAgent: Sendable {
         }
     }
 
+    /// SIGSTOP, SIGCONT: the machine sleeps.
+    func sleep() { process.withLock { $0?.send(SIGSTOP) } }
+    func wake() { process.withLock { $0?.send(SIGCONT) } }
+
     var residentKiB: Int { process.withLock { $0?.residentKiB ?? 0 } }
 
     func run(_ arguments: String...) async throws -> ChildProcess.Result {
         try await ChildProcess.run(
-            Files.programs + "/slipway-agent", arguments + ["--dir", folder], folder: fleet + "/run")
+            Files.programs + "/slipway-agent", arguments + ["--dir", folder], environment: environment,
+            folder: fleet + "/run")
     }
 }
