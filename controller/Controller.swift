@@ -14,6 +14,7 @@ public actor Controller {
     nonisolated let hub = AgentHub()
     nonisolated let watchers = WatcherHub()
     nonisolated let sessions: PersonSessions
+    nonisolated let limits: RateLimits
     nonisolated let time: any TimeDoor
     nonisolated let random: any RandomDoor
     nonisolated let logger: Logger
@@ -76,6 +77,7 @@ public actor Controller {
         publisher = try RepositoryKeeper.publisher(folder)
         renewalNonces = RenewalNonces(random: random)
         sessions = PersonSessions(time: time, random: random)
+        limits = RateLimits(configuration.limits ?? RateRules())
         store = try EventStore(path: folder.path(ControllerDirectory.databaseName))
         guard let document = try store.document(RepositoryKeeper.documentName) else {
             throw ControllerError.store(
@@ -137,11 +139,17 @@ public actor Controller {
 
     // MARK: who is calling
 
-    func person(token: String) -> PersonRecord? {
-        guard let person = state.person(tokenHash: SHA256Digest(of: Array(token.utf8))) else { return nil }
-        if let expiresAt = person.expiresAt, expiresAt <= time.now() { return nil }
-        return person
+    func token(_ text: String) -> PeopleRecord.Token? {
+        state.people.token(hash: SHA256Digest(of: Array(text.utf8))).flatMap { $0.isGood(at: time.now()) ? $0 : nil }
     }
 
-    func person(named name: String) -> PersonRecord? { state.people[name] }
+    func person(token text: String) -> PersonRecord? { token(text).flatMap { state.people.people[$0.person] } }
+
+    func person(named name: String) -> PersonRecord? { state.people.people[name] }
+
+    /// Of a console session: as long as the token that it began with is good.
+    func person(tokenID id: String) -> PersonRecord? {
+        guard let token = state.people.tokens[id], token.isGood(at: time.now()) else { return nil }
+        return state.people.people[token.person]
+    }
 }

@@ -8,6 +8,8 @@ public struct ControllerError: ReportableError, Equatable {
     public var summary: String
     public var remedy: String
     public var cause: String?
+    /// With 429: how long to wait.
+    public var retryAfter: TimeSpan?
     /// What an HTTP caller is told.
     public var status: HTTPResponse.Status
 

@@ -51,7 +51,8 @@ struct IdentityKeeper: Sendable {
             // One wait that both wake: a wait that is cancelled ends its stream for good.
             let (time, wake) = (time, requests.wake)
             let timer = Task {
-                try? await time.sleep(for: min(wait, Self.looksEvery))
+                // One that was cancelled has nothing to say: it would wake the next wait, and that the one after it.
+                guard (try? await time.sleep(for: min(wait, Self.looksEvery))) != nil else { return }
                 wake.call()
             }
             await wake.wait()

@@ -26,7 +26,7 @@ enum ConsoleRoutes {
                 return ConsoleResponses.html(
                     try await controller.consolePage(for: person, chosen: id).render(templates))
             },
-            Route(.get, "/console/live", access: .person(.view)) { request in
+            Route(.get, "/console/live", access: .person(.view), scope: .shown) { request in
                 guard case .person(let person) = request.caller else { throw ControllerError.notFound("page") }
                 let chosen = request.query("rollout").flatMap { try? RolloutID($0) }
                 return ConsoleResponses.html(
@@ -46,10 +46,12 @@ enum ConsoleRoutes {
             ) { request in
                 guard ConsoleForm.isFromThisSite(request) else { return refuse("The form came from another site.") }
                 let token = ConsoleForm.field("token", of: try await request.body()) ?? ""
-                guard let person = await controller.person(token: token), person.may(.view) else {
+                guard let found = await controller.token(token),
+                    await controller.person(token: token)?.may(.view) == true
+                else {
                     return refuse("This token is not one of this controller's, or it has expired.")
                 }
-                return ConsoleResponses.home(setting: controller.sessions.open(for: person))
+                return ConsoleResponses.home(setting: controller.sessions.open(with: found))
             },
             Route(
                 .post, "/console/sign-out", access: .anyone(because: "ends only the session that its cookie names"),
@@ -77,8 +79,8 @@ enum ConsoleRoutes {
 
     /// The person whose session the cookie names and who may look.
     private static func viewer(_ request: RouteRequest, _ controller: Controller) async -> PersonRecord? {
-        guard let cookie = request.header("Cookie"), let name = controller.sessions.person(cookieHeader: cookie),
-            let person = await controller.person(named: name), person.may(.view)
+        guard let cookie = request.header("Cookie"), let token = controller.sessions.token(cookieHeader: cookie),
+            let person = await controller.person(tokenID: token), person.may(.view)
         else { return nil }
         return person
     }
@@ -86,8 +88,11 @@ enum ConsoleRoutes {
 
 extension Controller {
     func consolePage(for person: PersonRecord, chosen: RolloutID? = nil) throws -> ConsolePage {
-        if let chosen { _ = try rolloutView(chosen) }
-        var rollouts = rolloutViews()
+        if let chosen {
+            _ = try rolloutView(chosen)
+            guard sees(person, chosen) else { throw ControllerError.notFound("rollout \(chosen)") }
+        }
+        var rollouts = rolloutViews().filter { sees(person, $0.id) }
         var changes: [RolloutID: [RolloutChange]] = [:]
         for id in ConsolePage.open(rollouts, chosen: chosen) {
             guard let position = rollouts.firstIndex(where: { $0.id == id }) else { continue }
@@ -95,7 +100,7 @@ extension Controller {
             rollouts[position] = try rolloutView(id)
         }
         return ConsolePage(
-            person: person.name, rollouts: rollouts, hosts: hostViews(), changes: changes,
+            person: person.name, rollouts: rollouts, hosts: hostViews(for: person), changes: changes,
             notices: notices(), now: time.now(), chosen: chosen)
     }
 }

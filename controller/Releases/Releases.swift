@@ -137,7 +137,7 @@ extension Controller {
         return (try? publisher.blobs.read(blob)).flatMap { try? Manifest(parsing: $0) }
     }
 
-    private func checkEnvironment(_ environment: EnvironmentName) throws {
+    func checkEnvironment(_ environment: EnvironmentName) throws {
         guard configuration.environments.contains(environment) else {
             throw ControllerError.badRequest(
                 "environment",

@@ -13,6 +13,9 @@ struct ControllerContext: RequestContext {
         channel = source.channel
     }
 
+    /// Where the connection comes from; a proxy's own address where one stands in front.
+    var address: String { channel.remoteAddress?.ipAddress ?? channel.parent?.remoteAddress?.ipAddress ?? "unknown" }
+
     /// The digest of the certificate that the peer proved to have; nil where it showed none. The TLS library has checked
     /// that our authority signed it and that it was in force when the connection was made.
     func peerCertificate() async -> SHA256Digest? {

@@ -25,16 +25,18 @@ struct ControllerResponder: HTTPResponder {
         let isHead = request.method == .head
         switch table.match(isHead ? .get : request.method, request.uri.path) {
         case .found(let route, let parameters):
-            caller = try await admit(request, context, route)
+            let admission = Admission(controller: controller, address: RateLimits.key(address: context.address))
+            caller = try await admission.admit(request, context, route)
             if let length = request.headers[.contentLength].flatMap({ Int64($0) }), length > route.bodySizeMax.value {
                 throw ControllerError(
                     .contentTooLarge, code: "request.bodyTooLarge",
                     summary: "The body has \(ByteCount(length)), at most \(route.bodySizeMax) are taken here.",
                     remedy: "Send a smaller body.")
             }
-            let response = try await route.respond(
-                RouteRequest(
-                    request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax))
+            let wanted = RouteRequest(
+                request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax)
+            try await admission.allow(wanted, route)
+            let response = try await admission.watching(route) { try await route.respond(wanted) }
             return isHead ? response.createHeadResponse() : response
         case .otherMethods(let methods):
             throw ControllerError(
@@ -43,56 +45,6 @@ struct ControllerResponder: HTTPResponder {
                 remedy: "Use one of the methods named.")
         case .none: throw ControllerError.notFound("resource \(request.uri.path)")
         }
-    }
-
-    private func admit(_ request: Request, _ context: ControllerContext, _ route: Route) async throws -> Caller {
-        switch route.access {
-        case .anyone: return .anyone
-        case .host:
-            guard let certificate = await context.peerCertificate() else {
-                throw ControllerError.unauthorized(
-                    "noCertificate", "This route is for hosts, and the connection showed no certificate.",
-                    remedy: "Join the host with slipway-agent join; people use the other routes.")
-            }
-            let session = HTTPFields.Element.Name(AgentSession.headerName).flatMap { request.headers[$0] }
-                .flatMap(AgentSession.init(headerValue:))
-            return .host(try await controller.admit(certificate: certificate, session: session))
-        case .person(let permission):
-            let person = try await person(request)
-            guard person.may(permission) else {
-                throw ControllerError.forbidden(
-                    "permission", "\(person.name) may not do this: the permission \(permission.rawValue) is missing.",
-                    remedy: "Ask an administrator for a permission set that holds it.")
-            }
-            return .person(person)
-        case nil:
-            throw ControllerError.forbidden(
-                "route", "This route names no permission, so nobody may use it.", remedy: "Report this as a defect.")
-        }
-    }
-
-    private func person(_ request: Request) async throws -> PersonRecord {
-        if let header = request.headers[.authorization] {
-            let words = header.split(separator: " ")
-            if words.count == 2, words[0].lowercased() == "bearer",
-                let person = await controller.person(token: String(words[1]))
-            {
-                return person
-            }
-            throw ControllerError.unauthorized(
-                "token", "The token is not one of this controller's, or has expired.",
-                remedy: "Log in again with slipway login, or use the token file in the controller's folder.")
-        }
-        // A browser sends the cookie along for pages on other ports of this machine, so a session may look and nothing
-        // else; what changes something needs the token itself.
-        if request.method == .get || request.method == .head, let cookie = request.headers[.cookie],
-            let name = controller.sessions.person(cookieHeader: cookie),
-            let person = await controller.person(named: name)
-        {
-            return person
-        }
-        throw ControllerError.unauthorized(
-            "noToken", "This needs a person's token.", remedy: "Send it as Authorization: Bearer TOKEN.")
     }
 
     private func problem(_ error: any Error, _ request: Request, _ caller: Caller) -> Response {
@@ -114,6 +66,9 @@ struct ControllerResponder: HTTPResponder {
         }
         var response = Responses.json(problem, status: status)
         response.headers[.contentType] = Problem.mediaType
+        if let wait = (error as? ControllerError)?.retryAfter {
+            response.headers[.retryAfter] = String(max(1, (wait.milliseconds + 999) / 1000))
+        }
         if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
     }

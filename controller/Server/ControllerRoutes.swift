@@ -7,7 +7,7 @@ import ReleaseDefinition
 enum ControllerRoutes {
     static func all(_ controller: Controller) -> [Route] {
         health(controller) + agents(controller) + hosts(controller) + rollouts(controller) + releases(controller)
-            + repository(controller) + keys(controller) + policy(controller) + care(controller)
+            + repository(controller) + keys(controller) + people(controller) + policy(controller) + care(controller)
     }
 
     private static func health(_ controller: Controller) -> [Route] {
@@ -59,7 +59,7 @@ enum ControllerRoutes {
 
     private static func hosts(_ controller: Controller) -> [Route] {
         [
-            Route(.post, "/v1/hosts/invitations", access: .person(.manageHosts)) { request in
+            Route(.post, "/v1/hosts/invitations", access: .person(.manageHosts), scope: .invitation) { request in
                 let invitation = try await request.json(InvitationRequest.self)
                 return Responses.json(
                     try await controller.invite(invitation, by: request.actor), status: .created)
@@ -87,15 +87,17 @@ enum ControllerRoutes {
             ) { request in
                 Responses.json(try await controller.importReceipt(request.json(HostReceiptFile.self)))
             },
-            Route(.get, "/v1/hosts", access: .person(.view)) { _ in
-                Responses.json(ListView(items: await controller.hostViews()))
+            Route(.get, "/v1/hosts", access: .person(.view), scope: .shown) { request in
+                guard case .person(let person) = request.caller else { throw ControllerError.notFound("person") }
+                return Responses.json(ListView(items: await controller.hostViews(for: person)))
             },
-            Route(.get, "/v1/hosts/{id}", access: .person(.view)) { request in
+            Route(.get, "/v1/hosts/{id}", access: .person(.view), scope: .host) { request in
                 Responses.json(try await controller.hostView(request.parameter("id", as: HostID.self)))
             },
         ]
             + HostStandingVerb.allCases.map { verb in
-                Route(.post, "/v1/hosts/{id}/\(verb.rawValue)", access: .person(.manageHosts)) { request in
+                Route(.post, "/v1/hosts/{id}/\(verb.rawValue)", access: .person(.manageHosts), scope: .host) {
+                    request in
                     let id = try request.parameter("id", as: HostID.self)
                     let reason = try await request.json(HostReasonRequest.self)
                     let view =

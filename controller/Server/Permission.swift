@@ -7,7 +7,7 @@ public enum Permission: String, Sendable, Codable, CaseIterable {
 
 /// Named sets of permissions (trust.md "API rights").
 public enum PermissionSet: String, Sendable, Codable, CaseIterable {
-    case viewer, builder, `operator`, approver, releaseManager, emergency, admin
+    case viewer, builder, `operator`, approver, serviceOwner, releaseManager, emergency, admin
 
     public var permissions: Set<Permission> {
         switch self {
@@ -15,6 +15,8 @@ public enum PermissionSet: String, Sendable, Codable, CaseIterable {
         case .builder: [.view, .submitReleases]
         case .operator: [.view, .deploy, .manageHosts]
         case .approver: [.view, .approveReleases]
+        // Meant for one product: its scope is the difference to a release manager.
+        case .serviceOwner: [.view, .submitReleases, .deploy, .revokeReleases]
         case .releaseManager: [.view, .submitReleases, .deploy, .revokeReleases]
         case .emergency: [.view, .pushEmergencies, .revokeReleases]
         case .admin: Set(Permission.allCases)

@@ -10,7 +10,8 @@ final class PersonSessions: Sendable {
     static let sessionsMax = 1024
 
     private struct Session {
-        var person: String
+        /// The id of the token that was typed.
+        var token: String
         var expiresAt: UTCInstant
     }
 
@@ -24,7 +25,7 @@ final class PersonSessions: Sendable {
     }
 
     /// The `Set-Cookie` value of a new session.
-    func open(for person: PersonRecord) -> String {
+    func open(with token: PeopleRecord.Token) -> String {
         let secret = Hexadecimal.encode(random.bytes(32))
         let now = time.now()
         sessions.withLock { sessions in
@@ -34,19 +35,19 @@ final class PersonSessions: Sendable {
             {
                 sessions[oldest.key] = nil
             }
-            sessions[Self.hash(secret)] = Session(person: person.name, expiresAt: now + Self.lifetime)
+            sessions[Self.hash(secret)] = Session(token: token.id, expiresAt: now + Self.lifetime)
         }
         let age = Self.lifetime.milliseconds / 1000
         return "\(Self.cookieName)=\(secret); Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=\(age)"
     }
 
-    /// Whose session the `Cookie` header names.
-    func person(cookieHeader: String) -> String? {
+    /// With which token the session that the `Cookie` header names began.
+    func token(cookieHeader: String) -> String? {
         guard let secret = Self.secret(cookieHeader) else { return nil }
         let now = time.now()
         return sessions.withLock { sessions in
             guard let session = sessions[Self.hash(secret)], session.expiresAt > now else { return nil }
-            return session.person
+            return session.token
         }
     }
 

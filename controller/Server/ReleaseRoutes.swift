@@ -6,33 +6,43 @@ extension ControllerRoutes {
     static func releases(_ controller: Controller) -> [Route] {
         [
             Route(
-                .post, "/v1/releases", access: .person(.submitReleases), bodySizeMax: ReleaseIntake.uploadSizeMax
+                .post, "/v1/releases", access: .person(.submitReleases), scope: .upload,
+                bodySizeMax: ReleaseIntake.uploadSizeMax
             ) { request in
                 guard let text = request.query("environment"), let environment = try? EnvironmentName(text) else {
                     throw ControllerError.badRequest(
                         "environment", "The request names no environment.", remedy: "Add ?environment=NAME.")
                 }
                 let built = try await ReleaseIntake(controller: controller).manifest(from: request)
+                try request.require(
+                    .submitReleases, on: ScopedObject(product: built.manifest.product, environment: environment))
                 let isNew = await controller.manifest(of: built.manifest.name) == nil
                 let view = try await controller.submit(
                     built.manifest, bytes: built.bytes, environment: environment, by: request.actor)
                 await controller.beginPatches(to: built.manifest.name)
                 return Responses.json(view, status: isNew ? .created : .ok)
             },
-            Route(.get, "/v1/releases", access: .person(.view)) { _ in
-                Responses.json(ListView(items: await controller.releaseViews()))
+            Route(.get, "/v1/releases", access: .person(.view), scope: .shown) { request in
+                let views = await controller.releaseViews()
+                return Responses.json(
+                    ListView(
+                        items: views.filter { request.covers(.view, ScopedObject(product: $0.release.product)) }))
             },
-            Route(.get, "/v1/releases/{product}/{version}", access: .person(.view)) { request in
+            Route(.get, "/v1/releases/{product}/{version}", access: .person(.view), scope: .product) { request in
                 Responses.json(try await controller.releaseView(try name(request)))
             },
             Route(
-                .post, "/v1/releases/{product}/{version}/promote", access: .person(.approveReleases)
+                .post, "/v1/releases/{product}/{version}/promote", access: .person(.approveReleases),
+                scope: .productInEnvironment
             ) { request in
                 let body = try await request.json(PromotionRequest.self)
                 return Responses.json(
                     try await controller.promote(try name(request), to: body.environment, by: request.actor))
             },
-            Route(.post, "/v1/releases/{product}/{version}/revoke", access: .person(.revokeReleases)) { request in
+            Route(
+                .post, "/v1/releases/{product}/{version}/revoke", access: .person(.revokeReleases),
+                scope: .productInEnvironment
+            ) { request in
                 let body = try await request.json(RevocationRequest.self)
                 return Responses.json(
                     try await controller.revoke(
@@ -49,12 +59,15 @@ extension ControllerRoutes {
     /// What approvers see and send: a candidate to look at, a signature.
     private static func approvals(_ controller: Controller) -> [Route] {
         [
-            Route(.get, "/v1/releases/{product}/{version}/approvals", access: .person(.view)) { request in
+            Route(
+                .get, "/v1/releases/{product}/{version}/approvals", access: .person(.view), scope: .productQuery
+            ) { request in
                 let environment = try environment(request)
                 return Responses.json(try await controller.changeView(of: try name(request), in: environment))
             },
             Route(
-                .post, "/v1/releases/{product}/{version}/approvals", access: .person(.approveReleases)
+                .post, "/v1/releases/{product}/{version}/approvals", access: .person(.approveReleases),
+                scope: .productQuery
             ) { request in
                 let upload = try await request.json(SignatureUpload.self)
                 let change = try await controller.changeView(of: try name(request), in: try environment(request))
@@ -69,14 +82,18 @@ extension ControllerRoutes {
                         try name(request), reason: body.reason, by: request.actor))
             },
             Route(
-                .post, "/v1/releases/{product}/{version}/withdraw", access: .person(.revokeReleases)
+                .post, "/v1/releases/{product}/{version}/withdraw", access: .person(.revokeReleases),
+                scope: .productInEnvironment
             ) { request in
                 let body = try await request.json(WithdrawalRequest.self)
                 return Responses.json(
                     try await controller.withdraw(
                         try name(request), in: body.environment, reason: body.reason, by: request.actor))
             },
-            Route(.post, "/v1/releases/{product}/{version}/floor", access: .person(.approveReleases)) { request in
+            Route(
+                .post, "/v1/releases/{product}/{version}/floor", access: .person(.approveReleases),
+                scope: .productInEnvironment
+            ) { request in
                 let body = try await request.json(FloorRequest.self)
                 return Responses.json(
                     try await controller.setFloor(

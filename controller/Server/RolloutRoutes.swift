@@ -5,7 +5,7 @@ import ReleaseDefinition
 extension ControllerRoutes {
     static func rollouts(_ controller: Controller) -> [Route] {
         [
-            Route(.post, "/v1/rollouts", access: .person(.deploy)) { request in
+            Route(.post, "/v1/rollouts", access: .person(.deploy), scope: .newRollout) { request in
                 let definition = try await request.json(RolloutDefinition.self)
                 let plan = try request.query("plan").map { try SHA256Digest(hex: $0) }
                 let hostChanges = request.query("acceptHostChanges").flatMap { Int($0) } ?? 0
@@ -15,7 +15,7 @@ extension ControllerRoutes {
                         definition, plan: plan, acceptHostChanges: max(0, hostChanges), by: request.actor),
                     status: .created)
             },
-            Route(.post, "/v1/rollouts/plans", access: .person(.deploy)) { request in
+            Route(.post, "/v1/rollouts/plans", access: .person(.deploy), scope: .newRollout) { request in
                 let definition = try await request.json(RolloutDefinition.self)
                 return Responses.json(try await controller.plan(definition, by: request.actor), status: .created)
             },
@@ -29,33 +29,34 @@ extension ControllerRoutes {
                 return Responses.json(
                     try await controller.authorise(planDigest(request), body, by: request.actor))
             },
-            Route(.get, "/v1/rollouts", access: .person(.view)) { _ in
-                Responses.json(ListView(items: await controller.rolloutViews()))
+            Route(.get, "/v1/rollouts", access: .person(.view), scope: .shown) { request in
+                guard case .person(let person) = request.caller else { throw ControllerError.notFound("person") }
+                return Responses.json(ListView(items: await controller.rolloutViews(for: person)))
             },
-            Route(.get, "/v1/rollouts/{id}", access: .person(.view)) { request in
+            Route(.get, "/v1/rollouts/{id}", access: .person(.view), scope: .rollout) { request in
                 Responses.json(try await controller.rolloutView(request.parameter("id", as: RolloutID.self)))
             },
-            Route(.get, "/v1/rollouts/{id}/why", access: .person(.view)) { request in
+            Route(.get, "/v1/rollouts/{id}/why", access: .person(.view), scope: .rollout) { request in
                 let id = try request.parameter("id", as: RolloutID.self)
                 return Responses.json(try await controller.why(id, host: request.query("host").map { try HostID($0) }))
             },
-            Route(.get, "/v1/hosts/{id}/why", access: .person(.view)) { request in
+            Route(.get, "/v1/hosts/{id}/why", access: .person(.view), scope: .host) { request in
                 let host = try request.parameter("id", as: HostID.self)
                 let release = try ReleaseName(request.query("release") ?? "")
                 return Responses.json(try await controller.why(host, release: release))
             },
-            Route(.get, "/v1/rollouts/{id}/events", access: .person(.view)) { request in
+            Route(.get, "/v1/rollouts/{id}/events", access: .person(.view), scope: .rollout) { request in
                 try await changes(request, controller, of: request.parameter("id", as: RolloutID.self))
             },
             Route(.get, "/v1/events", access: .person(.view)) { request in
                 try await changes(request, controller, of: nil)
             },
-            Route(.post, "/v1/pushes", access: .person(.deploy)) { request in
+            Route(.post, "/v1/pushes", access: .person(.deploy), scope: .push) { request in
                 let push = try await request.json(PushRequest.self)
                 await controller.waitForPatches(to: push.release)
                 return Responses.json(try await controller.push(push, by: request.actor), status: .created)
             },
-            Route(.post, "/v1/emergency-pushes", access: .person(.pushEmergencies)) { request in
+            Route(.post, "/v1/emergency-pushes", access: .person(.pushEmergencies), scope: .emergencyPush) { request in
                 let push = try await request.json(EmergencyPushRequest.self)
                 // It waits for nothing.
                 await controller.beginPatches(to: push.release)
@@ -63,7 +64,8 @@ extension ControllerRoutes {
             },
         ]
             + RolloutVerb.allCases.map { verb in
-                Route(.post, "/v1/rollouts/{id}/\(verb.rawValue)", access: .person(.deploy)) { request in
+                Route(.post, "/v1/rollouts/{id}/\(verb.rawValue)", access: .person(.deploy), scope: .rollout) {
+                    request in
                     let id = try request.parameter("id", as: RolloutID.self)
                     let body = try await request.json(RolloutVerbRequest.self)
                     return Responses.json(try await controller.act(verb, on: id, body, by: request.actor))

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Hummingbird
 import ReleaseDefinition
+import Synchronization
 
 /// One row of the route table: what it answers to, who may call it, how large its body may be, what it does.
 public struct Route: Sendable {
@@ -9,19 +10,22 @@ public struct Route: Sendable {
     public var path: String
     /// nil keeps the server from starting: access is decided row by row, never by default.
     public var access: RouteAccess?
+    /// Where the permission must hold. What is not said is the strictest: everywhere.
+    public var scope: RouteScope
     public var bodySizeMax: ByteCount
     public var respond: @Sendable (RouteRequest) async throws -> Response
 
     public static let bodySizeMaxByDefault = ByteCount(1 << 20)
 
     public init(
-        _ method: HTTPRequest.Method, _ path: String, access: RouteAccess?,
+        _ method: HTTPRequest.Method, _ path: String, access: RouteAccess?, scope: RouteScope = .everything,
         bodySizeMax: ByteCount = Route.bodySizeMaxByDefault,
         respond: @escaping @Sendable (RouteRequest) async throws -> Response
     ) {
         self.method = method
         self.path = path
         self.access = access
+        self.scope = scope
         self.bodySizeMax = bodySizeMax
         self.respond = respond
     }
@@ -34,6 +38,14 @@ public struct RouteRequest: Sendable {
     /// By the names in the route's path; `**` under that name.
     public var parameters: [String: String]
     public var bodySizeMax: ByteCount
+    private let read = RequestBody()
+
+    public init(request: Request, caller: Caller, parameters: [String: String], bodySizeMax: ByteCount) {
+        self.request = request
+        self.caller = caller
+        self.parameters = parameters
+        self.bodySizeMax = bodySizeMax
+    }
 
     /// The audit log's word for the caller.
     public var actor: String { caller.actor }
@@ -52,11 +64,14 @@ public struct RouteRequest: Sendable {
         HTTPFields.Element.Name(name).flatMap { request.headers[$0] }
     }
 
-    /// The whole body, bounded.
+    /// The whole body, bounded; the same as often as it is asked for.
     public func body() async throws -> [UInt8] {
+        if let bytes = read.bytes { return bytes }
         do {
             let buffer = try await request.body.collect(upTo: Int(bodySizeMax.value))
-            return Array(buffer.readableBytesView)
+            let bytes = Array(buffer.readableBytesView)
+            read.keep(bytes)
+            return bytes
         } catch {
             throw ControllerError(
                 .contentTooLarge, code: "request.bodyTooLarge",
@@ -74,6 +89,14 @@ public struct RouteRequest: Sendable {
                 "body", "The body cannot be read as \(type).", remedy: error.remedy, cause: error.summary)
         }
     }
+}
+
+/// A body that was read: its route's scope asks before its handler does.
+private final class RequestBody: Sendable {
+    private let kept = Mutex<[UInt8]?>(nil)
+
+    var bytes: [UInt8]? { kept.withLock { $0 } }
+    func keep(_ bytes: [UInt8]) { kept.withLock { $0 = bytes } }
 }
 
 /// Every route there is. Matching is by exact components, so nothing is reachable that is not a row.

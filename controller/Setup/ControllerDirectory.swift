@@ -75,6 +75,8 @@ struct ControllerConfiguration: Sendable, Codable {
     var profile: String
     /// In the order of promotion.
     var environments: [EnvironmentName]
+    /// How often one may ask; nil: `RateRules` as they are.
+    var limits: RateRules?
 }
 
 /// `client.json`: what `slipway --dir DIR` reads. Paths are relative to the folder.

@@ -8,8 +8,7 @@ struct FleetState: Sendable {
     /// The digest of the authority that signs the server's certificate, and of the one that is to follow it.
     var authority: SHA256Digest?
     var nextAuthority: SHA256Digest?
-    var people: [String: PersonRecord] = [:]
-    private var peopleByToken: [SHA256Digest: String] = [:]
+    private(set) var people = PeopleRecord()
     var invitations: [String: InvitationRecord] = [:]
     private var invitationsByToken: [SHA256Digest: String] = [:]
     var hosts: [HostID: HostRecord] = [:]
@@ -47,9 +46,12 @@ struct FleetState: Sendable {
         case .authorityAdopted(let event):
             authority = event.authority
             nextAuthority = nil
-        case .personAdded(let person):
-            people[person.name] = person
-            peopleByToken[person.tokenHash] = person.name
+        case .personAdded(let person): people.add(person, entry)
+        case .tokenCreated(let event): people.create(event, entry)
+        case .tokenRevoked(let event): people.revoke(event)
+        case .grantAdded(let event): people.grant(event, entry)
+        case .grantRemoved(let event): people.remove(event)
+        case .personActed: break
         case .hostsInvited(let invitation):
             invitations[invitation.id] = InvitationRecord(invitation: invitation)
             invitationsByToken[invitation.tokenHash] = invitation.id
@@ -132,8 +134,6 @@ struct FleetState: Sendable {
 
     /// Reports change what is known of the host that sent them, never a decision.
     mutating func apply(_ stored: StoredReport) { hosts[stored.host]?.apply(stored) }
-
-    func person(tokenHash: SHA256Digest) -> PersonRecord? { peopleByToken[tokenHash].flatMap { people[$0] } }
 
     func invitation(tokenHash: SHA256Digest) -> InvitationRecord? {
         invitationsByToken[tokenHash].flatMap { invitations[$0] }

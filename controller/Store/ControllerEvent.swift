@@ -6,6 +6,11 @@ import ReleaseRollout
 public enum ControllerEvent: Sendable, Codable {
     case initialised(ControllerInitialised)
     case personAdded(PersonRecord)
+    case tokenCreated(TokenCreated)
+    case tokenRevoked(TokenRevoked)
+    case grantAdded(GrantAdded)
+    case grantRemoved(GrantRemoved)
+    case personActed(PersonActed)
     case hostsInvited(Invitation)
     case invitationRevoked(InvitationRevoked)
     case hostJoined(HostJoined)
@@ -45,6 +50,11 @@ public enum ControllerEvent: Sendable, Codable {
         switch self {
         case .initialised: "controller.initialised"
         case .personAdded: "person.added"
+        case .tokenCreated: "token.created"
+        case .tokenRevoked: "token.revoked"
+        case .grantAdded: "grant.added"
+        case .grantRemoved: "grant.removed"
+        case .personActed(let it): it.decision == .allowed ? "request.allowed" : "request.refused"
         case .hostsInvited: "hosts.invited"
         case .invitationRevoked: "invitation.revoked"
         case .hostJoined: "host.joined"
@@ -86,6 +96,11 @@ public enum ControllerEvent: Sendable, Codable {
         switch self {
         case .initialised: "controller"
         case .personAdded(let it): "person:\(it.name)"
+        case .tokenCreated(let it): "person:\(it.person)"
+        case .tokenRevoked(let it): "person:\(it.person)"
+        case .grantAdded(let it): "person:\(it.person)"
+        case .grantRemoved(let it): "person:\(it.person)"
+        case .personActed(let it): it.route
         case .hostsInvited(let it): "invitation:\(it.id)"
         case .invitationRevoked(let it): "invitation:\(it.invitation)"
         case .hostJoined(let it): "host:\(it.host)"
@@ -132,12 +147,11 @@ public struct ControllerInitialised: Sendable, Equatable, Codable {
 public struct PersonRecord: Sendable, Equatable, Codable {
     public var name: String
     public var tokenHash: SHA256Digest
+    /// Those that hold everywhere.
     public var permissionSets: [PermissionSet]
     public var expiresAt: UTCInstant?
-
-    public func may(_ permission: Permission) -> Bool {
-        permissionSets.contains { $0.permissions.contains(permission) }
-    }
+    /// Those that hold somewhere.
+    public var grants: [PermissionGrant]?
 }
 
 /// What a join token allows. Everything that a host will be called stands here, nothing comes from the host.

@@ -116,6 +116,31 @@ final class EventStore: Sendable {
         }
     }
 
+    /// The end of the chain as it is read anew from the disk.
+    /// - Throws: `controller.store.chain` where it breaks, or ends elsewhere than this process left it.
+    func verifiedHead() throws -> EventHead {
+        let known = head.withLock { $0 }
+        return try Self.translating(queue.path) {
+            try queue.read { database in
+                var head = EventHead.empty
+                let entries = try Row.fetchCursor(
+                    database, sql: "SELECT sequence, entry FROM events WHERE sequence <= ? ORDER BY sequence",
+                    arguments: [known.sequence])
+                while let row = try entries.next() {
+                    head = try head.reading(sequence: row[0], Array(row[1] as Data)).head
+                }
+                guard head == known else {
+                    throw ControllerError.store(
+                        "chain",
+                        "The log on the disk ends at \(head.sequence) with \(head.digest.short)…, this process "
+                            + "wrote \(known.sequence) with \(known.digest.short)….",
+                        remedy: "Something else writes to events.sqlite: stop the controller and find out what.")
+                }
+                return head
+            }
+        }
+    }
+
     func document(_ name: String) throws -> [UInt8]? {
         try Self.translating(queue.path) {
             try queue.read { database in

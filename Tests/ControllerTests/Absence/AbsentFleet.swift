@@ -42,7 +42,9 @@ struct AbsentFleet {
             definition.hosts = try HostQuery("wave=1")
             let streams = hosts.indices.prefix(Self.waveSize).filter { hosts[$0].delivery == .push }
                 .compactMap { index in controller.hub.open(hosts[index].id).map { (index, $0) } }
-            _ = try await controller.start(definition, by: "person:admin")
+            let plan = try await controller.plan(definition, by: "person:admin")
+            _ = try await controller.start(
+                definition, plan: plan.digest, acceptHostChanges: 0, by: "person:admin")
             for (index, stream) in streams {
                 guard let order = await stream.nextOrder(controller) else { continue }
                 hosts[index].heldOrder = order
@@ -119,9 +121,12 @@ struct AbsentFleet {
         }
         var facts: StoredIdentity.Facts
         if number % 25 == 3 {
-            facts = certificate(TimeSpan.hours(18 * 24).milliseconds + random.fraction(of: TimeSpan.hours(287).milliseconds))
+            facts = certificate(
+                TimeSpan.hours(18 * 24).milliseconds + random.fraction(of: TimeSpan.hours(287).milliseconds))
         } else {
-            repeat { facts = certificate(random.fraction(of: TimeSpan.days(18).milliseconds)) } while facts.renewAt < now
+            repeat {
+                facts = certificate(random.fraction(of: TimeSpan.days(18).milliseconds))
+            } while facts.renewAt < now
         }
         var identity: StoredIdentity?
         let returnsAt = now + LongAbsence.length

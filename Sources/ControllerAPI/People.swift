@@ -1,0 +1,164 @@
+import ReleaseDefinition
+
+/// `POST /v1/tokens`: a token that speaks for a person, who need not be known yet.
+public struct TokenRequest: Sendable, Equatable, Codable {
+    public var person: String
+    public var lifetime: TimeSpan
+    public var note: String?
+
+    public static let lifetimeMax = TimeSpan.days(366)
+
+    public init(person: String, lifetime: TimeSpan, note: String? = nil) {
+        self.person = person
+        self.lifetime = lifetime
+        self.note = note
+    }
+}
+
+/// The answer: the one time that the token is shown.
+public struct NewToken: Sendable, Equatable, Codable {
+    public var id: String
+    public var person: String
+    public var token: String
+    public var expiresAt: UTCInstant
+
+    public init(id: String, person: String, token: String, expiresAt: UTCInstant) {
+        self.id = id
+        self.person = person
+        self.token = token
+        self.expiresAt = expiresAt
+    }
+}
+
+/// Each of `GET /v1/tokens`; never the token itself.
+public struct TokenView: Sendable, Equatable, Codable {
+    public var id: String
+    public var person: String
+    public var createdAt: UTCInstant
+    public var createdBy: String
+    /// nil: never, as of the token that `slipway init` made.
+    public var expiresAt: UTCInstant?
+    public var note: String?
+    public var isGood: Bool
+    public var revokedBecause: String?
+
+    public init(
+        id: String, person: String, createdAt: UTCInstant, createdBy: String, expiresAt: UTCInstant?, note: String?,
+        isGood: Bool, revokedBecause: String?
+    ) {
+        self.id = id
+        self.person = person
+        self.createdAt = createdAt
+        self.createdBy = createdBy
+        self.expiresAt = expiresAt
+        self.note = note
+        self.isGood = isGood
+        self.revokedBecause = revokedBecause
+    }
+}
+
+/// `POST /v1/grants`: a permission set, where it holds; what is nil is not asked.
+public struct GrantRequest: Sendable, Equatable, Codable {
+    public var person: String
+    /// `viewer`, `builder`, `operator`, `approver`, `serviceOwner`, `releaseManager`, `emergency`, `admin`.
+    public var set: String
+    public var product: ProductName?
+    public var environment: EnvironmentName?
+    public var hosts: HostQuery?
+
+    public init(
+        person: String, set: String, product: ProductName? = nil, environment: EnvironmentName? = nil,
+        hosts: HostQuery? = nil
+    ) {
+        self.person = person
+        self.set = set
+        self.product = product
+        self.environment = environment
+        self.hosts = hosts
+    }
+}
+
+public struct GrantView: Sendable, Equatable, Codable {
+    public var id: String
+    public var person: String
+    public var set: String
+    public var product: ProductName?
+    public var environment: EnvironmentName?
+    public var hosts: HostQuery?
+    public var grantedAt: UTCInstant
+    public var grantedBy: String
+
+    public init(
+        id: String, person: String, set: String, product: ProductName?, environment: EnvironmentName?,
+        hosts: HostQuery?, grantedAt: UTCInstant, grantedBy: String
+    ) {
+        self.id = id
+        self.person = person
+        self.set = set
+        self.product = product
+        self.environment = environment
+        self.hosts = hosts
+        self.grantedAt = grantedAt
+        self.grantedBy = grantedBy
+    }
+}
+
+/// One entry of `GET /v1/audit`.
+public struct AuditEntryView: Sendable, Equatable, Codable {
+    public var sequence: Int64
+    public var at: UTCInstant
+    public var actor: String
+    public var action: String
+    public var object: String
+
+    public init(sequence: Int64, at: UTCInstant, actor: String, action: String, object: String) {
+        self.sequence = sequence
+        self.at = at
+        self.actor = actor
+        self.action = action
+        self.object = object
+    }
+}
+
+/// `GET /v1/audit/head`: what the whole chain comes to, after every entry was read again.
+public struct AuditHead: Sendable, Equatable, Codable {
+    public var sequence: Int64
+    public var digest: SHA256Digest
+
+    public init(sequence: Int64, digest: SHA256Digest) {
+        self.sequence = sequence
+        self.digest = digest
+    }
+}
+
+extension ControllerClient {
+    public func createToken(_ request: TokenRequest) async throws -> NewToken { try await post(["tokens"], request) }
+
+    public func tokens() async throws -> [TokenView] {
+        let list: ListView<TokenView> = try await get(["tokens"])
+        return list.items
+    }
+
+    public func revokeToken(_ id: HostID, _ request: HostReasonRequest) async throws -> TokenView {
+        try await post(["tokens", id.text, "revoke"], request)
+    }
+
+    public func grant(_ request: GrantRequest) async throws -> GrantView { try await post(["grants"], request) }
+
+    public func grants() async throws -> [GrantView] {
+        let list: ListView<GrantView> = try await get(["grants"])
+        return list.items
+    }
+
+    public func removeGrant(_ id: HostID, _ request: HostReasonRequest) async throws -> ListView<GrantView> {
+        try await post(["grants", id.text, "remove"], request)
+    }
+
+    /// - Parameter limit: at most 1000.
+    public func audit(after sequence: Int64, limit: Int) async throws -> [AuditEntryView] {
+        let list: ListView<AuditEntryView> = try await get(["audit"], query: "after=\(sequence)&limit=\(limit)")
+        return list.items
+    }
+
+    public func auditHead() async throws -> AuditHead { try await get(["audit", "head"]) }
+}

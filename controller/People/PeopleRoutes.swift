@@ -1,0 +1,42 @@
+import ControllerAPI
+import Hummingbird
+import ReleaseDefinition
+
+extension ControllerRoutes {
+    static func people(_ controller: Controller) -> [Route] {
+        [
+            Route(.post, "/v1/tokens", access: .person(.administer)) { request in
+                let body = try await request.json(TokenRequest.self)
+                return Responses.json(try await controller.createToken(body, by: request.actor), status: .created)
+            },
+            Route(.get, "/v1/tokens", access: .person(.administer)) { _ in
+                Responses.json(ListView(items: await controller.tokenViews()))
+            },
+            Route(.post, "/v1/tokens/{id}/revoke", access: .person(.administer)) { request in
+                let reason = try await request.json(HostReasonRequest.self)
+                let id = request.parameters["id"] ?? ""
+                return Responses.json(try await controller.revokeToken(id, reason, by: request.actor))
+            },
+            Route(.post, "/v1/grants", access: .person(.administer)) { request in
+                let body = try await request.json(GrantRequest.self)
+                return Responses.json(try await controller.grant(body, by: request.actor), status: .created)
+            },
+            Route(.get, "/v1/grants", access: .person(.administer)) { _ in
+                Responses.json(ListView(items: await controller.grantViews()))
+            },
+            Route(.post, "/v1/grants/{id}/remove", access: .person(.administer)) { request in
+                let reason = try await request.json(HostReasonRequest.self)
+                let id = request.parameters["id"] ?? ""
+                return Responses.json(try await controller.removeGrant(id, reason, by: request.actor))
+            },
+            Route(.get, "/v1/audit", access: .person(.view)) { request in
+                let after = request.query("after").flatMap { Int64($0) } ?? 0
+                let limit = min(1000, max(1, request.query("limit").flatMap { Int($0) } ?? 100))
+                return Responses.json(ListView(items: try await controller.auditEntries(after: after, limit: limit)))
+            },
+            Route(.get, "/v1/audit/head", access: .person(.view)) { _ in
+                Responses.json(try await controller.auditHead())
+            },
+        ]
+    }
+}

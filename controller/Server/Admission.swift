@@ -1,0 +1,135 @@
+import AgentProtocol
+import Hummingbird
+import ReleaseDefinition
+
+/// Whether a request is let in: rate, identity, permission, scope, and the log's word on it, in this order.
+struct Admission: Sendable {
+    let controller: Controller
+    /// Where it comes from, as rates count it.
+    let address: String
+
+    /// Who it is, and whether it may call this route anywhere.
+    func admit(_ request: Request, _ context: ControllerContext, _ route: Route) async throws -> Caller {
+        let now = controller.time.now()
+        // Before any work on a credential: guessing costs us nothing.
+        if route.isLimited, let wait = controller.limits.look(.refusals(address), at: now) {
+            throw ControllerError.tooMany(wait)
+        }
+        switch route.access {
+        case .anyone:
+            if route.isLimited { try controller.limits.check(.address(address), at: now) }
+            return .anyone
+        case .host:
+            guard let certificate = await context.peerCertificate() else {
+                throw ControllerError.unauthorized(
+                    "noCertificate", "This route is for hosts, and the connection showed no certificate.",
+                    remedy: "Join the host with slipway-agent join; people use the other routes.")
+            }
+            let session = HTTPFields.Element.Name(AgentSession.headerName).flatMap { request.headers[$0] }
+                .flatMap(AgentSession.init(headerValue:))
+            let host = try await controller.admit(certificate: certificate, session: session)
+            try controller.limits.check(.host(host), at: now)
+            return .host(host)
+        case .person(let permission):
+            let person = try await person(request)
+            try controller.limits.check(.person(person.name), at: now)
+            guard person.may(permission) else {
+                let error = ControllerError.forbidden(
+                    "permission", "\(person.name) may not do this: the permission \(permission.rawValue) is missing.",
+                    remedy: "Ask an administrator for a permission set that holds it: slipway grants add.")
+                try await note(request, route, [:], person, error)
+                throw error
+            }
+            return .person(person)
+        case nil:
+            throw ControllerError.forbidden(
+                "route", "This route names no permission, so nobody may use it.", remedy: "Report this as a defect.")
+        }
+    }
+
+    /// Whether the permission holds here; and writes down what a person is about to do.
+    func allow(_ request: RouteRequest, _ route: Route) async throws {
+        guard case .person(let permission) = route.access, case .person(let person) = request.caller else { return }
+        if !person.mayEverywhere(permission), try await !covers(request, route, permission, person) {
+            let error = ControllerError.outOfScope(person.name, permission)
+            try await note(request.request, route, request.parameters, person, error)
+            throw error
+        }
+        try await note(request.request, route, request.parameters, person, nil)
+    }
+
+    private func covers(
+        _ request: RouteRequest, _ route: Route, _ permission: Permission, _ person: PersonRecord
+    ) async throws -> Bool {
+        switch route.scope {
+        case .everything: return false
+        case .shown: return true
+        case .objects(_, let find):
+            let objects = try await find(request, controller)
+            return !objects.isEmpty && objects.allSatisfy { person.may(permission, on: $0) }
+        }
+    }
+
+    /// Looking leaves no trace.
+    private func note(
+        _ request: Request, _ route: Route, _ parameters: [String: String], _ person: PersonRecord,
+        _ error: ControllerError?
+    ) async throws {
+        guard request.method != .get, request.method != .head else { return }
+        let act = PersonActed(
+            request: Hexadecimal.encode(controller.random.bytes(8)), route: "\(route.method) \(route.path)",
+            parameters: parameters.mapValues { String($0.prefix(200)) }, decision: error == nil ? .allowed : .refused,
+            reason: error?.code)
+        try await controller.note(act, by: person)
+    }
+
+    /// Counts what a route itself refuses as a wrong credential: a join token, a proof, a token typed into the form.
+    func watching(_ route: Route, _ respond: () async throws -> Response) async throws -> Response {
+        guard route.isLimited, case .anyone = route.access else { return try await respond() }
+        do {
+            let response = try await respond()
+            if response.status == .unauthorized { countRefusal() }
+            return response
+        } catch let error as ControllerError where error.status == .unauthorized {
+            countRefusal()
+            throw error
+        }
+    }
+
+    private func countRefusal() { _ = controller.limits.take(.refusals(address), at: controller.time.now()) }
+
+    private func person(_ request: Request) async throws -> PersonRecord {
+        if let header = request.headers[.authorization] {
+            let words = header.split(separator: " ")
+            if words.count == 2, words[0].lowercased() == "bearer",
+                let person = await controller.person(token: String(words[1]))
+            {
+                return person
+            }
+            countRefusal()
+            throw ControllerError.unauthorized(
+                "token", "The token is not one of this controller's, has expired, or was revoked.",
+                remedy:
+                    "Ask an administrator for another: slipway tokens create. The first one is in the token file in "
+                    + "the controller's folder.")
+        }
+        // A browser sends the cookie along for pages on other ports of this machine, so a session may look and nothing
+        // else; what changes something needs the token itself.
+        if request.method == .get || request.method == .head, let cookie = request.headers[.cookie],
+            let token = controller.sessions.token(cookieHeader: cookie),
+            let person = await controller.person(tokenID: token)
+        {
+            return person
+        }
+        throw ControllerError.unauthorized(
+            "noToken", "This needs a person's token.", remedy: "Send it as Authorization: Bearer TOKEN.")
+    }
+}
+
+extension Route {
+    /// What costs no work on a credential and is read by whole fleets is served as any web server would.
+    var isLimited: Bool {
+        if case .anyone = access { return method != .get }
+        return true
+    }
+}

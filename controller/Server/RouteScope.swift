@@ -1,0 +1,163 @@
+import AgentProtocol
+import ControllerAPI
+import ReleaseDefinition
+
+/// On what a route acts: which grants are enough. It stands beside the permission, row by row; a row that names none needs
+/// a grant that holds everywhere.
+public enum RouteScope: Sendable {
+    case everything
+    /// Any grant will do: the answer holds what the caller may see, or nothing of anybody's.
+    case shown
+    /// Every one of these must be covered by a grant. None: nothing is.
+    case objects(String, @Sendable (RouteRequest, Controller) async throws -> [ScopedObject])
+
+    /// The word for messages and tests.
+    var name: String {
+        switch self {
+        case .everything: "everything"
+        case .shown: "shown"
+        case .objects(let name, _): name
+        }
+    }
+}
+
+extension RouteScope {
+    /// The product in the path.
+    static let product = RouteScope.objects("product") { request, _ in
+        [ScopedObject(product: try request.parameter("product", as: ProductName.self))]
+    }
+
+    /// The product in the path, the environment in the body.
+    static let productInEnvironment = RouteScope.objects("product and environment") { request, _ in
+        let place = try await request.json(Place.self)
+        return [
+            ScopedObject(
+                product: try request.parameter("product", as: ProductName.self), environment: place.environment)
+        ]
+    }
+
+    /// The product in the path, the environment in the address.
+    static let productQuery = RouteScope.objects("product and environment") { request, _ in
+        let environment = request.query("environment").flatMap { try? EnvironmentName($0) }
+        return [
+            ScopedObject(product: try request.parameter("product", as: ProductName.self), environment: environment)
+        ]
+    }
+
+    /// The environment in the address; the product is known when the upload was read, and asked then.
+    static let upload = RouteScope.objects("product and environment") { request, _ in
+        guard case .person(let person) = request.caller else { return [] }
+        let environment = request.query("environment").flatMap { try? EnvironmentName($0) }
+        let grants = person.grants ?? []
+        return grants.filter { $0.set.permissions.contains(.submitReleases) }
+            .map { ScopedObject(product: $0.scope.product, environment: environment) }
+    }
+
+    /// The host in the path.
+    static let host = RouteScope.objects("host") { request, controller in
+        let id = try request.parameter("id", as: HostID.self)
+        guard let host = await controller.state.hosts[id] else { return [] }
+        return [ScopedObject(host)]
+    }
+
+    /// Hosts that are to be, as their invitation will make them.
+    static let invitation = RouteScope.objects("environment and labels") { request, _ in
+        let wanted = try await request.json(InvitationRequest.self)
+        let id = wanted.labels[Controller.nameLabel].flatMap { try? HostID($0) } ?? HostID(unchecked: "host-new")
+        return [
+            ScopedObject(
+                environment: wanted.environment, host: ScopedObject.Host(id: id, labels: wanted.labels))
+        ]
+    }
+
+    /// The rollout in the path: its product, in its environment, on each of its hosts.
+    static let rollout = RouteScope.objects("rollout") { request, controller in
+        let id = try request.parameter("id", as: RolloutID.self)
+        guard let plan = await controller.state.rollouts[id]?.plan else { return [] }
+        return await controller.scopedObjects(
+            plan.definition.release.product, plan.definition.environment, plan.hosts.map(\.id))
+    }
+
+    /// A rollout that is to be.
+    static let newRollout = RouteScope.objects("rollout") { request, controller in
+        let definition = try await request.json(RolloutDefinition.self)
+        return await controller.scopedObjects(
+            definition.release.product, definition.environment, matching: definition.hosts)
+    }
+
+    static let push = RouteScope.objects("rollout") { request, controller in
+        let push = try await request.json(PushRequest.self)
+        return await controller.scopedObjects(push.release.product, push.environment, matching: push.hosts)
+    }
+
+    static let emergencyPush = RouteScope.objects("rollout") { request, controller in
+        let push = try await request.json(EmergencyPushRequest.self)
+        return await controller.scopedObjects(push.release.product, push.environment, matching: push.hosts)
+    }
+
+    private struct Place: Decodable {
+        var environment: EnvironmentName?
+    }
+}
+
+extension Controller {
+    /// - Parameter environment: nil: of all.
+    func scopedObjects(
+        _ product: ProductName, _ environment: EnvironmentName?, matching hosts: HostQuery
+    ) -> [ScopedObject] {
+        let found = state.hosts.values.filter { host in
+            (environment == nil || host.environment == environment) && hosts.matches(id: host.id, labels: host.labels)
+        }
+        if found.isEmpty { return [ScopedObject(product: product, environment: environment)] }
+        return found.map { ScopedObject($0, product: product) }
+    }
+
+    func scopedObjects(
+        _ product: ProductName, _ environment: EnvironmentName, _ hosts: [HostID]
+    ) -> [ScopedObject] {
+        if hosts.isEmpty { return [ScopedObject(product: product, environment: environment)] }
+        return hosts.map { id in
+            state.hosts[id].map { ScopedObject($0, product: product) }
+                ?? ScopedObject(product: product, environment: environment)
+        }
+    }
+}
+
+extension RouteRequest {
+    /// What the caller has been let in for, asked again of one object.
+    func covers(_ permission: Permission, _ object: ScopedObject) -> Bool {
+        guard case .person(let person) = caller else { return false }
+        return person.may(permission, on: object)
+    }
+
+    func require(_ permission: Permission, on object: ScopedObject) throws {
+        guard covers(permission, object) else { throw ControllerError.outOfScope(actor, permission) }
+    }
+}
+
+extension ControllerError {
+    static func outOfScope(_ who: String, _ permission: Permission) -> ControllerError {
+        .forbidden(
+            "scope", "\(who) has the permission \(permission.rawValue), but not here.",
+            remedy: "See slipway grants list; an administrator can add one for this place.")
+    }
+}
+
+extension Controller {
+    // MARK: what a person may see
+
+    func hostViews(for person: PersonRecord) -> [HostView] {
+        state.hostsInOrder.filter { person.may(.view, on: ScopedObject($0)) }.map { view(of: $0) }
+    }
+
+    func rolloutViews(for person: PersonRecord) -> [RolloutView] {
+        rolloutViews().filter { sees(person, $0.id) }
+    }
+
+    func sees(_ person: PersonRecord, _ id: RolloutID) -> Bool {
+        if person.mayEverywhere(.view) { return true }
+        guard let plan = state.rollouts[id]?.plan else { return false }
+        return scopedObjects(plan.definition.release.product, plan.definition.environment, plan.hosts.map(\.id))
+            .allSatisfy { person.may(.view, on: $0) }
+    }
+}
