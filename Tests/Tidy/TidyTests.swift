@@ -39,7 +39,7 @@ struct TidyTests {
     func namedTests() {
         for path in NamedTests.documents {
             let text = SourceTree.read(path) ?? ""
-            #expect(text.contains("(RollbackTests)"), "\(path) names its tests")
+            #expect(text.contains("Tests)"), "\(path) names its tests")
             expectNone(NamedTests.check(path, text, source: NamedTests.source(of:)))
         }
     }
