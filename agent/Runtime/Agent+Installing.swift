@@ -46,7 +46,6 @@ extension Agent {
         if host.installation == nil, let last { try? runner.dropStaging(last) }
         for product in revokedBy.keys.sorted() { queueRevoked(product) }
         await tidyUp()
-        ProgramPages.giveBack()
     }
 
     private func advance(_ installation: Installation, _ command: InstallationCommand) throws {

@@ -24,8 +24,6 @@ extension Agent {
             try await time.sleep(for: .seconds(1))
             try reportSystem()
         } catch { guard !Task.isCancelled else { return } }
-        // What only a start needs is over.
-        ProgramPages.giveBack()
         let every = configuration.drift?.every ?? .hours(6)
         while !Task.isCancelled {
             do { try await time.sleep(for: random.spread(every)) } catch { return }
