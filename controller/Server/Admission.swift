@@ -11,8 +11,9 @@ struct Admission: Sendable {
     /// Who it is, and whether it may call this route anywhere.
     func admit(_ request: Request, _ context: ControllerContext, _ route: Route) async throws -> Caller {
         let now = controller.time.now()
-        // Before any work on a credential: guessing costs us nothing.
-        if route.isLimited, let wait = controller.limits.look(.refusals(address), at: now) {
+        // Before any work on a credential: guessing costs us nothing. A host has proved its key to TLS already, and is not
+        // held up by a guesser behind the same address.
+        if route.isLimited, route.access != .host, let wait = controller.limits.look(.refusals(address), at: now) {
             throw ControllerError.tooMany(wait)
         }
         switch route.access {
