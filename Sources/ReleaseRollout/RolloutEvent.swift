@@ -127,6 +127,8 @@ public struct HostEnding: Sendable, Equatable, Codable {
     public var error: ReportedError?
     /// The host was not healthy just before, as it said itself: what became of it counts neither way.
     public var wasUnhealthy: Bool?
+    /// A machine that comes and goes did not answer: it has left, for all that one knows.
+    public var isPresumed: Bool?
 }
 
 /// The final state of a rollout. A closed verdict never changes; a person may still order a back-out after it.

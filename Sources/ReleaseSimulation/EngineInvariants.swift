@@ -30,6 +30,7 @@ struct EngineInvariants {
         /// It began by an offer that was withdrawn before it said so: it is under way without a place.
         var isUninvited = false
         var words = 0
+        var retries = 0
         var backOuts = 0
     }
 
@@ -90,6 +91,7 @@ struct EngineInvariants {
         case .nothingToDo:
             (passed, phase) = (Set(plan.phases.indices), plan.phases.count - 1)
         case .startsShut: dropUnsentInstalls()
+        case .hostsRetried(let ids, _, _): for id in ids { update(id) { $0.retries += 1 } }
         case .orderSent(let id, let order): open(id, order.action)
         case .channelPublished(let view): note(view)
         case .hostProgressed(let id, let action, _):
@@ -98,7 +100,7 @@ struct EngineInvariants {
         case .hostEnded(let ending): try noteEnding(ending)
         case .contactChanged(let id, .offline): dropUnsent(id)
         case .started, .revocationPublished, .hostUnhealthy, .contactChanged, .hostReturned, .clocksRestarted,
-            .bakeStarted, .haltReminded, .hostBackOutStarted, .startsOpened, .hostsRetried, .silentAdmitted,
+            .bakeStarted, .haltReminded, .hostBackOutStarted, .startsOpened, .silentAdmitted,
             .earlyLifePaged, .trafficBegun, .trafficSwitched, .trafficWatched, .trafficFailed, .trafficSwitching,
             .hostJoined, .hostFound:
             break
@@ -260,6 +262,9 @@ struct EngineInvariants {
     private mutating func update(_ id: HostID, _ change: (inout Host) -> Void) {
         if let place = places[id] { change(&hosts[place]) }
     }
+
+    /// How often a person had it tried once more.
+    func retries(of id: HostID) -> Int { places[id].map { hosts[$0].retries } ?? 0 }
 
     func words(of id: HostID) -> Int { places[id].map { hosts[$0].words } ?? 0 }
 }

@@ -246,6 +246,10 @@ struct HostRecord: Sendable, Equatable {
         case .succeeded: return .present
         case .alreadyCurrent: return .before
         case .failed(.lost), .backOutFailed: return presence == .before ? .before : .unknown
+        // It may be back with what it had begun.
+        case .gone where ending.isPresumed == true:
+            guard case .working = install, presence != .before else { return presence }
+            return .unknown
         // The machine is no more.
         case .gone where ending.source == .engine: return .absent
         case .failed, .backedOut, .skipped, .offline, .gone, .silent, .cancelled, .superseded:

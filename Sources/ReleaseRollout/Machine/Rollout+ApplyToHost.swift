@@ -123,7 +123,9 @@ extension OrderState {
 extension HostRecord {
     fileprivate mutating func endInstall(_ ending: HostEnding, release: ReleaseName) {
         let wasLost = install == .ended(.failed(.lost))
-        if case .ordered = install, ending.source == .engine, ending.outcome != .gone { markUnheard() }
+        if case .ordered = install, ending.source == .engine, ending.outcome != .gone || ending.isPresumed == true {
+            markUnheard()
+        }
         presence = presence(after: ending, release: release)
         if ending.source == .host { hasInstallWord = true }
         note(ending)
@@ -137,7 +139,7 @@ extension HostRecord {
         if ending.source == .host { hasBackOutWord = true }
         note(ending)
         backOut = .ended(ending.outcome)
-        if backOutSucceeded == true || ending.outcome == .gone { presence = .absent }
+        if backOutSucceeded == true || ending.outcome == .gone && ending.isPresumed != true { presence = .absent }
     }
 
     private mutating func note(_ ending: HostEnding) {

@@ -36,8 +36,8 @@ extension Rollout {
     }
 
     /// Somebody waits for a window and none will come.
-    func tripOfSchedule() -> StatusReason? {
-        guard let schedule, schedule.isShut, schedule.nextAt == nil, hosts.hasHostToStart,
+    func tripOfSchedule(_ tally: PhaseTally) -> StatusReason? {
+        guard let schedule, schedule.isShut, schedule.nextAt == nil, tally.open > 0,
             hosts.statistics.allSatisfy({ $0.unfinished == 0 })
         else { return nil }
         return StatusReason(.noWindowLeft, "Hosts wait to start, and no window opens any more.")

@@ -73,7 +73,8 @@ extension Rollout {
             return failureTrip(reason, failures: total.failures, kind: phasePlan.kind, isHalted: isHalted)
         }
         if isHalted { return [] }
-        return (tripOfEarlierPhase(than: phase) ?? tripOfSchedule() ?? tripOfReach(gate, name: phasePlan.name)).map {
+        return (tripOfEarlierPhase(than: phase) ?? tripOfSchedule(tally) ?? tripOfReach(gate, name: phasePlan.name)).map
+        {
             [.halted(reason: $0)]
         }
             ?? []

@@ -105,7 +105,9 @@ public struct Rollout: Sendable, Equatable {
         hosts.isDue(at: now).compactMap { host in
             guard let (action, deadline) = hosts.deadline(of: host) else { return nil }
             return .hostEnded(
-                HostEnding(host: host.id, action: action, outcome: deadline.outcome, source: .engine))
+                HostEnding(
+                    host: host.id, action: action, outcome: deadline.outcome, source: .engine,
+                    isPresumed: deadline.outcome == .gone ? true : nil))
         }
     }
 
