@@ -37,6 +37,8 @@ public actor Controller {
     var channelsPublishedAt = UTCInstant(secondsSince1970: 0)
     /// When a host last spoke to this process.
     var lastSeen: [HostID: UTCInstant] = [:]
+    /// How each says that it stands.
+    var hostFacts: [HostID: KnownFacts] = [:]
     /// Ended, nothing pending, no deadline: they cost nothing until something happens to them.
     var restingRollouts: Set<RolloutID> = []
     /// When the newest entry of the log was written.

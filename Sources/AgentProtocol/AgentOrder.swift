@@ -10,6 +10,8 @@ public enum AgentOrder: Sendable, Equatable {
     case refresh
     /// A new certificate is to be had: the authority is being replaced.
     case renew
+    /// Say how you stand, with what was changed on the disk: an empty batch of reports with `HostFacts`.
+    case facts
     /// The host may not stay; the stream ends after it.
     case identity(IdentityNotice)
 
@@ -20,6 +22,7 @@ public enum AgentOrder: Sendable, Equatable {
         case .assignment: "assignment"
         case .refresh: "refresh"
         case .renew: "renew"
+        case .facts: "facts"
         case .identity: "identity"
         }
     }
@@ -27,7 +30,7 @@ public enum AgentOrder: Sendable, Equatable {
     public var data: JSONValue {
         switch self {
         case .assignment(let envelope): envelope
-        case .refresh, .renew: .object([])
+        case .refresh, .renew, .facts: .object([])
         case .identity(let notice): (try? JSONCoding.value(of: notice)) ?? .object([])
         }
     }
@@ -38,6 +41,7 @@ public enum AgentOrder: Sendable, Equatable {
         case "assignment": self = .assignment(data)
         case "refresh": self = .refresh
         case "renew": self = .renew
+        case "facts": self = .facts
         case "identity":
             guard let notice = try? JSONCoding.decode(IdentityNotice.self, from: data) else { return nil }
             self = .identity(notice)

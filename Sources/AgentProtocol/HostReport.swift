@@ -42,8 +42,13 @@ public enum HostReportBody: Sendable, Equatable, Codable {
 public struct HostReportBatch: Sendable, Equatable, Codable {
     public static let reportsMax = 256
     public var reports: [HostReport]
+    /// nil from an agent older than this.
+    public var facts: HostFacts?
 
-    public init(reports: [HostReport]) { self.reports = reports }
+    public init(reports: [HostReport], facts: HostFacts? = nil) {
+        self.reports = reports
+        self.facts = facts
+    }
 }
 
 /// The answer, after the reports are durable on the controller.

@@ -85,6 +85,7 @@ struct AgentProgram: Sendable {
                 let sender = ReportSender(agent: agent, doors: doors, controller: controller, log: log, keeper: keeper)
                 group.addTask { await keeper.run() }
                 group.addTask { await sender.run() }
+                group.addTask { await sender.tellFacts() }
                 if configuration.delivery == .pull {
                     group.addTask { await sender.keepContact(every: configuration.checkInterval) }
                 }

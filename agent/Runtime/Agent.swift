@@ -20,6 +20,8 @@ actor Agent {
     /// Called when there is a report to send.
     nonisolated let reportsWake = Wake()
     nonisolated let ordersWake = Wake()
+    /// Called when the controller asks how this host stands.
+    nonisolated let factsWake = Wake()
 
     var host: HostState
     let journal: Journal

@@ -52,6 +52,7 @@ struct PushLoop: Sendable {
             switch AgentOrder(eventName: event.name, data: data) {
             case .assignment(let envelope): await agent.offer(envelope)
             case .renew: keeper.requests.ask()
+            case .facts: agent.factsWake.call()
             case .identity(let notice): keeper.keep(notice)
             case .refresh, nil: break
             }

@@ -50,8 +50,20 @@ struct ReportSender: Sendable {
         }
     }
 
-    private func send(_ reports: [HostReport]) async throws -> Int64 {
-        let body = try JSONCoding.value(of: HostReportBatch(reports: reports)).wireBytes
+    /// Answers the controller's questions how this host stands.
+    func tellFacts() async {
+        while !Task.isCancelled {
+            await agent.factsWake.wait()
+            guard !Task.isCancelled else { return }
+            do { _ = try await send([], drifted: await agent.drifted(doors.processes)) } catch {
+                log.debug("the controller was not told", metadata: ["error": "\(ReportedError(error))"])
+            }
+        }
+    }
+
+    private func send(_ reports: [HostReport], drifted: [ProductName]? = nil) async throws -> Int64 {
+        let batch = HostReportBatch(reports: reports, facts: await agent.facts(drifted: drifted))
+        let body = try JSONCoding.value(of: batch).wireBytes
         let response = try await doors.http.send(
             HTTPRequest(
                 "POST", controller + "/v1/agent/reports", headers: [HTTPField("Content-Type", "application/json")],

@@ -18,6 +18,7 @@ extension Controller {
         }
         // An empty batch too says: I am here. That is no event; it is forgotten when the controller ends.
         lastSeen[host] = time.now()
+        note(batch.facts, of: host)
         var last = record.lastReport
         var new: [HostReport] = []
         for report in batch.reports where report.sequence > last {

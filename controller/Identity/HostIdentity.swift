@@ -13,6 +13,14 @@ struct HostIdentity: Sendable, Equatable {
         case retired(String)
 
         var isActive: Bool { self == .active }
+
+        /// It never comes back under this identity.
+        var isGone: Bool {
+            switch self {
+            case .active, .quarantined: false
+            case .revoked, .retired: true
+            }
+        }
     }
 
     var standing = Standing.active

@@ -27,6 +27,10 @@ extension ControllerRoutes {
                 _ = try await controller.checkedPolicy(body.text)
                 return Responses.json(PolicyCheckView(environments: controller.configuration.environments))
             },
+            Route(.post, "/v1/rollouts/preflight", access: .person(.view)) { request in
+                let body = try await request.json(PreflightRequest.self)
+                return Responses.json(try await controller.preflight(body.rollout, wait: body.wait))
+            },
             // The policy itself says who may; this right only keeps strangers away.
             Route(.post, "/v1/policy/overrides", access: .person(.view)) { request in
                 guard case .person(let person) = request.caller else { throw ControllerError.notFound("person") }

@@ -26,6 +26,7 @@ final class TestAgent: Sendable {
         var answered: Set<OrderID> = []
         var running: InstalledRelease?
         var before: InstalledRelease?
+        var facts: HostFacts?
     }
 
     let host: TestHost
@@ -36,6 +37,8 @@ final class TestAgent: Sendable {
         state.withLock { $0.behaviour = behaviour }
     }
 
+    /// What it answers when it is asked how it stands; nothing, as old agents do, until it is told.
+    func stand(_ facts: HostFacts) { state.withLock { $0.facts = facts } }
     func become(_ behaviour: Behaviour) { state.withLock { $0.behaviour = behaviour } }
     var orders: [Assignment] { state.withLock { $0.orders } }
     var envelopes: [JSONValue] { state.withLock { $0.envelopes } }
@@ -49,6 +52,10 @@ final class TestAgent: Sendable {
                 do {
                     let request = HTTPRequest("GET", client.baseURL + "/v1/agent/stream")
                     for try await event in client.http.events(request, silenceMax: .seconds(60)) {
+                        if event.name == "facts", let facts = state.withLock({ $0.facts }) {
+                            let batch = HostReportBatch(reports: [], facts: facts)
+                            _ = try await client.post("/v1/agent/reports", batch)
+                        }
                         guard event.name == "assignment" else { continue }
                         try await take(try JSONValue(parsing: Array(event.data.utf8)), client)
                     }

@@ -1,0 +1,20 @@
+import ReleaseDefinition
+
+/// How a host stands at this moment: no history, the last word counts. It comes with every batch of reports.
+public struct HostFacts: Sendable, Equatable, Codable {
+    public static let driftedMax = 100
+
+    /// By the host's own clock, as the batch left.
+    public var sentAt: UTCInstant
+    /// On the file system of the agent's folder, where everything is fetched to.
+    public var freeSpace: ByteCount?
+    /// Products whose files are not as they were signed; nil: not looked at. Only where the controller asked: it takes
+    /// reading every file.
+    public var drifted: [ProductName]?
+
+    public init(sentAt: UTCInstant, freeSpace: ByteCount? = nil, drifted: [ProductName]? = nil) {
+        self.sentAt = sentAt
+        self.freeSpace = freeSpace
+        self.drifted = drifted
+    }
+}

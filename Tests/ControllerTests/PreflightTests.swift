@@ -1,0 +1,70 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("The sweep before a rollout")
+struct PreflightTests {
+    @Test("Hosts in contact are asked how they stand; those that cannot take the release are named, nothing is changed")
+    func sweep() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(4, running)
+            let agents = fleet.agents
+            let now = SystemTime().now()
+            let large = ByteCount(1 << 40)
+            agents[0].stand(HostFacts(sentAt: now, freeSpace: large, drifted: []))
+            agents[1].stand(HostFacts(sentAt: now + .minutes(10), freeSpace: ByteCount(10), drifted: []))
+            agents[2].stand(HostFacts(sentAt: now, freeSpace: large, drifted: [try ProductName("web")]))
+            let version = SlipwayVersion.text
+            for agent in agents {
+                let client = try agent.host.client(test, running)
+                let inventory = HostInventory(
+                    agentVersion: version, machineID: "m-\(agent.host.id)", delivery: .push, installed: [])
+                let report = HostReport(sequence: 1, at: now, body: .inventory(inventory))
+                let answer = try await client.post("/v1/agent/reports", HostReportBatch(reports: [report]))
+                #expect(answer.status == 200)
+                await client.close()
+            }
+            fleet.agents.removeLast()
+            try await fleet.serving(running) { client in
+                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+                let events = await running.controller.store.sequence
+                let request = PreflightRequest(rollout: try TestFleet.definition("1.0"), wait: .seconds(20))
+                let response = try await client.post("/v1/rollouts/preflight", request)
+                #expect(response.status == 200)
+                let view = try response.json(PreflightView.self)
+                let found = Dictionary(
+                    uniqueKeysWithValues: view.hosts.map { host in
+                        (host.host, host.findings.map { "\($0.check.rawValue) \($0.weight.rawValue)" })
+                    })
+                #expect(found[agents[0].host.id] == [])
+                #expect(found[agents[1].host.id] == ["clock warns", "space blocks"])
+                #expect(found[agents[2].host.id] == ["drift blocks"])
+                #expect(found[agents[3].host.id]?.first == "reachability blocks")
+                #expect(view.hosts.map(\.isBlocked).filter { $0 }.count == 3)
+                #expect(await running.controller.store.sequence == events)
+            }
+        }
+    }
+
+    @Test("An older agent that does not know the question holds nobody up for longer than was asked")
+    func oldAgent() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(1, running)
+            try await fleet.serving(running) { client in
+                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+                let request = PreflightRequest(rollout: try TestFleet.definition("1.0"), wait: .milliseconds(100))
+                let view = try await client.post("/v1/rollouts/preflight", request).json(PreflightView.self)
+                #expect(view.hosts.map(\.isBlocked) == [false])
+                #expect(view.hosts.first?.findings.map(\.weight) == [.unknown, .unknown, .unknown])
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+
+/// How this host stands, for whoever is about to deploy to it.
+extension Agent {
+    func facts(drifted: [ProductName]? = nil) -> HostFacts {
+        HostFacts(sentAt: time.now(), freeSpace: try? folder.base.freeSpace(), drifted: drifted)
+    }
+
+    /// Products whose files are not as they were signed, by reading all of them; nil while something is being installed.
+    func drifted(_ processes: any ProcessDoor) async -> [ProductName]? {
+        guard host.installation == nil,
+            let check = try? InstalledCheck(folder: folder, configuration: configuration, processes: processes)
+        else { return nil }
+        var drifted: [ProductName] = []
+        for record in host.products.values.sorted(by: { $0.product < $1.product }) {
+            let conditions = try? await check.conditions(of: record)
+            // What cannot be compared is not known to be as it was signed.
+            if conditions?.allSatisfy({ $0.differences.isEmpty }) != true { drifted.append(record.product) }
+        }
+        // What was read while it changed says nothing.
+        return host.installation == nil ? drifted : nil
+    }
+}
