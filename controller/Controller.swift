@@ -43,6 +43,8 @@ public actor Controller {
     var restingRollouts: Set<RolloutID> = []
     /// When the newest entry of the log was written.
     private(set) var lastEntryAt: UTCInstant?
+    /// Gates that are being asked.
+    var gateQuestions: Set<GateQuestionKey> = []
     var channelWords: [ChannelName: ChannelWord] = [:]
     var patches = PatchShelf()
     /// Deadlines are watched between `resume` and `suspend`.

@@ -13,6 +13,8 @@ public enum RolloutAction: Sendable, Hashable, Codable {
     case switchTraffic(TrafficOrder)
     /// For pulling hosts; then `channelPublished` with the same value.
     case publishChannel(ChannelView)
+    /// Ask it, which takes its time; then `gateJudged` with the same phase and round.
+    case judgeGate(phase: Int, gate: GateName, round: Int)
 }
 
 /// One switch of the traffic: the program may be started again with the same after the controller was away.

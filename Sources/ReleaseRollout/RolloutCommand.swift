@@ -29,6 +29,8 @@ public enum RolloutCommand: Sendable, Equatable {
     case channelPublished(ChannelView)
     /// The manifest is on the revocation list of the environment and every channel's assignment says so.
     case revocationPublished
+    /// What a gate said; of an older round it is ignored.
+    case gateJudged(GateName, phase: Int, round: Int, GateJudgement)
     /// The controller was away: hosts cannot be blamed for the silence, their clocks start again.
     case controllerReturned
 

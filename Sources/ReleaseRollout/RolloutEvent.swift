@@ -33,6 +33,11 @@ public enum RolloutFact: Sendable, Equatable, Codable {
     case clocksRestarted
     case bakeStarted(phase: Int, until: UTCInstant)
     case phasePassed(phase: Int)
+    /// The phase is done and baked; what is not judged by then has no data.
+    case gatesAsked(phase: Int, round: Int, until: UTCInstant)
+    case gateJudged(phase: Int, gate: GateName, round: Int, judgement: GateJudgement)
+    /// A person lets the phase pass whatever its gates say.
+    case gatesWaived(phase: Int, by: String, reason: String)
     case paused(reason: StatusReason)
     case halted(reason: StatusReason)
     case haltReminded
@@ -85,6 +90,9 @@ public enum RolloutFact: Sendable, Equatable, Codable {
         case .clocksRestarted: "clocksRestarted"
         case .bakeStarted: "bakeStarted"
         case .phasePassed: "phasePassed"
+        case .gatesAsked: "gatesAsked"
+        case .gateJudged: "gateJudged"
+        case .gatesWaived: "gatesWaived"
         case .paused: "paused"
         case .halted: "halted"
         case .haltReminded: "haltReminded"

@@ -7,6 +7,8 @@ public struct StatusReason: Sendable, Hashable, Codable {
         case pausedTooLong, unattended, backOutIncomplete
         /// A phase could pass and a person is to say so.
         case awaitsPromotion
+        /// A gate of a phase that is done said fail; or nothing that decides.
+        case gateFailed, gateUndecided
         /// Hosts that are down, or may be, leave no room beside them.
         case groupUnavailable
         /// No window is left in which those that wait could start.

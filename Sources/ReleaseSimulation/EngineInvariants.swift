@@ -85,6 +85,7 @@ struct EngineInvariants {
             dropUnsent()
         case .ended(let end): try noteEnd(end)
         case .superseded: (isSuperseded, isOver) = (true, true)
+        case .gatesAsked, .gateJudged, .gatesWaived: break
         case .hostAdmitted(let id, let action):
             if action == .install { try checkSchedule(id, at: event.at) }
             try noteAdmission(id, action)

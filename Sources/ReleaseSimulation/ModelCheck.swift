@@ -48,6 +48,8 @@ public struct ModelCheck {
                     case .sendOrder(let host, let order): .orderSent(host, order)
                     case .publishChannel(let view): .channelPublished(view)
                     case .switchTraffic(let order): .trafficBegun(order)
+                    case .judgeGate(let phase, let gate, let round):
+                        .gateJudged(gate, phase: phase, round: round, GateJudgement(.pass, "reference"))
                     }
                 for event in try rollout.decide(done, at: now) { rollout.apply(event) }
             }

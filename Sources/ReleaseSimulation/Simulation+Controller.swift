@@ -52,6 +52,8 @@ extension Simulation {
             case .publishChannel(let view):
                 publish(view)
                 try take(.channelPublished(view))
+            case .judgeGate(let phase, let gate, let round):
+                try take(.gateJudged(gate, phase: phase, round: round, GateJudgement(.pass, "simulated")))
             case .sendOrder(let id, let order):
                 guard let host = places[id] else { throw SimulationFailure("I5", "\(id) is not of the plan") }
                 if try take(.orderSent(id, order)) { transmit(order, to: host) }

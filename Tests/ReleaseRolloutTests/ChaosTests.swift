@@ -98,6 +98,8 @@ private struct Chaos {
         case .switchTraffic(let order): try take(.trafficBegun(order))
         case .sendOrder(let host, let order): try take(.orderSent(host, order))
         case .publishChannel(let view): try take(.channelPublished(view))
+        case .judgeGate(let phase, let gate, let round):
+            try take(.gateJudged(gate, phase: phase, round: round, GateJudgement(.pass, "x")))
         }
         #expect(
             !rollout.pendingActions(at: now).contains(action), "seed \(seed): \(action) is recorded and still pending")

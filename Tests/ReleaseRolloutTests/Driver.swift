@@ -16,6 +16,9 @@ struct Driver {
     var revocations = 0
     var switches: [TrafficOrder] = []
     var carriesOut = true
+    /// What gates say, in the order in which they are asked; pass where none is left.
+    var gateVerdicts: [GateJudgement] = []
+    var gatesAsked: [String] = []
 
     init(_ plan: RolloutPlan) throws { try self.do(.start(plan, by: "eva")) }
 
@@ -40,6 +43,10 @@ struct Driver {
         case .publishChannel(let view):
             channels.append(view)
             return try take(.channelPublished(view))
+        case .judgeGate(let phase, let gate, let round):
+            let judgement = gateVerdicts.isEmpty ? GateJudgement(.pass, "x") : gateVerdicts.removeFirst()
+            gatesAsked.append(gate.text)
+            return try take(.gateJudged(gate, phase: phase, round: round, judgement))
         }
     }
 

@@ -182,6 +182,8 @@ private struct FleetWorld {
             case .publishChannel(let view):
                 channel = (view, counter)
                 try take(.channelPublished(view))
+            case .judgeGate(let phase, let gate, let round):
+                try take(.gateJudged(gate, phase: phase, round: round, GateJudgement(.pass, "x")))
             case .sendOrder(let id, let order):
                 guard let host = fleet.place(of: id), fleet.hosts[host].isOnline else { continue }
                 hear(order, counter: counter, host: host)

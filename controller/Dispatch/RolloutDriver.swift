@@ -69,7 +69,8 @@ extension Controller {
         for _ in 0..<Self.roundsMax {
             let now = time.now()
             guard let record = state.rollouts[id] else { return }
-            let actions = record.rollout.pendingActions(at: now)
+            // A gate that is being asked stays pending until it has answered.
+            let actions = record.rollout.pendingActions(at: now).filter { !isBeingAsked($0, of: id) }
             if actions.isEmpty { return }
             try perform(actions, of: record, at: now)
         }
@@ -86,6 +87,7 @@ extension Controller {
             case .publishChannel(let view):
                 try publish(view, of: record)
                 try recordDone(.channelPublished(view), on: record.id, at: now)
+            case .judgeGate(let phase, let gate, let round): ask(gate, of: record, phase: phase, round: round)
             }
         }
         if !orders.isEmpty { try send(orders, of: record.id, at: now) }

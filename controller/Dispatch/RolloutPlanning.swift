@@ -50,19 +50,22 @@ extension Controller {
         }
         try refuseDowngrade(definition, hosts)
         if case .parallel(let sides) = definition.strategy, !urgency.isEmergency { try checkHook(sides.switchHook) }
-        let plan = try RolloutPlan.make(
+        var plan = try RolloutPlan.make(
             definition, manifest: record.submitted.manifest, id: id,
             hosts: hosts.map { $0.planHost(definition.release.product) }, urgency: urgency,
-            healthyDeadline: record.submitted.units.map(\.healthyDeadline).max(), starts: startIntervals(definition))
+            healthyDeadline: record.submitted.units.map(\.healthyDeadline).max(),
+            starts: urgency.ignoresWindows ? nil : startIntervals(definition))
+        if !urgency.isEmergency { addPolicyGates(to: &plan) }
         try refuseUnfit(plan)
         return plan
     }
 
     private func startIntervals(_ definition: RolloutDefinition) throws -> [StartInterval]? {
         let limits = definition.limits
-        return try StartInterval.all(
+        let own = try StartInterval.all(
             windows: definition.windows, freezes: definition.freezes,
             expected: limits.expectedDuration ?? limits.progressDeadline, from: time.now(), zone: ZoneFolder.rules)
+        return try StartInterval.common(own, policyStarts(definition))
     }
 
     /// - Throws: `controller.plan.required`, `controller.request.notFound`.

@@ -27,7 +27,8 @@ extension Controller {
     }
 
     func policyRefusals(of definition: RolloutDefinition) throws -> [PolicyRefusal] {
-        guard let policy else { return [] }
+        // Without a policy nothing is refused but what only a policy can define.
+        let policy = policy ?? ReleasePolicy()
         return policy.refusals(of: definition, try policyFacts(definition, policy))
     }
 
@@ -44,10 +45,6 @@ extension Controller {
     }
 
     private func policyFacts(_ definition: RolloutDefinition, _ policy: ReleasePolicy) throws -> PolicyFacts {
-        let hosts = state.hostsInOrder.filter {
-            $0.environment == definition.environment && $0.identity.standing.isActive
-                && definition.hosts.matches(id: $0.id, labels: $0.labels)
-        }
         let rollouts = state.rollouts.values
         let finished = rollouts.filter { $0.end == .succeeded && $0.plan?.definition.release == definition.release }
         let ofProduct = rollouts.filter { record in
@@ -56,10 +53,17 @@ extension Controller {
                 && plan.definition.release.product == definition.release.product
         }
         return PolicyFacts(
-            now: time.now(), hosts: hosts.map { PolicyHost(id: $0.id, labels: $0.labels) },
+            now: time.now(), hosts: matchingHosts(definition),
             rolledOutIn: Set(finished.compactMap { $0.plan?.definition.environment }),
             starts: ofProduct.compactMap(\.startedAt), authorisations: authorisations(of: definition),
             zones: try ZoneFolder.rules(of: policy))
+    }
+
+    func matchingHosts(_ definition: RolloutDefinition) -> [PolicyHost] {
+        state.hostsInOrder.filter {
+            $0.environment == definition.environment && $0.identity.standing.isActive
+                && definition.hosts.matches(id: $0.id, labels: $0.labels)
+        }.map { PolicyHost(id: $0.id, labels: $0.labels) }
     }
 
     /// How many people must have authorised a plan, by policy or profile.
@@ -76,12 +80,13 @@ extension Controller {
     ) throws {
         let now = time.now()
         let standing = refusals.filter { !state.policy.isOverridden($0.rule, release, in: environment, at: now) }
-        guard let first = standing.first, let version = state.policy.current?.applied.version else { return }
+        guard let first = standing.first else { return }
+        let name = state.policy.current.map { "Policy \($0.applied.version)" } ?? "The controller, which has no policy,"
         let isTime = standing.allSatisfy { $0.rule.isCuredByTime }
         let rules = standing.count == 1 ? "the rule \(first.rule.rawValue)" : "\(standing.count) rules"
         throw ControllerError(
             isTime ? .init(code: 423) : .unprocessableContent, code: "policy.\(first.rule.rawValue)",
-            summary: "Policy \(version) refuses \(release) in \(environment) by \(rules).",
+            summary: "\(name) refuses \(release) in \(environment) by \(rules).",
             remedy: "Those who may set a rule aside do so with slipway policy override.",
             cause: standing.map { "\(PolicyView.fileName):\($0)" }.joined(separator: "\n"))
     }

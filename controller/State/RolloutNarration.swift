@@ -40,6 +40,11 @@ enum RolloutNarration {
         case .clocksRestarted: "the controller is back: clocks of hosts start again"
         case .bakeStarted(let phase, let until): "\(phaseName(phase)) is watched until \(until)"
         case .phasePassed(let phase): "\(phaseName(phase)) passed"
+        case .gatesAsked(let phase, _, let until): "the gates of \(phaseName(phase)) are asked, until \(until)"
+        case .gateJudged(let phase, let gate, _, let it):
+            "the gate \(gate) of \(phaseName(phase)): \(it.verdict.rawValue): \(oneLine(it.detail))"
+        case .gatesWaived(let phase, let by, let reason):
+            "\(phaseName(phase)) passes whatever its gates say, by \(by): \(oneLine(reason))"
         case .paused(let reason): "paused: \(reason.text)"
         case .halted(let reason): "halted: \(reason.text)"
         case .haltReminded: "still halted: somebody must resume, back out or let it end"

@@ -98,6 +98,7 @@ extension RolloutFact {
     var phaseNumber: Int? {
         switch self {
         case .phaseStarted(let phase), .phasePassed(let phase), .bakeStarted(let phase, _): phase + 1
+        case .gatesAsked(let phase, _, _), .gateJudged(let phase, _, _, _), .gatesWaived(let phase, _, _): phase + 1
         case .backOutStarted(_, let phase, _): phase + 1
         default: nil
         }

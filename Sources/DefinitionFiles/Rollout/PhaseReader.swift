@@ -4,10 +4,12 @@ import ReleaseDefinition
 /// `{ query: zone=a }` and `{ list: [web-1, web-2] }`.
 enum PhaseReader {
     private static let keys = KeyTable(
-        known: ["hosts", "percent", "query", "list", "bake", "failureTolerance", "requiredSuccesses", "promotion"],
+        known: [
+            "hosts", "percent", "query", "list", "bake", "failureTolerance", "requiredSuccesses", "promotion", "gates",
+        ],
         reserved: [
             "name": "Names of phases come with a later version: phases are numbered from 1.",
-            "gate": "Gates of a phase are bake, failureTolerance, requiredSuccesses and promotion.",
+            "gate": "Write gates, a list of names that policy.yaml defines.",
         ])
 
     static func read(_ field: Field) -> [PhaseDefinition]? {
@@ -38,10 +40,13 @@ enum PhaseReader {
         let promotion = mapping.optional("promotion", default: PhasePromotion?.none) {
             $0.choice(PhasePromotion.self).map(Optional.some)
         }
-        guard let size, let members, let bake, let tolerance, let required, let promotion else { return nil }
+        let gates = mapping.optional("gates", default: [GateName]?.none) {
+            $0.someElements(countMax: 20, what: "gates") { $0.name(GateName.self) }.map(Optional.some)
+        }
+        guard let size, let members, let bake, let tolerance, let required, let promotion, let gates else { return nil }
         return PhaseDefinition(
             size: size, members: members, bake: bake, failureTolerance: tolerance, requiredSuccesses: required,
-            promotion: promotion)
+            promotion: promotion, gates: gates)
     }
 
     /// `query: zone=a` or `list: [web-1, web-2]`.

@@ -22,7 +22,7 @@ public enum RolloutFile {
             "channel": "Rollouts over channels alone come with a later version: name hosts; pulling hosts count.",
             "window": "Write windows, a list.",
             "freeze": "Write freezes, a list.",
-            "gates": "Metric gates are of policy.yaml: bake times and failure tolerances hold a phase.",
+            "gates": "Write gates in a phase, as { percent: 50, gates: [errors] }; policy.yaml defines them.",
         ])
 
     private enum StrategyWord: String, CaseIterable { case bigBang, phased, parallel, continuous }

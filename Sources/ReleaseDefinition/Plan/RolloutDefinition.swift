@@ -135,11 +135,14 @@ public struct PhaseDefinition: Sendable, Equatable, Codable {
     public var requiredSuccesses: PhaseSize?
     /// nil: automatic.
     public var promotion: PhasePromotion?
+    /// Of the policy; nil: none but those that it asks of every phase.
+    public var gates: [GateName]?
 
     public init(
         size: PhaseSize, members: PhaseMembers? = nil, bake: TimeSpan = .zero, failureTolerance: Tolerance? = nil,
-        requiredSuccesses: PhaseSize? = nil, promotion: PhasePromotion? = nil
+        requiredSuccesses: PhaseSize? = nil, promotion: PhasePromotion? = nil, gates: [GateName]? = nil
     ) {
+        self.gates = gates
         self.size = size
         self.members = members
         self.bake = bake

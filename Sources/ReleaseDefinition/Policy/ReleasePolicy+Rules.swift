@@ -22,7 +22,7 @@ extension ReleasePolicy {
     public func refusals(of rollout: RolloutDefinition, _ facts: PolicyFacts) -> [PolicyRefusal] {
         let absent = environmentRefusals(rollout.environment)
         guard absent.isEmpty, let environment = environment(rollout.environment) else {
-            return absent + freezeRefusals(rollout.environment, facts)
+            return absent + gateRefusals(rollout) + freezeRefusals(rollout.environment, facts)
         }
         let path = "environments.\(environment.name)"
         var refusals: [PolicyRefusal] = []
@@ -47,7 +47,8 @@ extension ReleasePolicy {
                     "\(facts.authorisations) of \(environment.authorisations) people have authorised the plan.",
                     "Freeze it with slipway rollout plan and let them sign it with slipway rollout authorise."))
         }
-        return refusals + backOutRefusals(rollout, environment.backOut, hostCount: facts.hosts.count, path)
+        return refusals + gateRefusals(rollout)
+            + backOutRefusals(rollout, environment.backOut, hostCount: facts.hosts.count, path)
             + cadenceRefusals(environment, facts, path) + freezeRefusals(environment.name, facts)
             + windowRefusals(environment, facts, path)
     }
@@ -60,6 +61,16 @@ extension ReleasePolicy {
                 .environment, "environments", "nothing is deployed to \(name): there are \(known).",
                 "Name one of them, or add \(name) to the policy.")
         ]
+    }
+
+    private func gateRefusals(_ rollout: RolloutDefinition) -> [PolicyRefusal] {
+        let phases = rollout.strategy.phases ?? []
+        let known = gates.isEmpty ? "there is none" : "there are \(gates.map(\.name.text).joined(separator: ", "))"
+        return Set(phases.flatMap { $0.gates ?? [] }).sorted().filter { gate($0) == nil }.map { name in
+            refusal(
+                .gates, "gates", "a phase names the gate \(name), \(known).",
+                "Define it in the policy, or name another.")
+        }
     }
 
     private func backOutRefusals(

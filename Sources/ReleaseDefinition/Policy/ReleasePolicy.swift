@@ -67,7 +67,7 @@ public struct EnvironmentPolicy: Sendable, Equatable, Codable {
     /// How many people must have authorised the plan.
     public var authorisations: Int
     public var backOut: BackOutCriteria
-    /// What every rollout's last phase but the final one must at least be judged by.
+    /// Every phase is judged by them, whatever it names itself.
     public var gates: [GateName]
 
     public init(

@@ -17,7 +17,7 @@ extension Rollout {
         }
         actions += pendingTraffic
         if let channel, channel != publishedChannel { actions.append(.publishChannel(channel)) }
-        return actions
+        return actions + gateActions
     }
 
     /// Orders to send again to a pushed host whose stream has just opened: the first sending may have been lost. Ask

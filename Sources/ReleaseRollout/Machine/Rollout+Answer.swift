@@ -11,6 +11,8 @@ extension Rollout {
             // The same again, or the word of another rollout.
             return view.order.rollout == plan?.id && view != publishedChannel ? [.channelPublished(view: view)] : []
         case .revocationPublished: return revocation == .wanted ? [.revocationPublished] : []
+        case .gateJudged(let gate, let phase, let round, let judgement):
+            return gateJudged(gate, phase: phase, round: round, judgement)
         case .controllerReturned: return controllerReturned()
         case .progress(let host, let progress): return self.progress(host, progress)
         case .outcome(let host, let outcome): return self.outcome(host, outcome)

@@ -11,6 +11,10 @@ extension Rollout {
         case .phaseStarted(let phase): startPhase(phase, at: at)
         case .bakeStarted(let phase, let until): state = .baking(phase: phase, until: until)
         case .phasePassed: break
+        case .gatesAsked(let phase, let round, let until):
+            gateRound = GateRound(phase: phase, number: round, until: until)
+        case .gateJudged(_, let gate, _, let judgement): gateRound?.verdicts[gate] = judgement
+        case .gatesWaived(let phase, _, _): gatesWaived = phase
         case .paused(let reason):
             awaitsPromotion = reason.code == .awaitsPromotion
             hold(at: at, reason) { .paused($0) }
@@ -111,6 +115,7 @@ extension Rollout {
     private mutating func resume(at: UTCInstant) {
         if awaitsPromotion { promoted = phase }
         awaitsPromotion = false
+        endGateRound()
         switch state {
         case .paused(let held): state = resumed(held.of, at: at)
         case .halted(let held):

@@ -107,6 +107,9 @@ extension Rollout {
     }
 
     func promote(by: String, reason: String) throws(RolloutError) -> [RolloutFact] {
+        if isHeldByGate {
+            return [.gatesWaived(phase: phase, by: by, reason: reason)] + (try resume(by: by, reason: reason))
+        }
         guard awaitsPromotion else {
             throw refusal("promoted", remedy: "Only a rollout that waits for it after a phase can be.")
         }

@@ -9,7 +9,7 @@ extension Rollout {
         case .running(let phase):
             first(trip(phase, isHalted: false), passIfDone(phase, at: now))
         case .baking(let phase, let until):
-            first(trip(phase, isHalted: false), now >= until ? leave(phase) : [])
+            first(trip(phase, isHalted: false), now >= until ? leave(phase, at: now) : [])
         case .paused(let held):
             first(
                 trip(held, isHalted: false),
@@ -159,10 +159,13 @@ extension Rollout {
                     + "\(gate.tally.total) had it already.")
             return [.halted(reason: reason)]
         }
-        return phasePlan.bake > .zero ? [.bakeStarted(phase: phase, until: now + phasePlan.bake)] : leave(phase)
+        return phasePlan.bake > .zero
+            ? [.bakeStarted(phase: phase, until: now + phasePlan.bake)]
+            : leave(phase, at: now)
     }
 
-    private func leave(_ phase: Int) -> [RolloutFact] {
+    private func leave(_ phase: Int, at now: UTCInstant) -> [RolloutFact] {
+        if let held = gateHold(phase, at: now) { return held }
         let isLast = phasePlan(phase + 1) == nil
         if !isLast, let plan = phasePlan(phase), plan.promotion == .manual, promoted != phase {
             return [.paused(reason: StatusReason(.awaitsPromotion, "\(plan.name) is done and waits to be promoted."))]

@@ -29,6 +29,10 @@ public struct Rollout: Sendable, Equatable {
     var awaitsPromotion = false
     /// The newest phase that a person let pass.
     var promoted: Int?
+    /// Of the newest phase that has gates and was done.
+    var gateRound: GateRound?
+    /// The newest phase that a person let pass whatever its gates say.
+    var gatesWaived: Int?
     var successor: RolloutID?
     /// nil: hosts may start at any time.
     var schedule: StartSchedule?
@@ -89,13 +93,14 @@ public struct Rollout: Sendable, Equatable {
 
     private var stateDeadlineAt: UTCInstant? {
         switch state {
-        case .baking(_, let until): until
+        case .baking(_, let until): openGateRound?.until ?? until
+        case .running: openGateRound?.until
         case .paused(let pause): pause.since + RolloutClocks.pauseMax
         case .halted(let halt):
             min(
                 halt.since + RolloutClocks.haltReminder * Int64(halt.reminders + 1),
                 halt.since + RolloutClocks.haltMax)
-        case .planned, .running, .stopping, .backingOut, .ended: nil
+        case .planned, .stopping, .backingOut, .ended: nil
         }
     }
 

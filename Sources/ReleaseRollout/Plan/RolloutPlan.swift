@@ -59,6 +59,8 @@ public struct PlanPhase: Sendable, Equatable, Codable {
     public var promotion: PhasePromotion?
     /// The traffic is switched before its hosts start, and back before those of the phases before it are backed out.
     public var traffic: TrafficSwitch?
+    /// Asked once it is done and baked; nil: none.
+    public var gates: [GateName]?
 }
 
 public struct TrafficSwitch: Sendable, Equatable, Codable {

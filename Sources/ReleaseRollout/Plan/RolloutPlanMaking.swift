@@ -117,11 +117,18 @@ struct PhaseList {
                     parallelism: parallelism, requiredSuccesses: merged.last?.requiredSuccesses,
                     promotion: merged.contains { $0.promotion == .manual } ? .manual : nil,
                     traffic: filled.isEmpty
-                        ? nil : sides.map { TrafficSwitch(hook: $0.switchHook, timeout: $0.timeout, bake: $0.bake) }))
+                        ? nil : sides.map { TrafficSwitch(hook: $0.switchHook, timeout: $0.timeout, bake: $0.bake) },
+                    gates: Self.gates(merged)))
             merged = []
         }
         if let last = filled.indices.last { filled[last].bake = max(filled[last].bake, Self.bake(merged)) }
         return filled
+    }
+
+    private static func gates(_ merged: [PhaseDefinition]) -> [GateName]? {
+        var gates: [GateName] = []
+        for gate in merged.flatMap({ $0.gates ?? [] }) where !gates.contains(gate) { gates.append(gate) }
+        return gates.isEmpty ? nil : gates
     }
 
     private static func bake(_ merged: [PhaseDefinition]) -> TimeSpan { merged.map(\.bake).max() ?? .zero }

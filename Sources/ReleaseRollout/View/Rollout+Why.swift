@@ -5,7 +5,7 @@ import ReleaseDefinition
 public struct Hold: Sendable, Equatable {
     public enum What: String, Sendable, CaseIterable {
         case window, paused, halted, promotion, stopping, backOut, bake, traffic, phase, parallelism, group, contact,
-            answer
+            answer, gate
         case ended
     }
 
@@ -48,6 +48,11 @@ extension Rollout {
                 isSwitchingTraffic
                 ? "The traffic is being switched by \(hook)." : "The traffic is not yet settled on its new side."
             holds.append(Hold(what: .traffic, text: text, until: trafficDeadlineAt))
+        }
+        if let round = openGateRound {
+            let names = gateActions.compactMap { if case .judgeGate(_, let gate, _) = $0 { gate.text } else { nil } }
+            let text = "Gates are being asked: \(names.joined(separator: ", "))."
+            holds.append(Hold(what: .gate, text: text, until: round.until))
         }
         if let schedule, schedule.isShut, !isOver || hosts.hasHostToStart {
             let text =
