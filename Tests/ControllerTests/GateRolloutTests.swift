@@ -53,7 +53,7 @@ struct GateRolloutTests {
             try gates.writeDurably("verdict", Array("0\n".utf8))
             let resume = RolloutVerbRequest(reason: "fixed")
             #expect(try await client.post("/v1/rollouts/\(started.id)/resume", resume).status == 200)
-            #expect(try await TestFleet.end(of: started.id, client).state == .completed)
+            #expect(try await TestFleet.end(of: started.id, client).state == .succeeded)
         }
     }
 
@@ -63,7 +63,7 @@ struct GateRolloutTests {
             try await apply(
                 "environments: { staging: { gates: [smoke] } }\ngates: { smoke: { command: [smoke] } }\n", client)
             let view = try await TestFleet.rollOut(phased(), by: client)
-            #expect(view.state == .completed)
+            #expect(view.state == .succeeded)
             let asked = try await running.controller.store.entries(after: 0, limit: 1000).map(\.action)
             #expect(asked.filter { $0 == "rollout.gateJudged" }.count == 2)
         }
