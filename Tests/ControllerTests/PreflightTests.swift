@@ -52,6 +52,27 @@ struct PreflightTests {
         }
     }
 
+    @Test("Hosts are listed by a host query of the one grammar; one that cannot be read is refused in its words")
+    func listing() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(3, running)
+            let client = try TestClient(test, running, token: test.adminToken)
+            func count(_ query: String) async throws -> Int {
+                let answer = try await client.send("GET", "/v1/hosts?hosts=\(query)")
+                return try answer.json(ListView<HostView>.self).items.count
+            }
+            #expect(try await count("name%20in%20(host1,host2)") == 2)
+            #expect(try await count("not%20pilot%20and%20name!%3Dhost3") == 1)
+            #expect(try await count("all") == 3)
+            let refused = try await client.send("GET", "/v1/hosts?hosts=name%20in")
+            #expect(refused.status == 422)
+            #expect(refused.problemCode == "definition.hostQuery")
+            await client.close()
+        }
+    }
+
     @Test("An older agent that does not know the question holds nobody up for longer than was asked")
     func oldAgent() async throws {
         let test = try TestController()

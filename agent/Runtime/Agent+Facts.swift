@@ -17,7 +17,11 @@ extension Agent {
         for record in host.products.values.sorted(by: { $0.product < $1.product }) {
             let conditions = try? await check.conditions(of: record)
             // What cannot be compared is not known to be as it was signed.
-            if conditions?.allSatisfy({ $0.differences.isEmpty }) != true { drifted.append(record.product) }
+            let isAsSigned = conditions?.allSatisfy { condition in
+                // What a service left beside its files is no change of them.
+                condition.differences.allSatisfy { $0.hasSuffix("is not part of the release") }
+            }
+            if isAsSigned != true { drifted.append(record.product) }
         }
         // What was read while it changed says nothing.
         return host.installation == nil ? drifted : nil

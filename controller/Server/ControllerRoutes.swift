@@ -87,9 +87,13 @@ enum ControllerRoutes {
             ) { request in
                 Responses.json(try await controller.importReceipt(request.json(HostReceiptFile.self)))
             },
+            // `?hosts=` is a host query, in the grammar of the command line.
             Route(.get, "/v1/hosts", access: .person(.view), scope: .shown) { request in
                 guard case .person(let person) = request.caller else { throw ControllerError.notFound("person") }
-                return Responses.json(ListView(items: await controller.hostViews(for: person)))
+                let query = try request.query("hosts").map { try HostQuery($0) } ?? .all
+                let hosts = await controller.hostViews(for: person)
+                return Responses.json(
+                    ListView(items: hosts.filter { query.matches(id: $0.id, labels: $0.labels) }))
             },
             Route(.get, "/v1/hosts/{id}", access: .person(.view), scope: .host) { request in
                 Responses.json(try await controller.hostView(request.parameter("id", as: HostID.self)))
