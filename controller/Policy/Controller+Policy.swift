@@ -52,7 +52,7 @@ extension Controller {
                 "override", "An override of \(request.rules.count.of("rule")) for \(request.valid) is none.",
                 remedy: "Name rules, and a span up to \(PolicyOverrideRequest.validMax).")
         }
-        for rule in request.rules { try checkRight(to: rule, of: person, current) }
+        for rule in request.rules { try checkRight(to: rule, of: person, request, current) }
         let now = time.now()
         let event = PolicyOverridden(
             release: request.release, environment: request.environment, rules: request.rules,
@@ -63,12 +63,16 @@ extension Controller {
         return Self.view(PolicyRecord.Override(event: event, at: now, by: actor))
     }
 
-    private func checkRight(to rule: PolicyRule, of person: PersonRecord, _ current: PolicyApplied) throws {
-        let sets = person.permissionSets.map(\.rawValue)
+    private func checkRight(
+        to rule: PolicyRule, of person: PersonRecord, _ request: PolicyOverrideRequest, _ current: PolicyApplied
+    ) throws {
+        let place = ScopedObject(product: request.release.product, environment: request.environment)
+        let here = (person.grants ?? []).filter { $0.scope.covers(place) }.map(\.set)
+        let sets = (person.permissionSets + here).map(\.rawValue)
         let by = current.policy.overrides.first { $0.rule == rule }?.by ?? []
         guard by.contains(where: sets.contains) else {
-            let place = current.policy.place(of: "overrides.\(rule.rawValue)")
-            let line = place.map { " (\(PolicyView.fileName):\($0.line):\($0.column))" } ?? ""
+            let found = current.policy.place(of: "overrides.\(rule.rawValue)")
+            let line = found.map { " (\(PolicyView.fileName):\($0.line):\($0.column))" } ?? ""
             throw ControllerError.forbidden(
                 "override",
                 "Policy \(current.version)\(line) lets \(by.isEmpty ? "nobody" : by.joined(separator: ", ")) set the rule "
