@@ -137,6 +137,8 @@ public struct HostEnding: Sendable, Equatable, Codable {
     public var wasUnhealthy: Bool?
     /// A machine that comes and goes did not answer: it has left, for all that one knows.
     public var isPresumed: Bool?
+    /// Of the order, where a pulling host answered the channel's newer one, which another host's retry had raised.
+    public var attempt: Int?
 }
 
 /// The final state of a rollout. A closed verdict never changes; a person may still order a back-out after it.

@@ -50,10 +50,16 @@ public enum SimulatedFleet {
         rare.limits(&definition)
         if pullPercent == nil { addRareRules(&definition, choice) }
         let starts = pullPercent == nil ? rare.starts() : nil
-        if pullPercent == nil { rare.strategy(&definition) }
-        return try? RolloutPlan.make(
-            definition, manifest: manifest, id: RolloutID(unchecked: "r1"), hosts: found,
-            urgency: choice.chance(10) ? .emergency(reason: "CVE") : .ordinary, starts: starts)
+        let urgency: RolloutUrgency = choice.chance(10) ? .emergency(reason: "CVE") : .ordinary
+        func plan(_ definition: RolloutDefinition) -> RolloutPlan? {
+            try? RolloutPlan.make(
+                definition, manifest: manifest, id: RolloutID(unchecked: "r1"), hosts: found, urgency: urgency,
+                starts: starts)
+        }
+        var rarer = definition
+        if pullPercent == nil { rare.strategy(&rarer) }
+        // A small fleet may have nobody on one of two sides.
+        return plan(rarer) ?? plan(definition)
     }
 }
 

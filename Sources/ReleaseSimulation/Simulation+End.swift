@@ -33,7 +33,9 @@ extension Simulation {
         _ host: ModelHost, _ known: HostView, isRevoked: Bool, left: Set<HostID>
     ) throws(SimulationFailure) {
         let release = plan.definition.release
-        guard host.installs <= 1 + invariants.retries(of: host.id) else { throw SimulationFailure("I2", "\(host.id) was changed \(host.installs) times") }
+        guard host.installs <= 1 + invariants.retries(of: host.id) else {
+            throw SimulationFailure("I2", "\(host.id) was changed \(host.installs) times")
+        }
         guard invariants.words(of: host.id) <= host.finalWords else {
             throw SimulationFailure(
                 "I2", "\(host.id) said \(host.finalWords) final words, \(invariants.words(of: host.id)) were counted")

@@ -88,14 +88,22 @@ extension Rollout {
         guard let record = record(host, for: outcome.order) else { return [] }
         let action = outcome.order.action
         // A host speaks once on each order; what comes again was not acknowledged in time.
-        guard !(action == .install ? record.hasInstallWord : record.hasBackOutWord) else { return [] }
+        let isNewer = isNewerOfChannel(outcome.order, record)
+        guard isNewer || !(action == .install ? record.hasInstallWord : record.hasBackOutWord) else { return [] }
         return [
             .hostEnded(
                 HostEnding(
                     host: host, action: action, outcome: outcome.outcome, source: .host,
                     running: outcome.running?.release, step: outcome.evidence?.step, error: outcome.evidence?.error,
-                    wasUnhealthy: outcome.unhealthyBefore.map { _ in true }))
+                    wasUnhealthy: outcome.unhealthyBefore.map { _ in true },
+                    attempt: isNewer ? outcome.order.attempt : nil))
         ]
+    }
+
+    /// A pulling host that was at an older order hears the channel's newer one too, and carries it out as well.
+    private func isNewerOfChannel(_ order: OrderID, _ record: HostRecord) -> Bool {
+        order.action == .install && record.delivery == .pull && record.hasInstallWord
+            && order.attempt > record.installAttempt
     }
 
     /// A host that had succeeded and does not stay healthy is a failure while anybody is watching.

@@ -128,6 +128,7 @@ extension HostRecord {
         }
         presence = presence(after: ending, release: release)
         if ending.source == .host { hasInstallWord = true }
+        if let attempt = ending.attempt { installAttempt = max(installAttempt, attempt) }
         note(ending)
         // The deadline's verdict stands; the record learns what runs.
         if wasLost, ending.outcome == .succeeded || ending.outcome == .alreadyCurrent { return }
