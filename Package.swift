@@ -149,7 +149,7 @@ let package = Package(
             "AgentTests",
             [
                 "AgentLibrary", "ReleaseDefinition", "AgentProtocol", "ReleasePackaging", "ReleaseTrust",
-                "ReleaseDistribution", "Effects",
+                "ReleaseDistribution", "Effects", "TestSupport",
             ]),
         tests(
             "ControllerTests",
