@@ -72,7 +72,7 @@ struct EnrolmentAttacks: EnrolmentAttack {
                 join.controller = "https://127.0.0.1:\(running.port)"
                 let before = try await running.controller.checkReadiness()
                 let changed = join
-                if try await JoinString(string).token == changed.token,
+                if try JoinString(string).token == changed.token,
                     try JoinString(string).authority == changed.authority, try JoinString(string).root == changed.root
                 {
                     continue  // The bit was in the address, which was replaced.
