@@ -184,7 +184,7 @@ struct EngineInvariants {
             if ending.outcome == .succeeded || ending.outcome == .alreadyCurrent { took[host.phase] += 1 }
         case .backOut:
             hosts[place].backOut = .none
-            hosts[place].backOuts += ending.source == .engine && ending.outcome == .offline ? 0 : 1
+            hosts[place].backOuts += ending.source == .engine ? 0 : 1
             // A late word after the deadline's is about the same attempt.
             if hosts[place].backOuts > 6 { throw SimulationFailure("R13", "\(ending.host) is backed out for ever") }
         }

@@ -100,10 +100,10 @@ extension Rollout {
         ]
     }
 
-    /// A pulling host that was at an older order hears the channel's newer one too, and carries it out as well.
+    /// A pulling host that was at an older order hears the channel's newer one too, and carries it out as well. Also where
+    /// the word on the newer one overtook the other: it may come again.
     private func isNewerOfChannel(_ order: OrderID, _ record: HostRecord) -> Bool {
-        order.action == .install && record.delivery == .pull && record.hasInstallWord
-            && order.attempt > record.installAttempt
+        order.action == .install && record.delivery == .pull && order.attempt > record.installAttempt
     }
 
     /// A host that had succeeded and does not stay healthy is a failure while anybody is watching.
