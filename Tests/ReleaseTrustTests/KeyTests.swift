@@ -46,6 +46,15 @@ struct KeyTests {
         #expect(!key.publicKey.verify(signature: signature, over: message + [0]))
     }
 
+    /// libcrypto reads from a copy of its own: it once read from an array that an optimised build had let go of.
+    @Test("A key file is read behind any length of words before it", arguments: [0, 10, 500, 1000, 5000, 100_000])
+    func words(count: Int) throws {
+        let words = count == 0 ? "" : String(repeating: "#", count: count) + "\n"
+        let key = TestKeys.key("root").publicKey
+        #expect(try PublicKey(file: words + key.fileText) == key)
+        #expect(throws: TrustError.self) { try PublicKey(file: words) }
+    }
+
     @Test("A signature of another length is no signature", arguments: [0, 1, 63, 65, 128])
     func signatureLength(count: Int) {
         #expect(!TestKeys.key("root").publicKey.verify(signature: [UInt8](repeating: 0, count: count), over: []))

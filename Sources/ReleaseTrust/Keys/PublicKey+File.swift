@@ -8,10 +8,9 @@ extension PublicKey {
         let unreadable = TrustError(
             code: "key.form", summary: "The text is no Ed25519 public key in PEM.",
             remedy: "Give the .pub file that `slipway keys generate` or `openssl pkey -pubout` wrote.")
-        let bytes = Array(text.utf8)
-        guard let input = BIO_new_mem_buf(bytes, Int32(clamping: bytes.count)) else { throw unreadable }
-        defer { BIO_free(input) }
-        guard let key = PEM_read_bio_PUBKEY(input, nil, { _, _, _, _ in -1 }, nil) else {
+        guard let reader = PEMReader(Array(text.utf8)) else { throw unreadable }
+        defer { reader.close() }
+        guard let key = PEM_read_bio_PUBKEY(reader.input, nil, { _, _, _, _ in -1 }, nil) else {
             ERR_clear_error()
             throw unreadable
         }

@@ -10,11 +10,11 @@ extension PublicKey {
     /// - Throws: `trust.key.form`, `trust.key.weak`.
     init(pem: String, algorithm: KeyAlgorithm) throws(TrustError) {
         let text = Array(pem.utf8)
-        guard text.count <= Self.pemSizeMax, let input = BIO_new_mem_buf(text, Int32(clamping: text.count)) else {
+        guard text.count <= Self.pemSizeMax, let reader = PEMReader(text) else {
             throw Self.unreadable(algorithm)
         }
-        defer { BIO_free(input) }
-        guard let key = PEM_read_bio_PUBKEY(input, nil, { _, _, _, _ in -1 }, nil) else {
+        defer { reader.close() }
+        guard let key = PEM_read_bio_PUBKEY(reader.input, nil, { _, _, _, _ in -1 }, nil) else {
             ERR_clear_error()
             throw Self.unreadable(algorithm)
         }

@@ -12,12 +12,12 @@ public struct SigningKey: Sendable {
         let isEncrypted = Self.isEncrypted(pem: pem)
         if isEncrypted, passphrase == nil { throw Self.locked }
         let text = Array(pem.utf8)
-        guard let input = BIO_new_mem_buf(text, Int32(clamping: text.count)) else { throw Self.unreadable }
-        defer { BIO_free(input) }
+        guard let reader = PEMReader(text) else { throw Self.unreadable }
+        defer { reader.close() }
         // A C string: libcrypto takes the bytes up to the zero. An empty one keeps it from asking on the terminal.
         var secret = (passphrase ?? []).filter { $0 != 0 } + [0]
         defer { secret.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
-        let read = secret.withUnsafeMutableBytes { PEM_read_bio_PrivateKey(input, nil, nil, $0.baseAddress) }
+        let read = secret.withUnsafeMutableBytes { PEM_read_bio_PrivateKey(reader.input, nil, nil, $0.baseAddress) }
         guard let key = read else {
             ERR_clear_error()
             throw isEncrypted ? Self.wrongPassphrase : Self.unreadable
