@@ -26,7 +26,7 @@ extension EndToEnd {
             try await fleet.allOnline()
             let grown = try await fleet.slipway("rollout", "start", file, "--plan", plan.digest.hex)
             #expect(grown.status == 5, "\(grown.errors)")
-            #expect(grown.errors.contains("1 hosts came"))
+            #expect(grown.errors.contains("1 host came"))
             let started = try await fleet.slipway(
                 "rollout", "start", file, "--plan", plan.digest.hex, "--accept-host-changes", "3")
             #expect(started.status == 0, "\(started.errors)")
