@@ -204,4 +204,45 @@ struct AlarmTests {
             #expect(try await client.startRollout(definition).status == 201)
         }
     }
+
+    @Test("The authorisation of a person who is no approver any more, or has another key now, does not count")
+    func authorisationOfFormerApprover() async throws {
+        let people = try TestPeople(.regulated)
+        try await people.run { running, client in
+            _ = try await TestHost.join(people.test, running, labels: [:])
+            try await people.approve("1.0", client: client)
+            let definition = try TestFleet.definition("1.0")
+            let plan = try await client.post("/v1/rollouts/plans", definition).json(RolloutPlanView.self)
+            func authorise(_ key: SigningKey) async throws -> RolloutPlanView {
+                let consent = RolloutConsent(plan: plan.digest, validUntil: SystemTime().now() + .hours(2))
+                let envelope = try DSSEEnvelope.sign(
+                    JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType, keys: [key])
+                return try await client.post(
+                    "/v1/rollouts/plans/\(plan.digest)/authorisations", RolloutAuthorisation(envelope: envelope.json)
+                ).json(RolloutPlanView.self)
+            }
+            #expect(try await authorise(people.key("approver-1")).authorisedBy == ["approver-1"])
+            let former = try people.key("approver-2"), present = try TestPeople.ownKey("approver-2")
+            let holders = [
+                KeyHolder(name: "approver-2", key: present.publicKey),
+                KeyHolder(name: "approver-3", key: try people.key("approver-3").publicKey),
+            ]
+            func replace() async throws {
+                let edit = RoleEdit.delegatedKeys(.init(approvers: RoleSigners(holders, threshold: 2)))
+                let request = MetadataChangeRequest(edits: [try JSONCoding.value(of: edit)], reason: "a test")
+                let list = try await client.post("/v1/keys/changes", request).json(ListView<MetadataChangeView>.self)
+                let keys = try ["targets", "approver-3"].map(people.key) + [present]
+                let signed = try await TestPeople.sign(try #require(list.items.first), with: keys, client: client)
+                #expect(try signed.json(MetadataChangeView.self).state == .published)
+            }
+            #expect(try await authorise(former).authorisedBy == ["approver-1", "approver-2"])
+            try await replace()
+            let view = try await client.send("GET", "/v1/rollouts/plans/\(plan.digest)").json(RolloutPlanView.self)
+            #expect(view.authorisedBy.isEmpty && view.authorisedUntil == nil)
+            let late = try await client.startRollout(definition)
+            #expect(late.status == 423 && late.problemCode == "controller.approval.authorisation")
+            #expect(try await authorise(present).authorisedBy == ["approver-2"])
+            #expect(try await client.startRollout(definition).status == 201)
+        }
+    }
 }

@@ -35,8 +35,12 @@ struct PlannedRollout: Sendable {
         authorisations.append(event)
     }
 
-    /// By how many people.
-    func authorisations(at now: UTCInstant) -> Int { authorisations.count { $0.validUntil > now } }
+    /// Those that count: of people who are approvers still, with the same key.
+    func authorisations(at now: UTCInstant, by approvers: [KeyHolder]) -> [RolloutAuthorised] {
+        authorisations.filter { yes in
+            yes.validUntil > now && approvers.contains { $0.name == yes.holder && $0.key.keyID == yes.keyID }
+        }
+    }
 }
 
 extension Controller {
@@ -146,7 +150,7 @@ extension Controller {
 
     private func view(_ planned: PlannedRollout) -> RolloutPlanView {
         let now = time.now()
-        let valid = planned.authorisations.filter { $0.validUntil > now }
+        let valid = planned.authorisations(at: now, by: approvers(of: planned.plan.definition))
         return RolloutPlanView(
             digest: planned.digest, plan: (try? JSONCoding.value(of: planned.plan)) ?? .null,
             release: planned.plan.definition.release, environment: planned.plan.definition.environment,
@@ -174,7 +178,16 @@ extension Controller {
     /// Of the plan as it would be frozen now.
     func authorisations(of definition: RolloutDefinition) -> Int {
         // What cannot be planned is not authorised.
-        (try? currentPlan(definition))?.authorisations(at: time.now()) ?? 0
+        (try? currentPlan(definition))?.authorisations(at: time.now(), by: approvers(of: definition)).count ?? 0
+    }
+
+    /// Who may approve, and so authorise, for the product in the environment at this moment.
+    private func approvers(of definition: RolloutDefinition) -> [KeyHolder] {
+        guard let survey = try? repository.survey() else { return [] }
+        let holders = (repository.signers ?? ProductSigners(keys)).approvers.holders
+        let name = ApprovalPlace(definition.environment).role(of: definition.release.product)
+        guard let role = survey.first(where: { $0.role == name }) else { return holders }
+        return holders.filter { holder in role.signers.contains { $0.keyID == holder.key.keyID } }
     }
 
     /// A person's yes to a plan. The key must be one of those who approve releases; it is another act than approving.
@@ -182,12 +195,12 @@ extension Controller {
     func authorise(_ digest: SHA256Digest, _ request: RolloutAuthorisation, by actor: String) throws -> RolloutPlanView
     {
         let planned = try planView(digest)
-        let approvers = repository.signers?.approvers ?? ProductSigners(keys).approvers
+        let approvers = state.plans[digest].map { self.approvers(of: $0.plan.definition) } ?? []
         let refused = ControllerError.forbidden(
             "authorisation", "The authorisation is not signed by an approver's key, or not for plan \(digest.short)….",
             remedy: "Sign it with slipway rollout authorise \(digest) and an approver's key.")
         let envelope = try DSSEEnvelope(json: request.envelope)
-        let signer = approvers.holders.first { holder in
+        let signer = approvers.first { holder in
             (try? envelope.verify(type: RolloutConsent.payloadType, keys: [holder.key], threshold: 1)) != nil
         }
         guard let signer,
@@ -221,7 +234,8 @@ extension Controller {
         let needed = authorisationsNeeded(definition)
         guard needed > 0, !urgency.isEmergency else { return try agreed?.plan.id ?? newRolloutID() }
         let planned = try agreed.map(view) ?? plan(definition, by: actor)
-        let given = state.plans[planned.digest]?.authorisations(at: time.now()) ?? 0
+        let approvers = self.approvers(of: definition)
+        let given = state.plans[planned.digest]?.authorisations(at: time.now(), by: approvers).count ?? 0
         guard let frozen = state.plans[planned.digest], given >= needed else {
             throw ControllerError(
                 .init(code: 423), code: "approval.authorisation",
