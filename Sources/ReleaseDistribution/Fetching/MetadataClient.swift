@@ -20,9 +20,6 @@ public actor MetadataClient {
         var at: TimeSpan
     }
 
-    /// For so long a server is believed that says "not changed": its clock may have been set, and its tags repeat.
-    private static let tagAgeMax = TimeSpan.hours(1)
-
     private static let assignmentSizeMax = ByteCount(1 << 20)
 
     public init(store: Directory, http: any HTTPDoor, time: any TimeDoor, address: RepositoryAddress) {
@@ -42,15 +39,33 @@ public actor MetadataClient {
         _ envelope: JSONValue, for host: HostID, environment: EnvironmentName, highestCounter: Int64 = 0,
         at now: UTCInstant
     ) throws -> VerifiedAssignment {
-        try open(at: now).trusted.verify(
-            assignment: envelope, for: host, environment: environment, highestCounter: highestCounter, at: now)
+        do {
+            return try open(at: now).trusted.verify(
+                assignment: envelope, for: host, environment: environment, highestCounter: highestCounter, at: now)
+        } catch {
+            forget(envelope, error)
+            throw error
+        }
     }
 
     /// What an assignment revokes, whether this host is addressed or not.
     public func verifyRevocations(
         _ envelope: JSONValue, environment: EnvironmentName, at now: UTCInstant
     ) throws -> VerifiedRevocations {
-        try open(at: now).trusted.verifyRevocations(assignment: envelope, environment: environment, at: now)
+        do {
+            return try open(at: now).trusted.verifyRevocations(
+                assignment: envelope, environment: environment, at: now)
+        } catch {
+            forget(envelope, error)
+            throw error
+        }
+    }
+
+    /// A word that was refused is not the one to compare with: its channel is asked without a condition next time.
+    private func forget(_ refused: JSONValue, _ error: any Error) {
+        // The director's own word, for others or for later.
+        let isGenuine = ["notAddressed", "early"].contains { (error as? TrustError)?.code == "trust.assignment." + $0 }
+        if !isGenuine { heard = heard.filter { $0.value.envelope != refused } }
     }
 
     // MARK: With the network
@@ -73,6 +88,20 @@ public actor MetadataClient {
         _ envelope: JSONValue, for host: HostID, environment: EnvironmentName, highestCounter: Int64 = 0,
         revoked: Set<SHA256Digest> = [], at now: UTCInstant
     ) async throws -> AuthorisedRelease {
+        do {
+            return try await authoriseOnce(
+                envelope, for: host, environment: environment, highestCounter: highestCounter, revoked: revoked, at: now
+            )
+        } catch {
+            forget(envelope, error)
+            throw error
+        }
+    }
+
+    private func authoriseOnce(
+        _ envelope: JSONValue, for host: HostID, environment: EnvironmentName, highestCounter: Int64,
+        revoked: Set<SHA256Digest>, at now: UTCInstant
+    ) async throws -> AuthorisedRelease {
         let lock = try await update.lock()
         defer { lock.release() }
         var refresh = try open(at: now)
@@ -90,13 +119,14 @@ public actor MetadataClient {
     public func fetchAssignment(channel: ChannelName) async throws -> JSONValue? {
         let path = RepositoryLayout.channel(channel)
         let now = update.time.monotonic()
-        let known = heard[channel].flatMap { now < $0.at + Self.tagAgeMax ? $0 : nil }
+        let known = heard[channel].flatMap { now < $0.at + EntityTag.channelAgeMax ? $0 : nil }
         let condition = known?.tag.map { [HTTPField("If-None-Match", $0)] } ?? []
         let address = update.address
         let request = address.request(path, headers: condition, sizeMax: Self.assignmentSizeMax)
         let response = try await update.send(request)
         switch response.status {
         case 200:
+            heard[channel] = nil
             let envelope: JSONValue
             do { envelope = try JSONValue(parsing: response.body) } catch {
                 throw DistributionError(

@@ -1,7 +1,6 @@
 import Effects
 import ReleaseDefinition
 import ReleaseTrust
-import Synchronization
 
 /// The I/O of one client workflow: asks for what `MetadataRefresh` wants, in its order, and stores what it accepted,
 /// each file durable before the next is asked for.
@@ -48,24 +47,45 @@ struct MetadataUpdate: Sendable {
     }
 
     func run(_ refresh: inout MetadataRefresh) async throws {
-        while let request = refresh.nextRequest {
-            let url = address.metadata(request.fileName)
-            let isTimestamp = request.fileName == MetadataFile.timestampName
-            let known = isTimestamp ? lastTimestamp?.answer : nil
-            let condition = known.map { [HTTPField("If-None-Match", $0.tag)] } ?? []
-            let response = try await send(
+        do {
+            while let request = refresh.nextRequest { try await answer(request, &refresh) }
+        } catch {
+            // The timestamp may have been what led astray.
+            lastTimestamp?.forget()
+            throw error
+        }
+    }
+
+    private func answer(_ request: MetadataRequest, _ refresh: inout MetadataRefresh) async throws {
+        let url = address.metadata(request.fileName)
+        let last = request.fileName == MetadataFile.timestampName ? lastTimestamp : nil
+        let known = last?.answer(at: time.monotonic())
+        func ask(_ condition: [HTTPField]) async throws -> HTTPResponse {
+            try await send(
                 address.request(url: url, headers: condition, sizeMax: request.lengthMax, timeout: timeout))
-            switch response.status {
-            case 200:
-                for change in try refresh.receive(response.body) { try store.apply(change) }
-                if isTimestamp { lastTimestamp?.keep(response) }
-            case 304:
-                // The bytes of then, judged as if they had come again: they may have expired meanwhile.
-                guard let known else { throw address.error(304, url: url) }
-                for change in try refresh.receive(known.body) { try store.apply(change) }
-            case 404 where request.mayBeAbsent: try refresh.receiveAbsent()
-            default: throw address.error(response.status, url: url)
+        }
+        var response = try await ask(known.map { [HTTPField("If-None-Match", $0.tag)] } ?? [])
+        if response.status == 304, let known {
+            // The bytes of then, judged as if they had come again: they may have expired meanwhile.
+            var next = refresh
+            if let changes = try? next.receive(known.body) {
+                for change in changes { try store.apply(change) }
+                refresh = next
+                return
             }
+            // Perhaps the tag was a lie, and the server has something newer.
+            last?.forget()
+            response = try await ask([])
+        }
+        switch response.status {
+        case 200:
+            for change in try refresh.receive(response.body) { try store.apply(change) }
+            if let last, let expiry = refresh.trusted.timestampExpiresAt {
+                let age = EntityTag.age(ofTimestampUntil: expiry, at: refresh.trusted.startedAt)
+                last.keep(response, until: time.monotonic() + age)
+            }
+        case 404 where request.mayBeAbsent: try refresh.receiveAbsent()
+        default: throw address.error(response.status, url: url)
         }
     }
 
@@ -95,25 +115,5 @@ struct MetadataUpdate: Sendable {
             }
             try await time.sleep(for: Self.waitStep)
         }
-    }
-}
-
-/// The last timestamp that was accepted, by the name that the server gave to its bytes.
-final class LastTimestamp: Sendable {
-    private let state = Mutex<(tag: String, body: [UInt8])?>(nil)
-
-    var answer: (tag: String, body: [UInt8])? { state.withLock { $0 } }
-
-    func keep(_ response: HTTPResponse) {
-        let tag = response.head.lastingTag
-        state.withLock { $0 = tag.map { ($0, response.body) } }
-    }
-}
-
-extension HTTPHead {
-    /// A tag that no later bytes under the same name share. Plain web servers make tags of the time of the last change, in
-    /// seconds, and the length: such a tag means nothing before that second is over.
-    var lastingTag: String? {
-        self["Last-Modified"] != nil && self["Last-Modified"] == self["Date"] ? nil : self["ETag"]
     }
 }

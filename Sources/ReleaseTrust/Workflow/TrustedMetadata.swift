@@ -65,6 +65,7 @@ public struct TrustedMetadata: Sendable {
 
     public var rootVersion: Int64 { root.file.version }
     public var timestampVersion: Int64? { timestamp?.file.version }
+    public var timestampExpiresAt: UTCInstant? { timestamp?.file.expiresAt }
     public var snapshotVersion: Int64? { snapshot?.file.version }
 
     /// The version of `targets` or of a delegated role that is held.
