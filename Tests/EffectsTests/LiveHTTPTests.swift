@@ -92,6 +92,20 @@ struct LiveHTTPTests {
         }
     }
 
+    @Test("A server that says 100 Continue for ever is given up at the deadline, in every way of asking")
+    func continues() async throws {
+        try await with({ _ in [.repeated("HTTP/1.1 100 Continue\r\n\r\n", count: .max)] }) { http, url, _ in
+            let request = HTTPRequest("GET", url, timeout: .milliseconds(300))
+            #expect(await code { _ = try await http.send(request) } == "effects.http.timeout")
+            #expect(
+                await code { try await http.download(request, head: { _ in }, receive: { _ in }) }
+                    == "effects.http.timeout")
+            #expect(
+                await code { for try await _ in http.events(request, silenceMax: .minutes(5)) {} }
+                    == "effects.http.timeout")
+        }
+    }
+
     @Test("A body that trickles is given up long before the deadline")
     func stalled() async throws {
         var limits = HTTPLimits()
