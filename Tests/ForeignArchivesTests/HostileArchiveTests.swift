@@ -23,7 +23,7 @@ struct HostileCase: Sendable, CustomTestStringConvertible {
 
 @Suite("Hostile archives are refused and touch nothing outside staging")
 struct HostileArchiveTests {
-    static let cases: [HostileCase] = paths + links + kinds + shapes + headers + bombs
+    static let cases: [HostileCase] = paths + links + kinds + shapes + headers + outOfStep + bombs
 
     static let paths: [HostileCase] = [
         .init("an absolute path", "packaging.path.absolute") { $0.add("/etc/passwd") },
@@ -211,6 +211,60 @@ struct HostileArchiveTests {
             $0.add("../beside", content: [1])
         },
     ]
+
+    /// What one reader takes for a number and another for none: behind it they would see different entries.
+    static let outOfStep: [HostileCase] =
+        ["+1024", " 1024", "1024 ", "-1024", "", "1e3", "0x400", "1_024", "\u{0661}", "9223372036854775808"].map {
+            text in
+            .init("a pax size of \(text.debugDescription)", "foreignArchives.size") {
+                $0.pax([("size", text)])
+                $0.add("f")
+                $0.add("hidden")
+            }
+        }
+        + [
+            "+0000002000", "-0000002000", "\t0000002000", "0000 002000", "00000\u{0}02000", "00000000008",
+            "0x000000400",
+        ].map {
+            text in
+            .init("an octal size of \(text.debugDescription)", "foreignArchives.size") {
+                $0.add("f") { $0.size = Array(text.utf8) }
+                $0.add("hidden")
+            }
+        }
+        + ["+09", " 9", "0x9"].map { text in
+            .init("a pax record of the length \(text)", "foreignArchives.header") {
+                $0.add("pax", type: "x", content: Array("\(text) path=a\n".utf8))
+                $0.add("f")
+            }
+        }
+        + [("1", "f"), ("2", "f"), ("5", "")].map { type, target in
+            .init("a pax size before an entry of the type \(type)", "foreignArchives.header") {
+                $0.add("f")
+                $0.pax([("size", "1024")])
+                $0.add("l", type: Character(type), target: target)
+                $0.add("hidden")
+            }
+        }
+        + [
+            .init("a checksum with a sign", "foreignArchives.damaged") { forge in
+                forge.add("f")
+                let sum = forge.bytes[148..<154]
+                forge.bytes.replaceSubrange(148..<154, with: [UInt8(ascii: "+")] + sum.dropFirst())
+            },
+            .init("two pax headers in a row, of which the first has a size", "foreignArchives.header") {
+                $0.pax([("size", "1024")])
+                $0.pax([("path", "f")])
+                $0.add("f")
+                $0.add("hidden")
+            },
+            .init("a zero byte in a GNU name behind a size with a sign", "foreignArchives.size") {
+                $0.pax([("size", "+1024")])
+                $0.add("f")
+                $0.add("././@LongLink", type: "L", content: Array("safe\u{0}hidden\u{0}".utf8))
+                $0.add("x")
+            },
+        ]
 
     private static let small = ArchiveBounds(entriesMax: 100, sizeMax: ByteCount(1 << 20))
 

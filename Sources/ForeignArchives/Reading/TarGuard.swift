@@ -15,6 +15,8 @@ final class TarGuard {
     private var held: [UInt8] = []
     /// What a pax header said of the next entry's size.
     private var sizeOverride: Int64?
+    /// Whether the next entry has a pax header. A second one would, for libarchive, replace the first, size and all.
+    private var hasPax = false
 
     init(archive: String) { self.archive = archive }
 
@@ -61,19 +63,25 @@ final class TarGuard {
         switch type {
         case UInt8(ascii: "x"), UInt8(ascii: "g"), UInt8(ascii: "X"), UInt8(ascii: "L"), UInt8(ascii: "K"):
             guard size <= 1 << 20 else { throw refuse("header", "has a header extension of \(size) bytes") }
+            if type == UInt8(ascii: "x") || type == UInt8(ascii: "X") {
+                guard !hasPax else { throw refuse("header", "has two pax headers in a row") }
+                hasPax = true
+            }
             let padding = Int((512 - size % 512) % 512)
             if size == 0 { return state = .header }
             state = .more(type: type, left: Int(size), padding: padding)
         case UInt8(ascii: "1")...UInt8(ascii: "6"):
             // Links, devices, folders and pipes have no content, whatever their header says.
-            sizeOverride = nil
-            guard size == 0 || type == UInt8(ascii: "5") else {
-                throw refuse("header", "has a link or device with content")
+            // Only a pax header's word libarchive believes, for a folder too.
+            hasPax = false
+            guard size == 0 || type == UInt8(ascii: "5"), sizeOverride.take() ?? 0 == 0 else {
+                throw refuse("header", "has a link, folder or device with content")
             }
             state = .header
         case 0, UInt8(ascii: "0"), UInt8(ascii: "7"):
             // '7' is a file that wants to lie in one piece; POSIX has who cannot promise that treat it as '0'
             // (IEEE 1003.1 pax, ustar typeflag). No host promises it, and nothing of the content depends on it.
+            hasPax = false
             size = sizeOverride.take() ?? size
             let (padded, overflow) = size.addingReportingOverflow((512 - size % 512) % 512)
             guard !overflow else { throw refuse("size", "has a header with an impossible size") }
@@ -114,7 +122,7 @@ final class TarGuard {
         }
         var rest = held[...]
         while let space = rest.firstIndex(of: UInt8(ascii: " ")),
-            let length = Int(String(decoding: rest[..<space], as: UTF8.self)),
+            let length = Int(digits: String(decoding: rest[..<space], as: UTF8.self)),
             length > space - rest.startIndex, length <= rest.count
         {
             let record = rest[space...].prefix(length - (space - rest.startIndex)).dropFirst().dropLast()
@@ -126,7 +134,7 @@ final class TarGuard {
                 throw zeroByte()
             }
             if type != UInt8(ascii: "g"), record.starts(with: "size=".utf8) {
-                guard let size = Int64(String(decoding: record.dropFirst(5), as: UTF8.self)), size >= 0 else {
+                guard let size = Int64(digits: String(decoding: record.dropFirst(5), as: UTF8.self)) else {
                     throw refuse("size", "has a header with an impossible size")
                 }
                 sizeOverride = size
@@ -140,7 +148,8 @@ final class TarGuard {
         guard rest.isEmpty || rest.allSatisfy({ $0 == 0 }) else { throw refuse("header", "has a damaged pax header") }
     }
 
-    /// Octal digits between spaces and zeros, or base 256 as GNU writes large numbers; nil for anything else.
+    /// Octal digits behind spaces and before spaces and zeros, or base 256 as GNU writes large numbers; nil for anything
+    /// else. libarchive reads as far as it understands: what is no number to everybody would put the two out of step.
     private static func number(_ field: ArraySlice<UInt8>) -> Int64? {
         guard let first = field.first else { return nil }
         if first & 0x80 != 0 {
@@ -153,7 +162,8 @@ final class TarGuard {
             return value
         }
         let digits = field.drop { $0 == 0x20 }.prefix { $0 != 0x20 && $0 != 0 }
-        return digits.isEmpty ? 0 : Int64(String(decoding: digits, as: UTF8.self), radix: 8)
+        guard field[digits.endIndex...].allSatisfy({ $0 == 0x20 || $0 == 0 }) else { return nil }
+        return digits.isEmpty ? 0 : Int64(digits: String(decoding: digits, as: UTF8.self), radix: 8)
     }
 
     private func zeroByte() -> ForeignArchiveError {

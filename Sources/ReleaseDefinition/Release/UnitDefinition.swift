@@ -220,7 +220,7 @@ extension PathAttribute {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Keys.self)
         let text = try container.decodeIfPresent(String.self, forKey: .mode)
-        let mode = text.flatMap { $0.utf8.count == 4 ? UInt16($0, radix: 8) : nil }
+        let mode = text.flatMap { $0.utf8.count == 4 ? UInt16(digits: $0, radix: 8) : nil }
         guard (text == nil) == (mode == nil), mode ?? 0 <= 0o777 else {
             throw DefinitionError(
                 code: "mode", summary: "\((text ?? "").debugDescription) is no mode of a file.",

@@ -57,7 +57,7 @@ struct PackageSource {
 
     private static func sourceDate(of definition: ReleaseDefinition) throws -> UTCInstant {
         if let text = getenv("SOURCE_DATE_EPOCH").map({ String(cString: $0) }) {
-            guard let seconds = Int64(text), (0...253_402_300_799).contains(seconds) else {
+            guard let seconds = Int64(digits: text), (0...253_402_300_799).contains(seconds) else {
                 throw CommandError(
                     code: "package.sourceDate",
                     summary: "SOURCE_DATE_EPOCH is \(text.debugDescription), no number of seconds.",
