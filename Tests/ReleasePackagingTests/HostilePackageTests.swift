@@ -85,6 +85,32 @@ struct HostilePackageTests {
         #expect(try describe(around.directory("tree")) == describe(fixture.source.directory("service")))
     }
 
+    @Test(
+        "A patch whose head is all lines or one line is not used, within the same bounds",
+        arguments: [UInt8(ascii: "\n"), UInt8(ascii: "["), UInt8(ascii: "0")])
+    func patchHead(filling: UInt8) async throws {
+        let program = try #require(try Program.slipway())
+        let folder = fixture.folder.directory
+        try folder.writeDurably("package.slip", try await forge(nil))
+        let package = folder.path + "/package.slip"
+        #expect(try await program.run(["package", "unpack", package, around.path + "/old"]).status == 0)
+        let digest = String(repeating: "0", count: 64)
+        let size = PatchFormat.headTextSizeMax
+        var text = Array(
+            (#"{"format":"slipway.patch/1","frames":1,"from":"\#(digest)","fromLength":1,"index":1,"to":"\#(digest)","#
+                + #""toLength":1}"# + "\n").utf8)
+        text += repeatElement(filling, count: size - text.count - 1) + [PatchFormat.lineFeed]
+        try folder.writeDurably("lying.patch", try HostilePatchTests.file(head: text, rest: []))
+        let result = try await program.run(
+            [
+                "package", "unpack", package, around.path + "/tree", "--base", around.path + "/old", "--patch",
+                folder.path + "/lying.patch",
+            ])
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.errors.contains("(packaging.patch.head)"), "\(result.errors)")
+        #expect(result.peakKiB <= 64 << 10)
+    }
+
     @Test("There are more named cases than the list asks for")
     func count() {
         let names = HostileArchive.all.map { "archive: " + $0.name } + HostilePackage.all.map { "package: " + $0.name }

@@ -218,6 +218,15 @@ struct HostilePackage: Sendable, CustomTestStringConvertible {
             forge[PackageForge.index] = try PayloadIndex.compressed(Array(repeating: 0x20, count: 64 << 20))
             forge.manifest.units[0].payload.index = BlobReference(of: forge[PackageForge.index])
         },
+        .init("an index of a few bytes that claims 64 MiB", "index.digest") { forge in
+            forge.manifest.units[0].payload.indexText.length = ByteCount(64 << 20)
+        },
+        .init("an index of 80 kB of noise that claims 64 MiB", "index.digest") { forge in
+            forge[PackageForge.index] =
+                Array(forge[PackageForge.index].prefix(10)) + PackagingFixture.noise(seed: 5, size: 80_000)
+            forge.manifest.units[0].payload.index = BlobReference(of: forge[PackageForge.index])
+            forge.manifest.units[0].payload.indexText.length = ByteCount(64 << 20)
+        },
         .init("an index whose text is signed to have 16 GiB", "manifest.bounds") { forge in
             forge.manifest.units[0].payload.indexText.length = ByteCount(16 << 30)
         },

@@ -216,7 +216,7 @@ struct HostilePatchTests {
         return try Self.file(head: head.text, rest: Array(fixture.patch[Int(end)...]))
     }
 
-    private static func file(head text: [UInt8], claiming size: Int? = nil, rest: [UInt8]) throws -> [UInt8] {
+    static func file(head text: [UInt8], claiming size: Int? = nil, rest: [UInt8]) throws -> [UInt8] {
         let stored = try text.withUnsafeBytes {
             try ZstdEncoder().encode($0, prefix: UnsafeRawBufferPointer(start: nil, count: 0))
         }

@@ -33,6 +33,7 @@ enum PatchFormat {
     static let name = "slipway.patch/1"
     static let magic = Array("slipway.patch/1\n".utf8)
     static let preambleSize = 24
+    static let lineFeed = UInt8(ascii: "\n")
     static let headTextSizeMax = 8 << 20
     static let framesMax = 1 << 17
     /// Tar bytes of one frame.
@@ -44,6 +45,8 @@ enum PatchFormat {
     static let indexTextSizeMax = ByteCount(16 << 20)
     /// A frame that does not compress is longer than its bytes by this at most.
     static let overheadMax = 4096
+
+    static var notCanonical: PackagingError { refuse("head", "has a head that is not in canonical form") }
 
     static func refuse(_ code: String, _ what: String, cause: String? = nil) -> PackagingError {
         PackagingError(
@@ -57,41 +60,37 @@ extension PatchHead {
     /// A line of canonical JSON for the head, then one for each frame: `[first member, members, length, [[offset, length],
     /// …]]`.
     var text: [UInt8] {
-        var text = JSONValue.object([
+        var text = line + [PatchFormat.lineFeed]
+        for frame in frames { text += frame.line + [PatchFormat.lineFeed] }
+        return text
+    }
+
+    private var line: [UInt8] {
+        JSONValue.object([
             JSONMember("format", .string(PatchFormat.name)), JSONMember("frames", .integer(Int64(frames.count))),
             JSONMember("from", .string(from.sha256.hex)), JSONMember("fromLength", .integer(from.length.value)),
             JSONMember("index", .integer(Int64(indexLength))), JSONMember("to", .string(to.sha256.hex)),
             JSONMember("toLength", .integer(to.length.value)),
         ]).canonicalBytes
-        text.append(UInt8(ascii: "\n"))
-        for frame in frames {
-            text +=
-                JSONValue.array([
-                    .integer(Int64(frame.members.lowerBound)), .integer(Int64(frame.members.count)),
-                    .integer(Int64(frame.length)),
-                    .array(
-                        frame.references.map { .array([.integer($0.lowerBound), .integer(Int64($0.count))]) }),
-                ]).canonicalBytes
-            text.append(UInt8(ascii: "\n"))
-        }
-        return text
     }
 
+    /// Line by line: eight million empty ones cost nothing but being counted.
     /// - Throws: `packaging.patch.head`.
     init(parsing text: [UInt8]) throws {
-        var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)[...]
         // Each line ends with a line feed: behind the last one there is nothing.
-        guard lines.popLast()?.isEmpty == true, let first = lines.popFirst(), first.count <= 512 else {
-            throw PatchFormat.refuse("head", "has a head that ends early")
-        }
+        guard text.last == PatchFormat.lineFeed, let firstEnd = text.firstIndex(of: PatchFormat.lineFeed),
+            firstEnd <= 512
+        else { throw PatchFormat.refuse("head", "has a head that ends early") }
         do {
-            let head = try JSONValue(parsing: Array(first), limits: JSONLimits(bytesMax: 512, depthMax: 1))
+            let head = try JSONValue(parsing: Array(text[..<firstEnd]), limits: JSONLimits(bytesMax: 512, depthMax: 1))
             guard head["format"]?.stringValue == PatchFormat.name, head.objectValue?.count == 7,
                 let count = head["frames"]?.integerValue, let from = head["from"]?.stringValue,
                 let fromLength = head["fromLength"]?.integerValue, let index = head["index"]?.integerValue,
                 let to = head["to"]?.stringValue, let toLength = head["toLength"]?.integerValue
             else { throw PatchFormat.refuse("head", "has a head that is not of format \(PatchFormat.name)") }
-            guard count == Int64(lines.count), count <= Int64(PatchFormat.framesMax),
+            var rest = text[(firstEnd + 1)...]
+            let lines = rest.reduce(0) { $0 + ($1 == PatchFormat.lineFeed ? 1 : 0) }
+            guard count == Int64(lines), count <= Int64(PatchFormat.framesMax),
                 (0...PatchFormat.indexTextSizeMax.value).contains(fromLength),
                 (0...PatchFormat.indexTextSizeMax.value).contains(toLength),
                 (0...toLength + Int64(PatchFormat.overheadMax)).contains(index)
@@ -99,15 +98,29 @@ extension PatchHead {
             self.from = BlobReference(sha256: try SHA256Digest(hex: from), length: ByteCount(fromLength))
             self.to = BlobReference(sha256: try SHA256Digest(hex: to), length: ByteCount(toLength))
             indexLength = Int(index)
-            frames = try lines.map { try Frame(parsing: $0) }
+            frames = []
+            frames.reserveCapacity(lines)
+            while let end = rest.firstIndex(of: PatchFormat.lineFeed) {
+                let frame = try Frame(parsing: rest[..<end])
+                guard frame.line.elementsEqual(rest[..<end]) else { throw PatchFormat.notCanonical }
+                frames.append(frame)
+                rest = rest[(end + 1)...]
+            }
+            guard line.elementsEqual(text[..<firstEnd]) else { throw PatchFormat.notCanonical }
         } catch let error as DefinitionError {
             throw PatchFormat.refuse("head", "has a head that cannot be read", cause: error.description)
         }
-        guard self.text == text else { throw PatchFormat.refuse("head", "has a head that is not in canonical form") }
     }
 }
 
 extension PatchHead.Frame {
+    fileprivate var line: [UInt8] {
+        JSONValue.array([
+            .integer(Int64(members.lowerBound)), .integer(Int64(members.count)), .integer(Int64(length)),
+            .array(references.map { .array([.integer($0.lowerBound), .integer(Int64($0.count))]) }),
+        ]).canonicalBytes
+    }
+
     fileprivate init(parsing line: ArraySlice<UInt8>) throws {
         let value = try JSONValue(parsing: Array(line), limits: JSONLimits(bytesMax: 4096, depthMax: 3))
         guard let parts = value.arrayValue, parts.count == 4, let first = parts[0].integerValue,
