@@ -63,6 +63,23 @@ struct ClaimTests {
         #expect(try directory.sweepClaims(".work-") == 0)
     }
 
+    @Test("A large folder goes little by little, and only as much as all of a sweep may take")
+    func large() throws {
+        for name in [".work-000000000000000000000001", ".work-000000000000000000000002"] {
+            for number in 0..<30 { try directory.createDirectory("\(name)/deep/\(number)") }
+        }
+        // 32 entries each: the first sweep ends within the one that it meets first, or just behind it.
+        #expect(try directory.sweepClaims(".work-", entriesMax: 20) == 0)
+        #expect(try names().count == 2)
+        var sweeps = 1
+        while try !names().isEmpty, sweeps < 20 {
+            _ = try directory.sweepClaims(".work-", entriesMax: 20)
+            sweeps += 1
+        }
+        #expect(try names().isEmpty)
+        #expect((4..<20).contains(sweeps))
+    }
+
     @Test("A sweep takes no more than it is told, and the next one goes on")
     func bounded() throws {
         for number in 0..<10 { try directory.createDirectory(".work-00000000000000000000000\(number)") }

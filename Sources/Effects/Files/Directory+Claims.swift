@@ -66,12 +66,14 @@ extension Directory {
     }
 
     /// Removes what `claimDirectory` and `claimFile` made for processes of this user that did not come to remove it.
-    /// - Parameter count: at most so many, so that nobody waits for long; the next sweep takes the next.
+    /// - Parameters:
+    ///   - count: at most so many, so that nobody waits for long; the next sweep takes the next.
+    ///   - entriesMax: files, links and folders in all of them; the next sweep goes on where this one ends.
     /// - Returns: how many went. What cannot be removed stays.
     @discardableResult
-    public func sweepClaims(_ prefix: String, atMost count: Int = 16) throws -> Int {
-        var swept = 0
-        for entry in try rawEntries() where swept < count {
+    public func sweepClaims(_ prefix: String, atMost count: Int = 16, entriesMax: Int = 1000) throws -> Int {
+        var (swept, left) = (0, entriesMax)
+        for entry in try rawEntries() where swept < count && left > 0 {
             guard entry.kind == .directory || entry.kind == .file, let name = entry.text, name.hasPrefix(prefix),
                 Hexadecimal.decode(String(name.dropFirst(prefix.count)))?.count == Self.suffixSize
             else { continue }
@@ -80,7 +82,7 @@ extension Directory {
             defer { close(opened) }
             var status = stat()
             guard fstat(opened, &status) == 0, status.st_uid == geteuid(), Self.tryLock(opened),
-                Self.isBehind(name, in: descriptor, opened), (try? removeTree(name)) != nil
+                Self.isBehind(name, in: descriptor, opened), (try? removeSome(name, left: &left)) == true
             else { continue }
             swept += 1
         }

@@ -13,9 +13,14 @@ extension Directory {
     /// Removes at most `count` files, links and folders of a tree, so that a large one can go little by little.
     /// - Returns: whether nothing is left; absent is fine.
     public func removeSome(_ path: String, atMost count: Int) throws -> Bool {
+        var left = count
+        return try removeSome(path, left: &left)
+    }
+
+    /// The same, where several share what may go.
+    func removeSome(_ path: String, left: inout Int) throws -> Bool {
         guard try status(path) != nil else { return true }
         let place = try place(of: path)
-        var left = count
         return try Self.removeSome(
             Array(place.name.utf8CString), in: place.descriptor, depth: 0, left: &left, full: try fullPath(path))
     }
