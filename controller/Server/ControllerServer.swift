@@ -11,10 +11,14 @@ public struct ControllerServer: Sendable {
 
     let controller: Controller
     let table: RouteTable
+    let patience: ConnectionPatience
 
     /// - Throws: `controller.setup.routeWithoutPermission`.
-    public init(_ controller: Controller) throws {
+    public init(_ controller: Controller) throws { try self.init(controller, patience: ConnectionPatience()) }
+
+    init(_ controller: Controller, patience: ConnectionPatience) throws {
         self.controller = controller
+        self.patience = patience
         table = try RouteTable(ControllerRoutes.all(controller) + ConsoleRoutes.all(controller, ConsoleTemplates()))
     }
 
@@ -24,13 +28,15 @@ public struct ControllerServer: Sendable {
         handlesSignals: Bool = false, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) async throws {
         let listen = try ListenAddress(controller.configuration.listen)
-        let tls = ServerTLS(try await controller.tlsMaterial().configuration())
+        let waiting = WaitingConnections(patience, limit: controller.limits.rules.waitingConnections)
+        let tls = ServerTLS(try await controller.tlsMaterial().configuration(), waiting: waiting)
         await controller.watchCertificates { try tls.replace(by: $0.configuration()) }
         let application = Application(
             responder: ControllerResponder(table: table, controller: controller),
             server: tls.server,
             configuration: .init(
-                address: .hostname(listen.host, port: listen.port), serverName: "slipway", backlog: Self.backlog),
+                address: .hostname(listen.host, port: listen.port), serverName: "slipway", backlog: Self.backlog,
+                availableConnectionsDelegate: OpenConnections.asManyAsDescriptors()),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? listen.port) },
             logger: controller.logger)
         let group = ServiceGroup(

@@ -22,6 +22,8 @@ public struct RateRules: Sendable, Equatable, Codable {
     public var address = RateRule(burst: 5000, perSecond: 500)
     /// Credentials that were wrong, from one address: tokens, join tokens, proofs.
     public var refusals = RateRule(burst: 200, perSecond: 1)
+    /// Connections of one address that have no request in progress; a host in contact has one.
+    public var waitingConnections = 1024
 
     public init() {}
 
@@ -31,6 +33,8 @@ public struct RateRules: Sendable, Equatable, Codable {
         host = try container.decodeIfPresent(RateRule.self, forKey: .host) ?? host
         address = try container.decodeIfPresent(RateRule.self, forKey: .address) ?? address
         refusals = try container.decodeIfPresent(RateRule.self, forKey: .refusals) ?? refusals
+        waitingConnections =
+            try container.decodeIfPresent(Int.self, forKey: .waitingConnections) ?? waitingConnections
     }
 }
 

@@ -11,23 +11,38 @@ import Synchronization
 final class ServerTLS: Sendable {
     private let configuration: Mutex<TLSConfiguration>
     private let channel = Mutex<(HTTP2UpgradeChannel, HTTPChannelHandler.Responder)?>(nil)
+    private let waiting: WaitingConnections
 
-    init(_ configuration: TLSConfiguration) { self.configuration = Mutex(configuration) }
+    init(_ configuration: TLSConfiguration, waiting: WaitingConnections) {
+        self.configuration = Mutex(configuration)
+        self.waiting = waiting
+    }
 
     var server: HTTPServerBuilder {
         HTTPServerBuilder { responder in
-            let first = try HTTP2UpgradeChannel(
-                tlsConfiguration: self.configuration.withLock { $0 }, responder: responder)
-            self.channel.withLock { $0 = (first, responder) }
-            return ReplaceableChannel(first: first) { self.channel.withLock { $0?.0 } ?? first }
+            let counted = self.waiting.counting(responder)
+            let first = try self.make(self.configuration.withLock { $0 }, counted)
+            self.channel.withLock { $0 = (first, counted) }
+            return ReplaceableChannel(first: first, waiting: self.waiting) { self.channel.withLock { $0?.0 } ?? first }
         }
+    }
+
+    private func make(
+        _ configuration: TLSConfiguration, _ responder: @escaping HTTPChannelHandler.Responder
+    ) throws -> HTTP2UpgradeChannel {
+        let idle = waiting.patience.idle
+        return try HTTP2UpgradeChannel(
+            tlsConfiguration: configuration,
+            configuration: .init(
+                idleTimeout: .nanoseconds(idle.nanoseconds), streamConfiguration: .init(idleTimeout: idle)),
+            responder: responder)
     }
 
     /// - Throws: NIOSSL's errors; what is in force stays then.
     func replace(by configuration: TLSConfiguration) throws {
         self.configuration.withLock { $0 = configuration }
         guard let responder = channel.withLock({ $0?.1 }) else { return }
-        let made = try HTTP2UpgradeChannel(tlsConfiguration: configuration, responder: responder)
+        let made = try make(configuration, responder)
         channel.withLock { $0 = (made, responder) }
     }
 }
@@ -37,17 +52,21 @@ private struct ReplaceableChannel: HTTPChannelHandler {
     typealias Value = HTTP2UpgradeChannel.Value
 
     let first: HTTP2UpgradeChannel
+    let waiting: WaitingConnections
     let present: @Sendable () -> HTTP2UpgradeChannel
 
-    init(first: HTTP2UpgradeChannel, present: @escaping @Sendable () -> HTTP2UpgradeChannel) {
-        self.first = first
-        self.present = present
+    init(
+        first: HTTP2UpgradeChannel, waiting: WaitingConnections, present: @escaping @Sendable () -> HTTP2UpgradeChannel
+    ) {
+        (self.first, self.waiting, self.present) = (first, waiting, present)
     }
 
     var responder: Responder { first.responder }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        present().setup(channel: channel, logger: logger)
+        // A channel that is set up fails no accept loop; it is closed right after.
+        if !waiting.accept(channel) { channel.eventLoop.execute { channel.close(promise: nil) } }
+        return present().setup(channel: channel, logger: logger)
     }
 
     func handle(value: Value, logger: Logger) async { await present().handle(value: value, logger: logger) }

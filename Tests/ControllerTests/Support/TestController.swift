@@ -50,8 +50,10 @@ final class TestController: Sendable {
     }
 
     /// Runs the body with the server up, and stops the server after it.
-    func run<Value>(_ body: (Running) async throws -> Value) async throws -> Value {
-        let running = try await start()
+    func run<Value>(
+        patience: ConnectionPatience = ConnectionPatience(), _ body: (Running) async throws -> Value
+    ) async throws -> Value {
+        let running = try await start(patience: patience)
         do {
             let value = try await body(running)
             await stop(running)
@@ -62,11 +64,11 @@ final class TestController: Sendable {
         }
     }
 
-    func start() async throws -> Running {
+    func start(patience: ConnectionPatience = ConnectionPatience()) async throws -> Running {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let controller = try Controller(directory: folder.path, time: time, logger: logger)
-        let server = try ControllerServer(controller)
+        let server = try ControllerServer(controller, patience: patience)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let task = Task {
             defer { continuation.finish() }
