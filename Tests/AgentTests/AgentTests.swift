@@ -112,10 +112,9 @@ struct AgentTests {
         let one = try await repository.submit("1.0")
         let host = try await TestHost(repository)
         try await host.carryOut(repository.assignment(1, .install, one), order(1))
-        let marker = "\(host.dir.path)/services/web.web"
-        let first = try #require(ServiceStrays.find(marker: marker).first)
+        let first = try #require(servicesRunning(in: host.dir.path).first)
         try await LiveProcesses().stopService(first, grace: .seconds(5))
-        let second = try await poll { ServiceStrays.find(marker: marker).first { $0 != first } }
+        let second = try await poll { servicesRunning(in: host.dir.path).first { $0 != first } }
         #expect(second != first)
         try await host.end()
     }
@@ -174,48 +173,6 @@ struct AgentTests {
         let same = try await host.carryOut(repository.assignment(4, .install, two, counter: 52), order(4))
         #expect(same.outcome == .alreadyCurrent)
         #expect(try host.version() == "2.0")
-        try await host.end()
-    }
-
-    @Test("A revoked release is refused; one that runs is left for the last good one")
-    func revoked() async throws {
-        let repository = try TestRepository()
-        let one = try await repository.submit("1.0")
-        let two = try await repository.submit("2.0")
-        let host = try await TestHost(repository)
-        try await host.carryOut(repository.assignment(1, .install, one), order(1))
-        try await host.carryOut(repository.assignment(2, .install, two), order(2))
-        // Addressed to another host: what it revokes holds here all the same.
-        let elsewhere = try repository.assignment(
-            2, .backOut, two, revoked: [two], to: HostID(unchecked: "another"))
-        let ended = try await host.carryOut(elsewhere, order(2, .backOut))
-        #expect(ended.outcome == .backedOut(nil), "\(ended)")
-        #expect(try host.version() == "1.0")
-        let again = try await host.carryOut(repository.assignment(3, .install, two, revoked: [two]), order(3))
-        #expect(again.outcome == .failed(.verify))
-        #expect(try host.version() == "1.0")
-        try await host.end()
-    }
-
-    @Test("A revocation that comes in the middle of an order is obeyed when the order has ended")
-    func revokedMeanwhile() async throws {
-        let repository = try TestRepository()
-        let one = try await repository.submit("1.0")
-        let two = try await repository.submit("2.0")
-        let slow = TestRepository.File("hooks/slow", "#!/bin/sh\nsleep 1\nexit 1\n")
-        let three = try await repository.submit(
-            "3.0", files: [TestRepository.serve, TestRepository.healthy, slow],
-            units: [try TestRepository.unit(hooks: [.preStart: "hooks/slow"])])
-        let host = try await TestHost(repository)
-        try await host.carryOut(repository.assignment(1, .install, one), order(1))
-        try await host.carryOut(repository.assignment(2, .install, two), order(2))
-        await host.agent.offer(try repository.assignment(3, .install, three))
-        _ = try await poll { await host.agent.host.installation?.step == .starting ? true : nil }
-        await host.agent.offer(
-            try repository.assignment(2, .backOut, two, revoked: [two], to: HostID(unchecked: "another")))
-        #expect(try await host.finished(order(3)).outcome == .backedOut(.hook))
-        #expect(try await host.finished(order(2, .backOut)).outcome == .backedOut(nil))
-        #expect(try host.version() == "1.0")
         try await host.end()
     }
 
@@ -293,14 +250,13 @@ struct AgentTests {
         let one = try await repository.submit("1.0")
         let host = try await TestHost(repository)
         try await host.carryOut(repository.assignment(1, .install, one), order(1))
-        let marker = "\(host.dir.path)/services/web.web"
-        let before = ServiceStrays.find(marker: marker)
+        let before = servicesRunning(in: host.dir.path)
         let reports = await host.reports
         await host.stop()
-        #expect(ServiceStrays.find(marker: marker) == before)
+        #expect(servicesRunning(in: host.dir.path) == before)
         await host.agent.close()
         let again = try await TestHost(repository, dir: host.dir, root: host.root)
-        #expect(ServiceStrays.find(marker: marker) == before)
+        #expect(servicesRunning(in: host.dir.path) == before)
         #expect(await Array(again.reports.prefix(reports.count)) == reports)
         // R22: known orders stay known.
         let count = await again.agent.host.finished.count

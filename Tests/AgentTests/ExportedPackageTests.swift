@@ -20,7 +20,7 @@ struct ExportedPackageTests {
             ProcessCommand(
                 executable: RealAgent.program, arguments: ["install", package, "--dir", dir.path],
                 environment: ["SWIFT_BACKTRACE": "enable=no"], workingDirectory: "/", timeout: .seconds(60)))
-        for service in ServiceStrays.find(marker: "\(dir.path)/services/web.web") {
+        for service in servicesRunning(in: dir.path) {
             try await LiveProcesses().stopService(service, grace: .seconds(2))
         }
         let target = try? root.directory.readLink("opt/web")

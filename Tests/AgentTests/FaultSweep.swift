@@ -215,7 +215,7 @@ struct FaultHost: Sendable {
         return found
     }
 
-    private var services: [ServiceProcess] { ServiceStrays.find(marker: "\(dir.path)/services/web.web") }
+    private var services: [ServiceProcess] { servicesRunning(in: dir.path) }
 
     func end() async throws {
         for service in services { try await processes.stopService(service, grace: .milliseconds(200)) }

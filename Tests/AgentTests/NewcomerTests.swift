@@ -99,7 +99,7 @@ struct NewcomerTests {
     }
 
     private func stop(_ dir: TemporaryFolder) async throws {
-        for service in ServiceStrays.find(marker: "\(dir.path)/services/web.web") {
+        for service in servicesRunning(in: dir.path) {
             try await LiveProcesses().stopService(service, grace: .seconds(2))
         }
     }

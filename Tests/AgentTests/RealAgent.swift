@@ -41,11 +41,13 @@ struct RealAgent: Sendable {
         try Self.configuration(repository: repository, root: root.path).write(in: dir.directory)
     }
 
-    func start(environment: [String: String] = [:]) throws -> ServiceProcess {
+    /// - Parameter nearby: with a relative `--dir`, the same for every agent.
+    func start(environment: [String: String] = [:], nearby: Bool = false) throws -> ServiceProcess {
         try processes.startService(
             ProcessCommand(
-                executable: Self.program, arguments: ["run", "--single", "--dir", dir.path],
-                environment: environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }, workingDirectory: "/",
+                executable: Self.program, arguments: ["run", "--single", "--dir", nearby ? "." : dir.path],
+                environment: environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 },
+                workingDirectory: nearby ? dir.path : "/",
                 timeout: .zero), log: dir.path + "/agent.log")
     }
 
@@ -66,7 +68,7 @@ struct RealAgent: Sendable {
             decoding: try root.directory.read("opt/\(target)/VERSION", sizeMax: ByteCount(100)), as: UTF8.self)
     }
 
-    var services: [ServiceProcess] { ServiceStrays.find(marker: "\(dir.path)/services/web.web") }
+    var services: [ServiceProcess] { servicesRunning(in: dir.path) }
 
     func end() async throws {
         for service in services { try await processes.stopService(service, grace: .seconds(2)) }

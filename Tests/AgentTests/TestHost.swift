@@ -98,10 +98,15 @@ final class TestHost: Sendable {
 
     /// The processes that serve a unit, by the tree they run from.
     func serving(_ unit: String = "web") throws -> [String] {
-        let marker = "\(dir.path)/services/\(TestRepository.product).\(unit)"
         let proc = try Directory.open("/proc")
-        return ServiceStrays.find(marker: marker).compactMap { try? proc.readLink("\($0.processID)/cwd") }
+        return servicesRunning(in: dir.path, unit).compactMap { try? proc.readLink("\($0.processID)/cwd") }
     }
+}
+
+/// The services that agents started from this folder; none where it is gone.
+func servicesRunning(in dir: String, _ unit: String = "web") -> [ServiceProcess] {
+    guard let folder = try? AgentFolder(base: Directory.open(dir)), let unit = try? UnitName(unit) else { return [] }
+    return (try? ServiceStrays.find(folder, ServiceKey(product: TestRepository.product, unit: unit))) ?? []
 }
 
 extension TestRepository {

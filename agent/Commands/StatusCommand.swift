@@ -14,6 +14,8 @@ struct StatusView: Codable, Sendable {
         var lastGood: HostRelease?
         var kept: [KeptRelease]
         var lockedBy: OrderID?
+        /// What runs was revoked: it goes on, and is not installed anywhere any more.
+        var isRevoked: Bool
     }
 
     /// What the host is on the wire.
@@ -42,7 +44,8 @@ struct StatusView: Codable, Sendable {
         let products = state.products.values.sorted { $0.product < $1.product }.map { record in
             Product(
                 product: record.product, running: record.current, lastGood: record.lastGood(before: record.current),
-                kept: record.releases, lockedBy: record.lockedBy)
+                kept: record.releases, lockedBy: record.lockedBy,
+                isRevoked: record.isRevoked)
         }
         let view = StatusView(
             host: configuration.host, environment: configuration.environment,
@@ -92,7 +95,8 @@ struct StatusCommand: ParsableCommand {
             for one in view.products {
                 rows.append([
                     one.product.text, one.running?.description ?? "nothing", one.lastGood?.description ?? "nothing",
-                    "\(one.kept.count)", one.lockedBy.map { "locked by \($0)" } ?? "ok",
+                    "\(one.kept.count)",
+                    one.lockedBy.map { "locked by \($0)" } ?? (one.isRevoked ? "revoked, goes on" : "ok"),
                 ])
             }
             try Output.data(Array(Output.table(rows).utf8))

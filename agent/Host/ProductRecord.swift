@@ -10,7 +10,7 @@ public struct ProductRecord: Sendable, Equatable, Codable {
     public var releases: [KeptRelease]
     /// The highest counter of an assignment that was taken up; a lower one is a replay.
     public var counter: Int64
-    /// Manifests that may neither be installed nor go on running.
+    /// Manifests that may not be installed, nor returned to. What runs goes on.
     public var revoked: [SHA256Digest]
     /// The counter of the assignment that said so; an older one does not change it.
     public var revocationCounter: Int64
@@ -35,6 +35,16 @@ public struct ProductRecord: Sendable, Equatable, Codable {
     public func lastGood(before release: HostRelease?) -> HostRelease? {
         releases.first { $0.standing == .good && $0.release != release && !revoked.contains($0.release.manifest) }?
             .release
+    }
+
+    /// What runs may not be installed any more.
+    public var isRevoked: Bool { current.map { revoked.contains($0.manifest) } ?? false }
+
+    /// Set where only a revocation keeps the running release from having a way back: without it a back-out would leave
+    /// the host with nothing.
+    var revokedWayBack: HostRelease? {
+        guard lastGood(before: current) == nil else { return nil }
+        return releases.first { $0.standing == .good && $0.release != current }?.release
     }
 
     /// Never deleted, whatever else is.

@@ -19,8 +19,8 @@ public struct HostRelease: Sendable, Hashable, Codable, CustomStringConvertible 
 /// What one order asks of this host, fixed when it is taken up.
 public struct InstallationTask: Sendable, Equatable, Codable {
     public var order: OrderID
-    /// The director's signed envelope, verified anew after every restart; nil only where the host backs out by itself
-    /// because its running release was revoked.
+    /// The director's signed envelope, verified anew after every restart; nil only where a person orders on
+    /// the host itself.
     public var envelope: JSONValue?
     /// What ran when the order was taken up; nil: nothing of this product.
     public var from: HostRelease?

@@ -44,7 +44,6 @@ extension Agent {
         }
         // What failed before its first stop left its staging: the space is given back.
         if host.installation == nil, let last { try? runner.dropStaging(last) }
-        for product in revokedBy.keys.sorted() { queueRevoked(product) }
         await tidyUp()
     }
 

@@ -9,7 +9,7 @@ struct QueuedOrder: Sendable {
     var manifest: SHA256Digest
     var envelope: JSONValue?
     var counter: Int64?
-    /// Emergencies, and leaving a revoked release, go before everything else.
+    /// Emergencies, and what a person orders on the host itself, go before everything else.
     var isUrgent: Bool
 }
 
@@ -63,38 +63,20 @@ extension Agent {
         log.info("order received", metadata: ["order": "\(queued.order)", "release": "\(queued.release)"])
     }
 
-    /// What was revoked may not be installed; if it runs, the host leaves it, addressed or not.
+    /// What was revoked is not installed any more, whether this host is addressed or not. What runs goes on: a back-out
+    /// is an order, host after host with its brake, and a host that cannot return is not left with nothing.
     private func noteRevocations(_ envelope: JSONValue) async throws {
         let revocations = try await source.revocations(envelope)
         let record = host.record(of: revocations.product)
-        guard revocations.counter >= record.revocationCounter else { return }
-        if record.revoked != revocations.manifests {
-            try writeDown(revocations)
-        }
-        revokedBy[revocations.product] = Self.assignment(in: envelope)?.order
-        queueRevoked(revocations.product)
-    }
-
-    /// If what runs was revoked, leaving it is the next order; asked again whenever an order has ended.
-    func queueRevoked(_ product: ProductName) {
-        let record = host.record(of: product)
-        guard let current = record.current, record.revoked.contains(current.manifest), host.installation == nil,
-            record.lockedBy == nil, let said = revokedBy[product]
-        else { return }
-        let order = OrderID(rollout: said.rollout, action: .backOut, attempt: said.attempt)
-        guard !host.isKnown(order), !queue.contains(where: { $0.order == order }) else { return }
-        log.warning("the running release was revoked", metadata: ["release": "\(current)"])
-        queue.append(
-            QueuedOrder(
-                order: order, release: current.name, manifest: current.manifest, envelope: nil, counter: nil,
-                isUrgent: true))
-    }
-
-    private func writeDown(_ revocations: VerifiedRevocations) throws {
-        try record([
+        guard revocations.counter >= record.revocationCounter, record.revoked != revocations.manifests else { return }
+        try self.record([
             .revoked(
                 product: revocations.product, manifests: revocations.manifests, counter: revocations.counter)
         ])
+        guard let current = record.current, host.record(of: revocations.product).isRevoked else { return }
+        log.warning(
+            "the running release was revoked; it goes on until an order takes it back",
+            metadata: ["release": "\(current)"])
     }
 
     /// Of an envelope whose signature was just verified.
@@ -135,6 +117,9 @@ extension Agent {
         case .backOut:
             guard let current = record.current, current.manifest == queued.manifest else {
                 return try finish(queued, .alreadyCurrent)
+            }
+            if let refused = record.revokedWayBack {
+                return try finish(queued, .skipped("it could only return to \(refused), which was revoked; it goes on"))
             }
             task = InstallationTask(
                 order: queued.order, envelope: queued.envelope, from: current, to: record.lastGood(before: current))

@@ -26,8 +26,6 @@ actor Agent {
     var host: HostState
     let journal: Journal
     var queue: [QueuedOrder] = []
-    /// The order of the assignment that revoked releases of a product last, as far as this agent heard since its start.
-    var revokedBy: [ProductName: OrderID] = [:]
     private let lock: DirectoryLock
     let hold: StartHold
     /// Why the installation in progress waits, as it was last said.

@@ -27,8 +27,9 @@ struct AgentDoors: Sendable {
             prober: HealthProber(
                 http: local, processes: processes, environment: environment, systemctl: control,
                 now: { time.now() }),
-            services: ServiceSupervisor(folder: folder, processes: processes, time: time, log: log), systemctl: control,
-            time: time, environment: environment)
+            services: ServiceSupervisor(
+                folder: folder, processes: processes, time: time, random: random, log: log),
+            systemctl: control, time: time, environment: environment)
     }
 }
 

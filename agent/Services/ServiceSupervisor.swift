@@ -46,13 +46,17 @@ actor ServiceSupervisor {
     private let folder: AgentFolder
     private let processes: any ProcessDoor
     private let time: any TimeDoor
+    private let random: any RandomDoor
     private let log: Logger
     private var supervised: [ServiceKey: Supervised] = [:]
 
-    init(folder: AgentFolder, processes: any ProcessDoor, time: any TimeDoor, log: Logger) {
+    init(
+        folder: AgentFolder, processes: any ProcessDoor, time: any TimeDoor, random: any RandomDoor, log: Logger
+    ) {
         self.folder = folder
         self.processes = processes
         self.time = time
+        self.random = random
         self.log = log
     }
 
@@ -80,7 +84,7 @@ actor ServiceSupervisor {
     func stop(_ key: ServiceKey) async throws {
         supervised.removeValue(forKey: key)?.task.cancel()
         var found = try find(key).map { [$0.process] } ?? []
-        found += ServiceStrays.find(marker: marker(key)).filter { !found.contains($0) }
+        found += try ServiceStrays.find(folder, key).filter { !found.contains($0) }
         for process in found { try await processes.stopService(process, grace: Self.grace) }
         try folder.services().removeFile("\(key).json")
     }
@@ -108,7 +112,7 @@ actor ServiceSupervisor {
     private func launch(_ spec: ServiceSpec) throws -> ServiceProcess {
         try shortenLog(spec.key)
         var command = spec.command
-        command.environment[ServiceStrays.variable] = marker(spec.key)
+        command.environment[ServiceStrays.variable] = try folder.markServices(random).marker(spec.key)
         let process = try processes.startService(command, log: folder.logs().path + "/\(spec.key).log")
         let record = ServiceRecord(release: spec.release, process: process)
         try folder.services().writeDurably("\(spec.key).json", JSONCoding.value(of: record).prettyBytes, mode: 0o600)
@@ -173,8 +177,6 @@ actor ServiceSupervisor {
         return processes.isRunning(record.process) ? record : nil
     }
 
-    private func marker(_ key: ServiceKey) -> String { "\(folder.base.path)/services/\(key)" }
-
     /// Between two runs, so that nothing the service prints is lost while it runs.
     private func shortenLog(_ key: ServiceKey) throws {
         let logs = try folder.logs()
@@ -193,13 +195,18 @@ enum ServiceStrays {
     static let variable = "SLIPWAY_SERVICE"
     private static let environmentSizeMax = 1 << 20
 
-    static func find(marker: String) -> [ServiceProcess] {
+    /// Those that an agent started from this folder, and from no other.
+    static func find(_ folder: AgentFolder, _ key: ServiceKey) throws -> [ServiceProcess] {
+        try folder.serviceMark().map { find(markerBeginning: $0.marker(key)) } ?? []
+    }
+
+    static func find(markerBeginning marker: String) -> [ServiceProcess] {
         guard let proc = try? Directory.open("/proc"), let entries = try? proc.list() else { return [] }
         let wanted = Array("\(variable)=\(marker)".utf8)
         return entries.compactMap { entry in
             guard let number = Int32(entry.name),
                 let file = try? proc.openFile(entry.name + "/environ"), let bytes = try? readAll(file),
-                bytes.split(separator: 0).contains(where: { $0.elementsEqual(wanted) }),
+                bytes.split(separator: 0).contains(where: { $0.starts(with: wanted) }),
                 let stat = try? proc.openFile(entry.name + "/stat").read(upTo: 4096)
             else { return nil }
             // After the name in brackets: state, parent, group, session, …; the start time is field 22 of all.

@@ -275,7 +275,7 @@ extension RolloutRecord {
 }
 
 extension FleetState {
-    /// What no host of the plan's environment may install or go on running: of its product alone.
+    /// What no host of the plan's environment may install: of its product alone.
     func revoked(for plan: RolloutPlan) -> [SHA256Digest] {
         revoked(environment: plan.definition.environment, product: plan.definition.release.product)
     }

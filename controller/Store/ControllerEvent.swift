@@ -214,7 +214,7 @@ public struct ReleaseApproved: Sendable, Equatable, Codable {
     public var environment: EnvironmentName?
 }
 
-/// The director lets no host of the environment install this manifest or go on running it.
+/// The director lets no host of the environment install this manifest any more. What runs goes on.
 public struct ReleaseRevoked: Sendable, Equatable, Codable {
     public var release: ReleaseName
     public var manifest: SHA256Digest

@@ -195,7 +195,7 @@ struct HostRecord: Sendable, Equatable {
         switch outcome {
         case .skipped: return .skipped
         case _ where isUncounted: return .absent
-        // Taken back by a person, or by the host upon a revocation: not a success of the release.
+        // Taken back: not a success of the release.
         case .succeeded: return backOut == nil ? .succeeded : .failed
         case .alreadyCurrent: return backOut == nil ? .alreadyCurrent : .failed
         // Not a cause in the release (a controller that answers 503, a full disk): it counts against the reach.

@@ -60,7 +60,7 @@ public struct Assignment: Sendable, Equatable, Codable {
     public var counter: Int64
     public var notBefore: UTCInstant?
     public var expiresAt: UTCInstant
-    /// Manifests that no host of this environment and product may install or go on running.
+    /// Manifests that no host of this environment and product may install or return to. What runs goes on.
     public var revoked: [SHA256Digest]
     /// Shorter ways to the release's payloads, for hosts that run the releases they begin at; nil for none.
     public var patches: [AssignedPatch]?

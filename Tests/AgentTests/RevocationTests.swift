@@ -1,0 +1,92 @@
+import AgentProtocol
+import Effects
+import ReleaseDefinition
+import ReleaseTrust
+import Testing
+
+@testable import AgentLibrary
+
+@Suite("A release that was revoked")
+struct RevocationTests {
+    private let elsewhere = HostID(unchecked: "another")
+
+    @Test("It is not installed; where it runs it goes on until an order takes it back")
+    func goesOn() async throws {
+        let repository = try TestRepository()
+        let one = try await repository.submit("1.0")
+        let two = try await repository.submit("2.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        // Addressed to another host: what it revokes holds here all the same.
+        await host.agent.offer(try repository.assignment(3, .install, one, revoked: [two], to: elsewhere))
+        // And to this one, by the order that it knows.
+        await host.agent.offer(try repository.assignment(2, .install, two, revoked: [two]))
+        #expect(await host.record.isRevoked)
+        #expect(await host.agent.isIdle)
+        #expect(try host.version() == "2.0")
+        try RealAgent.configuration(repository: "http://127.0.0.1:1", root: host.root.path)
+            .write(in: host.dir.directory)
+        #expect(try StatusView.read(AgentFolder(base: host.dir.directory)).0.products.first?.isRevoked == true)
+
+        let back = try await host.carryOut(
+            repository.assignment(2, .backOut, two, revoked: [two]), order(2, .backOut))
+        #expect(back.outcome == .backedOut(nil), "\(back)")
+        #expect(try host.version() == "1.0")
+        let again = try await host.carryOut(repository.assignment(4, .install, two, revoked: [two]), order(4))
+        #expect(again.outcome == .failed(.verify))
+        #expect(try host.version() == "1.0")
+        try await host.end()
+    }
+
+    @Test("One that comes in the middle of an order leaves what the order returns to")
+    func meanwhile() async throws {
+        let repository = try TestRepository()
+        let one = try await repository.submit("1.0")
+        let slow = TestRepository.File("hooks/slow", "#!/bin/sh\nsleep 1\nexit 1\n")
+        let two = try await repository.submit(
+            "2.0", files: [TestRepository.serve, TestRepository.healthy, slow],
+            units: [try TestRepository.unit(hooks: [.preStart: "hooks/slow"])])
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        await host.agent.offer(try repository.assignment(2, .install, two))
+        _ = try await poll { await host.agent.host.installation?.step == .starting ? true : nil }
+        await host.agent.offer(try repository.assignment(3, .install, two, revoked: [one], to: elsewhere))
+        #expect(try await host.finished(order(2)).outcome == .backedOut(.hook))
+        #expect(await host.agent.isIdle)
+        #expect(try host.version() == "1.0")
+        #expect(try host.serving().count == 1)
+        try await host.end()
+    }
+
+    @Test("No host is left with nothing by it: neither with no way back nor by an order whose way back it closes")
+    func neverNothing() async throws {
+        let repository = try TestRepository()
+        let one = try await repository.submit("1.0")
+        let two = try await repository.submit("2.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        #expect(try await host.agent.backOut(TestRepository.product).outcome == .backedOut(nil))
+        // 2.0 failed here, so 1.0 has nothing to return to.
+        #expect(await host.record.lastGood(before: one) == nil)
+        await host.agent.offer(try repository.assignment(3, .install, two, revoked: [one], to: elsewhere))
+        #expect(await host.record.isRevoked)
+        #expect(await host.agent.isIdle)
+        #expect(try host.version() == "1.0")
+
+        let three = try await repository.submit("3.0")
+        try await host.carryOut(repository.assignment(4, .install, three, revoked: [one]), order(4))
+        #expect(try host.version() == "3.0")
+        let back = try await host.carryOut(
+            repository.assignment(4, .backOut, three, revoked: [one, three]), order(4, .backOut))
+        guard case .skipped(let reason) = back.outcome else {
+            Issue.record("\(back)")
+            return
+        }
+        #expect(reason.contains("web@1.0"), "\(reason)")
+        #expect(try host.version() == "3.0")
+        #expect(try host.serving().count == 1)
+        try await host.end()
+    }
+}
