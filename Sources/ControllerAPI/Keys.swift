@@ -115,11 +115,23 @@ public struct MetadataChangeView: Sendable, Codable {
     public var standings: [SignatureStandingView]
     /// Why it was dropped.
     public var reason: String?
+    /// Of a queued change: those of the same roles that must be signed or dropped before it.
+    public var waitsFor: [Blocker]?
+
+    public struct Blocker: Sendable, Equatable, Codable {
+        public var id: String
+        public var summary: String
+
+        public init(id: String, summary: String) {
+            self.id = id
+            self.summary = summary
+        }
+    }
 
     public init(
         id: String, state: MetadataChangeState, summary: String, proposedAt: UTCInstant, proposedBy: String,
         digest: SHA256Digest?, candidates: [MetadataCandidateView], standings: [SignatureStandingView],
-        reason: String?
+        reason: String?, waitsFor: [Blocker]? = nil
     ) {
         self.id = id
         self.state = state
@@ -130,6 +142,7 @@ public struct MetadataChangeView: Sendable, Codable {
         self.candidates = candidates
         self.standings = standings
         self.reason = reason
+        self.waitsFor = waitsFor
     }
 }
 

@@ -135,7 +135,7 @@ struct ApprovalTests {
             let view = try await client.send("GET", "/v1/releases/web/1.0").json(ReleaseView.self)
             #expect(view.environments.first?.withdrawnAt != nil)
             let refused = try await client.startRollout(TestFleet.definition("1.0"))
-            #expect(refused.status == 423)
+            #expect(refused.status == 423 && refused.problemCode == "controller.approval.withdrawn")
             let again = try await client.post(
                 "/v1/releases/web/1.0/promote", PromotionRequest(environment: try EnvironmentName("staging")))
             #expect(again.problemCode == "trust.writer.withdrawn")
@@ -143,6 +143,28 @@ struct ApprovalTests {
             #expect(try await client.post("/v1/releases/web/2.0/floor", body).status == 200)
             #expect(
                 await running.controller.state.openChanges.map(\.summary) == ["nothing of web below 2.0 in staging"])
+        }
+    }
+
+    @Test(
+        "A withdrawal that must wait for another change of its role names it; an approval that waits is dropped instead"
+    )
+    func queuedWithdrawal() async throws {
+        let people = try TestPeople()
+        try await people.run { _, client in
+            try await people.approve("1.0", client: client)
+            _ = try await TestFleet.submit("2.0", by: client)
+            let body = WithdrawalRequest(environment: try EnvironmentName("staging"), reason: "loses orders")
+            let asked = try await client.post("/v1/releases/web/2.0/withdraw", body)
+            #expect(asked.problemCode == "controller.conflict.notApproved")
+            #expect(try await client.post("/v1/releases/web/1.0/withdraw", body).status == 200)
+            let queued = try await TestPeople.candidate("web@1.0", client: client)
+            let first = try await TestPeople.candidate("web@2.0", client: client)
+            #expect(queued.state == .queued && queued.waitsFor?.map(\.id) == [first.id] && first.waitsFor == nil)
+            let reason = ReasonRequest(reason: "a test")
+            #expect(try await client.post("/v1/keys/changes/\(first.id)/drop", reason).status == 200)
+            let open = try await TestPeople.candidate("web@1.0", client: client)
+            #expect(open.state == .open && open.waitsFor == nil)
         }
     }
 

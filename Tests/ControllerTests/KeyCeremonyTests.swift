@@ -37,6 +37,44 @@ struct KeyCeremonyTests {
         }
     }
 
+    private func newApprovers() throws -> RoleEdit {
+        let holders = try ["a1", "a2"].map { KeyHolder(name: $0, key: try TestPeople.ownKey($0).publicKey) }
+        return .delegatedKeys(.init(approvers: RoleSigners(holders, threshold: 2)))
+    }
+
+    @Test("A role that is published while new keys of its approvers wait for signatures is signed again with them")
+    func overtakenRotation() async throws {
+        let people = try TestPeople()
+        try await people.run { running, client in
+            try await people.approve("1.0", client: client)
+            let rotation = try await open(client, edits(try newApprovers()))
+            #expect(rotation.candidates.map(\.role) == ["targets", "staging-web"])
+            _ = try await TestPeople.sign(
+                rotation, with: [people.key("targets"), TestPeople.ownKey("a1")], client: client)
+
+            let production = PromotionRequest(environment: try EnvironmentName("production"))
+            #expect(try await client.post("/v1/releases/web/1.0/promote", production).status == 200)
+            for name in ["approver-1", "approver-2"] {
+                let change = try await TestPeople.candidate("web@1.0", "production", client: client)
+                #expect(try await people.sign(change, by: name, client: client).status == 200)
+            }
+            #expect(await running.controller.repository.version(ofRole: "production-web") == 1)
+
+            let late = try await TestPeople.sign(rotation, with: [TestPeople.ownKey("a2")], client: client)
+            #expect(late.problemCode == "controller.conflict.changeEdited")
+            let anew = try await client.send("GET", "/v1/keys/changes/\(rotation.id)").json(MetadataChangeView.self)
+            #expect(anew.candidates.map(\.role) == ["targets", "staging-web", "production-web"])
+            #expect(anew.standings.map(\.votes) == [0, 0, 0])
+            let keys = try [people.key("targets"), TestPeople.ownKey("a1"), TestPeople.ownKey("a2")]
+            let done = try await TestPeople.sign(anew, with: keys, client: client).json(MetadataChangeView.self)
+            #expect(done.state == .published)
+            #expect(await running.controller.repository.refusals(at: SystemTime().now()).isEmpty)
+            let doctor = try await client.send("GET", "/v1/doctor").json(DoctorReport.self)
+            #expect(!doctor.findings.contains { $0.check == .repository && $0.level != .good })
+            #expect(doctor.findings.contains { $0.summary.hasPrefix("every role is signed") })
+        }
+    }
+
     @Test("Keys that were taken out of the folder are forgotten, and remembered as having been there")
     func offline() async throws {
         let test = try TestController()

@@ -130,6 +130,31 @@ struct ProposalTests {
                 of: TestRepository.release("1.0"), in: .environment(TestRepository.staging)) != nil)
         #expect(try repository.trusted().version(ofRole: "staging-web") == 2)
     }
+
+    @Test("New keys never leave a role behind that nobody believes; a repository that has one can be mended")
+    func orphans() throws {
+        var repository = try TeamRepository()
+        let production = ApprovalPlace.environment(TestRepository.production)
+        try repository.publish(repository.propose(repository.approval("1.0")), by: "alice", "bob")
+        let new = RoleSigners([TeamRepository.holder("dora"), TeamRepository.holder("emil")], threshold: 2)
+        let rotation = try repository.propose(.delegatedKeys(RoleEdit.DelegatedKeys(approvers: new)))
+        var overtaken = repository
+        try overtaken.publish(
+            overtaken.propose(overtaken.approval("1.0", in: production)), by: "alice", "bob")
+        expectRefusal("trust.writer.stale") { try overtaken.publish(rotation, by: "targets", "dora", "emil") }
+        #expect(overtaken.state.refusals(at: overtaken.now).isEmpty)
+
+        // As it came about before: the rotation took no notice of the other role.
+        let sound = overtaken
+        try repository.publish(rotation, by: "targets", "dora", "emil")
+        repository.state.roles["production-web"] = sound.state.roles["production-web"]
+        expectRefusal("trust.writer.refused") {
+            try repository.state.requireSound(after: sound.state, at: repository.now)
+        }
+        let renewal = try repository.propose(.renew(role: "production-web"))
+        try repository.publish(renewal, by: "dora", "emil")
+        #expect(repository.state.refusals(at: repository.now).isEmpty)
+    }
 }
 
 @Suite("What an approver is shown")

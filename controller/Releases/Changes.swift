@@ -37,6 +37,7 @@ extension Controller {
         if !isBlocked, try isComplete(proposal, signatures) {
             let events = first + effects(of: edits).map { NewEvent(actor: actor, event: $0) }
             try publish(proposal, signatures, of: edits, events: events, at: now)
+            try settle(at: now)
             return .published
         }
         let proposed = ChangeProposed(
@@ -204,14 +205,24 @@ extension Controller {
         }
     }
 
-    /// Changes that waited for others to be out are written; those that are not possible any more are dropped.
+    /// What the last publication left behind is written anew, and its signatures are void; changes that waited for
+    /// others to be out are written; those that are not possible any more are dropped.
     private func settle(at now: UTCInstant) throws {
+        for record in state.openChanges where isStale(record) { try redraft(record, at: now) }
         var taken = Set(state.openChanges.filter { $0.state == .open }.flatMap(\.roles))
         for record in state.openChanges where record.state == .queued {
             guard taken.isDisjoint(with: record.roles) else { continue }
             try redraft(record, at: now)
             taken.formUnion(try change(record.id).roles)
         }
+    }
+
+    private func isStale(_ record: ChangeRecord) -> Bool {
+        guard let proposal = record.proposal else { return false }
+        do { _ = try RepositoryWriter.standing(of: proposal, signatures: [], in: repository) } catch {
+            return error.code == "trust.writer.stale"
+        }
+        return false
     }
 
     private func redraft(_ record: ChangeRecord, at now: UTCInstant) throws {

@@ -15,7 +15,8 @@ extension Controller {
         let view = try keysView()
         let findings =
             [clockFinding(at: now)] + metadataFindings(at: now) + certificateFindings(at: now)
-            + Self.profileFindings(view) + keyFindings() + spaceFindings() + repositoryFindings() + reviewFindings()
+            + Self.profileFindings(view) + keyFindings() + spaceFindings() + repositoryFindings()
+            + signatureFindings(at: now) + reviewFindings()
         return DoctorReport(at: now, findings: findings)
     }
 
@@ -155,6 +156,23 @@ extension Controller {
 }
 
 extension Controller {
+    /// As a new host reads it: every role signed by those to whom the metadata above it gives the word.
+    private func signatureFindings(at now: UTCInstant) -> [DoctorFinding] {
+        let refusals = repository.refusals(at: now)
+        guard !refusals.isEmpty else {
+            return [
+                DoctorFinding(.repository, .good, "every role is signed as a new host demands it, from root down")
+            ]
+        }
+        return refusals.map { refusal in
+            let renewing = "slipway keys renew \(refusal.role), signed by those whom slipway keys status names for it"
+            return DoctorFinding(
+                .repository, .problem, "no new host believes \(refusal.role): \(refusal.error.summary)",
+                remedy: ExpiryWarning.renewedByController.contains(refusal.role)
+                    ? "Restore the repository's state from a backup." : renewing)
+        }
+    }
+
     /// The published metadata is what the record says, byte for byte; each manifest has its digest, and each blob its length.
     private func repositoryFindings() -> [DoctorFinding] {
         var broken: [String] = []

@@ -44,7 +44,14 @@ extension Controller {
                             name: $0.name, keyID: $0.keyID, onController: online.contains($0.keyID),
                             hasSigned: signed.contains($0.keyID))
                     })
-            }, reason: record.dropReason ?? (record.reason.isEmpty ? nil : record.reason))
+            }, reason: record.dropReason ?? (record.reason.isEmpty ? nil : record.reason),
+            waitsFor: record.state == .queued ? blockers(of: record) : nil)
+    }
+
+    /// The changes of the same roles that came before it.
+    private func blockers(of record: ChangeRecord) -> [MetadataChangeView.Blocker] {
+        state.openChanges.prefix { $0.id != record.id }.filter { !$0.roles.isDisjoint(with: record.roles) }
+            .map { MetadataChangeView.Blocker(id: $0.id, summary: $0.summary) }
     }
 
     /// None for a change that is over, or whose base has moved on: it is written anew when somebody signs it.
@@ -66,15 +73,28 @@ extension Controller {
             let isApproved = place == .emergency ? record.isApprovedForEmergency : record.isApproved(in: environment)
             throw ControllerError.notFound(
                 "change of \(name) in \(environment) that waits for signatures",
-                remedy: isApproved
-                    ? "It is approved there already."
-                    : "Ask for approval first: slipway release promote \(name) --to \(environment)")
+                remedy: withdrawal(of: name, in: environment) != nil
+                    ? "It was withdrawn there for good: submit a corrected release under a new version."
+                    : isApproved
+                        ? "It is approved there already."
+                        : "Ask for approval first: slipway release promote \(name) --to \(environment)")
         }
         return view(found)
     }
 
+    private func withdrawal(of name: ReleaseName, in environment: EnvironmentName) -> UTCInstant? {
+        let place = ApprovalPlace(environment).environment
+        return state.releases[name]?.approvals.first { $0.environment == place }?.withdrawnAt
+    }
+
     /// Named so that people know what is missing.
     func approvalMissing(_ name: ReleaseName, in environment: EnvironmentName) -> ControllerError {
+        if let withdrawnAt = withdrawal(of: name, in: environment) {
+            return ControllerError(
+                .init(code: 423), code: "approval.withdrawn",
+                summary: "\(name) was withdrawn in \(environment) at \(withdrawnAt), for good.",
+                remedy: "Submit a corrected release under a new version: no host installs this one again.")
+        }
         let waiting = (try? releaseView(name))?.waiting.first { $0.environment == environment }
         guard let waiting else {
             return ControllerError(

@@ -96,8 +96,15 @@ extension Controller {
         guard !reason.isEmpty else {
             throw ControllerError.badRequest("reason", "A withdrawal has no reason.", remedy: "Say why, with --reason.")
         }
+        let place = ApprovalPlace(environment)
+        let asking = state.openChanges.first { $0.approval.map { $0.release == name && $0.place == place } == true }
+        if let asking {
+            throw ControllerError.conflict(
+                "notApproved", "\(name) is not approved in \(environment) yet: \(asking.id) asks for it.",
+                remedy: "Give that up instead: slipway keys drop \(asking.id) --reason …")
+        }
         let withdrawal = RoleEdit.ReleaseWithdrawal(
-            place: ApprovalPlace(environment), release: name, manifest: record.submitted.manifest)
+            place: place, release: name, manifest: record.submitted.manifest)
         try change([.withdraw(withdrawal)], reason: reason, by: actor)
         return try releaseView(name)
     }

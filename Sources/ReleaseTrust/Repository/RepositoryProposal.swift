@@ -125,7 +125,7 @@ extension RepositoryWriter {
     }
 
     /// Publishes what enough people signed, under a new snapshot and timestamp. Needs these two keys.
-    /// - Throws: `trust.writer.stale` when the repository has moved on, `trust.writer.signatures`.
+    /// - Throws: `trust.writer.stale` when the repository has moved on, `trust.writer.keys`, `trust.writer.refused`.
     public static func publish(
         _ proposal: RepositoryProposal, signatures: [CandidateSignature], to state: RepositoryState,
         keys: RepositoryKeys, at now: UTCInstant
@@ -134,7 +134,9 @@ extension RepositoryWriter {
         for (candidate, delegators) in try delegators(of: proposal, in: state) {
             try draft.write(candidate, signatures, delegators.map(\.keys))
         }
-        return try draft.finish()
+        let change = try draft.finish()
+        try change.state.requireSound(after: state, at: now)
+        return change
     }
 
     typealias Delegator = (name: String, keys: RoleKeys)
@@ -152,10 +154,24 @@ extension RepositoryWriter {
                     "stale", "version \(candidate.version) of \(candidate.role) was proposed, version \(held) is out",
                     remedy: "Propose the change anew: signatures on the old proposal count for nothing.")
             }
+            if candidate.role == TargetsMetadata.name { try requireNoOrphan(candidate, of: proposal, in: state) }
             result.append((candidate, try delegators(of: candidate, in: state)))
             state.place(RepositoryDraft.envelope(candidate.signed, []), role: candidate.role)
         }
         return result
+    }
+
+    /// New keys of a role sign its file again in the same change. A role that got its first file after the change was
+    /// drafted would be left without their signatures.
+    private static func requireNoOrphan(
+        _ candidate: MetadataCandidate, of proposal: RepositoryProposal, in state: RepositoryState
+    ) throws(TrustError) {
+        let bytes = RepositoryDraft.envelope(candidate.signed, []).canonicalBytes
+        let new = try TargetsMetadata(parsing: bytes, role: TargetsMetadata.name)
+        guard let role = try state.orphan(of: new, besides: proposal.roles) else { return }
+        throw .writer(
+            "stale", "\(role) was published after this change of its keys was drafted, and is not signed again in it",
+            remedy: "Propose the change anew: signatures on the old proposal count for nothing.")
     }
 
     private static func delegators(

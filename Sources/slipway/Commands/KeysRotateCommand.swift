@@ -133,6 +133,9 @@ struct KeysProfileCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
+    @Flag(help: "Give up promises of the profile in force without asking.")
+    var yes = false
+
     @Argument(help: "solo, team or regulated.")
     var profile: Profile
 
@@ -140,7 +143,18 @@ struct KeysProfileCommand: AsyncParsableCommand {
 
     func run() async throws {
         let chosen = TrustProfile(rawValue: profile.rawValue) ?? .solo
-        let view = try await connection.withClient { try await $0.choose(ProfileRequest(profile: chosen)) }
+        let view = try await connection.withClient { client in
+            let keys = try await client.keys()
+            let lost = keys.claims.filter {
+                $0.isEarned && $0.promisedBy.contains(keys.profile) && !$0.promisedBy.contains(chosen)
+            }
+            if !lost.isEmpty {
+                Talk.say(
+                    "\(chosen.rawValue) no longer promises:\n" + lost.map { "  \($0.claim)" }.joined(separator: "\n"))
+                try Confirmation.require("Give up \(lost.count.of("promise"))?", yes: yes)
+            }
+            return try await client.choose(ProfileRequest(profile: chosen))
+        }
         try output.print(KeysPresentation(keys: view))
     }
 }

@@ -51,10 +51,10 @@ struct ReleasePresentation: Presentable {
                 ]
             })
         let approvals = TextTable(
-            ["ENVIRONMENT", "APPROVED", "REVOKED"],
+            ["ENVIRONMENT", "APPROVED", "WITHDRAWN", "REVOKED"],
             release.environments.map {
                 [
-                    $0.environment.text, $0.approvedAt.description,
+                    $0.environment.text, $0.approvedAt.description, $0.withdrawnAt?.description ?? "-",
                     $0.revocation.map { "\($0.at) by \($0.by): \($0.reason)" } ?? "-",
                 ]
             })

@@ -28,14 +28,20 @@ struct ReleaseWithdrawCommand: AsyncParsableCommand {
             let view = try await client.withdraw(
                 release, WithdrawalRequest(environment: environment, reason: reason))
             let isDone = view.environments.contains { $0.environment == environment && $0.withdrawnAt != nil }
-            if isDone || signing.keyFile.files.isEmpty {
-                Talk.say(
-                    isDone
-                        ? "\(release) is withdrawn in \(environment)."
-                        : "Proposed: approvers sign it with slipway release withdraw and --key-file.")
+            if isDone {
+                Talk.say("\(release) is withdrawn in \(environment).")
                 return view
             }
             let change = try await client.approval(of: release, in: environment)
+            if let first = change.waitsFor?.first {
+                Talk.say(
+                    "Proposed as \(change.id), BUT NOBODY CAN SIGN IT YET: it waits for \(change.blockers). To withdraw "
+                        + "now, give that up: slipway keys drop \(first.id) --reason …. To stop hosts at once, without "
+                        + "approvers: slipway release revoke \(release) --environment \(environment) --reason ….")
+            } else if signing.keyFile.files.isEmpty {
+                Talk.say("Proposed: approvers sign it with slipway release withdraw and --key-file.")
+            }
+            if signing.keyFile.files.isEmpty { return view }
             _ = try await signing.signing(client).run(change)
             return try await client.release(release)
         }

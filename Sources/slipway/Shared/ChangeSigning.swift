@@ -19,8 +19,9 @@ struct ChangeSigning {
     ) async throws -> MetadataChangeView {
         guard let digest = change.digest else {
             throw CommandError(
-                code: "change.queued", summary: "The change \(change.id) waits for another change of the same role.",
-                remedy: "Have that one signed or dropped first: slipway keys status lists both.")
+                code: "change.queued", summary: "Nobody can sign \(change.id) yet: it waits for \(change.blockers).",
+                remedy: "Sign that one first (slipway keys sign), or give it up: slipway keys drop "
+                    + "\(change.waitsFor?.first?.id ?? "CHANGE") --reason …. Then sign \(change.id).")
         }
         let candidates = change.candidates.map { MetadataCandidate(role: $0.role, signed: $0.signed) }
         let proposal = RepositoryProposal(candidates: candidates)
@@ -39,7 +40,7 @@ struct ChangeSigning {
             let may = Set(change.standings.filter { $0.role == candidate.role }.flatMap(\.signers).map(\.keyID))
             let own = keys.filter { may.contains($0.publicKey.keyID) }
             let review = try view.metadata.review(candidate, wanted: wanted)
-            try await show(review, change, expired: view.expired, isOurs: !own.isEmpty)
+            try await show(review, change, view, isOurs: !own.isEmpty)
             for key in own { signatures.append(try candidate.signature(by: key)) }
         }
         guard !signatures.isEmpty else {
@@ -92,11 +93,16 @@ struct ChangeSigning {
     // MARK: Words
 
     private func show(
-        _ review: CandidateReview, _ change: MetadataChangeView, expired: [String], isOurs: Bool
+        _ review: CandidateReview, _ change: MetadataChangeView, _ view: TrustedView, isOurs: Bool
     ) async throws {
         let held = review.from.map { "you trust version \($0)" } ?? "you hold none yet"
         Talk.say("\n\(review.role): version \(review.to), \(held)" + (isOurs ? "" : " (not signed by your key)"))
-        if expired.contains(review.role) { Talk.say("  NOTE: the version in force has EXPIRED.") }
+        if view.unsigned.contains(review.role) {
+            Talk.say(
+                "  NOTE: the version in force is NOT SIGNED BY THOSE WHO MUST SIGN IT, and no new host believes it.")
+            Talk.say("  So it cannot be compared: all content is shown; what was withdrawn before must stand below.")
+        }
+        if view.expired.contains(review.role) { Talk.say("  NOTE: the version in force has EXPIRED.") }
         if !review.beyond.isEmpty {
             Talk.say("  " + (review.wanted == nil ? "What changes:" : "BEYOND THE RELEASE THAT YOU WERE ASKED FOR:"))
             for line in review.beyond { Talk.say("  ! \(line)") }
@@ -137,5 +143,13 @@ struct ChangeSigning {
         let size = manifest.blobs.reduce(Int64(0)) { $0 + $1.length.value }
         Talk.say("      \(manifest.units.count.of("unit")), \(ByteCount(size)) to fetch at most")
         for change in manifest.changes { Talk.say("      change \(change.id): \(change.summary)") }
+    }
+}
+
+extension MetadataChangeView {
+    /// What a queued change waits for, in words.
+    var blockers: String {
+        guard let waitsFor, !waitsFor.isEmpty else { return "another change of the same role" }
+        return waitsFor.map { "\($0.id) (\($0.summary))" }.joined(separator: ", ")
     }
 }

@@ -57,7 +57,10 @@ struct TrustedView {
     var metadata: TrustedMetadata
     /// What had expired and was believed all the same, because it is being renewed.
     var expired: [String] = []
+    /// Roles whose version in force those who may sign it now have not signed: nothing of them is believed.
+    var unsigned: [String] = []
 
+    private static let unsignedCode = "trust.role.signatures"
     private static let expiryCodes = ["trust.role.expired", "trust.root.expired", "trust.targets.expired"]
 
     /// - Parameter roles: that will be compared.
@@ -77,6 +80,18 @@ struct TrustedView {
             guard let earliest = expired.compactMap(\.expiresAt).min() else { throw error }
             let metadata = try await trust.refresh(at: earliest - .seconds(1), targets: probes)
             return TrustedView(metadata: metadata, expired: expired.map(\.role))
+        } catch let error as TrustError where error.code == unsignedCode {
+            // To sign it anew one must get past it; top roles are never passed over.
+            var view = TrustedView(metadata: try await trust.refresh(at: now))
+            var believed: [String] = []
+            for role in roles {
+                guard let probe = TargetPath.probe(role: role) else { continue }
+                do {
+                    view.metadata = try await trust.refresh(at: now, targets: believed + [probe])
+                    believed.append(probe)
+                } catch let error as TrustError where error.code == unsignedCode { view.unsigned.append(role) }
+            }
+            return view
         }
     }
 }
