@@ -64,6 +64,7 @@ public actor Controller {
         logger: Logger = Logger(label: "slipway-controller")
     ) throws {
         let folder = try ControllerDirectory.open(path)
+        try folder.refuseWritableByOthers()
         guard let lock = try folder.directory.lock() else {
             throw ControllerError.setup(
                 "running", "Another process runs the controller in \(path).",

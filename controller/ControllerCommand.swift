@@ -94,7 +94,7 @@ struct InitialiseCommand: AsyncParsableCommand {
         keyPlan.products = try products.map { try ProductName($0) }
         let plan = try Initialisation(
             listen: listen, profile: profile, environments: environments, names: names, keyPlan: keyPlan)
-        try plan.perform(in: dir)
+        if try plan.perform(in: dir) { print("The folder \(dir) was open to others; its mode is 700 now.") }
         print(
             """
             The controller is in \(dir). It will listen on \(plan.configuration.listen) as \(plan.configuration.url).

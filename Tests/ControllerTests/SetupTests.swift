@@ -28,6 +28,22 @@ struct SetupTests {
         #expect(!String(decoding: database, as: UTF8.self).contains(String(decoding: token, as: UTF8.self)))
     }
 
+    @Test("A folder that is there is closed to others by init, and run refuses one into which others may write")
+    func folderMode() throws {
+        let directory = try Directory.open(folder.path)
+        try directory.setMode(0o777)
+        let plan = try Initialisation(listen: "127.0.0.1:0", profile: "solo", environments: "staging")
+        #expect(try plan.perform(in: folder.path))
+        #expect(try directory.status().mode == 0o700)
+        for mode: UInt16 in [0o770, 0o702] {
+            try directory.setMode(mode)
+            let error = #expect(throws: ControllerError.self) { try Controller(directory: folder.path) }
+            #expect(error?.code == "controller.setup.folderMode")
+        }
+        try directory.setMode(0o755)
+        _ = try Controller(directory: folder.path)
+    }
+
     @Test("A folder that holds anything is not overwritten")
     func noOverwriting() throws {
         let directory = try Directory.open(folder.path)

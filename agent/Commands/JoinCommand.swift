@@ -58,6 +58,7 @@ struct JoinCommand: AsyncParsableCommand {
     private func enrol(_ settings: Enrolment.Settings, userAgent: String) async throws -> AgentConfiguration {
         let join = try JoinString(try joinText())
         let folder = try Directory.create(dir, mode: 0o700)
+        try AgentFolder.refuseWritableByOthers(folder)
         guard let lock = try folder.lock() else {
             throw AgentError(
                 code: "busy", summary: "An agent runs with the folder \(dir).",

@@ -18,6 +18,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let folder = try AgentFolder.open(dir)
+        try AgentFolder.refuseWritableByOthers(folder.base)
         let configuration = try AgentConfiguration.read(in: folder.base)
         let log = AgentLog.make(logLevel)
         let userAgent = "slipway-agent/\(AgentCommand.version)"

@@ -27,6 +27,16 @@ struct AgentFolder: Sendable {
         }
     }
 
+    /// Other users may look, as services do whose programs lie here; whoever may write could put another identity in.
+    static func refuseWritableByOthers(_ base: Directory) throws {
+        let mode = try base.status().mode & 0o777
+        guard mode & 0o022 != 0 else { return }
+        throw AgentError(
+            code: "folderMode",
+            summary: "The folder \(base.path) has mode \(String(mode, radix: 8)): others may write into it.",
+            remedy: "Look at what is in it, then: chmod go-w \(base.path)")
+    }
+
     func trust() throws -> Directory { try folder("trust") }
     func downloads() throws -> Directory { try folder("downloads") }
     func releases() throws -> Directory { try folder("releases") }

@@ -34,6 +34,15 @@ struct ControllerDirectory: Sendable {
         return ControllerDirectory(directory: directory)
     }
 
+    /// - Throws: `controller.setup.folderMode` where others may put files into the folder: keys, tokens, the record.
+    func refuseWritableByOthers() throws {
+        let mode = try directory.status().mode & 0o777
+        guard mode & 0o022 != 0 else { return }
+        throw ControllerError.setup(
+            "folderMode", "The folder \(directory.path) has mode \(String(mode, radix: 8)): others may write into it.",
+            remedy: "Look at what is in it, then: chmod 700 \(directory.path)")
+    }
+
     func path(_ name: String) -> String { "\(directory.path)/\(name)" }
 
     func text(_ name: String) throws -> String {

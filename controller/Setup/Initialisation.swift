@@ -45,7 +45,11 @@ struct Initialisation: Sendable {
 
     /// Makes the controller in `path`. `controller.json` is written last: without it there is no controller.
     /// - Throws: `controller.conflict.exists` where the folder holds anything.
-    func perform(in path: String, time: any TimeDoor = SystemTime(), random: any RandomDoor = SystemRandom()) throws {
+    /// - Returns: whether the folder was there, and others could look into it until now.
+    @discardableResult
+    func perform(
+        in path: String, time: any TimeDoor = SystemTime(), random: any RandomDoor = SystemRandom()
+    ) throws -> Bool {
         try keyPlan.check(controller: path)
         let directory = try Directory.create(path, mode: 0o700)
         guard try directory.list().isEmpty else {
@@ -53,6 +57,8 @@ struct Initialisation: Sendable {
                 "exists", "The folder \(path) is not empty; nothing was written.",
                 remedy: "Choose another folder, or move what is in it away.")
         }
+        let wasOpen = try directory.status().mode & 0o077 != 0
+        if wasOpen { try directory.setMode(0o700) }
         let now = time.now()
         let folder = ControllerDirectory(directory: directory)
         for name in ["keys", "ca", "tls"] { try directory.createDirectory(name, mode: 0o700) }
@@ -67,6 +73,7 @@ struct Initialisation: Sendable {
                 url: configuration.url, authority: ControllerDirectory.authorityCertificateName,
                 tokenFile: ControllerDirectory.adminTokenName))
         try folder.write(ControllerDirectory.configurationName, json: configuration)
+        return wasOpen
     }
 
     private func makeCertificates(
