@@ -24,6 +24,36 @@ struct HostileTreeTests {
         } catch { return ReportedError(error) }
     }
 
+    @Test(
+        "A program of service or check that no host could start is refused by the build",
+        arguments: [
+            ("bin/none", "is not there"), ("bin", "is a folder"), ("plain", "nobody may execute"),
+            ("bin/lost", "is not there"), ("run", nil), ("./bin/it", nil), ("/usr/bin/true", nil),
+            ("bin/${NAME}", nil), ("kept/it", nil), ("listed", nil), ("by/it", nil),
+        ])
+    func programs(_ word: String, _ flaw: String?) async throws {
+        try fixture.write("service/run", Array("x".utf8), mode: 0o755)
+        try fixture.write("service/plain", Array("x".utf8))
+        try fixture.write("service/listed", Array("x".utf8))
+        try fixture.write("service/bin/other", Array("x".utf8))
+        try fixture.link("service/bin/it", to: "../run")
+        try fixture.link("service/bin/lost", to: "../gone")
+        try fixture.link("service/by", to: "bin")
+        for isService in [true, false] {
+            var definition = try PackagingFixture.definition(
+                attributes: [PathAttribute(path: "listed", mode: 0o750)], persistent: ["kept"])
+            definition.units[0].service = isService ? .command([word, "--port", "80"]) : nil
+            definition.units[0].health = isService ? [] : [HealthCheck(probe: .command([word]))]
+            do {
+                _ = try await fixture.build(definition)
+                #expect(flaw == nil)
+            } catch {
+                #expect(ReportedError(error).code == "packaging.source.program")
+                #expect(flaw.map(ReportedError(error).summary.contains) == true, "\(ReportedError(error))")
+            }
+        }
+    }
+
     @Test("Names of any text that shows what it is are packed as they are")
     func honestNames() async throws {
         let names = [

@@ -97,6 +97,7 @@ struct PackageBuild {
                 remedy: "Build the files first, or correct `source`.")
         }
         let attributes = try apply(unit.attributes, to: &entries, of: unit.name)
+        try UnitPrograms(unit: unit, entries: entries, source: path).check()
         return Plan(
             unit: unit, variant: variant, stream: SourceStream(root: root, entries: entries), attributes: attributes,
             warm: earlier?.members, earlier: Self.match(entries, with: earlier?.entries ?? []))

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Effects
+import Glibc
 import ReleaseDefinition
 
 /// Of every command that writes a file.
@@ -18,11 +19,20 @@ struct OutputFile {
     private let force: Bool
 
     /// Asked before the work that fills it.
-    /// - Throws: `command.output.kind` where something that is no file has the name, a device above all: it is not replaced.
+    /// - Throws: `command.output.kind` where something that is no file has the name, a device above all: it is not replaced;
+    ///   `command.output.folder` where there is no folder for it.
     init(_ path: String, force: Bool = false) throws {
         (self.path, self.force) = (path, force)
         let (folder, name) = InputFile.split(path)
-        self.folder = try Directory.open(folder)
+        do {
+            self.folder = try Directory.open(folder)
+        } catch let error as EffectsError
+            where error.code == "effects.file.absent" || error.code == "effects.file.notDirectory"
+        {
+            throw CommandError(
+                code: "output.folder", summary: "\(path) cannot be written: \(folder) is no folder.",
+                remedy: "Make it first: mkdir -p \(folder)", cause: error.description)
+        }
         self.name = name
         guard let status = try self.folder.status(name), status.kind != .file else { return }
         throw CommandError(
@@ -33,6 +43,8 @@ struct OutputFile {
     /// - Throws: `command.output.exists` where a file of that name holds something else and `force` is not given.
     func write<Result>(_ body: (OpenFile) throws -> Result) throws -> Result {
         let claim = try begin()
+        let interruption = Interruption.begin { try? claim.remove() }
+        defer { Interruption.end(interruption) }
         do {
             let result = try body(claim.place)
             try finish(claim)
@@ -46,6 +58,8 @@ struct OutputFile {
     /// As the other, with bytes that come from elsewhere.
     func write<Result>(_ body: (OpenFile) async throws -> Result) async throws -> Result {
         let claim = try begin()
+        let interruption = Interruption.begin { try? claim.remove() }
+        defer { Interruption.end(interruption) }
         do {
             let result = try await body(claim.place)
             try finish(claim)
@@ -53,6 +67,18 @@ struct OutputFile {
         } catch {
             try? claim.remove()
             throw error
+        }
+    }
+
+    /// Refuses to be made in a folder that is packed: the next build would pack it too.
+    /// - Throws: `command.output.packed`.
+    func refuse(within packed: [String]) throws {
+        guard let place = Self.realPath(folder.path) else { return }
+        for other in packed.compactMap(Self.realPath) where (place + "/").hasPrefix(other == "/" ? "/" : other + "/") {
+            throw CommandError(
+                code: "output.packed",
+                summary: "\(path) would be in \(other), which is packed: the next build would pack it too.",
+                remedy: "Name a file outside of the unit's source.")
         }
     }
 
@@ -73,6 +99,13 @@ struct OutputFile {
             return try claim.remove()
         }
         try claim.becomeUnsynced(name)
+    }
+
+    /// Links resolved; nil where there is nothing.
+    private static func realPath(_ path: String) -> String? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        return String(cString: real)
     }
 
     private static func sameBytes(_ left: OpenFile, _ right: OpenFile) throws -> Bool {

@@ -33,6 +33,13 @@ struct PackageSource {
             definition: definition, folder: folder, inputs: sources.inputs.with(values), sourceDate: date)
     }
 
+    /// Those that people write to: what an archive holds was unpacked for this build alone.
+    var packedFolders: [String] {
+        guard inputs.tree == nil else { return [] }
+        return definition.units.flatMap(\.sources).filter { inputs.archives[$0.path] == nil }
+            .map { "\(folder.path)/\($0.path)" }
+    }
+
     private static func openTree(_ path: String, _ work: Directory) throws -> (Directory, UnpackedArchive?) {
         guard let file = try archive(at: path) else { return (try Directory.open(path), nil) }
         let folder = try work.createDirectory("tree", mode: 0o700).shown(as: path)

@@ -1,5 +1,6 @@
 import DefinitionFiles
 import Effects
+import ForeignArchives
 import ReleaseDefinition
 
 /// A folder that holds `release.yaml` and what it names.
@@ -15,6 +16,18 @@ enum ReleaseFolder {
     /// - Parameter name: of the folder, for problems.
     static func definition(in folder: Directory, named name: String) throws -> ReleaseDefinition {
         guard let text = try folder.readIfPresent(definitionName, sizeMax: definitionSizeMax) else {
+            let below = ((try? folder.list()) ?? []).filter { entry in
+                entry.kind == .directory && (try? folder.status("\(entry.name)/\(definitionName)"))??.kind == .file
+            }
+            if below.count == 1, let inner = below.first?.name {
+                throw CommandError(
+                    code: "release.definition",
+                    summary: "\(name) holds no \(definitionName) at its top: it is \(inner)/\(definitionName) there.",
+                    remedy: ArchiveKind(name: name) == nil
+                        ? "Name that folder: \(name)/\(inner)"
+                        : "Pack what is in the folder, not the folder: tar -C \(inner) -czf \(InputFile.split(name).name) ."
+                )
+            }
             throw CommandError(
                 code: "release.definition", summary: "\(name) holds no \(definitionName).",
                 remedy:
@@ -28,6 +41,13 @@ enum ReleaseFolder {
     static func values(
         of definition: ReleaseDefinition, in folder: Directory
     ) throws -> [(environment: EnvironmentName, values: SignedValues)] {
-        try SignedValuesFile.readAll(of: definition) { try folder.read($0, sizeMax: definitionSizeMax) }
+        try SignedValuesFile.readAll(of: definition) { path in
+            if let bytes = try folder.readIfPresent(path, sizeMax: definitionSizeMax) { return bytes }
+            let environment = definition.values?.first { $0.path == path }?.environment.text ?? ""
+            throw CommandError(
+                code: "release.values",
+                summary: "values.\(environment) of \(definitionName) names \(path), which is not in \(folder.path).",
+                remedy: "Write the file, correct the path from the release folder on, or remove the environment.")
+        }
     }
 }
