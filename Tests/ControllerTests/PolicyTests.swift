@@ -176,6 +176,11 @@ struct PolicyTests {
             let text = "environments: { staging: { cadence: { atMost: 1, within: 7d } } }\n"
             #expect(try await apply(text, client).status == 201)
             #expect(try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).state == .succeeded)
+            // The plan says what its start is refused for, and is made: time cures it.
+            let planned = try await client.post("/v1/rollouts/plans", TestFleet.definition("1.1"))
+            #expect(planned.status == 201)
+            let warning = try #require(planned.json(RolloutPlanView.self).warnings.last)
+            #expect(warning.hasPrefix("A start now is refused (controller.policy.cadence): policy.yaml:1:"))
             let second = try await client.startRollout(TestFleet.definition("1.1"))
             #expect(second.status == 423)
             #expect(second.problemCode == "controller.policy.cadence")

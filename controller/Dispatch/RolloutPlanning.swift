@@ -150,15 +150,20 @@ extension Controller {
 
     private func view(_ planned: PlannedRollout) -> RolloutPlanView {
         let now = time.now()
-        let valid = planned.authorisations(at: now, by: approvers(of: planned.plan.definition))
+        let definition = planned.plan.definition
+        let valid = planned.authorisations(at: now, by: approvers(of: definition))
+        // The policy may have changed since; where it lets nothing start, the warnings say so.
+        var plan = planned.plan
+        if case .success(let starts) = Result(catching: { try startIntervals(definition) }) { plan.starts = starts }
         return RolloutPlanView(
             digest: planned.digest, plan: (try? JSONCoding.value(of: planned.plan)) ?? .null,
-            release: planned.plan.definition.release, environment: planned.plan.definition.environment,
+            release: definition.release, environment: definition.environment,
             phases: planned.plan.phases.map { $0.hosts.map(\.id) }, plannedAt: planned.at, plannedBy: planned.by,
             authorisedBy: valid.map(\.holder),
-            needsAuthorisation: authorisationsNeeded(planned.plan.definition) > 0,
-            authorisedUntil: valid.map(\.validUntil).max(), hosts: hostViews(of: planned.plan, at: now),
-            latestEndAt: PlanSchedule(planned.plan, at: now).latestEnd, warnings: planned.plan.warnings)
+            needsAuthorisation: authorisationsNeeded(definition) > 0,
+            authorisedUntil: valid.map(\.validUntil).max(), hosts: hostViews(of: plan, at: now),
+            latestEndAt: PlanSchedule(plan, at: now).latestEnd,
+            warnings: plan.warnings + policyWarnings(definition))
     }
 
     private func hostViews(of plan: RolloutPlan, at now: UTCInstant) -> [PlannedHostView] {

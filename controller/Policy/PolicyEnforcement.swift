@@ -26,6 +26,15 @@ extension Controller {
         try refuse(refusals, definition.release, in: definition.environment)
     }
 
+    /// What a start at this moment would be refused for, in the same words. A plan may wait, so these are warnings there.
+    func policyWarnings(_ definition: RolloutDefinition) -> [String] {
+        // A zone that cannot be read is told by whatever asks for a start.
+        let refusals = (try? policyRefusals(of: definition)) ?? []
+        return standing(refusals, definition.release, in: definition.environment)
+            .filter { $0.rule != .authorisations }
+            .map { "A start now is refused (controller.policy.\($0.rule.rawValue)): \(PolicyView.fileName):\($0)" }
+    }
+
     func policyRefusals(of definition: RolloutDefinition) throws -> [PolicyRefusal] {
         // Without a policy nothing is refused but what only a policy can define.
         let policy = policy ?? ReleasePolicy()
@@ -75,11 +84,18 @@ extension Controller {
         return max(byProfile, isOverridden ? 0 : environment.authorisations)
     }
 
+    /// Without what a person set aside.
+    private func standing(
+        _ refusals: [PolicyRefusal], _ release: ReleaseName, in environment: EnvironmentName
+    ) -> [PolicyRefusal] {
+        let now = time.now()
+        return refusals.filter { !state.policy.isOverridden($0.rule, release, in: environment, at: now) }
+    }
+
     private func refuse(
         _ refusals: [PolicyRefusal], _ release: ReleaseName, in environment: EnvironmentName
     ) throws {
-        let now = time.now()
-        let standing = refusals.filter { !state.policy.isOverridden($0.rule, release, in: environment, at: now) }
+        let standing = standing(refusals, release, in: environment)
         guard let first = standing.first else { return }
         let name = state.policy.current.map { "Policy \($0.applied.version)" } ?? "The controller, which has no policy,"
         let isTime = standing.allSatisfy { $0.rule.isCuredByTime }

@@ -17,9 +17,7 @@ extension Rollout {
         }
         let started = RolloutFact.started(plan: plan, by: by)
         // A pilot with nothing to take proves nothing; a rollout with nothing to do needs no proof.
-        if plan.hosts.allSatisfy({ $0.running == plan.definition.release && $0.isUnhealthy != true }) {
-            return [started, .nothingToDo, .ended(.succeeded)]
-        }
+        if plan.hasNothingToDo { return [started, .nothingToDo, .ended(.succeeded)] }
         return [started] + begin(0, of: plan)
     }
 

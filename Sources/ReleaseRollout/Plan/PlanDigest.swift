@@ -44,6 +44,9 @@ extension RolloutPlan {
         return one == two
     }
 
+    /// All hosts run it and are healthy: it ends at once.
+    var hasNothingToDo: Bool { hosts.allSatisfy { $0.running == definition.release && $0.isUnhealthy != true } }
+
     /// What a person should know before saying yes.
     public var warnings: [String] {
         var warnings: [String] = []
@@ -58,7 +61,8 @@ extension RolloutPlan {
             let what = definition.limits.unhealthyBefore == .skip ? "are skipped" : "do not count"
             warnings.append("\(unhealthy) of \(hosts.count) hosts are unhealthy now and \(what).")
         }
-        if let first = phases.first, first.kind == .pilot, first.hosts.allSatisfy({ $0.running == definition.release })
+        if !hasNothingToDo, let first = phases.first, first.kind == .pilot,
+            first.hosts.allSatisfy({ $0.running == definition.release })
         {
             warnings.append("No host of the pilot has anything to take: it would halt there.")
         }
