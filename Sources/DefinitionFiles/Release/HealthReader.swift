@@ -9,7 +9,8 @@ enum HealthReader {
     private static let keys = KeyTable(
         known: probeKeys + ["status", "contains", "youngerThan", "every", "timeout", "failures", "startPeriod"],
         reserved: [
-            "metric": "Metric checks come with a later version: use a command check that asks the metric's source."
+            "metric":
+                "Write a gate in policy.yaml for what is asked between phases; on the host, a command check that asks the source."
         ])
 
     static func read(_ field: Field) -> [HealthCheck]? {

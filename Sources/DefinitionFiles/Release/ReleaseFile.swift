@@ -18,7 +18,7 @@ public enum ReleaseFile {
             "documents", "values",
         ],
         reserved: [
-            "window": "Windows come with a later version: start the rollout when the window opens."
+            "window": "A release has no window: write windows in rollout.yaml, or in policy.yaml."
         ])
 
     private static func read(_ field: Field) -> ReleaseDefinition? {
@@ -89,7 +89,7 @@ public enum ReleaseFile {
 
     private static let backOutKeys = KeyTable(
         known: ["scope", "keep"],
-        reserved: ["backup": "Backups come with a later version: take them in the preStop hook."])
+        reserved: ["backup": "Write backup in a unit, as backup: [/var/lib/payments]."])
 
     private static func readBackOut(_ field: Field) -> BackOutSettings? {
         guard let mapping = MappingReader(field, backOutKeys, what: "back-out settings") else { return nil }

@@ -12,7 +12,7 @@ enum UnitReader {
         reserved: [
             "reboot": "Restarting the host \(later): remove the key; nothing reboots.",
             "logs": "Showing the unit's own logs \(later): remove the key; hooks' and checks' output is kept.",
-            "confirm": "Confirmation addresses come with a later version: remove the key.",
+            "confirm": "A release names no addresses: write confirm in the agent.json of the hosts.",
         ])
 
     private static let reservedTypes: [String: String] = Dictionary(

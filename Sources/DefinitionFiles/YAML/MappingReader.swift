@@ -95,7 +95,9 @@ extension Field {
         countMax: Int, what: String, _ read: (_ key: Field, _ value: Field) -> Element?
     ) -> [Element]? {
         guard case .mapping(let members) = node.content, !members.isEmpty else {
-            return refuse("value.mapping", expected: "\(what): a mapping", remedy: "Write KEY: VALUE pairs.")
+            return refuse(
+                "value.mapping", expected: "\(what): a mapping with one key at least", remedy: "Write KEY: VALUE pairs."
+            )
         }
         guard members.count <= countMax else {
             return refuse(

@@ -63,7 +63,7 @@ struct YAMLDocument {
             guard let root else {
                 refuse(
                     "empty", line: 0, found: "no content", expected: "a mapping of keys to values",
-                    remedy: "See docs/definition-files.md for a complete example.")
+                    remedy: "docs/definition-files.md and docs/policy.md have complete examples.")
                 return nil
             }
             let node = withExtendedLifetime(parser) { convert(root, depth: 0, line: 1) }
