@@ -96,11 +96,10 @@ struct PatienceTests {
     func perAddress() async throws {
         let test = try TestController()
         try await test.run(patience: ConnectionPatience(perAddress: 2)) { running in
-            let sockets = [try Self.connect(running.port), try Self.connect(running.port)]
-            let third = try Self.connect(running.port)
-            defer { close(third) }
-            try await eventually { Self.isClosed(third) }
-            #expect(!sockets.contains(where: Self.isClosed))
+            // Which of the three is one too many is not said: they are taken in by different threads.
+            let sockets = try (1...3).map { _ in try Self.connect(running.port) }
+            try await eventually { sockets.contains(where: Self.isClosed) }
+            #expect(sockets.count(where: Self.isClosed) == 1)
             for socket in sockets { close(socket) }
             let client = try TestClient(test, running, token: test.adminToken)
             try await eventually { (try? await client.send("GET", "/v1/hosts"))?.status == 200 }
