@@ -184,7 +184,7 @@ extension Controller {
     private nonisolated func makePatches(
         _ route: PatchRoute, _ from: ReleaseSubmitted, _ to: ReleaseSubmitted
     ) async {
-        var made = PatchPreparation.Result()
+        var made: PatchPreparation.Result?
         do {
             let preparation = PatchPreparation(
                 blobs: publisher.blobs,
@@ -199,13 +199,6 @@ extension Controller {
                 }
                 return try preparation.make(from: manifest(from), to: manifest(to))
             }
-            logger.info(
-                "patches made",
-                metadata: [
-                    "from": "\(from.release)", "to": "\(to.release)", "patches": "\(made.patches.count)",
-                    "bytes": "\(made.patches.reduce(0) { $0 + $1.length.value })",
-                    "without": "\(made.without.isEmpty ? "-" : made.without.joined(separator: "; "))",
-                ])
         } catch {
             logger.warning(
                 "no patch",
@@ -213,7 +206,16 @@ extension Controller {
                     "from": "\(from.release)", "to": "\(to.release)", "error": "\(ReportedError(error))",
                 ])
         }
-        await patchesMade(made.patches, route)
+        await patchesMade(made?.patches ?? [], route)
+        guard let result = made else { return }
+        // Said when they are kept: a controller that is killed after this word finds them again.
+        logger.info(
+            "patches made",
+            metadata: [
+                "from": "\(from.release)", "to": "\(to.release)", "patches": "\(result.patches.count)",
+                "bytes": "\(result.patches.reduce(0) { $0 + $1.length.value })",
+                "without": "\(result.without.isEmpty ? "-" : result.without.joined(separator: "; "))",
+            ])
     }
 
     private func patchesMade(_ made: [AssignedPatch], _ route: PatchRoute) {
