@@ -5,6 +5,19 @@ import ReleaseDefinition
 
 /// Which controller a command talks to, and as whom.
 struct ConnectionOptions: ParsableArguments {
+    @OptionGroup private var named: OptionalConnection
+
+    var dir: String? { named.dir }
+
+    func validate() throws { try named.requireController() }
+
+    func withClient<Result>(_ body: (ControllerClient) async throws -> Result) async throws -> Result {
+        try await named.withClient(body)
+    }
+}
+
+/// The same, for a command that also works without a controller.
+struct OptionalConnection: ParsableArguments {
     @Option(help: "The controller's folder, as `slipway init` made it: its client.json says the rest.")
     var dir: String?
 
@@ -17,7 +30,9 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: "PEM file of the controller's certificate authority.")
     var authority: String?
 
-    func validate() throws {
+    var isGiven: Bool { dir != nil || controller != nil || tokenFile != nil || authority != nil }
+
+    fileprivate func requireController() throws {
         let hasAddress = controller != nil && tokenFile != nil && authority != nil
         guard dir != nil || hasAddress else {
             throw ValidationError(
@@ -27,6 +42,7 @@ struct ConnectionOptions: ParsableArguments {
 
     /// Calls with a client whose connections are closed afterwards, whatever happens.
     func withClient<Result>(_ body: (ControllerClient) async throws -> Result) async throws -> Result {
+        try requireController()
         let settings = try self.settings()
         let http = try LiveHTTP(
             identity: TLSIdentity(trustRoots: InputFile.readText(settings.authority) + "\n"),
