@@ -17,7 +17,7 @@ extension Controller {
     /// The engine's word for a rollout that is under way.
     func publish(_ view: ChannelView, of record: RolloutRecord) throws {
         guard let plan = record.plan else { return }
-        let view = state.withoutDisbelieved(view, of: plan)
+        let view = frozen(state.withoutDisbelieved(view, of: plan), of: record, plan)
         let revoked = state.revoked(for: plan)
         let patches = patches.patches(to: plan.manifest)
         let envelope = try director.assignment(
@@ -33,7 +33,7 @@ extension Controller {
     func publishChangedChannels() throws {
         for record in state.channelRollouts {
             guard let plan = record.plan, let shown = record.channelView else { continue }
-            let view = state.withoutDisbelieved(shown, of: plan)
+            let view = frozen(state.withoutDisbelieved(shown, of: plan), of: record, plan)
             let word = ChannelWord(
                 rollout: record.id, view: view, revoked: state.revoked(for: plan),
                 patches: patches.patches(to: plan.manifest))

@@ -22,6 +22,7 @@ extension Controller {
             guard let startedAt = record.startedAt,
                 record.contains(host) ? isFirst : isFirst || known.joinedAt > startedAt,
                 state.releases[definition.release]?.revocation(in: definition.environment) == nil,
+                record.plan.map({ isFrozen($0, host) }) == false,
                 known.running[definition.release.product].map({ $0.release.version < definition.release.version })
                     ?? true
             else { continue }

@@ -70,7 +70,9 @@ extension Controller {
             let now = time.now()
             guard let record = state.rollouts[id] else { return }
             // A gate that is being asked stays pending until it has answered.
-            let actions = record.rollout.pendingActions(at: now).filter { !isBeingAsked($0, of: id) }
+            let actions = record.rollout.pendingActions(at: now).filter {
+                !isBeingAsked($0, of: id) && !isFrozen($0, of: record)
+            }
             if actions.isEmpty { return }
             try perform(actions, of: record, at: now)
         }

@@ -59,6 +59,7 @@ extension Controller {
             case .retry: .retry(try named(request, verb), by: actor, reason: reason)
             case .skip: .skip(try named(request, verb), by: actor, reason: reason)
             }
+        if verb.startsHosts { try refuseFrozen(id) }
         if verb == .backOut { try noteContact(of: id) }
         try tell(id, command, by: actor)
         return try rolloutView(id)
@@ -227,6 +228,11 @@ extension Controller {
     func newRolloutID() throws -> RolloutID {
         try RolloutID("r\(state.rolloutOrder.count + 1)-\(Hexadecimal.encode(random.bytes(2)))")
     }
+}
+
+extension RolloutVerb {
+    /// After it hosts may start that would not have.
+    var startsHosts: Bool { [.resume, .promote, .retry].contains(self) }
 }
 
 extension HostRecord {

@@ -59,6 +59,8 @@ extension Controller {
             reason: String(request.reason.prefix(1000)), until: now + request.valid, version: current.version)
         let actor = Caller.person(person).actor
         try commit(.policyOverridden(event), by: actor, at: now)
+        // A freeze may have held what is over.
+        restingRollouts = []
         drive()
         return Self.view(PolicyRecord.Override(event: event, at: now, by: actor))
     }

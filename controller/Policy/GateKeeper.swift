@@ -30,7 +30,7 @@ extension Controller {
         Task { [weak self] in
             var judgement = GateJudgement(.noData, "the policy in force defines no gate \(name)")
             if let gate {
-                do { judgement = await try GateRunner.live(folder).judge(gate, context) } catch {
+                do { judgement = try await GateRunner.live(folder).judge(gate, context) } catch {
                     judgement = GateJudgement(.noData, ReportedError(error).summary)
                 }
             }

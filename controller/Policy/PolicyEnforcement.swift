@@ -32,25 +32,27 @@ extension Controller {
         let refusals = (try? policyRefusals(of: definition)) ?? []
         return standing(refusals, definition.release, in: definition.environment)
             .filter { $0.rule != .authorisations }
-            .map { "A start now is refused (controller.policy.\($0.rule.rawValue)): \(PolicyView.fileName):\($0)" }
+            .map { "A start now is refused (controller.policy.\($0.rule.rawValue)): \($0.line)" }
     }
 
     func policyRefusals(of definition: RolloutDefinition) throws -> [PolicyRefusal] {
         // Without a policy nothing is refused but what only a policy can define.
         let policy = policy ?? ReleasePolicy()
-        return policy.refusals(of: definition, try policyFacts(definition, policy))
+        return policy.refusals(of: definition, try policyFacts(definition, policy)) + freezeRefusals(of: definition)
     }
 
     /// What an emergency goes past is recorded.
     func passedOver(_ definition: RolloutDefinition, by rollout: RolloutID) -> PolicyPassedOver? {
-        guard let current = state.policy.current?.applied else { return nil }
+        let current = state.policy.current?.applied
         // A zone that cannot be read must not hold an emergency up.
-        let facts = (try? policyFacts(definition, current.policy)) ?? PolicyFacts(now: time.now())
-        let refusals = current.policy.refusals(of: definition, facts)
-        guard !refusals.isEmpty else { return nil }
+        let refusals = (current?.policy).map { policy in
+            policy.refusals(of: definition, (try? policyFacts(definition, policy)) ?? PolicyFacts(now: time.now()))
+        }
+        let passed = (refusals ?? []) + freezeRefusals(of: definition)
+        guard !passed.isEmpty else { return nil }
         return PolicyPassedOver(
-            rollout: rollout, release: definition.release, environment: definition.environment, refusals: refusals,
-            version: current.version)
+            rollout: rollout, release: definition.release, environment: definition.environment, refusals: passed,
+            version: current?.version ?? 0)
     }
 
     private func policyFacts(_ definition: RolloutDefinition, _ policy: ReleasePolicy) throws -> PolicyFacts {
@@ -92,7 +94,7 @@ extension Controller {
         return refusals.filter { !state.policy.isOverridden($0.rule, release, in: environment, at: now) }
     }
 
-    private func refuse(
+    func refuse(
         _ refusals: [PolicyRefusal], _ release: ReleaseName, in environment: EnvironmentName
     ) throws {
         let standing = standing(refusals, release, in: environment)
@@ -104,8 +106,13 @@ extension Controller {
             isTime ? .init(code: 423) : .unprocessableContent, code: "policy.\(first.rule.rawValue)",
             summary: "\(name) refuses \(release) in \(environment) by \(rules).",
             remedy: "Those who may set a rule aside do so with slipway policy override.",
-            cause: standing.map { "\(PolicyView.fileName):\($0)" }.joined(separator: "\n"))
+            cause: standing.map(\.line).joined(separator: "\n"))
     }
+}
+
+extension PolicyRefusal {
+    /// With the file, where it stands in one.
+    var line: String { place == nil ? description : "\(PolicyView.fileName):\(description)" }
 }
 
 extension PolicyRule {

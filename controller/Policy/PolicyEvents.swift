@@ -27,6 +27,7 @@ public struct PolicyPassedOver: Sendable, Equatable, Codable {
     public var release: ReleaseName
     public var environment: EnvironmentName
     public var refusals: [PolicyRefusal]
+    /// 0: there was none, only freezes that people declared.
     public var version: Int
 }
 

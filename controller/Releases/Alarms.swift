@@ -85,7 +85,7 @@ extension Controller {
                 text: "Metadata of \(warning.role) (until \(ConsoleWords.moment(warning.expiresAt))) \(warning.words)",
                 command: nil)
         }
-        return owed + ends
+        return owed + state.standingFreezes.map(\.notice) + ends
     }
 }
 

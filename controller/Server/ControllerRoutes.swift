@@ -7,7 +7,8 @@ import ReleaseDefinition
 enum ControllerRoutes {
     static func all(_ controller: Controller) -> [Route] {
         health(controller) + agents(controller) + hosts(controller) + rollouts(controller) + releases(controller)
-            + repository(controller) + keys(controller) + people(controller) + policy(controller) + care(controller)
+            + repository(controller) + keys(controller) + people(controller) + policy(controller)
+            + freezes(controller) + care(controller)
     }
 
     private static func health(_ controller: Controller) -> [Route] {

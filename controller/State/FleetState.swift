@@ -30,6 +30,8 @@ struct FleetState: Sendable {
     /// Frozen plans that people may authorise, by their digests.
     var plans: [SHA256Digest: PlannedRollout] = [:]
     var policy = PolicyRecord()
+    /// Those that people declared, in their order.
+    var freezes: [FreezeRecord] = []
     /// In the order of their start.
     private(set) var emergencies: [EmergencyRecord] = []
     /// What was said last of each role that comes to its end.
@@ -84,6 +86,7 @@ struct FleetState: Sendable {
         case .rolloutPlanned(let event):
             plans[event.digest] = PlannedRollout(plan: event.plan, digest: event.digest, by: entry.actor, at: entry.at)
         case .emergencyReleased, .emergencyReviewed, .metadataExpiring: applyAlarm(entry)
+        case .freezeDeclared, .freezeLifted: applyFreeze(entry)
         case .rolloutAuthorised(let event): plans[event.digest]?.authorise(event, at: entry.at)
         case .rolloutChanged(let event):
             if rollouts[event.rollout] == nil { rolloutOrder.append(event.rollout) }
@@ -170,6 +173,7 @@ struct HostRecord: Sendable {
     private(set) var lastReport: Int64 = 0
     private(set) var lastReportAt: UTCInstant?
     private(set) var inventory: HostInventory?
+    private(set) var firstInventoryAt: UTCInstant?
     private(set) var running: [ProductName: InstalledRelease] = [:]
     private(set) var steps: [OrderID: InstallationStep] = [:]
     private(set) var outcomes: [OrderID: OrderOutcome] = [:]
@@ -197,6 +201,7 @@ struct HostRecord: Sendable {
         switch stored.report.body {
         case .inventory(let inventory):
             self.inventory = inventory
+            firstInventoryAt = firstInventoryAt ?? stored.receivedAt
             running = Dictionary(
                 inventory.installed.map { ($0.release.product, $0) }, uniquingKeysWith: { first, _ in first })
         case .progress(let progress): steps[progress.order] = progress.step

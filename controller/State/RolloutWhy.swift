@@ -58,6 +58,12 @@ extension Controller {
         if !record.isApproved(in: environment) {
             holds.append(RolloutHold("approval", "It is not approved for \(environment)."))
         }
+        for freeze in state.standingFreezes
+        where freeze.concerns(record.submitted.release.product, in: environment)
+            && freeze.concerns(host.id, labels: host.labels)
+        {
+            holds.append(RolloutHold("freeze", "\(freeze.refusal)"))
+        }
         if !host.identity.standing.isActive {
             holds.append(RolloutHold("standing", "The host is \(host.identity.standing.word.rawValue)."))
         }

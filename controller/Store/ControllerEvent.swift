@@ -41,6 +41,8 @@ public enum ControllerEvent: Sendable, Codable {
     case policyApplied(PolicyApplied)
     case policyOverridden(PolicyOverridden)
     case policyPassedOver(PolicyPassedOver)
+    case freezeDeclared(FreezeDeclared)
+    case freezeLifted(FreezeLifted)
     case emergencyReleased(EmergencyReleased)
     case emergencyReviewed(EmergencyReviewed)
     case metadataExpiring(MetadataExpiring)
@@ -85,6 +87,8 @@ public enum ControllerEvent: Sendable, Codable {
         case .policyApplied: "policy.applied"
         case .policyOverridden: "policy.overridden"
         case .policyPassedOver: "policy.passedOver"
+        case .freezeDeclared: "freeze.declared"
+        case .freezeLifted: "freeze.lifted"
         case .emergencyReleased: "emergency.released"
         case .emergencyReviewed: "emergency.reviewed"
         case .metadataExpiring: "metadata.expiring"
@@ -128,6 +132,8 @@ public enum ControllerEvent: Sendable, Codable {
         case .policyApplied(let it): "policy:\(it.version)"
         case .policyOverridden(let it): "release:\(it.release)"
         case .policyPassedOver(let it): "rollout:\(it.rollout)"
+        case .freezeDeclared(let it): "freeze:\(it.id)"
+        case .freezeLifted(let it): "freeze:\(it.id)"
         case .emergencyReleased(let it): "rollout:\(it.rollout)"
         case .emergencyReviewed(let it): "rollout:\(it.rollout)"
         case .metadataExpiring(let it): "metadata:\(it.role)"

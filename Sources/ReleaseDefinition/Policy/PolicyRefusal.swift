@@ -10,6 +10,17 @@ public struct PolicyRefusal: Sendable, Equatable, Codable, CustomStringConvertib
     /// From when on the same would be allowed, where that is known.
     public var until: UTCInstant?
 
+    public init(
+        rule: PolicyRule, path: String, place: SourcePlace?, summary: String, remedy: String, until: UTCInstant? = nil
+    ) {
+        self.rule = rule
+        self.path = path
+        self.place = place
+        self.summary = summary
+        self.remedy = remedy
+        self.until = until
+    }
+
     /// `12:5: environments.production.strategies: bigBang is asked for, phased is allowed. …`
     public var description: String {
         let line = place.map { "\($0.line):\($0.column): " } ?? ""

@@ -55,7 +55,8 @@ struct PolicyCheckCommand: AsyncParsableCommand {
         }
         if let rolloutFile {
             let rollout = try RolloutFile.parse(InputFile.read(rolloutFile), file: rolloutFile)
-            refusals += policy.refusals(of: rollout, try await facts(rollout, policy, zones))
+            let facts = try await facts(rollout, policy, zones)
+            refusals += policy.refusals(of: rollout, facts) + (try await declaredFreezes(rollout, facts.hosts))
         }
         guard refusals.isEmpty else {
             try output.print(refusals.map { RefusalRow(file: name, refusal: $0) })
@@ -109,6 +110,23 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             rolledOutIn: Set(
                 rollouts.filter { $0.release == rollout.release && $0.state == .succeeded }.map(\.environment)),
             starts: ofProduct.map(\.startedAt), authorisations: .max, zones: zones)
+    }
+
+    /// What somebody froze by hand; at any moment that is asked about: nobody knows when it ends.
+    private func declaredFreezes(_ rollout: RolloutDefinition, _ hosts: [PolicyHost]) async throws -> [PolicyRefusal] {
+        guard connection.isGiven else { return [] }
+        let standing = try await connection.withClient { try await $0.freezes() }.filter { freeze in
+            freeze.origin == .now && freeze.isStanding
+                && (freeze.environments.isEmpty || freeze.environments.contains(rollout.environment))
+                && (freeze.product == nil || freeze.product == rollout.release.product)
+                && (freeze.hosts == .all || hosts.contains { freeze.hosts.matches(id: $0.id, labels: $0.labels) })
+        }
+        return standing.map {
+            PolicyRefusal(
+                rule: .freeze, path: "freeze \($0.id)", place: nil,
+                summary: "frozen since \($0.from) by \($0.by): \($0.reason).",
+                remedy: "Start it once somebody has lifted it (slipway freeze lift \($0.id)).")
+        }
     }
 
     private static func summary(_ policy: ReleasePolicy) -> String {

@@ -65,9 +65,9 @@ enum ProgramExit: Int32, Error, CaseIterable {
             Talk.say("error: \(error)")
             if let error = error as? ControllerAPIError { return ProgramExit(error.family) }
             switch error.code {
-            case "effects.file.absent", "command.client.absent": return .notFound
+            case "effects.file.absent", "command.client.absent", "command.freeze.none": return .notFound
             case "command.output.exists": return .conflict
-            case "command.confirm.absent": return .usage
+            case "command.confirm.absent", "command.freeze.several": return .usage
             default: return .failed
             }
         }

@@ -1,0 +1,51 @@
+import ControllerAPI
+import Hummingbird
+import ReleaseDefinition
+
+extension ControllerRoutes {
+    static func freezes(_ controller: Controller) -> [Route] {
+        [
+            Route(.get, "/v1/freezes", access: .person(.view), scope: .shown) { _ in
+                Responses.json(ListView(items: await controller.freezeViews()))
+            },
+            Route(.post, "/v1/freezes", access: .person(.deploy), scope: freezeScope) { request in
+                let body = try await request.json(FreezeRequest.self)
+                return Responses.json(
+                    try await controller.declareFreeze(body, by: request.actor), status: .created)
+            },
+            Route(.post, "/v1/freezes/{id}/lift", access: .person(.deploy), scope: liftScope) { request in
+                let body = try await request.json(ReasonRequest.self)
+                let id = request.parameters["id"] ?? ""
+                return Responses.json(try await controller.liftFreeze(id, body, by: request.actor))
+            },
+        ]
+    }
+
+    /// Whoever stops a part of the fleet must have the right over all of that part.
+    private static let freezeScope = RouteScope.objects("freeze") { request, controller in
+        let body = try await request.json(FreezeRequest.self)
+        return await controller.scopedObjects(body.product, body.environment, frozen: body.hosts ?? .all)
+    }
+
+    private static let liftScope = RouteScope.objects("freeze") { request, controller in
+        let id = request.parameters["id"] ?? ""
+        guard let it = await controller.state.freezes.first(where: { $0.declared.id == id })?.declared else {
+            return []
+        }
+        return await controller.scopedObjects(it.product, it.environment, frozen: it.hosts)
+    }
+}
+
+extension Controller {
+    fileprivate func scopedObjects(
+        _ product: ProductName?, _ environment: EnvironmentName?, frozen hosts: HostQuery
+    ) -> [ScopedObject] {
+        // Hosts that are to come are meant as well: nobody is let in by the hosts that are there now.
+        guard hosts != .all else { return [ScopedObject(product: product, environment: environment)] }
+        let found = state.hosts.values.filter { host in
+            (environment == nil || host.environment == environment) && hosts.matches(id: host.id, labels: host.labels)
+        }
+        if found.isEmpty { return [ScopedObject(product: product, environment: environment)] }
+        return found.map { ScopedObject($0, product: product) }
+    }
+}
