@@ -19,12 +19,14 @@ struct HostWatchTests {
         let monday = try window("Mon 14:00", .hours(1))
         func reason(
             _ windows: [MaintenanceWindow], error: TimeSpan = .zero, expected: TimeSpan = .minutes(5),
-            isEmergency: Bool = false
+            isEmergency: Bool = false, schedule: InstallSchedule? = nil, came: UTCInstant = start
         )
             throws -> String?
         {
-            try StartHold(folder: folder, windows: windows, clockError: { _ in error })
-                .reason(at: start, expected: expected, isEmergency: isEmergency)
+            try StartHold(
+                folder: folder, windows: windows, schedule: schedule, host: TestHost.name, clockError: { _ in error }
+            )
+            .reason(at: start, came: came, expected: expected, isEmergency: isEmergency)
         }
         #expect(try reason([]) == nil)
         #expect(try reason([monday]) == nil)
@@ -33,6 +35,13 @@ struct HostWatchTests {
         #expect(try reason([monday], expected: .hours(1))?.contains("shuts") == true)
         #expect(try reason([monday], error: .minutes(3))?.contains("clock") == true)
         #expect(try reason([window("Mon 16:00", .hours(1), "Europe/Berlin")]) == nil)
+        let weekly = InstallSchedule(at: try CalendarExpression("Mon 14:00"), zone: "UTC")
+        #expect(try reason([], schedule: weekly)?.contains("Mon 14:00") == true)
+        #expect(try reason([], schedule: weekly, came: start - .hours(1)) == nil)
+        #expect(try reason([], isEmergency: true, schedule: weekly) == nil)
+        #expect(try reason([window("Tue 14:00", .hours(1))], schedule: weekly, came: start - .hours(1)) != nil)
+        let nowhere = InstallSchedule(at: weekly.at, zone: "Europe/Nowhere")
+        #expect(try reason([], schedule: nowhere)?.contains("Nowhere") == true)
         _ = try dir.directory.createDirectory("inhibit")
         #expect(try reason([monday]) == nil)
         try dir.directory.writeDurably("inhibit/nightly-backup", [])

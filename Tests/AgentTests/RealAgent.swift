@@ -26,6 +26,9 @@ struct RealAgent: Sendable {
             root: root)
     }
 
+    /// A host that has its folders already.
+    init(dir: TemporaryFolder, root: TemporaryFolder) throws { (self.dir, self.root) = (dir, root) }
+
     /// A host that runs what `baseline` runs, by a copy of its folders.
     init(copying baseline: TestHost, repository: String) async throws {
         dir = try TemporaryFolder()

@@ -13,6 +13,7 @@ final class TestHost: Sendable {
     let root: TemporaryFolder
     let repository: TestRepository.Reader
     let agent: Agent
+    private let doors: AgentDoors
     private let task: Task<Void, Never>
 
     static let name = HostID(unchecked: "host-1")
@@ -23,6 +24,7 @@ final class TestHost: Sendable {
         variables: [String: String] = [:], controller: String? = "https://127.0.0.1:1",
         bounds: [String: ProductBounds]? = nil, secrets: String? = nil, systemctl: String = "/usr/bin/systemctl",
         unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil,
+        schedule: InstallSchedule? = nil,
         reach: @escaping @Sendable (String) -> TCPReach.Answer = { _ in .refused }
     ) async throws {
         self.dir = try dir ?? TemporaryFolder()
@@ -36,11 +38,13 @@ final class TestHost: Sendable {
             controller: controller, host: Self.name, environment: TestRepository.environment, delivery: .pull,
             repository: FolderHTTP.base, channels: [TestRepository.channel], root: self.root.path,
             variables: variables, labels: ["zone": "a"], bounds: bounds, secrets: secrets,
-            confirmWithin: .milliseconds(500), unhealthyBefore: unhealthyBefore, windows: windows, drift: drift)
+            confirmWithin: .milliseconds(500), unhealthyBefore: unhealthyBefore, windows: windows, drift: drift,
+            schedule: schedule)
         let doors = AgentDoors(
             http: FolderHTTP(repository.folder.directory), local: FolderHTTP(repository.folder.directory),
             processes: LiveProcesses(), time: SystemTime(), random: SystemRandom(), systemctl: systemctl,
             reach: { address, _ in reach(address) })
+        self.doors = doors
         let source = try RepositorySource(folder: folder, configuration: configuration, doors: doors)
         let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })
         let agent = try Agent(
@@ -65,6 +69,20 @@ final class TestHost: Sendable {
             try await agent.operations.services.stop(
                 ServiceKey(product: TestRepository.product, unit: try UnitName(unit)))
         }
+    }
+
+    /// Follows the channel, asking so often, for as long as `body` takes.
+    func pulling(every interval: TimeSpan, _ body: () async throws -> Void) async throws {
+        var configuration = await agent.configuration
+        configuration.checkInterval = interval
+        let loop = await PullLoop(
+            agent: agent, doors: doors, source: agent.source, configuration: configuration, log: agent.log)
+        let task = Task { await loop.run() }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        task.cancel()
+        await task.value
+        try result.get()
     }
 
     /// Offers an assignment and waits for its last word.

@@ -96,7 +96,8 @@ final class TestRepository {
     @discardableResult
     func submit(
         _ version: String, files: [File] = [serve, healthy], units: [UnitDefinition]? = nil,
-        requires: [ProductRequirement] = [], keep: Int = 3, values: String? = nil
+        requires: [ProductRequirement] = [], keep: Int = 3, values: String? = nil,
+        in place: ApprovalPlace = .environment(environment)
     ) async throws -> HostRelease {
         let source = try TemporaryFolder()
         for file in files + [File("tree/VERSION", version, isProgram: false)] {
@@ -119,9 +120,9 @@ final class TestRepository {
             definition, from: source.directory, inputs: inputs, into: publisher.blobs, sourceDate: start, jobs: 2)
         let change = try RepositoryWriter.approve(
             definition.name, manifest: built.digest, length: ByteCount(built.manifestBytes.count),
-            in: .environment(Self.environment), to: state, keys: keys, at: now)
+            in: place, to: state, keys: keys, at: now)
         state = change.state
-        let path = TargetPath.manifest(.environment(Self.environment), definition.name)
+        let path = TargetPath.manifest(place, definition.name)
         try publisher.publish(
             RepositoryPublication(
                 blobs: built.manifest.allBlobs, targets: [PublishedTarget(path: path, bytes: built.manifestBytes)],
@@ -132,7 +133,8 @@ final class TestRepository {
     /// The director's word for every host of the channel.
     func assignment(
         _ number: Int, _ action: OrderAction = .install, _ release: HostRelease, revoked: [HostRelease] = [],
-        counter: Int64? = nil, to host: HostID? = nil, expiresIn lifetime: TimeSpan = .hours(1)
+        counter: Int64? = nil, to host: HostID? = nil, expiresIn lifetime: TimeSpan = .hours(1),
+        in place: ApprovalPlace = .environment(environment)
     ) throws -> JSONValue {
         self.counter += 1
         let assignment = Assignment(
@@ -140,7 +142,7 @@ final class TestRepository {
             audience: host.map { .host($0) }
                 ?? .channel(Self.channel, bucketBound: HostBucket.everyoneBound, included: [], excluded: []),
             release: release.name, manifest: release.manifest,
-            targetPath: TargetPath.manifest(.environment(Self.environment), release.name),
+            targetPath: TargetPath.manifest(place, release.name),
             counter: counter ?? self.counter, expiresAt: now + lifetime, revoked: revoked.map(\.manifest))
         return try DSSEEnvelope.sign(
             JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: [director]

@@ -36,7 +36,7 @@ struct InstallCommand: AsyncParsableCommand {
         if let root { configuration.root = JoinCommand.absolute(root) }
         try configuration.check()
         // Whoever types the command has chosen the time.
-        configuration.windows = nil
+        (configuration.windows, configuration.schedule) = (nil, nil)
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         let local = try LiveHTTP(identity: nil, userAgent: userAgent)
         let doors = AgentDoors.byHand(local)
@@ -105,7 +105,7 @@ extension Agent {
     /// Root on this host is the director; the approvers' word is needed as ever.
     func install(_ source: ExportedSource) async throws -> HostReceipt {
         // What an earlier run left unfinished ends first.
-        if let reason = try hold.reason(at: time.now(), expected: .zero, isEmergency: true) {
+        if let reason = try hold.reason(at: time.now(), came: time.now(), expected: .zero, isEmergency: true) {
             throw AgentError(
                 code: "inhibited", summary: "Nothing is installed on this host now: \(reason).",
                 remedy: "Whoever put the file into \(StartHold.folderName) of the agent's folder takes it away.")

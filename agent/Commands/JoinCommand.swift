@@ -36,6 +36,12 @@ struct JoinCommand: AsyncParsableCommand {
     @Option(help: "How often a pulling host asks, as 5m; from 30s on, from 1s on loopback.")
     var checkInterval = "5m"
 
+    @Option(help: "A proxy to everything outside, as http://proxy.example:3128.")
+    var proxy: String?
+
+    @Option(help: "A file that only its owner reads, with user:password for the proxy.")
+    var proxyCredentials: String?
+
     func run() async throws {
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         var settings = Enrolment.Settings()
@@ -45,6 +51,7 @@ struct JoinCommand: AsyncParsableCommand {
         settings.pull = pull.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
         settings.channels = try channels.map { try ChannelName($0) }
         settings.checkInterval = try TimeSpan(checkInterval)
+        settings.proxy = proxy.map { ProxySettings(url: $0, credentials: proxyCredentials.map(Self.absolute)) }
         guard pull == nil || !channels.isEmpty else {
             throw ValidationError("--pull needs at least one --channel, as staging.payments.")
         }
@@ -65,12 +72,14 @@ struct JoinCommand: AsyncParsableCommand {
                 remedy: "Stop it first (`systemctl stop slipway-agent`), join, and start it again.")
         }
         defer { lock.release() }
-        let unverified = LiveHTTP.withoutVerification(userAgent: userAgent)
+        let proxy = try settings.proxy?.proxy()
+        let unverified = LiveHTTP.withoutVerification(userAgent: userAgent, proxy: proxy)
         let result: Result<AgentConfiguration, any Error>
         do {
             let enrolment = Enrolment(join: join, machineID: MachineID.read() ?? "unknown")
             let authority = try await enrolment.authority(over: unverified)
-            let trusting = try LiveHTTP(identity: TLSIdentity(trustRoots: authority), userAgent: userAgent)
+            let trusting = try LiveHTTP(
+                identity: TLSIdentity(trustRoots: authority), userAgent: userAgent, proxy: proxy)
             do {
                 result = .success(try await enrolment.run(over: trusting, into: folder, settings: settings))
             } catch { result = .failure(error) }
@@ -115,7 +124,7 @@ struct JoinCommand: AsyncParsableCommand {
         return FilePath(whole).lexicallyNormalized().string
     }
 
-    private static func pairs(_ texts: [String]) throws -> [String: String] {
+    static func pairs(_ texts: [String]) throws -> [String: String] {
         var pairs: [String: String] = [:]
         for text in texts {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -23,12 +23,15 @@ struct RunCommand: AsyncParsableCommand {
         let log = AgentLog.make(logLevel)
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         let random = SystemRandom()
+        let proxy = try configuration.proxy?.proxy()
         let http = try HostHTTP(
-            identity: folder.identity(), userAgent: userAgent, controller: configuration.controller,
+            identity: folder.identity(), userAgent: userAgent, proxy: proxy, controller: configuration.controller,
             session: .start(random))
+        let repository = try RepositoryDoor.make(configuration, userAgent: userAgent, proxy: proxy)
         let local = try LiveHTTP(identity: nil, userAgent: userAgent)
         let doors = AgentDoors(
-            http: http, local: local, processes: LiveProcesses(), time: SystemTime(), random: random)
+            http: http, repository: repository, local: local, processes: LiveProcesses(), time: SystemTime(),
+            random: random)
         // An HTTP client that is let go of without its shutdown is a crash that would hide the error.
         let result: Result<Void, any Error>
         do {
@@ -41,8 +44,22 @@ struct RunCommand: AsyncParsableCommand {
             result = .failure(error)
         }
         await http.shutdown()
+        await repository?.shutdown()
         await local.shutdown()
         try result.get()
+    }
+}
+
+/// Repositories of somebody else's: their authorities are believed for them alone, and this host's certificate is not
+/// shown there.
+enum RepositoryDoor {
+    static func make(_ configuration: AgentConfiguration, userAgent: String, proxy: HTTPProxy?) throws -> LiveHTTP? {
+        guard let authorities = configuration.authorities else { return nil }
+        let file = try PathOfFile(authorities)
+        let bytes = try Directory.open(file.folder).read(file.name, sizeMax: ByteCount(4 << 20))
+        return try LiveHTTP(
+            identity: TLSIdentity(trustRoots: String(decoding: bytes, as: UTF8.self)), userAgent: userAgent,
+            proxy: proxy)
     }
 }
 

@@ -33,6 +33,16 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
     public var windows: [MaintenanceWindow]?
     /// How often what is installed is compared with what was signed; nil: every 6 hours, without repair.
     public var drift: DriftPolicy?
+    /// When what was ordered begins; nil: at once, where the windows allow it. Emergencies and back-outs do not wait.
+    public var schedule: InstallSchedule?
+    /// Base URLs where the repository's files are as well, asked in this order where `repository` fails.
+    public var mirrors: [String]?
+    /// PEM file of the authorities of `https:` repositories and mirrors; nil: the controller's own.
+    public var authorities: String?
+    /// Through which everything outside is asked; nil: directly.
+    public var proxy: ProxySettings?
+    /// Bytes a second that all downloads together may take; nil: as fast as it goes. An order may ask for less.
+    public var bandwidth: ByteCount?
 
     public static let fileName = "agent.json"
     public static let sizeMax = ByteCount(1 << 20)
@@ -43,7 +53,9 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         variables: [String: String] = [:], labels: [String: String] = [:],
         bounds: [String: ProductBounds]? = nil, secrets: String? = nil, confirm: [String]? = nil,
         confirmWithin: TimeSpan? = nil,
-        unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil
+        unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil,
+        schedule: InstallSchedule? = nil, mirrors: [String]? = nil, authorities: String? = nil,
+        proxy: ProxySettings? = nil, bandwidth: ByteCount? = nil
     ) {
         self.controller = controller
         self.host = host
@@ -62,11 +74,17 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         self.unhealthyBefore = unhealthyBefore
         self.windows = windows
         self.drift = drift
+        self.schedule = schedule
+        self.mirrors = mirrors
+        self.authorities = authorities
+        self.proxy = proxy
+        self.bandwidth = bandwidth
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case controller, host, environment, delivery, repository, channels, checkInterval, root, variables, labels
         case bounds, secrets, confirm, confirmWithin, unhealthyBefore, windows, drift
+        case schedule, mirrors, authorities, proxy, bandwidth
     }
 
     /// - Throws: `agent.configuration`: absent, unreadable, an unknown key or a value out of bounds.
@@ -108,14 +126,34 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
             throw Self.problem(
                 "root is \(root.debugDescription), an absolute path without a slash at the end is needed.")
         }
-        guard !repository.hasSuffix("/"), repository.hasPrefix("https://") || repository.hasPrefix("http://") else {
-            throw Self.problem(
-                "repository is \(repository.debugDescription), a URL without a slash at the end is needed.")
+        for (key, url) in [("repository", repository)] + (mirrors ?? []).map({ ("mirrors", $0) }) {
+            guard !url.hasSuffix("/"), url.hasPrefix("https://") || url.hasPrefix("http://") else {
+                throw Self.problem("\(key) has \(url.debugDescription), a URL without a slash at the end is needed.")
+            }
         }
+        try checkTransfers()
         for name in variables.keys where !Variables.isName(name) {
             throw Self.problem("variables has the name \(name.debugDescription); use A-Z, 0-9 and _, no digit first.")
         }
     }
+
+    private func checkTransfers() throws {
+        if (mirrors ?? []).count > Self.mirrorsMax {
+            throw Self.problem("mirrors has \(mirrors?.count ?? 0) places, allowed are \(Self.mirrorsMax).")
+        }
+        if let bandwidth, bandwidth < Self.bandwidthMin {
+            throw Self.problem(
+                "bandwidth is \(bandwidth.value) bytes a second, at least \(Self.bandwidthMin.value) are needed.")
+        }
+        if let spread = schedule?.spread, !(TimeSpan.zero...InstallSchedule.spreadMax).contains(spread) {
+            throw Self.problem("schedule.spread is \(spread), at most \(InstallSchedule.spreadMax) are allowed.")
+        }
+        _ = try proxy?.unauthenticated()
+        if let authorities { _ = try PathOfFile(authorities) }
+    }
+
+    static let mirrorsMax = 16
+    static let bandwidthMin = ByteCount(1 << 10)
 
     /// Only there may a host ask every second (semantics 1).
     private var isOnLoopback: Bool {
@@ -133,7 +171,7 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         try folder.writeDurably(Self.fileName, JSONCoding.value(of: self).prettyBytes, mode: 0o600)
     }
 
-    private static func problem(_ summary: String, cause: String? = nil) -> AgentError {
+    static func problem(_ summary: String, cause: String? = nil) -> AgentError {
         AgentError(
             code: "configuration", summary: summary, remedy: "Correct agent.json and start the agent again.",
             cause: cause)

@@ -13,27 +13,31 @@ final class HostHTTP: HTTPDoor {
         let transfers: LiveHTTP
         let streams: LiveHTTP
 
-        init(_ identity: TLSIdentity?, _ userAgent: String) throws {
-            transfers = try LiveHTTP(identity: identity, userAgent: userAgent)
-            streams = try LiveHTTP(identity: identity, userAgent: userAgent)
+        init(_ identity: TLSIdentity?, _ userAgent: String, _ proxy: HTTPProxy?) throws {
+            transfers = try LiveHTTP(identity: identity, userAgent: userAgent, proxy: proxy)
+            streams = try LiveHTTP(identity: identity, userAgent: userAgent, proxy: proxy)
         }
     }
 
     private let clients: Mutex<Clients>
     private let userAgent: String
+    let proxy: HTTPProxy?
     private let controller: String?
     private let session: AgentSession
 
-    init(identity: TLSIdentity?, userAgent: String, controller: String?, session: AgentSession) throws {
+    init(
+        identity: TLSIdentity?, userAgent: String, proxy: HTTPProxy? = nil, controller: String?, session: AgentSession
+    ) throws {
         self.userAgent = userAgent
+        self.proxy = proxy
         self.controller = controller
         self.session = session
-        clients = Mutex(try Clients(identity, userAgent))
+        clients = Mutex(try Clients(identity, userAgent, proxy))
     }
 
     /// - Throws: `effects.http.identity`; what is in use stays then.
     func replace(identity: TLSIdentity) async throws {
-        let new = try Clients(identity, userAgent)
+        let new = try Clients(identity, userAgent, proxy)
         let old = clients.withLock { clients in
             let old = clients
             clients = new

@@ -64,7 +64,8 @@ struct IdentityKeeper: Sendable {
     /// Gets, stores and puts to use.
     func renew() async throws {
         guard let identity = try StoredIdentity.read(in: tls) else { throw Self.absent }
-        let renewal = Renewal(controller: controller, host: configuration.host, http: http, userAgent: userAgent)
+        let renewal = Renewal(
+            controller: controller, host: configuration.host, http: http, userAgent: userAgent, proxy: http.proxy)
         let new = try await renewal.run(identity, at: time.now())
         // Checked before it is stored: what TLS cannot read must not replace what it can.
         _ = try LiveHTTP(identity: new.tls, userAgent: userAgent)

@@ -10,6 +10,7 @@ struct Renewal: Sendable {
     /// With the identity that is to be replaced.
     var http: any HTTPDoor
     var userAgent: String
+    var proxy: HTTPProxy?
 
     private static let responseSizeMax = ByteCount(2 << 20)
 
@@ -40,7 +41,7 @@ struct Renewal: Sendable {
     }
 
     private func byProof(_ old: StoredIdentity, _ facts: StoredIdentity.Facts) async throws -> StoredIdentity {
-        let plain = try LiveHTTP(identity: old.anonymous, userAgent: userAgent)
+        let plain = try LiveHTTP(identity: old.anonymous, userAgent: userAgent, proxy: proxy)
         let key = try KeyGeneration.ecdsaP256PrivateKeyPEM()
         let request = try SigningRequest.pem(key)
         let result: Result<CertificateResponse, any Error>

@@ -21,6 +21,7 @@ import ReleaseDefinition
 /// Instants are of a clock that does not step (`SteadyClock`), so a wrong wall clock cannot pass a deadline.
 public struct Installation: Sendable, Equatable {
     public let task: InstallationTask
+    public let receivedAt: UTCInstant
     public private(set) var state: State
     /// Empty until verified. In the order of activation.
     public private(set) var changes: [UnitChange]
@@ -59,6 +60,7 @@ public struct Installation: Sendable, Equatable {
 
     public init(_ task: InstallationTask, at now: UTCInstant) {
         self.task = task
+        receivedAt = now
         state = .received(deadlineAt: now + Self.verifyDeadline)
         changes = []
         recoveries = 0

@@ -67,7 +67,7 @@ struct Enrolment: Sendable {
                 delivery: settings.pull == nil ? .push : .pull,
                 repository: settings.pull ?? join.controller + "/repository",
                 channels: settings.channels, checkInterval: settings.checkInterval, root: settings.root,
-                variables: settings.variables, labels: response.labels)
+                variables: settings.variables, labels: response.labels, proxy: settings.proxy)
         }
         guard again.environment == response.environment else {
             throw AgentError(
@@ -78,6 +78,7 @@ struct Enrolment: Sendable {
         }
         again.host = response.host
         again.labels = response.labels
+        if let proxy = settings.proxy { again.proxy = proxy }
         return again
     }
 
@@ -90,6 +91,7 @@ struct Enrolment: Sendable {
         var pull: String?
         var channels: [ChannelName] = []
         var checkInterval = TimeSpan.minutes(5)
+        var proxy: ProxySettings?
     }
 
     /// The authority's certificate (PEM), believed because its digest is in the join string.

@@ -57,7 +57,8 @@ actor Agent {
         operations = try doors.operations(folder: folder, configuration: configuration, log: log)
         let highest = HighestTime(in: folder.base, log: log)
         hold = StartHold(
-            folder: folder, windows: configuration.windows ?? [],
+            folder: folder, windows: configuration.windows ?? [], schedule: configuration.schedule,
+            host: configuration.host,
             clockError: { now in highest.start(now).since(now) })
         let backups = Backups(folder: folder, root: configuration.root, now: { [time] in time.now() })
         runner = InstallationRunner(

@@ -6,6 +6,8 @@ import ReleaseDefinition
 struct AgentDoors: Sendable {
     /// To the controller and the repository.
     var http: any HTTPDoor
+    /// To the repository and its mirrors, where these have authorities of their own; nil: the same.
+    var repository: (any HTTPDoor)?
     /// To what runs on this host: no certificate of ours is shown to it.
     var local: any HTTPDoor
     var processes: any ProcessDoor

@@ -10,11 +10,15 @@ struct Reachability: Sendable {
     var time: any TimeDoor
     var ask: @Sendable (String, TimeSpan) async throws -> TCPReach.Answer
 
-    /// `host:port` of controller, repository and what agent.json names under `confirm`, each once.
+    /// `host:port` of controller, repository, mirrors and what agent.json names under `confirm`, each once; of the proxy
+    /// instead of those that are asked through it.
     var addresses: [String] {
         var found: [String] = []
-        let urls = [configuration.controller, configuration.repository].compactMap(\.self)
-        for address in urls.compactMap(Self.address) + (configuration.confirm ?? []) where !found.contains(address) {
+        let urls =
+            [configuration.controller, configuration.repository].compactMap(\.self) + (configuration.mirrors ?? [])
+        let proxy = try? configuration.proxy?.unauthenticated()
+        let own = urls.compactMap { proxy?.serves($0) == true ? proxy?.address : Self.address($0) }
+        for address in own + (configuration.confirm ?? []) where !found.contains(address) {
             found.append(address)
         }
         return found

@@ -12,14 +12,18 @@ struct RepositorySource: ReleaseSource {
     private let configuration: AgentConfiguration
     private let time: any TimeDoor
     private let highest: HighestTime
+    private let downloads: LimitedHTTP
 
     init(
         folder: AgentFolder, configuration: AgentConfiguration, doors: AgentDoors,
         log: Logger = Logger(label: "slipway-agent")
     ) throws {
-        let address = RepositoryAddress(baseURL: configuration.repository)
-        metadata = MetadataClient(store: try folder.trust(), http: doors.http, time: doors.time, address: address)
-        fetcher = PackageFetcher(http: doors.http, time: doors.time, address: address)
+        downloads = LimitedHTTP(doors.repository ?? doors.http, limit: configuration.bandwidth, time: doors.time)
+        let mirrors = Mirrors(configuration.repository, mirrors: configuration.mirrors ?? [], time: doors.time)
+        let http = MirroredHTTP(downloads, mirrors)
+        let address = RepositoryAddress(baseURL: configuration.repository, mirrors: mirrors)
+        metadata = MetadataClient(store: try folder.trust(), http: http, time: doors.time, address: address)
+        fetcher = PackageFetcher(http: http, time: doors.time, address: address)
         self.configuration = configuration
         time = doors.time
         highest = HighestTime(in: folder.base, log: log)
@@ -43,6 +47,7 @@ struct RepositorySource: ReleaseSource {
         let release = try await metadata.authorise(
             envelope, for: configuration.host, environment: configuration.environment, revoked: revoked, at: now)
         highest.accept(now)
+        downloads.limit(order: release.assignment.bandwidth)
         return release
     }
 

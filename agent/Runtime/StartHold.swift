@@ -8,15 +8,32 @@ struct StartHold: Sendable {
 
     var folder: AgentFolder
     var windows: [MaintenanceWindow]
+    var schedule: InstallSchedule?
+    var host: HostID
     /// How far the clock is known to be behind.
     var clockError: @Sendable (UTCInstant) -> TimeSpan
 
-    /// - Parameter expected: how long the installation takes at least; what would not be done in time is not begun.
+    /// - Parameters:
+    ///   - came: when the order was taken up.
+    ///   - expected: how long the installation takes at least; what would not be done in time is not begun.
     /// - Returns: in words; nil: it may start.
-    func reason(at now: UTCInstant, expected: TimeSpan, isEmergency: Bool) throws -> String? {
+    func reason(
+        at now: UTCInstant, came: UTCInstant, expected: TimeSpan, isEmergency: Bool
+    ) throws -> String? {
         if let name = try inhibitor() { return "\(Self.folderName)/\(name) is there" }
-        guard !windows.isEmpty, !isEmergency else { return nil }
-        let rules = StartRules(windows: try windows.map { ($0, try ZoneFolder.rules($0.zone)) })
+        guard !windows.isEmpty || schedule != nil, !isEmergency else { return nil }
+        let rules: StartRules
+        do {
+            if let schedule {
+                let start = schedule.start(after: came, for: host, in: try ZoneFolder.rules(schedule.zone))
+                guard let start else { return "the schedule \(schedule.at) names no day to come" }
+                guard start <= now else { return "the schedule \(schedule.at) \(schedule.zone) begins it \(start)" }
+            }
+            rules = StartRules(windows: try windows.map { ($0, try ZoneFolder.rules($0.zone)) })
+        } catch {
+            // It waits until somebody has corrected agent.json, and says so.
+            return "\(ReportedError(error))"
+        }
         switch rules.permission(at: now, expected: expected, clockError: clockError(now)) {
         case .given: return nil
         case .waits(let until, let reason): return until.map { "\(reason); next \($0)" } ?? reason
@@ -39,7 +56,8 @@ extension Agent {
         guard installation.task.order.action == .install, let subject = installation.task.to else { return false }
         let expected = installation.changes.reduce(TimeSpan.zero) { $0 + $1.healthyDeadline }
         let reason = try hold.reason(
-            at: time.now(), expected: expected, isEmergency: InstallationRunner.isEmergency(installation.task))
+            at: time.now(), came: installation.receivedAt, expected: expected,
+            isEmergency: InstallationRunner.isEmergency(installation.task))
         guard let reason else {
             if heldFor != nil {
                 heldFor = nil

@@ -41,6 +41,14 @@ enum HTTPFailure {
             make("timeout", "\(url) did not answer in time.", tryAgain, error.shortDescription)
         case .remoteConnectionClosed, .uncleanShutdown:
             make("closed", "\(url): the server closed the connection before its answer was whole.", tryAgain, nil)
+        case .proxyAuthenticationRequired:
+            make(
+                "proxy.credentials", "\(url): the proxy wants another user and password (407).",
+                "Correct the file that `proxy.credentials` names, and start the program again.", nil)
+        case .invalidProxyResponse, .httpProxyHandshakeTimeout:
+            make(
+                "proxy.refused", "\(url): the proxy made no tunnel there.",
+                "See that the proxy allows CONNECT to this server and port, and reaches it.", error.shortDescription)
         case .alreadyShutdown:
             make("shutDown", "The HTTP client was shut down.", "This program is ending: nothing is to be done.", nil)
         default:

@@ -10,6 +10,9 @@ import ReleaseDefinition
 /// The owner calls `shutdown()` when open transfers should end; the last reference gone does the same a moment later.
 public final class LiveHTTP: HTTPDoor {
     private let client: HTTPClient
+    /// For servers that the proxy is not asked for; nil: there are none.
+    private let direct: HTTPClient?
+    private let proxy: HTTPProxy?
     private let group: MultiThreadedEventLoopGroup
     private let userAgent: String
     private let hasAuthority: Bool
@@ -17,17 +20,22 @@ public final class LiveHTTP: HTTPDoor {
 
     /// - Parameter identity: nil where only `http:` addresses are asked.
     /// - Throws: `effects.http.identity`: certificate or key are not what they should be.
-    public convenience init(identity: TLSIdentity?, userAgent: String) throws {
-        try self.init(identity: identity, userAgent: userAgent, limits: HTTPLimits())
+    public convenience init(identity: TLSIdentity?, userAgent: String, proxy: HTTPProxy? = nil) throws {
+        try self.init(identity: identity, userAgent: userAgent, proxy: proxy, limits: HTTPLimits())
     }
 
-    convenience init(identity: TLSIdentity?, userAgent: String, limits: HTTPLimits) throws {
+    convenience init(
+        identity: TLSIdentity?, userAgent: String, proxy: HTTPProxy? = nil, limits: HTTPLimits
+    ) throws {
         let tls = try Self.configuration(identity)
-        self.init(tls: tls, hasAuthority: identity != nil, userAgent: userAgent, limits: limits)
+        self.init(tls: tls, hasAuthority: identity != nil, userAgent: userAgent, proxy: proxy, limits: limits)
     }
 
-    private init(tls: TLSConfiguration, hasAuthority: Bool, userAgent: String, limits: HTTPLimits) {
+    private init(
+        tls: TLSConfiguration, hasAuthority: Bool, userAgent: String, proxy: HTTPProxy?, limits: HTTPLimits
+    ) {
         self.userAgent = userAgent
+        self.proxy = proxy
         self.hasAuthority = hasAuthority
         self.limits = limits
         var configuration = HTTPClient.Configuration(
@@ -37,24 +45,32 @@ public final class LiveHTTP: HTTPDoor {
         // A failed connection is told at once; who wants to try again decides so.
         configuration.connectionPool.retryConnectionEstablishment = false
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let needsDirect = proxy.map { !$0.except.isEmpty } ?? false
+        direct = needsDirect ? HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration) : nil
+        configuration.proxy = proxy.map { proxy in
+            .server(
+                host: proxy.host, port: proxy.port,
+                authorization: proxy.credential.map { .basic(username: $0.user, password: $0.password) })
+        }
         client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 
     /// For the first contact of a host that knows the authority's digest alone: any server is talked to. Nothing that it
     /// says may be believed before it was compared with a digest from elsewhere, and no secret may be sent.
-    public static func withoutVerification(userAgent: String) -> LiveHTTP {
+    public static func withoutVerification(userAgent: String, proxy: HTTPProxy? = nil) -> LiveHTTP {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv13
         tls.trustRoots = .certificates([])
         tls.certificateVerification = .none
-        return LiveHTTP(tls: tls, hasAuthority: true, userAgent: userAgent, limits: HTTPLimits())
+        return LiveHTTP(tls: tls, hasAuthority: true, userAgent: userAgent, proxy: proxy, limits: HTTPLimits())
     }
 
     /// The client beneath traps when it goes without having been shut down, and a door is often made for one request.
     deinit {
-        let (client, group) = (self.client, self.group)
+        let (client, direct, group) = (self.client, self.direct, self.group)
         Task {
             try? await client.shutdown()
+            try? await direct?.shutdown()
             try? await group.shutdownGracefully()
         }
     }
@@ -62,6 +78,7 @@ public final class LiveHTTP: HTTPDoor {
     /// Ends open transfers and the thread.
     public func shutdown() async {
         try? await client.shutdown()
+        try? await direct?.shutdown()
         try? await group.shutdownGracefully()
     }
 
@@ -147,6 +164,8 @@ public final class LiveHTTP: HTTPDoor {
         // The watch has the deadline; this one only backs it up.
         let deadline = NIODeadline.now() + .milliseconds(min(request.timeout.milliseconds, 1 << 40))
         let isStream = if case .events = watch.rule { true } else { false }
+        let goesDirect = proxy.map { !$0.serves(request.url) } ?? false
+        let client = goesDirect ? direct ?? client : client
         let response = try await client.execute(outgoing, deadline: isStream ? .distantFuture : deadline)
         watch.headCame()
         return response

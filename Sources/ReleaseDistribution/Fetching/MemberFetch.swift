@@ -38,6 +38,7 @@ struct MemberFetch: Sendable {
                 try await round(RangeCoalescing.requests(for: index.compressedRanges(of: missing)))
                 // Everything came: what is still missing came with other bytes.
                 missing = try await stillMissing(of: missing)
+                if !missing.isEmpty { _ = fetcher.address.doubt(RepositoryLayout.blob(payload.sha256)) }
                 for number in missing {
                     failures[number, default: 0] += 1
                     guard failures[number, default: 0] < 2 else { throw damaged(number) }

@@ -79,7 +79,16 @@ struct MetadataUpdate: Sendable {
         }
         switch response.status {
         case 200:
-            for change in try refresh.receive(response.body) { try store.apply(change) }
+            var next = refresh
+            let changes: [StoreChange]
+            do { changes = try next.receive(response.body) } catch {
+                // Stale or wrong in this place: another may have it. What was refused changed nothing.
+                guard address.doubt(url: url) else { throw error }
+                last?.forget()
+                return
+            }
+            refresh = next
+            for change in changes { try store.apply(change) }
             if let last, let expiry = refresh.trusted.timestampExpiresAt {
                 let age = EntityTag.age(ofTimestampUntil: expiry, at: refresh.trusted.startedAt)
                 last.keep(response, until: time.monotonic() + age)

@@ -32,11 +32,16 @@ public struct PackageFetcher: Sendable {
         }
         let request = address.request(path, sizeMax: release.target.length)
         let bytes = try await retry.run(time) {
-            let response = try await http.send(request)
-            guard response.status == 200 else { throw address.error(response.status, path) }
-            return response.body
+            while true {
+                let response = try await http.send(request)
+                guard response.status == 200 else { throw address.error(response.status, path) }
+                do { try release.target.requireMatch(response.body) } catch {
+                    guard address.doubt(path) else { throw error }
+                    continue
+                }
+                return response.body
+            }
         }
-        try release.target.requireMatch(bytes)
         let manifest = try Manifest(parsing: bytes)
         guard manifest.name == release.assignment.release else {
             throw DistributionError(
@@ -83,7 +88,8 @@ public struct PackageFetcher: Sendable {
     private func fetch(
         _ blob: BlobReference, into store: BlobStore, _ counter: FetchCounter, _ tally: ByteTally
     ) async throws {
-        for isLastTry in [false, true] {
+        var hasFailed = false
+        while true {
             // The furthest byte so far: a server without ranges that breaks at the same place each time gets no further.
             let furthest = Mutex<Int64>(0)
             var before: Int64 = 0
@@ -99,9 +105,13 @@ public struct PackageFetcher: Sendable {
                     furthest.withLock { $0 = max($0, length) }
                 }
             }
-            do { return try store.adoptPartial(blob) } catch let error as PackagingError where !isLastTry {
-                // Joined from pieces of two different answers, or damaged on the way: once more from the start.
-                guard error.code == "packaging.blob.digest" else { throw error }
+            do { return try store.adoptPartial(blob) } catch let error as PackagingError
+                where error.code == "packaging.blob.digest"
+            {
+                // Joined from pieces of two different answers, or damaged on the way: once more from the start, and once
+                // from each other place.
+                guard address.doubt(RepositoryLayout.blob(blob.sha256)) || !hasFailed else { throw error }
+                hasFailed = true
                 try store.discardPartial(blob)
             }
         }
@@ -153,8 +163,15 @@ public struct PackageFetcher: Sendable {
             // What could not be finished must not keep the disk full.
             try store.discardPartial(blob)
             throw error
+        } catch  where Self.isTooLong(error) && address.doubt(path) {
+            try file.truncate(to: ByteCount(0))
+            throw DistributionError(
+                code: "unavailable",
+                summary: "One place of \(path) sends more than the signed \(blob.length.value) bytes.",
+                remedy: "It is fetched from another place.")
         }
         guard try file.size() == blob.length else {
+            _ = address.doubt(path)
             throw DistributionError(
                 code: "unavailable",
                 summary: "\(RepositoryLayout.url(address.baseURL, path)) sent \(try file.size().value) bytes of "
@@ -165,6 +182,10 @@ public struct PackageFetcher: Sendable {
     /// `Content-Range: bytes 5-9/10`. RFC 9110 14.4.
     private static func continues(_ head: HTTPHead, at start: Int64, of length: ByteCount) -> Bool {
         head["Content-Range"] == "bytes \(start)-\(length.value - 1)/\(length.value)"
+    }
+
+    private static func isTooLong(_ error: any Error) -> Bool {
+        ["distribution.blob.tooLong", "effects.http.bodyTooLarge"].contains(ReportedError(error).code)
     }
 
     private static func tooLong(_ url: String, _ blob: BlobReference) -> DistributionError {

@@ -7,11 +7,14 @@ public struct RepositoryAddress: Sendable {
     public var baseURL: String
     /// Sent with each request, as a proxy or object store may want.
     public var headers: [HTTPField]
+    /// Where its files are as well; nil: nowhere. The door to it must know the same ones.
+    public var mirrors: Mirrors?
     private let metadataURL: String
     private let targetsURL: String
 
-    public init(baseURL: String, headers: [HTTPField] = []) {
+    public init(baseURL: String, headers: [HTTPField] = [], mirrors: Mirrors? = nil) {
         self.baseURL = baseURL
+        self.mirrors = mirrors
         self.headers = headers
         metadataURL = RepositoryLayout.url(baseURL, RepositoryLayout.metadata)
         targetsURL = RepositoryLayout.url(baseURL, RepositoryLayout.targets)
@@ -21,6 +24,7 @@ public struct RepositoryAddress: Sendable {
     public init(metadataURL: String, targetsURL: String) {
         baseURL = metadataURL
         headers = []
+        mirrors = nil
         self.metadataURL = metadataURL
         self.targetsURL = targetsURL
     }
@@ -46,6 +50,11 @@ public struct RepositoryAddress: Sendable {
             headers: headers + [HTTPField("Accept-Encoding", "identity")] + more, responseSizeMax: sizeMax,
             timeout: timeout)
     }
+
+    /// What came from there was not what was signed.
+    /// - Returns: whether another place may have it.
+    func doubt(_ path: String) -> Bool { doubt(url: RepositoryLayout.url(baseURL, path)) }
+    func doubt(url: String) -> Bool { mirrors?.doubt(url) ?? false }
 
     /// Words for an answer that is none of those expected.
     func error(_ status: Int, _ path: String) -> DistributionError {

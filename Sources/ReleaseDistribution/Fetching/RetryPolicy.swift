@@ -34,7 +34,7 @@ public struct RetryPolicy: Sendable, Equatable {
         case let error as EffectsError:
             [
                 "effects.http.unreachable", "effects.http.closed", "effects.http.timeout", "effects.http.stalled",
-                "effects.http.protocol",
+                "effects.http.protocol", "effects.http.proxy.refused",
             ].contains(error.code)
         case let error as DistributionError: error.code == "distribution.unavailable"
         default: false

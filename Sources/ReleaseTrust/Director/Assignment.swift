@@ -64,11 +64,14 @@ public struct Assignment: Sendable, Equatable, Codable {
     public var revoked: [SHA256Digest]
     /// Shorter ways to the release's payloads, for hosts that run the releases they begin at; nil for none.
     public var patches: [AssignedPatch]?
+    /// Bytes a second that a host's downloads for it may take together; nil: what the host allows.
+    public var bandwidth: ByteCount?
 
     public init(
         order: OrderID, environment: EnvironmentName, audience: AssignmentAudience, release: ReleaseName,
         manifest: SHA256Digest, targetPath: String, counter: Int64, notBefore: UTCInstant? = nil,
-        expiresAt: UTCInstant, revoked: [SHA256Digest] = [], patches: [AssignedPatch]? = nil
+        expiresAt: UTCInstant, revoked: [SHA256Digest] = [], patches: [AssignedPatch]? = nil,
+        bandwidth: ByteCount? = nil
     ) {
         self.order = order
         self.environment = environment
@@ -81,6 +84,7 @@ public struct Assignment: Sendable, Equatable, Codable {
         self.expiresAt = expiresAt
         self.revoked = revoked
         self.patches = patches
+        self.bandwidth = bandwidth
     }
 
     /// Whether the host is meant; for a channel the caller sees to it that the host follows it.
