@@ -100,7 +100,8 @@ let package = Package(
             name: "ControllerLibrary",
             dependencies: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", x509,
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "TestSupport",
+                x509,
                 argumentParser, logging,
                 systemPackage, nioCore, nioPosix, nioSSL,
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -156,11 +157,11 @@ let package = Package(
             [
                 "ControllerLibrary", "AgentLibrary", "ControllerAPI", "ReleaseDefinition", "AgentProtocol",
                 "ReleasePackaging",
-                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", x509,
+                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "TestSupport", x509,
             ]),
         tests("CommandTests", ["slipway", "ControllerAPI", "ReleaseDefinition", "Effects"]),
         // Real processes of all three programs: no module of ours but the vocabulary and the doors.
-        tests("EndToEnd", ["ReleaseDefinition", "AgentProtocol", "ControllerAPI", "Effects"]),
+        tests("EndToEnd", ["ReleaseDefinition", "AgentProtocol", "ControllerAPI", "Effects", "TestSupport"]),
         tests("Tidy", []),
     ]
 )

@@ -4,6 +4,8 @@ import Foundation
 import ReleaseDefinition
 import Testing
 
+import enum TestSupport.Ports
+
 @testable import ControllerLibrary
 
 @Suite("Gates and their sources")
@@ -216,7 +218,7 @@ private final class RealPrometheus: Sendable {
             "/usr/bin/promtool", ["tsdb", "create-blocks-from", "openmetrics", samples, folder.path + "/data"])
         tool.waitUntilExit()
         #expect(tool.terminationStatus == 0)
-        let port = try freePort()
+        let port = try Ports.free()
         let process = try run(
             program,
             [
@@ -245,21 +247,5 @@ private final class RealPrometheus: Sendable {
         process.standardError = FileHandle.nullDevice
         try process.run()
         return process
-    }
-
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
-            }
-        }
-        try #require(bound)
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }

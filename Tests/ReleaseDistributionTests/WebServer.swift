@@ -39,12 +39,12 @@ final class WebServer: Sendable {
     private let processes = LiveProcesses()
 
     init(_ kind: Kind, serving path: String, in folder: TemporaryFolder) async throws {
-        let port = try Self.freePort()
+        let port = UInt16(try Ports.free())
         let origin = kind.origin == .python ? Self.python(port, path) : try Self.nginx(port, path, folder)
         var commands = [(kind.origin.rawValue, origin)]
         var entrance = port
         if let front = kind.front {
-            entrance = try Self.freePort()
+            entrance = UInt16(try Ports.free())
             switch front {
             case .varnish: commands.append(("varnish", Self.varnish(entrance, before: port, folder)))
             case .squid: commands.append(("squid", try Self.squid(entrance, before: port, folder)))
@@ -144,24 +144,5 @@ final class WebServer: Sendable {
 
     func stop() async throws {
         for process in running.reversed() { try await processes.stopService(process, grace: .seconds(5)) }
-    }
-
-    /// Free a moment ago.
-    private static func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                bind(descriptor, generic, length) == 0 ? getsockname(descriptor, generic, &length) : -1
-            }
-        }
-        guard result == 0 else {
-            throw EffectsError(code: "test.port", summary: "There is no free port.", remedy: "None.")
-        }
-        return UInt16(bigEndian: address.sin_port)
     }
 }

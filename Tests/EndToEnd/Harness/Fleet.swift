@@ -1,6 +1,7 @@
 import ControllerAPI
 import Effects
 import ReleaseDefinition
+import enum TestSupport.Ports
 import Synchronization
 import Testing
 

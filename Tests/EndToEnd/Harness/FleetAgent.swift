@@ -1,6 +1,8 @@
 import Glibc
 import Synchronization
 
+import enum TestSupport.Ports
+
 /// One host of a fleet: an agent, its folder, the tree that stands for its root, its service's port.
 final class FleetAgent: Sendable {
     enum Delivery: Sendable, Equatable {

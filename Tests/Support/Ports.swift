@@ -1,11 +1,13 @@
+import Effects
 import Glibc
 import Synchronization
 
 /// TCP ports on loopback that nobody listens on, below the range that the system hands out by itself.
-enum Ports {
+public enum Ports {
     private static let next = Mutex(18_000 + Int(getpid()) * 97 % 13_000)
 
-    static func free() throws -> Int {
+    /// Free a moment ago, and given to nobody else of this process.
+    public static func free() throws -> Int {
         for _ in 0..<2000 {
             let port = next.withLock { value in
                 value = value >= 32_000 ? 18_000 : value + 1
@@ -13,7 +15,7 @@ enum Ports {
             }
             if isFree(port) { return port }
         }
-        throw TestFailure(description: "no free port was found")
+        throw EffectsError(code: "test.port", summary: "There is no free port.", remedy: "None.")
     }
 
     private static func isFree(_ port: Int) -> Bool {
