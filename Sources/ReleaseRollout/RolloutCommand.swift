@@ -27,6 +27,8 @@ public enum RolloutCommand: Sendable, Equatable {
     /// An order went out on a host's stream (more than once is fine).
     case orderSent(HostID, OrderID)
     case channelPublished(ChannelView)
+    /// A host was told to drop its order (more than once is fine).
+    case cancelSent(HostID, OrderID)
     /// The manifest is on the revocation list of the environment and every channel's assignment says so.
     case revocationPublished
     /// What a gate said; of an older round it is ignored.

@@ -22,6 +22,7 @@ public enum RolloutFact: Sendable, Equatable, Codable {
     case hostAdmitted(host: HostID, action: OrderAction)
     case orderSent(host: HostID, order: OrderID)
     case channelPublished(view: ChannelView)
+    case cancelSent(host: HostID, order: OrderID)
     case revocationPublished
     case hostProgressed(host: HostID, action: OrderAction, step: InstallationStep)
     case hostEnded(HostEnding)
@@ -81,6 +82,7 @@ public enum RolloutFact: Sendable, Equatable, Codable {
         case .hostAdmitted: "hostAdmitted"
         case .orderSent: "orderSent"
         case .channelPublished: "channelPublished"
+        case .cancelSent: "cancelSent"
         case .revocationPublished: "revocationPublished"
         case .hostProgressed: "hostProgressed"
         case .hostEnded: "hostEnded"

@@ -100,7 +100,8 @@ struct EngineInvariants {
             if action == .install { update(id) { $0.hasProgressed = true } }
         case .hostEnded(let ending): try noteEnding(ending)
         case .contactChanged(let id, .offline): dropUnsent(id)
-        case .started, .revocationPublished, .hostUnhealthy, .contactChanged, .hostReturned, .clocksRestarted,
+        case .started, .cancelSent, .revocationPublished, .hostUnhealthy, .contactChanged, .hostReturned,
+            .clocksRestarted,
             .bakeStarted, .haltReminded, .hostBackOutStarted, .startsOpened, .silentAdmitted,
             .earlyLifePaged, .trafficBegun, .trafficSwitched, .trafficWatched, .trafficFailed, .trafficSwitching,
             .hostJoined, .hostFound:
@@ -192,11 +193,10 @@ struct EngineInvariants {
 
     /// A channel is one word to all: whom it names has its order, whom it no longer names has none.
     private mutating func note(_ view: ChannelView) {
-        let included = Set(view.included)
-        let excluded = Set(view.excluded)
+        let named = PublishedChannel(view, counter: 0)
         for place in hosts.indices where hosts[place].isPulling {
             let id = idOf(place)
-            let isNamed = included.contains(id) || (view.everyone && !excluded.contains(id))
+            let isNamed = named.contains(id)
             if isNamed {
                 // One that did not answer in time keeps its order, and no place.
                 let action = view.order.action

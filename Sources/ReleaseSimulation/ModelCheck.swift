@@ -47,6 +47,7 @@ public struct ModelCheck {
                     case .revoke: .revocationPublished
                     case .sendOrder(let host, let order): .orderSent(host, order)
                     case .publishChannel(let view): .channelPublished(view)
+                    case .cancelOrder(let host, let order): .cancelSent(host, order)
                     case .switchTraffic(let order): .trafficBegun(order)
                     case .judgeGate(let phase, let gate, let round):
                         .gateJudged(gate, phase: phase, round: round, GateJudgement(.pass, "reference"))
@@ -90,6 +91,7 @@ public struct ModelCheck {
 
     private mutating func outcome(of place: Int) -> HostOutcome {
         if reference.hosts[place].hadItBefore { return .alreadyCurrent }
+        if reference.hosts[place].isTold, choice.chance(60) { return .cancelled }
         return choice.one([
             .succeeded, .succeeded, .succeeded, .succeeded, .succeeded, .succeeded, .succeeded, .failed(.install),
             .backedOut(.health), .failed(.preflight), .backOutFailed, .skipped("pinned"),

@@ -23,6 +23,9 @@ struct ModelHost {
     /// Orders taken up, for ever; a second hearing of one has no effect.
     var known: Set<OrderID> = []
     var counterMax = 0
+    /// When it stops what runs for an order: until then it can drop it.
+    var stopsAt: [OrderID: UTCInstant] = [:]
+    var dropped: Set<OrderID> = []
     /// Reports that were not acknowledged yet.
     var queue: [RolloutCommand] = []
     /// One activation at a time.
@@ -39,6 +42,20 @@ struct ModelHost {
         before = host.running
         running = host.running
         busyUntil = at
+    }
+
+    /// Told to drop an order. Also one that it never heard of: then it will not take it up any more.
+    /// - Returns: its word; nil: it has stopped what ran before, or is done, and goes on.
+    mutating func drop(_ order: OrderID, _ plan: RolloutPlan, at now: UTCInstant) -> RolloutCommand? {
+        if !known.insert(order).inserted {
+            guard let stop = stopsAt[order], now < stop else { return nil }
+        }
+        guard dropped.insert(order).inserted else { return nil }
+        busyUntil = min(busyUntil, now)
+        finalWords += 1
+        let word = running.map { InstalledRelease(release: $0, manifest: plan.manifest, isHealthy: true) }
+        return .outcome(
+            id, OrderOutcome(order: order, release: plan.definition.release, outcome: .cancelled, running: word))
     }
 
     /// What the order does, and the host's word on it.

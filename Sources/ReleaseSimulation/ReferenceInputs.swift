@@ -34,9 +34,9 @@ extension ReferenceRollout {
             isHaltedByPilot = false
         case .resume: resume(at: now)
         case .stop:
-            if isHeld, inner.isBackingOut { end("failed") } else { stop() }
-        case .backOutPhase: takeBack(wholeRollout: false)
-        case .backOutRollout: takeBack(wholeRollout: true)
+            if isHeld, inner.isBackingOut { end("failed", at: now) } else { stop(at: now) }
+        case .backOutPhase: takeBack(wholeRollout: false, at: now)
+        case .backOutRollout: takeBack(wholeRollout: true, at: now)
         }
         settle(at: now)
     }
@@ -54,6 +54,7 @@ extension ReferenceRollout {
         case .alreadyCurrent: hosts[place].course = wasLost ? .failed : .hadIt
         case .failed(.preflight), .failed(.transport):
             (hosts[place].course, hosts[place].mayHaveIt) = (.notReached, false)
+        case .cancelled: (hosts[place].course, hosts[place].mayHaveIt) = (.cancelled, false)
         case .skipped: (hosts[place].course, hosts[place].mayHaveIt) = (.skipped, false)
         case .backOutFailed:
             (hosts[place].course, hosts[place].mayHaveIt, hosts[place].isLocked) = (.failed, true, true)
@@ -100,7 +101,7 @@ extension ReferenceRollout {
         case .wanted, .ordered, .stuck: return
         }
         if hosts[place].hasSpoken { hosts[place].attempt += 1 }
-        hosts[place].hasSpoken = false
+        (hosts[place].hasSpoken, hosts[place].isTold) = (false, false)
         hosts[place].course = .notYet
     }
 }

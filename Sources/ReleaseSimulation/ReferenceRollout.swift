@@ -48,6 +48,8 @@ struct ReferenceRollout {
         var backAttempt = 1
         var isStuckExcused = false
         var hasSpoken = false
+        /// It was told to drop its order.
+        var isTold = false
     }
 
     enum State: Equatable {

@@ -13,8 +13,11 @@ extension ReferenceRollout {
         let limit = plan.definition.limits.progressDeadline
         var changed = false
         for place in hosts.indices {
-            if case .ordered(let at, let hasBegun) = hosts[place].course, now >= at + limit {
-                hosts[place].course = hasBegun ? .failed : .notReached
+            let isTold = hosts[place].isTold
+            if case .ordered(let at, let hasBegun) = hosts[place].course,
+                now >= at + (isTold && !hasBegun ? .seconds(60) : limit)
+            {
+                hosts[place].course = hasBegun ? .failed : isTold ? .cancelled : .notReached
                 if !hosts[place].hadItBefore {
                     if hasBegun {
                         hosts[place].hardly = false
@@ -45,7 +48,7 @@ extension ReferenceRollout {
         case .ended: return false
         case .stopping:
             guard !hosts.contains(where: { $0.isBusy || $0.wayBack == .wanted }) else { return false }
-            state = .ended("stopped")
+            end("stopped", at: now)
             return true
         case .backingOut: return judgeBackOut(at: now)
         case .paused(let of, let since, let left):
@@ -59,13 +62,13 @@ extension ReferenceRollout {
         case .halted(let of, let since, _):
             if !of.isBackingOut, trip(at: now) { return true }
             guard now >= since + .hours(24) else { return false }
-            if of.isBackingOut { end("failed") } else { stop() }
+            if of.isBackingOut { end("failed", at: now) } else { stop(at: now) }
             return true
         case .running: return trip(at: now) || pass(at: now)
         case .baking(let until):
             if trip(at: now) { return true }
             guard now >= until else { return false }
-            leavePhase()
+            leavePhase(at: now)
             return true
         }
     }
@@ -105,7 +108,7 @@ extension ReferenceRollout {
             if case .halted = state { return false }
             return halt(inner, left(at: now), at: now)
         }
-        takeBack(wholeRollout: scope == .rollout)
+        takeBack(wholeRollout: scope == .rollout, at: now)
         return true
     }
 
@@ -120,18 +123,18 @@ extension ReferenceRollout {
         if plan.phases[phase].bake > .zero {
             state = .baking(until: now + plan.phases[phase].bake)
         } else {
-            leavePhase()
+            leavePhase(at: now)
         }
         return true
     }
 
-    private mutating func leavePhase() {
+    private mutating func leavePhase(at now: UTCInstant) {
         if phase + 1 < plan.phases.count {
             phase += 1
             state = .running
             skipUnhealthy()
         } else {
-            end("succeeded")
+            end("succeeded", at: now)
         }
     }
 
@@ -156,26 +159,35 @@ extension ReferenceRollout {
         return true
     }
 
-    mutating func stop() {
+    mutating func stop(at now: UTCInstant) {
         state = .stopping
-        cancelWaiting()
+        cancelStarts(at: now)
     }
 
-    mutating func end(_ how: String) {
+    mutating func end(_ how: String, at now: UTCInstant) {
         state = .ended(how)
-        if how != "succeeded" { cancelWaiting() }
+        if how != "succeeded" { cancelStarts(at: now) }
     }
 
-    private mutating func cancelWaiting() {
-        for place in hosts.indices where hosts[place].course == .notYet { hosts[place].course = .cancelled }
+    /// Semantics 4: who has not begun does not begin, who is before its switch is told to drop its order.
+    private mutating func cancelStarts(at now: UTCInstant) {
+        for place in hosts.indices {
+            switch hosts[place].course {
+            case .notYet: hosts[place].course = .cancelled
+            case .ordered(_, hasBegun: false) where !hosts[place].isTold:
+                hosts[place].isTold = true
+                hosts[place].course = .ordered(at: now, hasBegun: false)
+            default: break
+            }
+        }
     }
 
     // MARK: back-outs (semantics 5)
 
-    mutating func takeBack(wholeRollout: Bool) {
+    mutating func takeBack(wholeRollout: Bool, at now: UTCInstant) {
         state = .backingOut(wholeRollout: wholeRollout)
         takesBack = (wholeRollout, phase)
-        cancelWaiting()
+        cancelStarts(at: now)
         for place in hosts.indices where isTakenBack(hosts[place]) {
             if hosts[place].canBeTakenBack { hosts[place].wayBack = .wanted }
             tryStuckAgain(place, excuses: false)
@@ -203,7 +215,7 @@ extension ReferenceRollout {
     private mutating func judgeBackOut(at now: UTCInstant) -> Bool {
         if stuckTooMany { return halt(state, .zero, at: now) }
         guard !hosts.contains(where: { $0.isBusy || $0.wayBack == .wanted }) else { return false }
-        end("backedOut")
+        end("backedOut", at: now)
         return true
     }
 

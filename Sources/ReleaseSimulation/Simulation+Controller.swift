@@ -43,7 +43,12 @@ extension Simulation {
         for action in rollout.pendingActions(at: clock) {
             counter += 1
             switch action {
-            case .revoke: try take(.revocationPublished)
+            case .revoke:
+                isRevoked = true
+                try take(.revocationPublished)
+            case .cancelOrder(let id, let order):
+                guard let host = places[id] else { throw SimulationFailure("I5", "\(id) is not of the plan") }
+                if try take(.cancelSent(id, order)) { transmitCancel(order, to: host) }
             case .switchTraffic(let order):
                 if try take(.trafficBegun(order)), !choice.chance(10) {
                     let answer = RolloutCommand.trafficAnswered(order, succeeded: !choice.chance(20), detail: "exit 1")
@@ -67,8 +72,7 @@ extension Simulation {
 
     /// The repository stands whatever becomes of the controller.
     private mutating func publish(_ view: ChannelView) {
-        channel = PublishedChannel(
-            view: view, included: Set(view.included), excluded: Set(view.excluded), counter: counter)
+        channel = PublishedChannel(view, counter: counter)
         // A look at a channel that says nothing new has no effect, so only the next look of each host is played.
         for host in hosts.indices where hosts[host].delivery == .pull { addCheck(host) }
     }
@@ -81,6 +85,13 @@ extension Simulation {
     mutating func transmit(_ order: OrderID, to host: Int) {
         guard hosts[host].isConnected else { return }
         let hears = Happening.hears(host, order, counter: counter, connection: hosts[host].connection)
+        add(hears, in: latency(host))
+        if choice.chance(conditions.duplicatePercent) { add(hears, in: latency(host)) }
+    }
+
+    private mutating func transmitCancel(_ order: OrderID, to host: Int) {
+        guard hosts[host].isConnected else { return }
+        let hears = Happening.hearsCancel(host, order, connection: hosts[host].connection)
         add(hears, in: latency(host))
         if choice.chance(conditions.duplicatePercent) { add(hears, in: latency(host)) }
     }

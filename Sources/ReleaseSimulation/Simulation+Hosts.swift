@@ -13,12 +13,15 @@ extension Simulation {
             guard hosts[host].isReachable, hosts[host].connection == connection else { return }
             hear(order, counter: counter, host: host)
         case .effect(let host, let order, let outcome):
-            guard !hosts[host].isDead else { return }
+            guard !hosts[host].isDead, !hosts[host].dropped.contains(order) else { return }
             says(hosts[host].carryOut(order, outcome, plan), host: host)
             summary.note(hosts, host: host, order: order, outcome: outcome, release: plan.definition.release, at: now)
             if order.action == .install, outcome == .succeeded, choice.chance(conditions.relapsePercent) {
                 add(.relapse(host), in: seconds(1..<1200))
             }
+        case .hearsCancel(let host, let order, let connection):
+            guard hosts[host].isReachable, hosts[host].connection == connection else { return }
+            drop(order, host: host)
         case .relapse(let host): relapse(host)
         case .cut(let host): try setReachable(host, false)
         case .heal(let host): try setReachable(host, true)
@@ -51,6 +54,7 @@ extension Simulation {
     // MARK: reports
 
     private mutating func says(_ command: RolloutCommand, host: Int) {
+        if case .progress(_, let progress) = command, hosts[host].dropped.contains(progress.order) { return }
         guard !hosts[host].isDead else { return }
         hosts[host].queue.append(command)
         if hosts[host].isReachable { add(.flush(host), in: latency(host)) }
@@ -114,10 +118,18 @@ extension Simulation {
 
     private mutating func check(_ host: Int) {
         guard hosts[host].isReachable, !hosts[host].isDead, let channel else { return }
-        let id = hosts[host].id
-        let isNamed =
-            channel.included.contains(id) || (channel.view.everyone && !channel.excluded.contains(id))
+        let isNamed = channel.contains(hosts[host].id)
         if isNamed { hear(channel.view.order, counter: channel.counter, host: host) }
+        // It is not meant any more, or the release was revoked: what has not begun in earnest is dropped.
+        guard isRevoked || !isNamed && channel.view.order.action == .install, channel.counter >= hosts[host].counterMax
+        else { return }
+        let open = hosts[host].stopsAt.keys.filter { !hosts[host].dropped.contains($0) }
+        for order in open.sorted(by: { $0.attempt < $1.attempt }) { drop(order, host: host) }
+    }
+
+    private mutating func drop(_ order: OrderID, host: Int) {
+        guard !hosts[host].isDead, let word = hosts[host].drop(order, plan, at: now) else { return }
+        says(word, host: host)
     }
 
     // MARK: orders
@@ -131,11 +143,14 @@ extension Simulation {
         let begin = max(now, hosts[host].busyUntil)
         let end = begin + .milliseconds(Int64(choice.number(2000..<90_000)))
         hosts[host].busyUntil = end
-        let steps: [InstallationStep] =
-            order.action == .install ? [.received, .staged, .switched, .checking] : [.backingOut]
-        for (index, step) in steps.enumerated() {
+        let steps: [(InstallationStep, Int64)] =
+            order.action == .install
+            ? [(.received, 0), (.staged, 40), (.stopping, 50), (.switched, 55), (.checking, 70)] : [(.backingOut, 0)]
+        let took = end.since(begin).milliseconds
+        if order.action == .install { hosts[host].stopsAt[order] = begin + .milliseconds(took / 2) }
+        for (step, percent) in steps {
             let progress = OrderProgress(order: order, release: plan.definition.release, step: step)
-            let at = begin + .milliseconds(Int64(index) * 400)
+            let at = begin + .milliseconds(took * percent / 100)
             add(.says(host, .progress(hosts[host].id, progress)), in: at.since(now))
         }
         add(.effect(host, order, outcome(of: order, host: host)), in: end.since(now))

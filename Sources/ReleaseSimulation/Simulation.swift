@@ -35,6 +35,7 @@ public struct Simulation {
     var diesUnstored = false
     var isActionDue = false
     var channel: PublishedChannel?
+    var isRevoked = false
     var counter = 0
     var invariants: EngineInvariants
 
@@ -42,16 +43,10 @@ public struct Simulation {
     var reports = 0
     var summary = SimulationSummary()
 
-    struct PublishedChannel {
-        var view: ChannelView
-        var included: Set<HostID>
-        var excluded: Set<HostID>
-        var counter: Int
-    }
-
     enum Happening {
         case says(Int, RolloutCommand), flush(Int), comesAgain(Int, RolloutCommand)
         case hears(Int, OrderID, counter: Int, connection: Int)
+        case hearsCancel(Int, OrderID, connection: Int)
         case effect(Int, OrderID, HostOutcome)
         case cut(Int), heal(Int), connect(Int), dies(Int), left(Int), relapse(Int), check(Int)
         case answers(RolloutCommand)

@@ -59,7 +59,8 @@ private struct Chaos {
             try take(.progress(host, progress))
         case ..<75: try take(.contact(host, choice.chance(50) ? .online : .offline))
         case ..<80: try take(.orderSent(host, order()))
-        case ..<82: try take(.channelPublished(channel()))
+        case ..<81: try take(.channelPublished(channel()))
+        case ..<82: try take(.cancelSent(host, order()))
         case ..<84: try take(.gone(host))
         case ..<86: try take(.controllerReturned)
         case ..<88: try take(.revocationPublished)
@@ -96,6 +97,7 @@ private struct Chaos {
         switch action {
         case .revoke: try take(.revocationPublished)
         case .switchTraffic(let order): try take(.trafficBegun(order))
+        case .cancelOrder(let host, let order): try take(.cancelSent(host, order))
         case .sendOrder(let host, let order): try take(.orderSent(host, order))
         case .publishChannel(let view): try take(.channelPublished(view))
         case .judgeGate(let phase, let gate, let round):

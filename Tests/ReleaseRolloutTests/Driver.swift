@@ -14,6 +14,8 @@ struct Driver {
     /// Orders given to pulling hosts through the channel count as sent when the channel names them first.
     var channels: [ChannelView] = []
     var revocations = 0
+    /// Hosts that were told to drop their order.
+    var cancels: [String] = []
     var switches: [TrafficOrder] = []
     var carriesOut = true
     /// What gates say, in the order in which they are asked; pass where none is left.
@@ -40,6 +42,9 @@ struct Driver {
         case .switchTraffic(let order):
             switches.append(order)
             return try take(.trafficBegun(order))
+        case .cancelOrder(let host, let order):
+            cancels.append(host.text)
+            return try take(.cancelSent(host, order))
         case .publishChannel(let view):
             channels.append(view)
             return try take(.channelPublished(view))
@@ -167,12 +172,14 @@ enum Fixture {
     static func plan(
         _ strategy: RolloutStrategy = .phasedByDefault, hosts: [PlanHost], query: String = "all",
         limits: RolloutLimits = .init(), backOut: BackOutScope = .phase, urgency: RolloutUrgency = .ordinary,
-        id: String = "r1", irreversible: String? = nil, starts: [StartInterval]? = nil
+        id: String = "r1", irreversible: String? = nil, starts: [StartInterval]? = nil,
+        migrations: [MigrationUnit] = []
     ) throws -> RolloutPlan {
         var definition = try definition(strategy, hosts: query, limits: limits, backOut: backOut)
         definition.irreversible = irreversible
         return try RolloutPlan.make(
-            definition, manifest: manifest, id: RolloutID(id), hosts: hosts, urgency: urgency, starts: starts)
+            definition, manifest: manifest, id: RolloutID(id), hosts: hosts, urgency: urgency, starts: starts,
+            migrations: migrations)
     }
 
     /// All of a phase at once.

@@ -179,6 +179,7 @@ private struct FleetWorld {
             switch action {
             case .revoke: try take(.revocationPublished)
             case .switchTraffic(let order): try take(.trafficBegun(order))
+            case .cancelOrder(let id, let order): try take(.cancelSent(id, order))
             case .publishChannel(let view):
                 channel = (view, counter)
                 try take(.channelPublished(view))

@@ -85,6 +85,8 @@ extension Controller {
             switch action {
             case .revoke(let manifest): try revoke(manifest, of: record, at: now)
             case .sendOrder(let host, let order): orders.append((host, order))
+            case .cancelOrder(let host, let order):
+                try recordDone(.cancelSent(host, order), on: record.id, at: now)
             case .switchTraffic(let order): try switchTraffic(order, of: record, at: now)
             case .publishChannel(let view):
                 try publish(view, of: record)

@@ -29,6 +29,7 @@ enum RolloutNarration {
         case .phaseStarted(let phase): "\(phaseName(phase)) begins"
         case .hostAdmitted(let host, let action): "\(host): \(words(action)) may begin"
         case .orderSent(let host, let order): "\(host): order \(order) sent"
+        case .cancelSent(let host, let order): "\(host): told to drop its order \(order)"
         case .channelPublished(let view):
             "channel: \(words(view.order.action)) for \(view.everyone ? "everyone" : view.included.count.of("host"))"
         case .revocationPublished: "the release is revoked: no host installs it again"

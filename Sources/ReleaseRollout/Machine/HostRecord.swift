@@ -63,6 +63,13 @@ enum HostVerdict: Sendable, Equatable {
     case open, succeeded, alreadyCurrent, failed, unreached, skipped, absent
 }
 
+/// Whether a host is to drop an order that is out.
+enum Cancelling: UInt8, Sendable {
+    case no, wanted
+    /// It was told; what it did is in its own word.
+    case sent
+}
+
 /// What a host said last about itself: what it runs, and what failed.
 final class HostWord: Sendable, Equatable {
     let running: ReleaseName?
@@ -101,6 +108,8 @@ struct HostRecord: Sendable, Equatable {
     private var contactMilliseconds = Int64.min
     private var checkMilliseconds: Int32
     private let phaseNumber: Int32
+    /// Of a pulling host: its place among those that an assignment means without naming them.
+    private(set) var bucket: UInt32 = 0
     /// A retry of a failure that was not the release's is a new attempt: the host carries each out once.
     private var installAttempts: Int32 = 1
     private var backOutAttempts: Int32 = 1
@@ -112,6 +121,7 @@ struct HostRecord: Sendable, Equatable {
     let isEphemeral: Bool
     /// It was unhealthy before: what becomes of it says nothing about the release.
     var isUncounted: Bool
+    private(set) var cancelling = Cancelling.no
 
     var install = OrderState.waiting(since: nil)
     /// The host itself has said how the order ended; more is a duplicate.
@@ -142,7 +152,7 @@ struct HostRecord: Sendable, Equatable {
     /// Semantics 5: two retries, then hands off.
     static let backOutRetriesMax: UInt8 = 2
 
-    init(_ host: PlanHost, phase: Int, release: ReleaseName, word: HostWord) {
+    init(_ host: PlanHost, phase: Int, rollout: RolloutID, release: ReleaseName, word: HostWord) {
         id = host.id
         delivery = host.delivery
         isEphemeral = host.isEphemeral
@@ -151,14 +161,49 @@ struct HostRecord: Sendable, Equatable {
         phaseNumber = Int32(truncatingIfNeeded: phase)
         self.word = word
         presence = host.running == release ? .before : .absent
+        if delivery == .pull { bucket = HostBucket(rollout: rollout, host: host.id).value }
     }
 
     /// What was sent to it the wrong way has not reached it.
-    mutating func find(_ host: PlanHost, at: UTCInstant) {
+    mutating func find(_ host: PlanHost, rollout: RolloutID, at: UTCInstant) {
         delivery = host.delivery
+        bucket = delivery == .pull ? HostBucket(rollout: rollout, host: id).value : 0
+        cancelling = .no
         checkMilliseconds = Self.milliseconds(host.checkInterval)
         if install.isAdmitted || install.isInFlight { install = .waiting(since: at) }
     }
+
+    /// The order is out, and no rule asks how far it is.
+    func isInCourse(_ action: OrderAction) -> Bool {
+        switch action {
+        case .install: install.isInFlight && backOut == nil
+        case .backOut: backOut?.isInFlight == true && install.isEnded
+        }
+    }
+
+    // MARK: cancelling
+
+    /// Its order is out, and it has not said that it stops anything: it can drop the order and clean up.
+    var isBeforeStop: Bool {
+        switch install {
+        case .ordered: true
+        case .working(let step, _): step.ordinal < InstallationStep.stopping.ordinal
+        case .waiting, .admitted, .ended: false
+        }
+    }
+
+    /// A pushed host is told so; one that pulls reads it from the channel, which does not name it any more.
+    mutating func wantCancel(at: UTCInstant) {
+        guard delivery == .push, isBeforeStop, cancelling == .no else { return }
+        cancelling = .wanted
+        // Who has said nothing has this long to answer.
+        if case .ordered = install { install = .ordered(since: at) }
+    }
+
+    mutating func noteCancelSent() { if cancelling == .wanted { cancelling = .sent } }
+    /// It may not have heard.
+    mutating func cancelAgain() { if cancelling == .sent { cancelling = .wanted } }
+    mutating func endCancelling() { cancelling = .no }
 
     var phase: Int { Int(phaseNumber) }
     /// No longer than 24 days: more than a day is never waited.

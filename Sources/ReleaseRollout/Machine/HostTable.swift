@@ -1,3 +1,4 @@
+import AgentProtocol
 import ReleaseDefinition
 
 /// The hosts of a rollout, in the order of the plan, with numbers and deadlines that follow each change.
@@ -44,7 +45,9 @@ struct HostTable: Sendable, RandomAccessCollection {
             for host in members.hosts {
                 let word = words[host.running] ?? HostWord(running: host.running)
                 words[host.running] = word
-                records.append(HostRecord(host, phase: phase, release: plan.definition.release, word: word))
+                records.append(
+                    HostRecord(
+                        host, phase: phase, rollout: plan.id, release: plan.definition.release, word: word))
             }
             phases.append(first..<records.count)
         }
@@ -56,10 +59,13 @@ struct HostTable: Sendable, RandomAccessCollection {
     }
 
     /// A host that no phase of the plan has.
-    mutating func append(_ host: PlanHost, release: ReleaseName) {
+    mutating func append(_ host: PlanHost, of plan: RolloutPlan) {
         endDraft()
         if phases.count == planned { phases.append(records.count..<records.count) }
-        records.append(HostRecord(host, phase: planned, release: release, word: HostWord(running: host.running)))
+        records.append(
+            HostRecord(
+                host, phase: planned, rollout: plan.id, release: plan.definition.release,
+                word: HostWord(running: host.running)))
         phases[planned] = phases[planned].lowerBound..<records.count
         index = PlaceIndex(records)
         if host.delivery == .pull { pulling += 1 }
@@ -67,8 +73,8 @@ struct HostTable: Sendable, RandomAccessCollection {
         rebuild()
     }
 
-    mutating func find(_ place: Int, _ host: PlanHost, at: UTCInstant) {
-        updateAll(place..<place + 1) { $0.find(host, at: at) }
+    mutating func find(_ place: Int, _ host: PlanHost, rollout: RolloutID, at: UTCInstant) {
+        updateAll(place..<place + 1) { $0.find(host, rollout: rollout, at: at) }
         pulling = records.count { $0.delivery == .pull }
     }
 
@@ -97,6 +103,10 @@ struct HostTable: Sendable, RandomAccessCollection {
     /// Somebody waits for a place, or for a window.
     var hasHostToStart: Bool {
         statistics.indices.contains { statistics[$0].firstToStart < phases[$0].upperBound }
+    }
+
+    var hasHostToTakeBack: Bool {
+        statistics.indices.contains { statistics[$0].firstToTakeBack < phases[$0].upperBound }
     }
 
     func isHeldByGroup(_ place: Int) -> Bool { groups.isFull(for: place) }
@@ -156,6 +166,11 @@ struct HostTable: Sendable, RandomAccessCollection {
     var nextDeadlineAt: UTCInstant? { deadlines.earliest }
 
     func isDue(at now: UTCInstant) -> [HostRecord] {
+        let isAnyDue = deadlines.earliest.map { $0 <= now } ?? false
+        if !isAnyDue, changes?.contains(where: { deadline(of: $0.host).map { $0.deadline.at <= now } ?? false }) != true
+        {
+            return []
+        }
         let places = deadlines.due(at: now)
         guard let changes, !changes.isEmpty else { return places.map { records[$0] } }
         let changed = Set(changes.map(\.place))
@@ -198,6 +213,14 @@ struct HostTable: Sendable, RandomAccessCollection {
         look(phase, place, new)
     }
 
+    /// A change that moves no number: a step of an order that is out.
+    mutating func updateInCourse(_ place: Int, _ action: OrderAction, _ change: (inout HostRecord) -> Void) {
+        guard changes == nil, records[place].isInCourse(action) else { return update(place, change) }
+        change(&records[place])
+        deadlines.set(place, deadline(of: records[place])?.deadline.at)
+        noteWanted(records[place], place)
+    }
+
     /// Many at once: the numbers are counted anew.
     mutating func updateAll(_ places: Range<Int>? = nil, _ change: (inout HostRecord) -> Void) {
         endDraft()
@@ -222,7 +245,9 @@ struct HostTable: Sendable, RandomAccessCollection {
 
     private mutating func noteWanted(_ host: HostRecord, _ place: Int) {
         guard host.delivery == .push else { return }
-        if host.install.isAdmitted || host.backOut?.isAdmitted == true {
+        if host.install.isAdmitted || host.backOut?.isAdmitted == true
+            || host.cancelling == .wanted && !host.isOutOfContact
+        {
             wanted.insert(Int32(truncatingIfNeeded: place))
         } else if !wanted.isEmpty {
             wanted.remove(Int32(truncatingIfNeeded: place))

@@ -90,9 +90,10 @@ struct PhaseGate: Equatable {
 
 extension Rollout {
     func gate(_ phase: Int) -> PhaseGate? {
-        guard let plan, let phasePlan = phasePlan(phase) else { return nil }
+        guard let frozen, frozen.value.phases.indices.contains(phase) else { return nil }
         return PhaseGate(
-            hosts.statistics[phase].tally, failures: phasePlan.failureTolerance,
-            offline: plan.definition.limits.offlineTolerance, required: phasePlan.requiredSuccesses)
+            hosts.statistics[phase].tally, failures: frozen.value.phases[phase].failureTolerance,
+            offline: frozen.value.definition.limits.offlineTolerance,
+            required: frozen.value.phases[phase].requiredSuccesses)
     }
 }

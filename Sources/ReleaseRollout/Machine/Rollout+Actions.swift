@@ -9,7 +9,9 @@ extension Rollout {
         var actions: [RolloutAction] = revocation == .wanted ? [.revoke(plan.manifest)] : []
         guard successor == nil else { return actions }
         for host in hosts.wantedHosts {
-            if host.backOut?.isAdmitted == true, backsOut {
+            if host.cancelling == .wanted {
+                actions.append(.cancelOrder(host: host.id, order: order(.install, for: host)))
+            } else if host.backOut?.isAdmitted == true, backsOut {
                 actions.append(.sendOrder(host: host.id, order: order(.backOut, for: host)))
             } else if host.install.isAdmitted, startsHosts {
                 actions.append(.sendOrder(host: host.id, order: order(.install, for: host)))
@@ -34,7 +36,7 @@ extension Rollout {
             }
         }
         switch record.install {
-        case .working: return [order(.install, for: record)]
+        case .working: return record.cancelling == .no ? [order(.install, for: record)] : []
         case .ordered: return startsHosts ? [order(.install, for: record)] : []
         case .waiting, .admitted, .ended: return []
         }
@@ -63,22 +65,32 @@ extension Rollout {
         // Hosts that never enrolled are admitted only now, and only if every host was meant.
         if case .ended(.succeeded, _) = state, plan.definition.hosts == .all {
             let excluded = pulling.filter { !Self.mayHave($0, starts: true) && !$0.install.isWaiting }
-            return ChannelView(order: order, included: [], everyone: true, excluded: excluded.map(\.id))
+            if excluded.count <= ChannelView.namedMax {
+                return ChannelView(order: order, included: [], everyone: true, excluded: excluded.map(\.id))
+            }
         }
         // By time: hosts that report still go phase by phase.
         if admitsSilent, starts {
             let excluded = pulling.filter { !Self.mayHave($0, starts: true) }
-            return ChannelView(order: order, included: [], everyone: true, excluded: excluded.map(\.id))
+            // Who never reports waits for the end where more hosts still wait than an assignment can leave out.
+            if excluded.count <= ChannelView.namedMax {
+                return ChannelView(order: order, included: [], everyone: true, excluded: excluded.map(\.id))
+            }
         }
-        return ChannelView(order: order, included: pulling.filter { Self.mayHave($0, starts: starts) }.map(\.id))
+        let cancels = cancelsStarts
+        return ChannelView(
+            order: order, naming: pulling, isNamed: { Self.mayHave($0, starts: starts, cancels: cancels) },
+            isIndifferent: \.hasTaken)
     }
 
     /// Whether the channel offers the release to this host. During a pause or a halt it does not to a host that has
     /// said nothing yet: no new starts.
-    private static func mayHave(_ host: HostRecord, starts: Bool) -> Bool {
+    private static func mayHave(_ host: HostRecord, starts: Bool, cancels: Bool = false) -> Bool {
         guard host.backOut == nil else { return false }
         switch host.install {
-        case .working, .ended(.succeeded), .ended(.alreadyCurrent): return true
+        case .ended(.succeeded), .ended(.alreadyCurrent): return true
+        // Before its switch it drops the order that it is not named in any more; after it, it goes on.
+        case .working: return !cancels
         case .admitted, .ordered, .ended(.offline): return starts
         case .waiting, .ended: return false
         }
@@ -86,7 +98,7 @@ extension Rollout {
 
     private func backOutView(_ pulling: [HostRecord], _ plan: RolloutPlan) -> ChannelView {
         let attempt = pulling.map(\.backOutAttempt).max() ?? 1
-        let included = pulling.filter { host in
+        let isNamed = { (host: HostRecord) -> Bool in
             switch host.backOut {
             case .working: true
             case .admitted, .ordered, .ended(.offline): backsOut
@@ -96,6 +108,12 @@ extension Rollout {
             }
         }
         return ChannelView(
-            order: OrderID(rollout: plan.id, action: .backOut, attempt: attempt), included: included.map(\.id))
+            order: OrderID(rollout: plan.id, action: .backOut, attempt: attempt), naming: pulling, isNamed: isNamed,
+            isIndifferent: { $0.backOut?.isEnded == true })
     }
+}
+
+extension HostRecord {
+    /// It has the release: whether the channel goes on naming it makes no difference to it.
+    fileprivate var hasTaken: Bool { install == .ended(.succeeded) || install == .ended(.alreadyCurrent) }
 }

@@ -4,8 +4,8 @@ import ReleaseDefinition
 /// Who may have its order now.
 extension Rollout {
     func admissions() -> [RolloutFact] {
-        let starts = startsHosts ? installsToAdmit() + lateToAdmit() : []
-        let backOuts = backsOut ? singleBackOutsToAdmit() + waveToAdmit() : []
+        let starts = startsHosts && hosts.hasHostToStart ? installsToAdmit() + lateToAdmit() : []
+        let backOuts = backsOut && hosts.hasHostToTakeBack ? singleBackOutsToAdmit() + waveToAdmit() : []
         return starts.map { .hostAdmitted(host: $0, action: .install) }
             + backOuts.map { .hostAdmitted(host: $0, action: .backOut) }
     }
@@ -14,8 +14,8 @@ extension Rollout {
     /// without holding up the others. Earlier phases have hosts to start when some come back.
     private func installsToAdmit() -> [HostID] {
         (0...phase).flatMap { phase -> [HostID] in
-            guard let plan = phasePlan(phase) else { return [] }
-            return hosts.toStart(phase: phase, plan.parallelism - hosts.statistics[phase].busy)
+            guard let frozen, frozen.value.phases.indices.contains(phase) else { return [] }
+            return hosts.toStart(phase: phase, frozen.value.phases[phase].parallelism - hosts.statistics[phase].busy)
         }
     }
 
@@ -35,7 +35,7 @@ extension Rollout {
     /// Newest phase first, as many as the phase may change at once; the first host alone until it is healthy on what it
     /// ran before (the brake), unless it is an emergency.
     private func waveToAdmit() -> [HostID] {
-        guard let backOut, let plan else { return [] }
+        guard let backOut, let plan = frozen?.value else { return [] }
         let wave = self.wave(backOut).map(\.backOut)
         // The brake is for hosts that have something to leave; those that never said a word come after it.
         let needsBrake = !plan.urgency.isEmergency && wave.allSatisfy { $0.proofs == 0 }

@@ -9,7 +9,11 @@ extension Rollout {
         case .orderSent(let host, let order): return orderSent(host, order)
         case .channelPublished(let view):
             // The same again, or the word of another rollout.
-            return view.order.rollout == plan?.id && view != publishedChannel ? [.channelPublished(view: view)] : []
+            return view.order.rollout == frozen?.value.id && view != publishedChannel
+                ? [.channelPublished(view: view)] : []
+        case .cancelSent(let host, let order):
+            guard record(host, for: order)?.cancelling == .wanted else { return [] }
+            return [.cancelSent(host: host, order: order)]
         case .revocationPublished: return revocation == .wanted ? [.revocationPublished] : []
         case .gateJudged(let gate, let phase, let round, let judgement):
             return gateJudged(gate, phase: phase, round: round, judgement)
@@ -45,7 +49,9 @@ extension Rollout {
 
     /// The host's record, if the order is one of this rollout and not an older attempt than the current one.
     private func record(_ host: HostID, for order: OrderID) -> HostRecord? {
-        guard let plan, order.rollout == plan.id, let record = record(host), successor == nil else { return nil }
+        guard let frozen, order.rollout == frozen.value.id, let record = record(host), successor == nil else {
+            return nil
+        }
         let attempt = order.action == .install ? record.installAttempt : record.backOutAttempt
         return order.attempt >= attempt ? record : nil
     }
@@ -70,17 +76,37 @@ extension Rollout {
 
     private func progress(_ host: HostID, _ progress: OrderProgress) -> [RolloutFact] {
         guard let record = record(host, for: progress.order) else { return [] }
+        return self.progress(record, progress).map { [$0] } ?? []
+    }
+
+    private func progress(_ record: HostRecord, _ progress: OrderProgress) -> RolloutFact? {
+        let host = record.id
         let state = progress.order.action == .install ? record.install : record.backOut
         let fact = RolloutFact.hostProgressed(host: host, action: progress.order.action, step: progress.step)
         switch state {
         // The first step overtook `orderSent`; or it was out of contact or cancelled, and had begun all the same.
         case .waiting, .admitted, .ordered, .ended(.offline), .ended(.cancelled):
             let hasWord = progress.order.action == .install ? record.hasInstallWord : record.hasBackOutWord
-            return hasWord ? [] : [fact]
+            return hasWord ? nil : fact
         // Steps never go back: a report that was sent twice did.
-        case .working(let step, _): return step.ordinal < progress.step.ordinal ? [fact] : []
+        case .working(let step, _): return step.ordinal < progress.step.ordinal ? fact : nil
         // Reports after the outcome are old ones; a back-out that nobody ordered is judged by its outcome.
-        case .ended, nil: return []
+        case .ended, nil: return nil
+        }
+    }
+
+    /// One more step of an order that is out moves nothing but the host's own clock: what follows from the state alone has
+    /// followed already. That makes most reports cheap.
+    /// - Returns: nil: the whole way is to be gone; else the fact, or none.
+    func inCourse(_ host: HostID, _ progress: OrderProgress, at now: UTCInstant) -> RolloutFact?? {
+        if let next = nextDeadlineAt, next <= now { return nil }
+        guard let frozen, let record = record(host, for: progress.order), record.cancelling == .no else { return nil }
+        switch progress.order.action == .install ? record.install : record.backOut {
+        case .ordered(let since), .working(_, let since):
+            // A host that has begun has another deadline, which may have passed.
+            guard now < since + frozen.value.definition.limits.progressDeadline else { return nil }
+            return .some(self.progress(record, progress))
+        case .waiting, .admitted, .ended, nil: return nil
         }
     }
 
@@ -179,5 +205,20 @@ extension HostRecord {
 
 extension InstallationStep {
     /// Its place in the course of an order.
-    fileprivate var ordinal: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    var ordinal: Int {
+        switch self {
+        case .received: 0
+        case .verified: 1
+        case .preflight: 2
+        case .staged: 3
+        case .stopping: 4
+        case .switched: 5
+        case .starting: 6
+        case .checking: 7
+        case .committed: 8
+        case .backingOut: 9
+        case .backedOut: 10
+        case .backOutFailed: 11
+        }
+    }
 }

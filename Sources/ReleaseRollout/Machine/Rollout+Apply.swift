@@ -25,7 +25,7 @@ extension Rollout {
         case .haltReminded: remind(at: at)
         case .resumed: resume(at: at)
         case .stopping(let reason):
-            cancelUnsent()
+            cancelStarts(at: at)
             state = .stopping(reason)
         case .backOutStarted(let scope, let phase, let reason):
             startBackOut(.init(scope: scope, phase: phase, reason: reason), at: at)
@@ -42,7 +42,7 @@ extension Rollout {
         case .earlyLifePaged: earlyLife.isPaged = true
         case .superseded(let by):
             successor = by
-            cancelUnsent()
+            cancelStarts(at: at)
             if !isOver { end(.superseded(by: by), at: at) }
         case .revocationPublished: revocation = .published
         case .channelPublished(let view): publish(view, at: at)
@@ -52,14 +52,15 @@ extension Rollout {
         case .hostUnhealthy where isOver:
             earlyLife.failures += 1
             applyToHost(event.fact, at: at)
-        case .hostAdmitted, .orderSent, .hostProgressed, .hostEnded, .hostUnhealthy, .contactChanged, .hostReturned,
+        case .hostAdmitted, .orderSent, .cancelSent, .hostProgressed, .hostEnded, .hostUnhealthy, .contactChanged,
+            .hostReturned,
             .hostBackOutStarted:
             applyToHost(event.fact, at: at)
         }
     }
 
     private mutating func start(_ plan: RolloutPlan, by: String, at: UTCInstant) {
-        self.plan = plan
+        frozen = FrozenPlan(plan)
         startedBy = by
         startedAt = at
         hosts = HostTable(plan)
@@ -158,7 +159,7 @@ extension Rollout {
         self.backOut = backOut
         state = .backingOut(backOut)
         if revocation == .none { revocation = .wanted }
-        cancelUnsent()
+        cancelStarts(at: at)
         updateAll { host in
             guard backOut.covers(phase: host.phase) else { return }
             if host.canBackOut { host.backOut = .waiting(since: at) }
@@ -166,16 +167,20 @@ extension Rollout {
         }
     }
 
-    /// Hosts whose order has not left the controller will not have it.
-    private mutating func cancelUnsent() {
+    /// Hosts whose order has not left the controller will not have it; those before their switch are to drop it.
+    private mutating func cancelStarts(at: UTCInstant) {
         updateAll { host in
-            if host.install.isWaiting || host.install.isAdmitted { host.install = .ended(.cancelled) }
+            if host.install.isWaiting || host.install.isAdmitted {
+                host.install = .ended(.cancelled)
+            } else {
+                host.wantCancel(at: at)
+            }
         }
     }
 
     private mutating func end(_ end: RolloutEnd, at: UTCInstant) {
         state = .ended(end, at: at)
-        if end == .succeeded { releaseLate(at: at) } else { cancelUnsent() }
+        if end == .succeeded { releaseLate(at: at) } else { cancelStarts(at: at) }
     }
 
     /// The controller was away: whoever was silent meanwhile had nobody to talk to.
@@ -188,6 +193,7 @@ extension Rollout {
             host.backOut?.restart(at: at)
             host.contact = nil
             host.contactSince = nil
+            host.cancelAgain()
         }
     }
 
@@ -232,6 +238,7 @@ extension HostRecord {
         // An order that the host has answered is spent; one that never reached it stands.
         if hasInstallWord { installAttempt += 1 }
         hasInstallWord = false
+        endCancelling()
         install = .waiting(since: at)
     }
 

@@ -8,10 +8,11 @@ extension Rollout {
         case .hostAdmitted(let id, let action):
             update(id, action) { _ in .admitted(since: at) }
             if action == .backOut { update(id) { $0.wasOrderedBack = true } }
-        case .orderSent(let id, let order): update(id, order.action) { _ in .ordered(since: at) }
-        case .hostProgressed(let id, let action, let step):
-            let isPushed = record(id)?.delivery == .push
-            update(id, action) { .working(step, since: $0.clockStart(isPushed: isPushed, at: at)) }
+        case .orderSent(let id, let order):
+            update(id, order.action) { _ in .ordered(since: at) }
+            if order.action == .install, cancelsStarts { update(id) { $0.wantCancel(at: at) } }
+        case .cancelSent(let id, _): update(id) { $0.noteCancelSent() }
+        case .hostProgressed(let id, let action, let step): progress(id, action, step, at: at)
         case .hostEnded(let ending): end(ending, at: at)
         case .hostUnhealthy(let id, let detail):
             update(id) { host in
@@ -27,6 +28,7 @@ extension Rollout {
             update(id) { host in
                 host.contact = contact
                 host.contactSince = at
+                if contact == .online { host.cancelAgain() }
                 // Its order has not gone out: the place goes to the next, the clock goes on.
                 guard contact == .offline else { return }
                 if case .admitted(let since) = host.install { host.install = .waiting(since: since) }
@@ -41,6 +43,22 @@ extension Rollout {
         }
     }
 
+    private mutating func progress(_ id: HostID, _ action: OrderAction, _ step: InstallationStep, at: UTCInstant) {
+        guard let place = hosts.place(of: id) else { return }
+        let cancels = cancelsStarts
+        hosts.updateInCourse(place, action) { host in
+            let isPushed = host.delivery == .push
+            switch action {
+            case .install:
+                host.install = .working(step, since: host.install.clockStart(isPushed: isPushed, at: at))
+                if !host.isBeforeStop { host.endCancelling() } else if cancels { host.wantCancel(at: at) }
+            case .backOut:
+                let start = (host.backOut ?? .waiting(since: nil)).clockStart(isPushed: isPushed, at: at)
+                host.backOut = .working(step, since: start)
+            }
+        }
+    }
+
     private mutating func update(_ host: HostID, _ action: OrderAction, _ change: (OrderState) -> OrderState) {
         update(host) { host in
             switch action {
@@ -51,7 +69,7 @@ extension Rollout {
     }
 
     private mutating func end(_ ending: HostEnding, at: UTCInstant) {
-        guard let release = plan?.definition.release else { return }
+        guard let release = frozen?.value.definition.release else { return }
         let backOut = self.backOut
         var words = self.words
         update(ending.host) { host in
@@ -72,8 +90,7 @@ extension Rollout {
     /// that have said nothing never began.
     mutating func publish(_ view: ChannelView, at: UTCInstant) {
         publishedChannel = view
-        let included = Set(view.included)
-        let excluded = Set(view.excluded)
+        let reader = view.reader
         let mayStartLater: Bool
         switch state {
         case .running, .baking, .paused, .halted, .ended(.succeeded, _): mayStartLater = true
@@ -81,7 +98,7 @@ extension Rollout {
         }
         updateAll { host in
             guard host.delivery == .pull else { return }
-            let isNamed = included.contains(host.id) || (view.everyone && !excluded.contains(host.id))
+            let isNamed = reader.names(host.id, bucket: host.bucket)
             switch view.order.action {
             case .install:
                 if isNamed {
@@ -122,6 +139,7 @@ extension OrderState {
 
 extension HostRecord {
     fileprivate mutating func endInstall(_ ending: HostEnding, release: ReleaseName) {
+        endCancelling()
         let wasLost = install == .ended(.failed(.lost))
         if case .ordered = install, ending.source == .engine, ending.outcome != .gone || ending.isPresumed == true {
             markUnheard()

@@ -30,7 +30,7 @@ extension Rollout {
             .earlyLifeFailures,
             "\(earlyLife.failures) of \(count) hosts turned unhealthy in early life support, \(allowed) allowed; before the "
                 + "rollout \(before) were.")
-        guard isWorse, plan.definition.irreversible == nil else { return [.earlyLifePaged(reason: reason)] }
+        guard isWorse, !isIrreversible else { return [.earlyLifePaged(reason: reason)] }
         return [.backOutStarted(scope: .rollout, phase: phase, reason: reason)]
     }
 }

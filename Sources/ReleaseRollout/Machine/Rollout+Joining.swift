@@ -22,18 +22,20 @@ extension Rollout {
 
     mutating func join(_ host: PlanHost, at: UTCInstant) {
         guard let plan else { return }
-        hosts.append(host, release: plan.definition.release)
+        hosts.append(host, of: plan)
         releaseLate(at: at)
     }
 
     mutating func find(_ host: PlanHost, at: UTCInstant) {
         guard let place = hosts.place(of: host.id) else { return }
-        hosts.find(place, host, at: at)
+        hosts.find(place, host, rollout: plan?.id ?? RolloutID(unchecked: "none"), at: at)
     }
 
     /// Once a phase has passed.
     mutating func releaseLate(at: UTCInstant) {
-        guard let plan, hosts.phases.count > plan.phases.count, phase > 0 || isOver else { return }
+        guard let plan, hosts.phases.count > plan.phases.count, phase > (plan.migrates ? 1 : 0) || isOver else {
+            return
+        }
         update(phase: plan.phases.count) { host in
             if host.install == .waiting(since: nil) { host.install = .waiting(since: at) }
         }

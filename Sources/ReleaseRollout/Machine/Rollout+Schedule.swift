@@ -11,7 +11,7 @@ struct StartSchedule: Sendable, Equatable {
 extension Rollout {
     /// Opens or shuts what the moment asks for. After the end only as long as somebody waits to catch up.
     func scheduleChange(at now: UTCInstant) -> [RolloutFact] {
-        guard let schedule, let starts = plan?.starts, heedsSchedule else { return [] }
+        guard let schedule, let starts = frozen?.value.starts, heedsSchedule else { return [] }
         if let open = starts.open(at: now) {
             return schedule.isShut || schedule.nextAt != open.until ? [.startsOpened(until: open.until)] : []
         }
@@ -51,8 +51,7 @@ extension Rollout {
 
     /// Semantics 2: at 100 %, or by time. A pause stops nobody's watch, but admits nobody.
     var silentAdmissionAt: UTCInstant? {
-        guard !admitsSilent, startsHosts, !isOver, let plan, plan.definition.hosts == .all,
-            let after = plan.definition.limits.silentAfter, let startedAt
+        guard !admitsSilent, let after = frozen?.silentAfter, startsHosts, !isOver, let startedAt
         else { return nil }
         return startedAt + after
     }

@@ -20,7 +20,9 @@ struct Traffic: Sendable, Equatable {
 
 extension Rollout {
     /// The phase before which the traffic is switched.
-    private var trafficPhase: Int? { plan?.phases.firstIndex { $0.traffic != nil } }
+    private var trafficPhase: Int? {
+        frozen?.hasTraffic == true ? frozen?.value.phases.firstIndex { $0.traffic != nil } : nil
+    }
 
     var trafficOrder: TrafficOrder? {
         guard let phase = trafficPhase, let traffic = phasePlan(phase)?.traffic,

@@ -178,13 +178,15 @@ extension Rollout {
         let wanted = ids.filter { record($0)?.backOut == nil }
         // All of them are being backed out, or were: said twice.
         if wanted.isEmpty, !ids.isEmpty { return [] }
-        let unable = wanted.filter { record($0)?.canBackOut != true }
+        let unable = wanted.filter { record($0)?.canBackOut != true || holdsMigration($0) }
         guard unable.isEmpty, !wanted.isEmpty else {
             throw RolloutError(
                 code: "verb.nothingToBackOut",
                 summary: "\(unable.count) of \(ids.count.of("host")) cannot be backed out of \(description): "
                     + unable.prefix(10).map(\.text).joined(separator: ", "),
-                remedy: "Only hosts on which this rollout has ended and to which it brought the release can be.")
+                remedy:
+                    "Only hosts on which this rollout has ended and to which it brought the release can be; one that ran a "
+                    + "migration goes back last, with the whole rollout.")
         }
         return [.hostBackOutStarted(hosts: wanted, reason: reason)]
     }

@@ -56,16 +56,16 @@ extension Rollout {
     /// Whether a limit is crossed. A halted rollout still trips into a back-out: of two hosts that fail at the same
     /// time, the report that comes second must not depend on that.
     private func trip(_ phase: Int, isHalted: Bool) -> [RolloutFact] {
-        guard let gate = gate(phase), let phasePlan = phasePlan(phase) else { return [] }
+        guard let gate = gate(phase) else { return [] }
         let tally = gate.tally
-        if tally.newFailures > gate.failuresAllowed {
+        if tally.newFailures > gate.failuresAllowed, let phasePlan = phasePlan(phase) {
             let reason = StatusReason(
                 .failuresOverTolerance,
                 "\(tally.newFailures.of("host")) of \(tally.denominator) in \(phasePlan.name) failed, "
                     + "\(gate.failuresAllowed) allowed.")
             return failureTrip(reason, failures: tally.newFailures, kind: phasePlan.kind, isHalted: isHalted)
         }
-        if let total = rolloutFailures, total.failures > total.allowed {
+        if let total = rolloutFailures, total.failures > total.allowed, let phasePlan = phasePlan(phase) {
             let reason = StatusReason(
                 .rolloutFailuresOverTolerance,
                 "\(total.failures.of("host")) of \(total.denominator) in the whole rollout failed, "
@@ -73,8 +73,7 @@ extension Rollout {
             return failureTrip(reason, failures: total.failures, kind: phasePlan.kind, isHalted: isHalted)
         }
         if isHalted { return [] }
-        return (tripOfEarlierPhase(than: phase) ?? tripOfSchedule(tally) ?? tripOfReach(gate, name: phasePlan.name)).map
-        {
+        return (tripOfEarlierPhase(than: phase) ?? tripOfSchedule(tally) ?? tripOfReach(gate, phase)).map {
             [.halted(reason: $0)]
         }
             ?? []
@@ -85,11 +84,11 @@ extension Rollout {
     ) -> [RolloutFact] {
         let scope = plan?.definition.backOut ?? .phase
         // What cannot be taken back is not tried by itself: people decide.
-        if plan?.definition.irreversible != nil { return isHalted ? [] : [.halted(reason: reason)] }
+        if isIrreversible { return isHalted ? [] : [.halted(reason: reason)] }
         // Small fleets: one host is not yet a pattern, it is backed out alone and people decide. A pilot is one host.
-        if scope == .host || (kind != .pilot && failures < 2) {
+        if scope == .host || (!kind.standsForAll && failures < 2) {
             if isHalted { return [] }
-            guard failures == 1, kind != .pilot else { return [.halted(reason: reason)] }
+            guard failures == 1, !kind.standsForAll else { return [.halted(reason: reason)] }
             return [.halted(reason: StatusReason(.oneHostFailed, reason.text))]
         }
         return [.backOutStarted(scope: scope, phase: phase, reason: reason)]
@@ -97,7 +96,7 @@ extension Rollout {
 
     /// The limit of the whole rollout holds beside the phases' own where the definition gives one; the smaller wins.
     private var rolloutFailures: (failures: Int, allowed: Int, denominator: Int)? {
-        guard let plan, let tolerance = plan.definition.limits.failureTolerance else { return nil }
+        guard let plan = frozen?.value, let tolerance = plan.definition.limits.failureTolerance else { return nil }
         let tally = hosts.statistics.prefix(plan.phases.count).reduce(PhaseTally()) { $0 + $1.tally }
         return (tally.newFailures, tolerance.allowed(of: tally.denominator), tally.denominator)
     }
@@ -115,8 +114,9 @@ extension Rollout {
         return nil
     }
 
-    private func tripOfReach(_ gate: PhaseGate, name: String) -> StatusReason? {
+    private func tripOfReach(_ gate: PhaseGate, _ phase: Int) -> StatusReason? {
         let tally = gate.tally
+        var name: String { phasePlan(phase)?.name ?? "a phase" }
         if tally.newSkipped > tally.skippedAllowed {
             return StatusReason(
                 .tooManySkipped,
@@ -151,7 +151,7 @@ extension Rollout {
 
     /// Called when nothing trips: with no host to go, the required successes are there and every budget is kept.
     private func passIfDone(_ phase: Int, at now: UTCInstant) -> [RolloutFact] {
-        guard let gate = gate(phase), let phasePlan = phasePlan(phase), gate.tally.open == 0 else { return [] }
+        guard let gate = gate(phase), gate.tally.open == 0, let phasePlan = phasePlan(phase) else { return [] }
         if phasePlan.kind == .pilot, gate.tally.succeeded == 0, !isPilotWaived {
             let reason = StatusReason(
                 .pilotWithoutSuccess,
@@ -194,15 +194,14 @@ extension Rollout {
 
     /// Semantics 5: host failure → host. Most hosts have backed out by themselves; these may still run it.
     func backOutsOfFailedHosts(at now: UTCInstant) -> [RolloutFact] {
-        guard plan?.definition.irreversible == nil else { return [] }
         switch state {
         case .running, .baking, .paused, .halted, .stopping: break
         case .ended: guard earlyLife.failures > 0, isInEarlyLife(at: now) else { return [] }
         // Backing out covers its hosts itself.
         case .planned, .backingOut: return []
         }
-        let failed = hosts.failedToTakeBack
-        guard !failed.isEmpty else { return [] }
+        let failed = hosts.failedToTakeBack.filter { !holdsMigration($0) }
+        guard !failed.isEmpty, !isIrreversible else { return [] }
         let reason = StatusReason(.oneHostFailed, "\(failed.count.of("host")) failed and may still run the release.")
         return [.hostBackOutStarted(hosts: failed, reason: reason)]
     }

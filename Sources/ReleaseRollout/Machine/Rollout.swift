@@ -8,7 +8,8 @@ import ReleaseDefinition
 ///
 /// Invariant: the events, applied in order to `Rollout()`, give this value again. Nothing else changes it.
 public struct Rollout: Sendable, Equatable {
-    public internal(set) var plan: RolloutPlan?
+    public var plan: RolloutPlan? { frozen?.value }
+    var frozen: FrozenPlan?
     public internal(set) var state: RolloutState = .planned
 
     var startedBy = ""
@@ -50,9 +51,12 @@ public struct Rollout: Sendable, Equatable {
     /// - Throws: `rollout.verb.…` for a person's verb that does not fit; never for what hosts or the controller report:
     ///   what is late, doubled, re-ordered or about another rollout is answered with no events.
     public func decide(_ command: RolloutCommand, at now: UTCInstant) throws(RolloutError) -> [RolloutEvent] {
+        if case .progress(let host, let progress) = command, let step = inCourse(host, progress, at: now) {
+            return step.map { [RolloutEvent(at: now, $0)] } ?? []
+        }
         var facts = try answer(command, at: now)
         // A foreign word about a rollout that has not begun moves nothing.
-        guard plan != nil || !facts.isEmpty else { return [] }
+        guard frozen != nil || !facts.isEmpty else { return [] }
         var next = self
         next.hosts.beginDraft()
         var events: [RolloutEvent] = []
@@ -72,11 +76,13 @@ public struct Rollout: Sendable, Equatable {
 
     /// What follows by itself from the state and the time: one step of it, nothing if all is at rest.
     private func consequences(at now: UTCInstant) -> [RolloutFact] {
-        guard plan != nil, successor == nil else { return [] }
+        guard frozen != nil, successor == nil else { return [] }
         let expired = expiries(at: now)
         if !expired.isEmpty { return expired }
-        let moved = scheduleChange(at: now) + silentAdmission(at: now) + trafficConsequences(at: now)
-        if !moved.isEmpty { return moved }
+        if mayMoveByTime {
+            let moved = scheduleChange(at: now) + silentAdmission(at: now) + trafficConsequences(at: now)
+            if !moved.isEmpty { return moved }
+        }
         let decisions = verdict(at: now)
         if !decisions.isEmpty { return decisions }
         let failed = backOutsOfFailedHosts(at: now)
@@ -85,10 +91,20 @@ public struct Rollout: Sendable, Equatable {
 
     /// When `tick` is due; nil: nothing waits for time.
     public var nextDeadlineAt: UTCInstant? {
-        guard plan != nil, successor == nil else { return nil }
-        return [hosts.nextDeadlineAt, stateDeadlineAt, scheduleChangeAt, silentAdmissionAt, trafficDeadlineAt].lazy
-            .compactMap(\.self)
-            .min()
+        guard frozen != nil, successor == nil else { return nil }
+        func earlier(_ one: UTCInstant?, _ other: UTCInstant?) -> UTCInstant? {
+            guard let one, let other else { return one ?? other }
+            return min(one, other)
+        }
+        let next = earlier(hosts.nextDeadlineAt, stateDeadlineAt)
+        return mayMoveByTime
+            ? earlier(next, earlier(scheduleChangeAt, earlier(silentAdmissionAt, trafficDeadlineAt))) : next
+    }
+
+    /// Whether anything but hosts and the state itself has a time: most rollouts have nothing of the kind.
+    private var mayMoveByTime: Bool {
+        guard let frozen else { return false }
+        return schedule != nil || frozen.hasTraffic || frozen.silentAfter != nil
     }
 
     private var stateDeadlineAt: UTCInstant? {
@@ -125,6 +141,17 @@ public struct Rollout: Sendable, Equatable {
         }
     }
 
+    /// Whoever has not switched is to drop its order: nothing starts any more.
+    var cancelsStarts: Bool {
+        switch state {
+        case .stopping, .backingOut: return true
+        case .ended(.succeeded, _): return false
+        case .ended: return true
+        case .paused(let held), .halted(let held): if case .backingOut = held.of { return true } else { return false }
+        case .planned, .running, .baking: return false
+        }
+    }
+
     /// Whether back-outs may be started now: always, but while the back-out itself is held.
     var backsOut: Bool {
         guard successor == nil else { return false }
@@ -146,7 +173,22 @@ public struct Rollout: Sendable, Equatable {
     func members(of phase: Int) -> Slice<HostTable> { hosts.members(of: phase) }
 
     func phasePlan(_ phase: Int) -> PlanPhase? {
-        guard let plan, plan.phases.indices.contains(phase) else { return nil }
-        return plan.phases[phase]
+        guard let frozen, frozen.value.phases.indices.contains(phase) else { return nil }
+        return frozen.value.phases[phase]
     }
+}
+
+/// The plan of a rollout, held once however often the rollout is copied: a report costs no more because the plan is long.
+final class FrozenPlan: Sendable, Equatable {
+    let value: RolloutPlan
+    let hasTraffic: Bool
+    let silentAfter: TimeSpan?
+
+    init(_ plan: RolloutPlan) {
+        value = plan
+        hasTraffic = plan.phases.contains { $0.traffic != nil }
+        silentAfter = plan.definition.hosts == .all ? plan.definition.limits.silentAfter : nil
+    }
+
+    static func == (left: FrozenPlan, right: FrozenPlan) -> Bool { left === right || left.value == right.value }
 }

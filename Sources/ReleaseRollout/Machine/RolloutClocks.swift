@@ -15,6 +15,8 @@ enum RolloutClocks {
     static let checkIntervalDefault = TimeSpan.minutes(5)
     static let checkIntervalMax = TimeSpan.hours(24)
     /// No gate may be asked for longer: ten minutes each, and all of them at once.
+    /// A host that has said nothing of its order and is told to drop it answers at once, or had never begun (R26).
+    static let cancelMax = TimeSpan.seconds(60)
     static let gatesMax = TimeSpan.minutes(15)
     /// After the controller was away, a bake lasts at least this long, for bad news to arrive.
     static let bakeAfterReturnMax = TimeSpan.minutes(1)
@@ -44,6 +46,8 @@ struct OrderDeadline: Equatable {
             self.init(at: max(since, host.contactSince ?? since) + grace, outcome: absent)
         case .admitted(let since):
             self.init(at: since + grace, outcome: absent)
+        case .ordered(let since) where host.cancelling != .no:
+            self.init(at: since + RolloutClocks.cancelMax, outcome: .cancelled)
         case .ordered(let since):
             guard host.delivery == .push else {
                 self.init(at: since + RolloutClocks.pullGrace(host.checkInterval), outcome: absent)

@@ -56,6 +56,13 @@ struct PlanChecks {
         }
     }
 
+    /// A migration that no host runs would leave the release without what it needs.
+    mutating func noteMigration(_ unit: MigrationUnit, _ count: Int) {
+        problems.append(
+            "the migration \(unit.unit) runs on \(unit.runOn.text.debugDescription), which names 0 of its "
+                + "\(count.of("host"))")
+    }
+
     mutating func checkUnique(_ hosts: [PlanHost]) {
         var seen: Set<HostID> = []
         for host in hosts where !seen.insert(host.id).inserted { problems.append("host \(host.id) is there twice") }

@@ -50,7 +50,10 @@ extension RolloutPlan {
     /// What a person should know before saying yes.
     public var warnings: [String] {
         var warnings: [String] = []
-        if let irreversible = definition.irreversible {
+        for migration in migrations ?? [] {
+            warnings.append("The migration \(migration.unit) runs once, on \(migration.host), before everybody else.")
+        }
+        if let irreversible {
             warnings.append(
                 "It cannot be taken back: \(irreversible). A crossed limit halts it, and nothing goes back by itself.")
         }
@@ -61,7 +64,7 @@ extension RolloutPlan {
             let what = definition.limits.unhealthyBefore == .skip ? "are skipped" : "do not count"
             warnings.append("\(unhealthy) of \(hosts.count) hosts are unhealthy now and \(what).")
         }
-        if !hasNothingToDo, let first = phases.first, first.kind == .pilot,
+        if !hasNothingToDo, let first = phases.first(where: { $0.kind != .migration }), first.kind == .pilot,
             first.hosts.allSatisfy({ $0.running == definition.release })
         {
             warnings.append("No host of the pilot has anything to take: it would halt there.")

@@ -40,12 +40,16 @@ public enum RolloutUrgency: Sendable, Equatable, Codable {
 }
 
 /// What a phase is to the others.
-public enum PhaseKind: String, Sendable, Codable { case pilot, later, bigBang }
+public enum PhaseKind: String, Sendable, Codable {
+    case pilot, later, bigBang
+    /// The hosts that run a migration, before everybody else.
+    case migration
+}
 
 /// A phase with its hosts, frozen: who is in it never changes after the start.
 public struct PlanPhase: Sendable, Equatable, Codable {
     public var kind: PhaseKind
-    /// `pilot`, `phase 2`, `phase 3`, …, or `everyone`.
+    /// `migration`, `pilot`, `phase 2`, `phase 3`, …, or `everyone`.
     public var name: String
     /// In the order in which they start.
     public var hosts: [PlanHost]
@@ -79,6 +83,9 @@ public struct RolloutPlan: Sendable, Equatable, Codable {
     public var phases: [PlanPhase]
     /// When hosts may start: what windows and freezes leave, in order; nil: at any time.
     public var starts: [StartInterval]?
+
+    /// Run once, on one host each, before the pilot; nil: none.
+    public var migrations: [PlanMigration]?
 
     public var hosts: [PlanHost] { phases.flatMap(\.hosts) }
     public var hasPullingHosts: Bool { phases.contains { $0.hosts.contains { $0.delivery == .pull } } }

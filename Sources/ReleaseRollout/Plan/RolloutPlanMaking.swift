@@ -9,7 +9,8 @@ extension RolloutPlan {
     /// - Throws: `rollout.plan.noHosts`, `rollout.plan.invalid` with every problem at once.
     public static func make(
         _ definition: RolloutDefinition, manifest: SHA256Digest, id: RolloutID, hosts: [PlanHost],
-        urgency: RolloutUrgency = .ordinary, healthyDeadline: TimeSpan? = nil, starts: [StartInterval]? = nil
+        urgency: RolloutUrgency = .ordinary, healthyDeadline: TimeSpan? = nil, starts: [StartInterval]? = nil,
+        migrations: [MigrationUnit] = []
     ) throws(RolloutError) -> RolloutPlan {
         let matched = hosts.filter { definition.hosts.matches(id: $0.id, labels: $0.labels) }
         guard !matched.isEmpty else {
@@ -26,19 +27,24 @@ extension RolloutPlan {
         let definitions = Self.phases(of: definition, urgency: urgency)
         checks.checkReach(definitions, total: matched.count)
         checks.checkMembers(definitions, matched)
-        checks.checkSides(definitions, matched)
+        let migrations = Self.migrations(migrations, matched, id: id, release: definition.release, &checks)
+        let migrating = migrations.map(\.host)
+        let others = matched.filter { !migrating.contains($0.id) }
+        checks.checkSides(definitions, others)
         checks.checkStarts(starts, urgency: urgency)
         if let error = checks.error { throw error }
 
         let arranged = arrange(
-            matched, id: id, release: definition.release,
-            pilot: definitions.isPhased ? definitions.pilotSize(of: matched.count) : 0)
-        let phases = definitions.fill(arranged, limits: definition.limits, isAtOnce: urgency.isEmergency)
+            others, id: id, release: definition.release,
+            pilot: definitions.isPhased ? definitions.pilotSize(of: others.count) : 0)
+        let phases =
+            PlanPhase.migrating(migrating, of: matched)
+            + definitions.fill(arranged, limits: definition.limits, isAtOnce: urgency.isEmergency)
         checks.checkReach(phases, total: matched.count)
         if let error = checks.error { throw error }
         return RolloutPlan(
             id: id, definition: definition, manifest: manifest, urgency: urgency, phases: phases,
-            starts: urgency.ignoresWindows ? nil : starts)
+            starts: urgency.ignoresWindows ? nil : starts, migrations: migrations.isEmpty ? nil : migrations)
     }
 
     /// An emergency is one phase, whatever the definition says.
@@ -78,6 +84,20 @@ extension RolloutPlan {
         let chosen = Set(ranked.prefix(pilot).map(\.offset))
         return ranked.prefix(pilot).map(\.element)
             + byBucket.enumerated().filter { !chosen.contains($0.offset) }.map(\.element)
+    }
+}
+
+extension PlanPhase {
+    /// None where nothing migrates.
+    fileprivate static func migrating(_ ids: [HostID], of hosts: [PlanHost]) -> [PlanPhase] {
+        var members: [PlanHost] = []
+        for id in ids where !members.contains(where: { $0.id == id }) { members += hosts.filter { $0.id == id } }
+        guard !members.isEmpty else { return [] }
+        return [
+            PlanPhase(
+                kind: .migration, name: "migration", hosts: members, bake: .zero, failureTolerance: .none,
+                parallelism: 1)
+        ]
     }
 }
 
@@ -140,6 +160,7 @@ struct PhaseList {
         case .pilot: merged.lazy.compactMap(\.failureTolerance).first ?? .none
         case .later: merged.last?.failureTolerance ?? limits.failureTolerance ?? Tolerance(percent: 5)
         case .bigBang: limits.failureTolerance ?? Tolerance(percent: 10)
+        case .migration: .none
         }
     }
 
@@ -147,6 +168,7 @@ struct PhaseList {
         if sides != nil { return number == 1 ? "first side" : "second side" }
         return switch kind {
         case .pilot: "pilot"
+        case .migration: "migration"
         case .later: "phase \(number)"
         case .bigBang: "everyone"
         }
