@@ -60,6 +60,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "CSystemShims"),
 
         module("ReleaseDefinition", ["COpenSSL"]),
@@ -100,7 +101,7 @@ let package = Package(
             name: "ControllerLibrary",
             dependencies: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "TestSupport",
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "CPostgres",
                 x509,
                 argumentParser, logging,
                 systemPackage, nioCore, nioPosix, nioSSL,

@@ -25,7 +25,9 @@ public actor Controller {
     private(set) var keys: RepositoryKeys
     /// Used on the actor alone, but for its content-addressed blobs.
     nonisolated let publisher: RepositoryPublisher
-    let store: EventStore
+    let store: any EventStore
+    /// Reports that came since the last transaction began.
+    var waitingBatches: [WaitingBatch] = []
     var authorities: Authorities
     var renewalNonces: RenewalNonces
     var duplicates = DuplicateWatch()
@@ -83,7 +85,7 @@ public actor Controller {
         renewalNonces = RenewalNonces(random: random)
         sessions = PersonSessions(time: time, random: random)
         limits = RateLimits(configuration.limits ?? RateRules())
-        store = try EventStore(path: folder.path(ControllerDirectory.databaseName))
+        store = try configuration.openStore(folder)
         guard let document = try store.document(RepositoryKeeper.documentName) else {
             throw ControllerError.store(
                 "document", "The database in \(path) holds no state of the signed metadata.",
@@ -92,7 +94,7 @@ public actor Controller {
         repository = try JSONCoding.decode(RepositoryState.self, from: document)
         var state = FleetState()
         var lastEntryAt: UTCInstant?
-        try store.replay(
+        _ = try store.readOn(
             event: {
                 state.apply($0)
                 lastEntryAt = $0.at

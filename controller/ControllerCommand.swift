@@ -86,6 +86,13 @@ struct InitialiseCommand: AsyncParsableCommand {
         help: "A further name or address that hosts reach it by; the first is used in join strings.")
     var names: [String] = []
 
+    @Option(
+        help: """
+            PostgreSQL for the record, as postgresql://USER@HOST/NAME?passfile=FILE; without: SQLite in the folder. The \
+            database must be empty.
+            """)
+    var database: String?
+
     func run() async throws {
         var keyPlan = KeyPlan(profile: .solo, offlineFolder: offlineKeys)
         keyPlan.approvers = try approvers.map(Self.holder)
@@ -93,7 +100,8 @@ struct InitialiseCommand: AsyncParsableCommand {
         keyPlan.threshold = threshold
         keyPlan.products = try products.map { try ProductName($0) }
         let plan = try Initialisation(
-            listen: listen, profile: profile, environments: environments, names: names, keyPlan: keyPlan)
+            listen: listen, profile: profile, environments: environments, names: names, keyPlan: keyPlan,
+            database: database)
         if try plan.perform(in: dir) { print("The folder \(dir) was open to others; its mode is 700 now.") }
         print(
             """

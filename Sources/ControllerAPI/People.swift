@@ -103,34 +103,6 @@ public struct GrantView: Sendable, Equatable, Codable {
     }
 }
 
-/// One entry of `GET /v1/audit`.
-public struct AuditEntryView: Sendable, Equatable, Codable {
-    public var sequence: Int64
-    public var at: UTCInstant
-    public var actor: String
-    public var action: String
-    public var object: String
-
-    public init(sequence: Int64, at: UTCInstant, actor: String, action: String, object: String) {
-        self.sequence = sequence
-        self.at = at
-        self.actor = actor
-        self.action = action
-        self.object = object
-    }
-}
-
-/// `GET /v1/audit/head`: what the whole chain comes to, after every entry was read again.
-public struct AuditHead: Sendable, Equatable, Codable {
-    public var sequence: Int64
-    public var digest: SHA256Digest
-
-    public init(sequence: Int64, digest: SHA256Digest) {
-        self.sequence = sequence
-        self.digest = digest
-    }
-}
-
 extension ControllerClient {
     public func createToken(_ request: TokenRequest) async throws -> NewToken { try await post(["tokens"], request) }
 
@@ -153,12 +125,4 @@ extension ControllerClient {
     public func removeGrant(_ id: HostID, _ request: HostReasonRequest) async throws -> ListView<GrantView> {
         try await post(["grants", id.text, "remove"], request)
     }
-
-    /// - Parameter limit: at most 1000.
-    public func audit(after sequence: Int64, limit: Int) async throws -> [AuditEntryView] {
-        let list: ListView<AuditEntryView> = try await get(["audit"], query: "after=\(sequence)&limit=\(limit)")
-        return list.items
-    }
-
-    public func auditHead() async throws -> AuditHead { try await get(["audit", "head"]) }
 }

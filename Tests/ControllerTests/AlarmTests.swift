@@ -15,7 +15,7 @@ struct AlarmTests {
     private func entries(_ running: TestController.Running) async throws -> [MetadataExpiring] {
         let path = await running.controller.folder.path(ControllerDirectory.databaseName)
         var found: [MetadataExpiring] = []
-        let store = try EventStore(path: path)
+        let store = try SQLiteStore(path: path)
         try store.replay(
             event: { if case .metadataExpiring(let it) = $0.event { found.append(it) } }, report: { _ in })
         try store.close()

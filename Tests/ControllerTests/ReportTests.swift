@@ -22,7 +22,7 @@ struct ReportTests {
     }
 
     private func stored(_ test: TestController) throws -> [Int64] {
-        let store = try EventStore(path: test.folder.path + "/events.sqlite")
+        let store = try SQLiteStore(path: test.folder.path + "/events.sqlite")
         var sequences: [Int64] = []
         try store.replay(event: { _ in }, report: { sequences.append($0.report.sequence) })
         return sequences

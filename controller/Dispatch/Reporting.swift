@@ -3,51 +3,111 @@ import ControllerAPI
 import ReleaseDefinition
 import ReleaseRollout
 
+/// A batch that waits for the next transaction.
+struct WaitingBatch: Sendable {
+    let host: HostID
+    let reports: [HostReport]
+    let answer: CheckedContinuation<Int64, any Error>
+}
+
 extension Controller {
+    /// So many batches share one transaction: what a flush to the disk costs is paid once for all that came meanwhile.
+    static let batchesMax = 512
+
     /// Takes a host's reports: durable before the receipt, each counted once however often it comes.
     ///
     /// A repetition is anything up to the highest sequence stored. A jump is taken (a host that lost its journal goes on
     /// above what was acknowledged), so the receipt is the highest sequence of the batch.
-    func receive(_ batch: HostReportBatch, from host: HostID) throws -> HostReportReceipt {
-        guard let record = state.hosts[host] else { throw ControllerError.notFound("host \(host)") }
-        guard batch.reports.count <= HostReportBatch.reportsMax else {
-            throw ControllerError.badRequest(
-                "reports",
-                "\(batch.reports.count) reports came at once, at most \(HostReportBatch.reportsMax) are taken.",
-                remedy: "Send them in several batches.")
-        }
+    func receive(_ batch: HostReportBatch, from host: HostID) async throws -> HostReportReceipt {
         // An empty batch too says: I am here. That is no event; it is forgotten when the controller ends.
+        guard state.hosts[host] != nil else { throw ControllerError.notFound("host \(host)") }
         lastSeen[host] = time.now()
         note(batch.facts, of: host)
-        var last = record.lastReport
-        var new: [HostReport] = []
-        for report in batch.reports where report.sequence > last {
-            new.append(report)
-            last = report.sequence
-        }
-        guard !new.isEmpty else { return HostReportReceipt(acknowledged: last, renew: wantsRenewal(host) ? true : nil) }
-        let now = time.now()
-        var change = StoreChange(reports: new.map { StoredReport(host: host, report: $0, receivedAt: now) })
-        var decisions = Decisions()
-        for report in new {
-            guard let command = RolloutCommand(report.body, from: host) else { continue }
-            for id in state.rolloutOrder {
-                guard let record = state.rollouts[id], record.contains(host) else { continue }
-                if let order = report.body.order, order.rollout != id { continue }
-                try decisions.decide(command, on: record, by: "host:\(host)", at: now)
-            }
-        }
-        // One transaction: a report is never stored without what was decided upon it, nor the other way round.
-        change.events = decisions.events
-        try commit(change, at: now)
-        if new.contains(where: \.body.isInventory) {
-            try letJoin(host, isFirst: record.inventory == nil, at: now)
-        }
-        drive()
+        let last = try await store(batch.reports, of: host)
         return HostReportReceipt(acknowledged: last, renew: wantsRenewal(host) ? true : nil)
     }
 
-    func checkReadiness() throws -> Int64 { store.sequence }
+    /// - Returns: the highest sequence that is stored now.
+    func store(_ reports: [HostReport], of host: HostID) async throws -> Int64 {
+        guard let record = state.hosts[host] else { throw ControllerError.notFound("host \(host)") }
+        guard reports.count <= HostReportBatch.reportsMax else {
+            throw ControllerError.badRequest(
+                "reports", "\(reports.count) reports came at once, at most \(HostReportBatch.reportsMax) are taken.",
+                remedy: "Send them in several batches.")
+        }
+        guard reports.contains(where: { $0.sequence > record.lastReport }) else { return record.lastReport }
+        return try await withCheckedThrowingContinuation { answer in
+            waitingBatches.append(WaitingBatch(host: host, reports: reports, answer: answer))
+            // What comes until the actor is free joins it.
+            if waitingBatches.count == 1 { Task { self.storeWaitingBatches() } }
+        }
+    }
+
+    private func storeWaitingBatches() {
+        let batches = Array(waitingBatches.prefix(Self.batchesMax))
+        waitingBatches.removeFirst(batches.count)
+        if !waitingBatches.isEmpty { Task { self.storeWaitingBatches() } }
+        let now = time.now()
+        var group = ReportGroup()
+        for batch in batches { group.add(batch, to: state, at: now) }
+        let firsts = group.inventories.filter { state.hosts[$0]?.inventory == nil }
+        do {
+            // One transaction: a report is never stored without what was decided upon it, nor the other way round.
+            if !group.reports.isEmpty {
+                try commit(StoreChange(events: group.decisions.events, reports: group.reports), at: now)
+            }
+        } catch {
+            for (batch, _) in group.taken { batch.answer.resume(throwing: error) }
+            return
+        }
+        for host in group.inventories {
+            do { try letJoin(host, isFirst: firsts.contains(host), at: now) } catch {
+                logger.error("a host did not join", metadata: ["host": "\(host)", "error": "\(ReportedError(error))"])
+            }
+        }
+        drive()
+        for (batch, last) in group.taken { batch.answer.resume(returning: last) }
+    }
+
+    func checkReadiness() throws { try store.ping() }
+}
+
+/// Reports of several hosts, and what was decided upon them, one on top of the other.
+private struct ReportGroup {
+    private(set) var decisions = Decisions()
+    private(set) var reports: [StoredReport] = []
+    /// With the highest sequence that its host is told.
+    private(set) var taken: [(WaitingBatch, Int64)] = []
+    /// Who said what it runs, in order.
+    private(set) var inventories: [HostID] = []
+    private var highest: [HostID: Int64] = [:]
+
+    mutating func add(_ batch: WaitingBatch, to state: FleetState, at now: UTCInstant) {
+        let host = batch.host
+        var last = highest[host] ?? state.hosts[host]?.lastReport ?? 0
+        var (decisions, new) = (decisions, [HostReport]())
+        do {
+            for report in batch.reports where report.sequence > last {
+                new.append(report)
+                last = report.sequence
+                guard let command = RolloutCommand(report.body, from: host) else { continue }
+                for id in state.rolloutOrder {
+                    guard let record = state.rollouts[id], record.contains(host) else { continue }
+                    if let order = report.body.order, order.rollout != id { continue }
+                    try decisions.decide(command, on: record, by: "host:\(host)", at: now)
+                }
+            }
+        } catch {
+            // The others' are none the worse for it.
+            batch.answer.resume(throwing: error)
+            return
+        }
+        self.decisions = decisions
+        highest[host] = last
+        reports += new.map { StoredReport(host: host, report: $0, receivedAt: now) }
+        if new.contains(where: \.body.isInventory), !inventories.contains(host) { inventories.append(host) }
+        taken.append((batch, last))
+    }
 }
 
 extension HostReportBody {

@@ -148,6 +148,16 @@ extension Controller {
         }
     }
 
+    /// The stored lines after an entry: as many as fit into an answer, and at least one where there is one.
+    func auditLines(after sequence: Int64) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        for line in try store.lines(after: sequence, limit: 1000) {
+            bytes += line.bytes + [UInt8(ascii: "\n")]
+            if bytes.count > 4 << 20 { break }
+        }
+        return bytes
+    }
+
     /// Every entry is read again from the disk.
     /// - Throws: `controller.store.chain`.
     func auditHead() throws -> AuditHead {

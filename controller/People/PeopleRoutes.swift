@@ -34,6 +34,10 @@ extension ControllerRoutes {
                 let limit = min(1000, max(1, request.query("limit").flatMap { Int($0) } ?? 100))
                 return Responses.json(ListView(items: try await controller.auditEntries(after: after, limit: limit)))
             },
+            Route(.get, "/v1/audit/export", access: .person(.view)) { request in
+                let after = request.query("after").flatMap { Int64($0) } ?? 0
+                return Responses.bytes(try await controller.auditLines(after: after), type: "application/x-ndjson")
+            },
             Route(.get, "/v1/audit/head", access: .person(.view)) { _ in
                 Responses.json(try await controller.auditHead())
             },

@@ -126,7 +126,7 @@ extension Controller {
 extension Controller {
     /// What a host without a network did, in its own words under its own key.
     /// - Throws: `controller.access.receipt`: not signed by a key of a host that may speak.
-    func importReceipt(_ file: HostReceiptFile) throws -> ReceiptView {
+    func importReceipt(_ file: HostReceiptFile) async throws -> ReceiptView {
         let refused = ControllerError.forbidden(
             "receipt", "The receipt is not signed by the key of a host of this controller.",
             remedy: "Carry the file back as slipway-agent install wrote it, from a host that has joined.")
@@ -148,10 +148,8 @@ extension Controller {
         guard receipt.host == host.id else { throw refused }
         if let refusal = ControllerError.refusal(of: host.id, host.identity.standing) { throw refusal }
         let known = host.lastReport
-        // The paper came, not the host.
-        let seen = lastSeen[host.id]
-        defer { lastSeen[host.id] = seen }
-        _ = try receive(HostReportBatch(reports: receipt.reports), from: host.id)
+        // The paper came, not the host: it was not seen.
+        _ = try await store(receipt.reports, of: host.id)
         return ReceiptView(
             host: host.id, release: receipt.release, outcome: receipt.outcome.words,
             reports: receipt.reports.filter { $0.sequence > known }.count)

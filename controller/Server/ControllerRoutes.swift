@@ -17,7 +17,7 @@ enum ControllerRoutes {
                 Responses.text("ok\n")
             },
             Route(.get, "/readyz", access: .anyone(because: "says only that the log can be read")) { _ in
-                _ = try await controller.checkReadiness()
+                try await controller.checkReadiness()
                 return Responses.text("ok\n")
             },
         ]

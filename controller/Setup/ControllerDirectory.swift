@@ -86,6 +86,13 @@ struct ControllerConfiguration: Sendable, Codable {
     var environments: [EnvironmentName]
     /// How often one may ask; nil: `RateRules` as they are.
     var limits: RateRules?
+    /// A connection string of PostgreSQL; nil: `events.sqlite` in the folder.
+    var database: String?
+
+    func openStore(_ folder: ControllerDirectory) throws -> any EventStore {
+        if let database { return try PostgresStore(address: database) }
+        return try SQLiteStore(path: folder.path(ControllerDirectory.databaseName))
+    }
 }
 
 /// `client.json`: what `slipway --dir DIR` reads. Paths are relative to the folder.

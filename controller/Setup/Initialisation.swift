@@ -13,7 +13,8 @@ struct Initialisation: Sendable {
     /// - Parameter names: names and addresses beside the usual ones that the server's certificate is for.
     /// - Throws: `controller.setup.profile`, `.environments`, `.listen`.
     init(
-        listen: String, profile: String, environments: String, names: [String] = [], keyPlan: KeyPlan = .solo
+        listen: String, profile: String, environments: String, names: [String] = [], keyPlan: KeyPlan = .solo,
+        database: String? = nil
     ) throws {
         guard let known = TrustProfile(rawValue: profile) else {
             throw ControllerError.setup(
@@ -30,7 +31,8 @@ struct Initialisation: Sendable {
         for name in names + usual where !all.contains(name) { all.append(name) }
         let reachable = ListenAddress(host: names.first ?? host, port: address.port)
         configuration = ControllerConfiguration(
-            listen: address.description, url: "https://\(reachable)", names: all, profile: profile, environments: list)
+            listen: address.description, url: "https://\(reachable)", names: all, profile: profile, environments: list,
+            database: database)
     }
 
     private static func environments(_ text: String) throws -> [EnvironmentName] {
@@ -43,6 +45,18 @@ struct Initialisation: Sendable {
         return names
     }
 
+    /// Of a database that several may use: before a folder is made for a log that is somebody else's.
+    private func refuseUsedDatabase() throws {
+        guard let database = configuration.database else { return }
+        let store = try PostgresStore(address: database)
+        defer { try? store.close() }
+        guard try store.lines(after: 0, limit: 1).isEmpty else {
+            throw ControllerError.conflict(
+                "exists", "The database \(store.place) holds the log of a controller; nothing was written.",
+                remedy: "Use an empty database, or copy that controller's folder to run another one beside it.")
+        }
+    }
+
     /// Makes the controller in `path`. `controller.json` is written last: without it there is no controller.
     /// - Throws: `controller.conflict.exists` where the folder holds anything.
     /// - Returns: whether the folder was there, and others could look into it until now.
@@ -51,6 +65,7 @@ struct Initialisation: Sendable {
         in path: String, time: any TimeDoor = SystemTime(), random: any RandomDoor = SystemRandom()
     ) throws -> Bool {
         try keyPlan.check(controller: path)
+        try refuseUsedDatabase()
         let directory = try Directory.create(path, mode: 0o700)
         guard try directory.list().isEmpty else {
             throw ControllerError.conflict(
@@ -111,7 +126,7 @@ struct Initialisation: Sendable {
         _ folder: ControllerDirectory, authority: CertificateAuthority, root: SHA256Digest, change: RepositoryChange,
         token: String, at now: UTCInstant
     ) throws {
-        let store = try EventStore(path: folder.path(ControllerDirectory.databaseName))
+        let store = try configuration.openStore(folder)
         let admin = PersonRecord(
             name: "admin", tokenHash: SHA256Digest(of: Array(token.utf8)), permissionSets: [.admin], expiresAt: nil)
         let initialised = ControllerInitialised(

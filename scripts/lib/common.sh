@@ -5,8 +5,8 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BIN=${SLIPWAY_BIN:-$ROOT/.build/release}
 
-# What the build links against (libcrypto, zlib, libdeflate, zstd, libarchive, SQLite), and python3 for the example service and the web server.
-BUILD_PACKAGES=(git ca-certificates pkg-config libssl-dev zlib1g-dev libdeflate-dev libzstd-dev libarchive-dev libsqlite3-dev python3 tzdata)
+# What the build links against (libcrypto, zlib, libdeflate, zstd, libarchive, SQLite, libpq), and python3 for the example service and the web server.
+BUILD_PACKAGES=(git ca-certificates pkg-config libssl-dev zlib1g-dev libdeflate-dev libzstd-dev libarchive-dev libsqlite3-dev libpq-dev python3 tzdata)
 
 note() { printf '%s\n' "$*" >&2; }
 

@@ -148,11 +148,18 @@ extension ControllerClient {
         return try await exchange(HTTPRequest("POST", url(path, query: query), headers: headers, body: bytes))
     }
 
+    /// What is no JSON document.
+    func getBytes(_ path: [String], query: String? = nil) async throws -> [UInt8] {
+        try await answer(
+            HTTPRequest("GET", url(path, query: query), headers: fields, responseSizeMax: ByteCount(128 << 20))
+        ).body
+    }
+
     private func exchange<Answer: Decodable>(_ request: HTTPRequest) async throws -> Answer {
         try await exchangeWithStatus(request).0
     }
 
-    private func exchangeWithStatus<Answer: Decodable>(_ request: HTTPRequest) async throws -> (Answer, Int) {
+    private func answer(_ request: HTTPRequest) async throws -> HTTPResponse {
         let response: HTTPResponse
         do {
             response = try await http.send(request)
@@ -162,6 +169,11 @@ extension ControllerClient {
         guard (200..<300).contains(response.status) else {
             throw ControllerAPIError(status: response.status, body: response.body, of: request)
         }
+        return response
+    }
+
+    private func exchangeWithStatus<Answer: Decodable>(_ request: HTTPRequest) async throws -> (Answer, Int) {
+        let response = try await answer(request)
         do {
             return (try JSONCoding.decode(Answer.self, from: response.body), response.status)
         } catch let error as DefinitionError {

@@ -1,11 +1,12 @@
 import ArgumentParser
 import ControllerAPI
+import Effects
 import ReleaseDefinition
 
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit", abstract: "Who decided what, when: the controller's log.",
-        subcommands: [AuditListCommand.self, AuditVerifyCommand.self])
+        subcommands: [AuditListCommand.self, AuditVerifyCommand.self, AuditExportCommand.self])
 }
 
 struct AuditListCommand: AsyncParsableCommand {
@@ -44,17 +45,109 @@ struct AuditListCommand: AsyncParsableCommand {
 
 struct AuditVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Let the controller read its whole log again and check the chain of entries.",
+        commandName: "verify", abstract: "Check the chain of the log, and that nothing witnessed is missing from it.",
         discussion: """
-            Prints the last entry's number and digest. Keep them: a log that was cut or written anew later does not lead \
-            to the same digest at this number.
+            Prints the last entry's number and digest as a checkpoint. Keep it: a log that was cut or written anew later \
+            does not lead to it. Every agent keeps one too: slipway-agent status prints it. Without --file and --witness \
+            the controller reads its log again; with either, every entry is read and checked here.
             """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
+    @Option(help: "A log that slipway audit export wrote, instead of the controller's.")
+    var file: String?
+
+    @Option(
+        name: .customLong("witness"), help: "SEQUENCE:DIGEST that somebody has kept; may stand several times.",
+        transform: { try AuditHead($0) })
+    var witnesses: [AuditHead] = []
+
     func run() async throws {
-        try output.print(AuditHeadPresentation(head: try await connection.withClient { try await $0.auditHead() }))
+        let head: AuditHead
+        if let file {
+            var chain = AuditChain(witnesses: witnesses)
+            var lines = FileLines(try InputFile.open(file))
+            while let line = try lines.next() { try chain.follow(line) }
+            try chain.finish()
+            head = chain.head
+        } else if witnesses.isEmpty {
+            head = try await connection.withClient { try await $0.auditHead() }
+        } else {
+            let witnesses = witnesses
+            head = try await connection.withClient { client in
+                var chain = AuditChain(witnesses: witnesses)
+                while true {
+                    let lines = try await client.auditLines(after: chain.head.sequence)
+                    if lines.isEmpty { break }
+                    for line in lines { try chain.follow(line) }
+                }
+                try chain.finish()
+                return chain.head
+            }
+        }
+        try output.print(AuditHeadPresentation(head: head))
+    }
+}
+
+struct AuditExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write the whole log to a file, one entry a line, and check its chain.",
+        discussion: """
+            The lines are the stored bytes: each names the SHA-256 of the line before it, so that any tool can follow \
+            them. slipway audit verify --file reads it again.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Option(help: "The file that is written.")
+    var output: String
+
+    @OptionGroup var replacing: OutputFileOptions
+
+    func run() async throws {
+        let file = try OutputFile(output, force: replacing.force)
+        let head = try await file.write { file in
+            try await connection.withClient { client in
+                var head = AuditHead.empty
+                while true {
+                    let lines = try await client.auditLines(after: head.sequence)
+                    if lines.isEmpty { return head }
+                    for line in lines { head = try head.following(line) }
+                    try file.write(lines.flatMap { $0 + [UInt8(ascii: "\n")] })
+                }
+            }
+        }
+        Talk.say("\(output) holds \(head.sequence) entries; the checkpoint of its end is \(head)")
+    }
+}
+
+/// A file line by line; an entry of the log is some kilobytes long, a manifest's plan some hundred.
+private struct FileLines {
+    private static let lineMax = 64 << 20
+    private let file: OpenFile
+    private var rest: ArraySlice<UInt8> = []
+    private var offset: Int64 = 0
+
+    init(_ file: OpenFile) { self.file = file }
+
+    mutating func next() throws -> [UInt8]? {
+        var searched = rest.startIndex
+        while true {
+            if let end = rest[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+                defer { rest = rest[(end + 1)...] }
+                return Array(rest[..<end])
+            }
+            let piece = try file.read(at: offset, count: 1 << 20)
+            guard !piece.isEmpty, rest.count < Self.lineMax else {
+                defer { rest = [] }
+                return rest.isEmpty ? nil : Array(rest)
+            }
+            offset += Int64(piece.count)
+            let count = rest.count
+            rest = rest + piece
+            searched = rest.startIndex + count
+        }
     }
 }
 
@@ -74,6 +167,6 @@ private struct AuditHeadPresentation: Presentable {
 
     static let columns = ["ENTRIES", "DIGEST"]
     var cells: [String] { ["\(head.sequence)", head.digest.hex] }
-    var name: String { head.digest.hex }
+    var name: String { head.description }
     func encode(to encoder: any Encoder) throws { try head.encode(to: encoder) }
 }

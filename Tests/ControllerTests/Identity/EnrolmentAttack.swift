@@ -25,9 +25,9 @@ extension EnrolmentAttack {
         _ running: TestController.Running, location: SourceLocation = #_sourceLocation,
         _ body: () async throws -> Value
     ) async throws -> Value {
-        let before = try await running.controller.checkReadiness()
+        let before = await running.controller.store.sequence
         let value = try await body()
-        let after = try await running.controller.checkReadiness()
+        let after = await running.controller.store.sequence
         #expect(before == after, "something was stored", sourceLocation: location)
         return value
     }

@@ -71,7 +71,7 @@ struct TokenTests {
             let admin = try TestClient(test, running, token: test.adminToken)
             let token = try await Self.person("alice", ["operator"], admin)
             let alice = try TestClient(test, running, token: token.token)
-            let before = try await running.controller.checkReadiness()
+            let before = await running.controller.store.sequence
             let invitation = InvitationRequest(environment: try EnvironmentName("staging"))
             #expect(try await alice.post("/v1/hosts/invitations", invitation).status == 201)
             #expect(

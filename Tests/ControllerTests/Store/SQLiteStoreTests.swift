@@ -1,0 +1,37 @@
+import Effects
+import ReleaseDefinition
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("The store in a SQLite file")
+struct SQLiteStoreTests {
+    private let folder: TemporaryFolder
+    private var path: String { folder.path + "/events.sqlite" }
+
+    init() throws { folder = try TemporaryFolder() }
+
+    @Test("A file that is no database is refused with a clear message")
+    func notADatabase() throws {
+        let directory = try Directory.open(folder.path)
+        try directory.writeDurably("events.sqlite", Array(repeating: 0x41, count: 8192))
+        let error = #expect(throws: ControllerError.self) { _ = try SQLiteStore(path: path) }
+        #expect(error?.code == "controller.store.corrupt")
+        #expect(error?.remedy.contains("backup") == true)
+    }
+
+    @Test("A database with a damaged page is refused with a clear message")
+    func damagedPage() throws {
+        let store = try SQLiteStore(path: path)
+        for count in 0..<200 { try StoreSamples.add("p\(count)", to: store) }
+        try store.close()
+        let file = try Directory.open(folder.path).updateFile("events.sqlite")
+        let size = try file.size().value
+        try file.write([UInt8](repeating: 0xFF, count: 4096), at: size / 4096 / 2 * 4096)
+        let error = #expect(throws: ControllerError.self) {
+            let store = try SQLiteStore(path: path)
+            _ = try StoreSamples.names(store)
+        }
+        #expect(error?.code.hasPrefix("controller.store.") == true)
+    }
+}
