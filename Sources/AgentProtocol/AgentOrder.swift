@@ -6,6 +6,9 @@ import ReleaseDefinition
 public enum AgentOrder: Sendable, Equatable {
     /// A signed assignment, as a DSSE envelope; nothing about it is trusted before it is verified.
     case assignment(JSONValue)
+    /// The order is not wanted any more: before its first stop it is given up and cleaned up after, later it goes on. Its
+    /// word is `cancelled` then, also from a host that never heard of it. It can only keep a host from beginning.
+    case cancel(OrderCancel)
     /// The signed metadata or the channels changed: refresh soon.
     case refresh
     /// A new certificate is to be had: the authority is being replaced.
@@ -20,6 +23,7 @@ public enum AgentOrder: Sendable, Equatable {
     public var eventName: String {
         switch self {
         case .assignment: "assignment"
+        case .cancel: "cancel"
         case .refresh: "refresh"
         case .renew: "renew"
         case .facts: "facts"
@@ -30,6 +34,7 @@ public enum AgentOrder: Sendable, Equatable {
     public var data: JSONValue {
         switch self {
         case .assignment(let envelope): envelope
+        case .cancel(let cancel): (try? JSONCoding.value(of: cancel)) ?? .object([])
         case .refresh, .renew, .facts: .object([])
         case .identity(let notice): (try? JSONCoding.value(of: notice)) ?? .object([])
         }
@@ -39,6 +44,9 @@ public enum AgentOrder: Sendable, Equatable {
     public init?(eventName: String, data: JSONValue) {
         switch eventName {
         case "assignment": self = .assignment(data)
+        case "cancel":
+            guard let cancel = try? JSONCoding.decode(OrderCancel.self, from: data) else { return nil }
+            self = .cancel(cancel)
         case "refresh": self = .refresh
         case "renew": self = .renew
         case "facts": self = .facts
@@ -47,5 +55,17 @@ public enum AgentOrder: Sendable, Equatable {
             self = .identity(notice)
         default: return nil
         }
+    }
+}
+
+/// Which order is not wanted any more.
+public struct OrderCancel: Sendable, Equatable, Codable {
+    public var order: OrderID
+    /// What it would have brought.
+    public var release: ReleaseName
+
+    public init(order: OrderID, release: ReleaseName) {
+        self.order = order
+        self.release = release
     }
 }

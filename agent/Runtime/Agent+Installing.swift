@@ -29,6 +29,10 @@ extension Agent {
                     try await waitForRetry(installation)
                     continue
                 }
+                if let outcome = interruption(of: installation) {
+                    try advance(installation, .refused(outcome))
+                    continue
+                }
                 if action == .activate, try await isHeld(installation) { continue }
                 let command = await perform(action, installation)
                 guard !Task.isCancelled else { return }
@@ -85,6 +89,10 @@ extension Agent {
     private func perform(_ action: InstallationAction, _ installation: Installation) async -> InstallationCommand {
         let (runner, host, time) = (runner, host, time)
         // A little later than the deadline itself, so that the machine sees it passed.
+        let isBeforeStop = installation.isBeforeStop
+        // A wake that was waited for in a cancelled task is spent.
+        let wake = Wake()
+        interruptionWake = wake
         let left = max(.zero, installation.deadlineAt?.since(clock.now()) ?? .hours(24)) + .milliseconds(5)
         return await withTaskGroup(of: InstallationCommand?.self) { group in
             group.addTask { await runner.perform(action, of: installation, host) }
@@ -92,6 +100,12 @@ extension Agent {
                 // nil: cancelled, because the action was done first.
                 do { try await time.sleep(for: left) } catch { return nil }
                 return .tick
+            }
+            if isBeforeStop {
+                group.addTask {
+                    await wake.wait()
+                    return await self.interruption(of: installation).map { .refused($0) }
+                }
             }
             var first = await group.next() ?? nil
             group.cancelAll()

@@ -26,6 +26,12 @@ extension Agent {
             return true
         } catch let error as TrustError where error.code == "trust.assignment.notAddressed" {
             log.debug("an assignment is for other hosts")
+            // Its signature was verified, before it was found to be for others.
+            do {
+                if let assignment = Self.assignment(in: envelope) { try cancel(whatIsNotOfferedBy: assignment) }
+            } catch {
+                log.error("an order was not given up", metadata: ["error": "\(ReportedError(error))"])
+            }
             return true
         } catch let error as TrustError where error.code == "trust.assignment.early" {
             offerLater(envelope)
@@ -59,6 +65,7 @@ extension Agent {
             try finish(older, .superseded)
         }
         queue.removeAll { $0.release.product == queued.release.product && $0.envelope != nil }
+        if host.installation?.task.subject?.name.product == queued.release.product { interrupt(.superseded) }
         queue.append(queued)
         log.info("order received", metadata: ["order": "\(queued.order)", "release": "\(queued.release)"])
     }
@@ -73,6 +80,7 @@ extension Agent {
             .revoked(
                 product: revocations.product, manifests: revocations.manifests, counter: revocations.counter)
         ])
+        cancel(whatIsRevokedOf: revocations.product)
         guard let current = record.current, host.record(of: revocations.product).isRevoked else { return }
         log.warning(
             "the running release was revoked; it goes on until an order takes it back",
@@ -133,7 +141,7 @@ extension Agent {
         try self.record([.received(task: task, counter: queued.counter)])
     }
 
-    private func finish(_ queued: QueuedOrder, _ outcome: HostOutcome) throws {
+    func finish(_ queued: QueuedOrder, _ outcome: HostOutcome) throws {
         log.info("order ended", metadata: ["order": "\(queued.order)", "outcome": "\(outcome.words)"])
         let finished = FinishedOrder(
             order: queued.order, release: queued.release, outcome: outcome, at: time.now(), failure: nil)

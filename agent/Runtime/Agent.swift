@@ -28,6 +28,9 @@ actor Agent {
     var queue: [QueuedOrder] = []
     private let lock: DirectoryLock
     let hold: StartHold
+    /// The order in progress that is not wanted any more, its word, and what tells the step that is being taken.
+    var interruption: (order: OrderID, outcome: HostOutcome)?
+    var interruptionWake = Wake()
     /// Why the installation in progress waits, as it was last said.
     var heldFor: String?
     /// What was not as it was installed at the last look.

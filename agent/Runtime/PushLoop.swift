@@ -51,6 +51,7 @@ struct PushLoop: Sendable {
             let data = try JSONValue(parsing: Array(event.data.utf8), limits: JSONLimits(bytesMax: 1 << 20))
             switch AgentOrder(eventName: event.name, data: data) {
             case .assignment(let envelope): await agent.offer(envelope)
+            case .cancel(let cancel): try await agent.cancel(cancel)
             case .renew: keeper.requests.ask()
             case .facts: agent.factsWake.call()
             case .identity(let notice): keeper.keep(notice)
