@@ -44,14 +44,41 @@ struct RealAgent: Sendable {
         try Self.configuration(repository: repository, root: root.path).write(in: dir.directory)
     }
 
-    /// - Parameter nearby: with a relative `--dir`, the same for every agent.
-    func start(environment: [String: String] = [:], nearby: Bool = false) throws -> ServiceProcess {
+    /// - Parameters:
+    ///   - nearby: with a relative `--dir`, the same for every agent.
+    ///   - halves: only the root half; the other is `startNetworkHalf`.
+    func start(
+        environment: [String: String] = [:], nearby: Bool = false, halves: Bool = false
+    ) throws -> ServiceProcess {
+        let how =
+            halves ? ["--socket", dir.path + "/socket", "--network-user", try Self.user] : ["--single"]
+        return try start(
+            ["run"] + how + ["--dir", nearby ? "." : dir.path], environment, in: nearby ? dir.path : "/",
+            log: "agent.log")
+    }
+
+    func startNetworkHalf() throws -> ServiceProcess {
+        let tls = try AgentFolder(base: dir.directory).tls().path
+        return try start(
+            ["network", "--socket", dir.path + "/socket", "--tls", tls, "--root-user", try Self.user],
+            log: "network.log")
+    }
+
+    private func start(
+        _ arguments: [String], _ environment: [String: String] = [:], in folder: String = "/", log: String
+    ) throws -> ServiceProcess {
         try processes.startService(
             ProcessCommand(
-                executable: Self.program, arguments: ["run", "--single", "--dir", nearby ? "." : dir.path],
-                environment: environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 },
-                workingDirectory: nearby ? dir.path : "/",
-                timeout: .zero), log: dir.path + "/agent.log")
+                executable: Self.program, arguments: arguments,
+                environment: environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }, workingDirectory: folder,
+                timeout: .zero), log: dir.path + "/" + log)
+    }
+
+    private static var user: String {
+        get throws {
+            let entry = try #require(getpwuid(geteuid()), "this user has a name")
+            return String(cString: entry.pointee.pw_name)
+        }
     }
 
     func isRunning(_ process: ServiceProcess) -> Bool { processes.isRunning(process) }

@@ -9,7 +9,7 @@ import Synchronization
 /// the controller believes both until the new certificate was used.
 struct IdentityKeeper: Sendable {
     var tls: Directory
-    var configuration: AgentConfiguration
+    var host: HostID
     var controller: String
     var http: HostHTTP
     var time: any TimeDoor
@@ -65,7 +65,7 @@ struct IdentityKeeper: Sendable {
     func renew() async throws {
         guard let identity = try StoredIdentity.read(in: tls) else { throw Self.absent }
         let renewal = Renewal(
-            controller: controller, host: configuration.host, http: http, userAgent: userAgent, proxy: http.proxy)
+            controller: controller, host: host, http: http, userAgent: userAgent, proxy: http.proxy)
         let new = try await renewal.run(identity, at: time.now())
         // Checked before it is stored: what TLS cannot read must not replace what it can.
         _ = try LiveHTTP(identity: new.tls, userAgent: userAgent)
@@ -90,6 +90,22 @@ struct IdentityKeeper: Sendable {
     private static let absent = AgentError(
         code: "identity", summary: "This host has no certificate.",
         remedy: "Join it: slipway-agent join STRING, with a string from slipway hosts invite.")
+}
+
+/// Who hears what is said of this host as such: this process where it holds the key, else its network half.
+protocol StandingKeeper: Sendable {
+    func heard(_ standing: HalfNews)
+}
+
+extension IdentityKeeper: StandingKeeper {
+    func heard(_ standing: HalfNews) {
+        switch standing {
+        case .renew: requests.ask()
+        case .refused(let notice): keep(notice)
+        case .admitted: wasAdmitted()
+        case .doubtful: requests.wake.call()
+        }
+    }
 }
 
 /// That the controller asked for a renewal before its time.

@@ -13,7 +13,7 @@ struct PushLoop: Sendable {
     var doors: AgentDoors
     var controller: String
     var log: Logger
-    var keeper: IdentityKeeper
+    var keeper: any StandingKeeper
     /// Called when the controller answers, but not with a stream: it may say why to another question.
     var refused: @Sendable () async -> Void
 
@@ -38,7 +38,7 @@ struct PushLoop: Sendable {
                 log.warning("the stream to the controller broke", metadata: ["error": "\(ReportedError(error))"])
                 if (error as? EffectsError)?.code == "effects.http.status" { await refused() }
                 // Perhaps the certificate ran out while this machine slept, of which timers know nothing.
-                keeper.requests.wake.call()
+                keeper.heard(.doubtful)
             }
             // What is queued may be sendable again as soon as this is.
             agent.reportsWake.call()
@@ -52,9 +52,9 @@ struct PushLoop: Sendable {
             switch AgentOrder(eventName: event.name, data: data) {
             case .assignment(let envelope): await agent.offer(envelope)
             case .cancel(let cancel): try await agent.cancel(cancel)
-            case .renew: keeper.requests.ask()
+            case .renew: keeper.heard(.renew)
             case .facts: agent.factsWake.call()
-            case .identity(let notice): keeper.keep(notice)
+            case .identity(let notice): keeper.heard(.refused(notice: notice))
             case .refresh, nil: break
             }
         } catch {

@@ -9,7 +9,7 @@ struct ReportSender: Sendable {
     var doors: AgentDoors
     var controller: String
     var log: Logger
-    var keeper: IdentityKeeper
+    var keeper: any StandingKeeper
 
     func run() async {
         var backoff = Backoff(least: .milliseconds(500), most: .seconds(60))
@@ -27,7 +27,7 @@ struct ReportSender: Sendable {
                 log.warning(
                     "reports wait for the controller",
                     metadata: ["first": "\(reports[0].sequence)", "error": "\(ReportedError(error))"])
-                keeper.requests.wake.call()
+                keeper.heard(.doubtful)
                 do { try await doors.time.sleep(for: backoff.next(doors.random)) } catch { return }
             }
         }
@@ -46,7 +46,7 @@ struct ReportSender: Sendable {
     func sayHello() async {
         do { _ = try await send([]) } catch {
             log.debug("the controller was not reached", metadata: ["error": "\(ReportedError(error))"])
-            keeper.requests.wake.call()
+            keeper.heard(.doubtful)
         }
     }
 
@@ -69,15 +69,15 @@ struct ReportSender: Sendable {
                 "POST", controller + "/v1/agent/reports", headers: [HTTPField("Content-Type", "application/json")],
                 body: body, responseSizeMax: ByteCount(1 << 16)))
         guard response.status == 200 else {
-            if let notice = Refusal.notice(response) { keeper.keep(notice) }
+            if let notice = Refusal.notice(response) { keeper.heard(.refused(notice: notice)) }
             throw AgentError(
                 code: "reports.refused", summary: "The controller answered \(response.status) to reports.",
                 remedy: "The reports are kept and sent again; see the controller's log.",
                 cause: String(decoding: response.body.prefix(512), as: UTF8.self))
         }
         let receipt = try JSONCoding.decode(HostReportReceipt.self, from: response.body)
-        keeper.wasAdmitted()
-        if receipt.renew == true { keeper.requests.ask() }
+        keeper.heard(.admitted)
+        if receipt.renew == true { keeper.heard(.renew) }
         return receipt.acknowledged
     }
 }

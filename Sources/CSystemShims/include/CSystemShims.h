@@ -54,3 +54,19 @@ int slipway_has_capability(int directory, const char *name);
 /// 1 if the file or folder `name` of `directory` has a `user.` attribute or an access control list, 0 if not (or nobody can
 /// say).
 int slipway_has_own_attributes(int directory, const char *name);
+
+/// sendmsg(2) of one message with at most one descriptor (-1: none); never waits, never raises SIGPIPE.
+ssize_t slipway_send_message(int socket, const void *bytes, size_t count, int descriptor);
+
+/// recvmsg(2) of one message; never waits. `descriptor` is -1 where none came; `wasCut` is 1 if the message was longer than
+/// `count` or held more than one descriptor (the others are closed).
+ssize_t slipway_receive_message(int socket, void *bytes, size_t count, int *descriptor, int *wasCut);
+
+/// SO_PEERCRED: who connected, or listened, when the connection was made.
+int slipway_socket_peer(int socket, pid_t *process, uid_t *user);
+
+/// memfd_create(2) with MFD_CLOEXEC.
+int slipway_memory_file(const char *name);
+
+/// accept4(2) without the peer's address.
+int slipway_accept(int socket, int flags);

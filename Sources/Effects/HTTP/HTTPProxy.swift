@@ -53,6 +53,12 @@ public struct HTTPProxy: Sendable, Equatable {
         self.except = except
     }
 
+    public init(host: String, port: Int, credential: Credential?, except: [String]) {
+        (self.host, self.port) = (host, port)
+        self.credential = credential
+        self.except = except
+    }
+
     /// As it is connected to.
     public var address: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 

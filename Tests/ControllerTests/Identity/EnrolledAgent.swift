@@ -57,7 +57,7 @@ final class EnrolledAgent: Sendable {
         let http = try HostHTTP(
             identity: agentFolder.identity(), userAgent: "test", controller: controller, session: session)
         let keeper = IdentityKeeper(
-            tls: try agentFolder.tls(), configuration: configuration, controller: controller, http: http, time: time,
+            tls: try agentFolder.tls(), host: configuration.host, controller: controller, http: http, time: time,
             random: SystemRandom(), userAgent: "test",
             log: Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) }), spread: .zero)
         return (http, keeper)

@@ -1,0 +1,238 @@
+import AgentProtocol
+import Effects
+import Glibc
+import Logging
+import ReleaseDefinition
+import Testing
+
+@testable import AgentLibrary
+
+@Suite("Two halves: the root half believes nothing that the network half says")
+struct HalvesTests {
+    @Test("Both programs together install a release, and again after either was killed")
+    func programs() async throws {
+        let repository = try TestRepository()
+        let old = try await repository.submit("1.0")
+        let baseline = try await TestHost(repository)
+        try await baseline.carryOut(repository.assignment(1, .install, old), order(1))
+        try await baseline.end()
+        let new = try await repository.submit("2.0")
+        let server = try await WebServer(repository)
+        let agent = try await RealAgent(copying: baseline, repository: server.url)
+        let network = try agent.startNetworkHalf()
+        let root = try agent.start(halves: true)
+        try repository.publish(repository.assignment(2, .install, new))
+        _ = try await poll { try agent.state.finished.first { $0.order == (try order(2)) } }
+        #expect(try agent.version() == "2.0")
+
+        // The root half alone: it says that nobody fetches for it, and goes on.
+        try await agent.kill(network)
+        let third = try await repository.submit("3.0")
+        try repository.publish(repository.assignment(3, .install, third))
+        let next = try agent.startNetworkHalf()
+        _ = try await poll { try agent.state.finished.first { $0.order == (try order(3)) } }
+
+        // The network half alone: it waits for the next root half.
+        try await agent.kill(root)
+        let fourth = try await repository.submit("4.0")
+        try repository.publish(repository.assignment(4, .install, fourth))
+        let second = try agent.start(halves: true)
+        _ = try await poll { try agent.state.finished.first { $0.order == (try order(4)) } }
+        #expect(try agent.version() == "4.0")
+        #expect(try agent.state.finished.suffix(3).allSatisfy { $0.outcome == .succeeded })
+
+        for process in [next, second] { try await agent.kill(process) }
+        try await agent.end()
+        try await server.end()
+    }
+
+    @Test("A body comes through as it was sent, and no header that nobody asked for")
+    func body() async throws {
+        let halves = try await Halves { head, _ in
+            try await head(
+                HTTPHead(
+                    status: 206, headers: [HTTPField("Content-Range", "bytes 0-1/2"), HTTPField("Set-Cookie", "a=b")]))
+            return [UInt8](repeating: 7, count: 300_000)
+        }
+        let response = try await halves.door.send(HTTPRequest("GET", "https://host.test/x"))
+        #expect(response.status == 206)
+        #expect(response.head.headers == [HTTPField("Content-Range", "bytes 0-1/2")])
+        #expect(response.body == [UInt8](repeating: 7, count: 300_000))
+        await #expect(throws: EffectsError.self) {
+            try await halves.door.send(HTTPRequest("GET", "https://host.test/x", responseSizeMax: ByteCount(299_999)))
+        }
+        await halves.end()
+    }
+
+    @Test("A question's body reaches the other half; failures keep their code")
+    func questionsAndFailures() async throws {
+        let halves = try await Halves { _, request in
+            throw EffectsError(
+                code: "http.tls.untrusted", summary: String(decoding: request.body ?? [], as: UTF8.self), remedy: "none"
+            )
+        }
+        do {
+            _ = try await halves.door.send(HTTPRequest("POST", "https://host.test/x", body: Array("sent".utf8)))
+            Issue.record("it failed there")
+        } catch let error as EffectsError {
+            #expect(error.code == "effects.http.tls.untrusted")
+            #expect(error.summary == "sent")
+        }
+        await halves.end()
+    }
+
+    @Test("A question that is given up ends in the other half as well")
+    func cancelled() async throws {
+        let (ended, end) = AsyncStream.makeStream(of: Void.self)
+        let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+        let halves = try await Halves { _, _ in
+            begin.yield()
+            defer { end.yield() }
+            try await SystemTime().sleep(for: .seconds(600))
+            return []
+        }
+        let door = halves.door
+        let asking = Task { try await door.send(HTTPRequest("GET", "https://host.test/x")) }
+        for await _ in begun { break }
+        asking.cancel()
+        for await _ in ended { break }
+        await #expect(throws: CancellationError.self) { _ = try await asking.value }
+        await halves.end()
+    }
+
+    @Test(
+        "A network half that lies or babbles is dismissed, and the next one is served",
+        arguments: [
+            "", "{", "[]", #"{"ready":{"number":2}}"#, #"{"whole":{"id":1}}"#,
+            #"{"head":{"id":1,"status":200,"headers":[]}}"#, #"{"head":{"id":1,"status":99,"headers":[]}}"#,
+            #"{"event":{"id":1,"name":"assignment"}}"#, #"{"reached":{"id":1,"answer":{"taken":{}}}}"#,
+            #"{"failed":{"id":1,"error":{"code":"x","summary":"y","remedy":"z"}}}"#, "file",
+        ])
+    func liar(says words: String) async throws {
+        let halves = try await Halves(connected: false) { head, _ in
+            try await head(HTTPHead(status: 200, headers: []))
+            return Array("honest".utf8)
+        }
+        let door = halves.door
+        let asking = Task { try await door.send(HTTPRequest("GET", "https://host.test/x", timeout: .seconds(20))) }
+        let liar = try LocalSocket.connect(halves.path)
+        _ = try await liar.receive()
+        try liar.send(HalfAnswer.ready(number: HalfSettings.protocolNumber).bytes)
+        let id = try await Self.id(askedOf: liar)
+        // A file where a pipe must be: it could be read for ever, or change while it is read.
+        let file: OpenFile? = words == "file" ? try OpenFile.inMemory([1]) : nil
+        let text = words == "file" ? #"{"head":{"id":1,"status":200,"headers":[]}}"# : words
+        let whole = text.replacing(#""id":1,"#, with: #""id":\#(id),"#).replacing(#""id":1}"#, with: #""id":\#(id)}"#)
+        if text.isEmpty { liar.close() } else { try liar.send(Array(whole.utf8), file) }
+        do {
+            _ = try await asking.value
+            Issue.record("a liar was believed")
+        } catch let error as EffectsError {
+            #expect(error.code.hasPrefix("effects.http."), "\(error)")
+        }
+        liar.close()
+        try halves.connect()
+        let answer = try await door.send(HTTPRequest("GET", "https://host.test/x"))
+        #expect(answer.body == Array("honest".utf8))
+        await halves.end()
+    }
+
+    @Test("Who floods a question with answers, or connects as another user, is dismissed")
+    func flood() async throws {
+        let halves = try await Halves(connected: false) { _, _ in [] }
+        let door = halves.door
+        let asking = Task { try await door.send(HTTPRequest("GET", "https://host.test/x", timeout: .seconds(20))) }
+        let liar = try LocalSocket.connect(halves.path)
+        _ = try await liar.receive()
+        try liar.send(HalfAnswer.ready(number: HalfSettings.protocolNumber).bytes)
+        let id = try await Self.id(askedOf: liar)
+        let pipe = try BodyPipe.make()
+        try liar.send(HalfAnswer.head(id: id, status: 200, headers: []).bytes, pipe.reader)
+        // Until the root half has had enough.
+        #expect(throws: EffectsError.self) {
+            while true { try liar.send(HalfAnswer.whole(id: id).bytes) }
+        }
+        await halves.end()
+        asking.cancel()
+        _ = try? await asking.value
+
+        let closed = try await Halves(connected: false, user: 4_000_000_000) { _, _ in [] }
+        let stranger = try LocalSocket.connect(closed.path)
+        #expect(try await stranger.receive() == nil, "a stranger hears nothing")
+        await closed.end()
+    }
+
+    private static func id(askedOf other: LocalSocket) async throws -> Int64 {
+        let message = try #require(try await other.receive())
+        guard case .http(let id, _) = try HalfQuestion(parsing: message.bytes) else { throw Unexpected() }
+        return id
+    }
+
+    struct Unexpected: Error {}
+}
+
+/// Both ends of the seam in this process, with one answer to every request.
+struct Halves {
+    typealias Answer =
+        @Sendable (
+            _ head: (HTTPHead) async throws -> Void, _ request: HTTPRequest
+        ) async throws -> [UInt8]
+
+    let door: RelayedHTTP
+    let path: String
+    private let folder: TemporaryFolder
+    private let serving: Task<Void, Never>
+    private let answer: Answer
+
+    init(connected: Bool = true, user: UInt32 = SystemUser.current, answer: @escaping Answer) async throws {
+        folder = try TemporaryFolder()
+        path = folder.path + "/socket"
+        self.answer = answer
+        let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })
+        let link = NetworkLink(
+            settings: HalfSettings(host: TestHost.name, controller: nil, machine: "", boot: ""), user: user,
+            time: SystemTime(), log: log)
+        let listener = try LocalListener(path, mode: 0o600)
+        serving = Task { await link.serve(listener) }
+        door = RelayedHTTP(link: link, door: .host, time: SystemTime())
+        if connected { try connect() }
+    }
+
+    func connect() throws {
+        BodyPipe.ignoreBrokenPipes()
+        let connection = try LocalSocket.connect(path)
+        let answering = AnsweringHTTP(answer: answer)
+        let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })
+        Task {
+            _ = try await connection.receive()
+            try connection.send(HalfAnswer.ready(number: HalfSettings.protocolNumber).bytes)
+            let clerk = NetworkClerk(connection: connection, host: answering, local: answering, keeper: nil, log: log)
+            try await clerk.work()
+        }
+    }
+
+    func end() async {
+        serving.cancel()
+        await serving.value
+    }
+}
+
+private struct AnsweringHTTP: HTTPDoor {
+    let answer: Halves.Answer
+
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        throw EffectsError(code: "http.protocol", summary: "never asked", remedy: "")
+    }
+
+    func download(
+        _ request: HTTPRequest, head: @escaping @Sendable (HTTPHead) async throws -> Void,
+        receive: @escaping @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
+        let body = try await answer(head, request)
+        if !body.isEmpty { try await receive(body) }
+    }
+
+    func events(_ request: HTTPRequest, silenceMax: TimeSpan) -> AsyncThrowingStream<ServerSentEvent, any Error> {
+        AsyncThrowingStream { $0.finish() }
+    }
+}
