@@ -15,6 +15,7 @@ public actor Controller {
     nonisolated let watchers = WatcherHub()
     nonisolated let sessions: PersonSessions
     nonisolated let limits: RateLimits
+    nonisolated let metrics = ControllerMetrics()
     nonisolated let time: any TimeDoor
     nonisolated let random: any RandomDoor
     nonisolated let logger: Logger
@@ -117,7 +118,7 @@ public actor Controller {
     /// Makes decisions durable, then applies them. Nothing may have been awaited since they were made.
     @discardableResult
     func commit(_ change: StoreChange, at now: UTCInstant) throws -> [EventEntry] {
-        let entries = try store.append(change, expecting: store.sequence, at: now)
+        let entries = try metrics.timing(change) { try store.append(change, expecting: store.sequence, at: now) }
         for entry in entries {
             state.apply(entry)
             guard case .rolloutChanged(let it) = entry.event else { continue }

@@ -147,11 +147,13 @@ struct RunCommand: AsyncParsableCommand {
 
     @Option(help: "Folder of the controller.")
     var dir: String
+    @Option(help: "How the log on stderr is written: text, or json for one object a line.")
+    var logFormat = LogFormat.text
 
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         raiseFileLimit()
-        let controller = try Controller(directory: dir)
+        let controller = try Controller(directory: dir, logger: logFormat.logger())
         let server = try ControllerServer(controller)
         try await server.run(handlesSignals: true) { port in
             let url = controller.configuration.url

@@ -11,7 +11,8 @@ import ReleasePackaging
 /// | `SLIPWAY_RELEASE_FOLDER` | the tree itself |
 /// | `SLIPWAY_HOST`, `SLIPWAY_ENVIRONMENT` | this host |
 /// | `SLIPWAY_LABEL_<KEY>` | its labels, upper case, other bytes as `_` |
-/// | `SLIPWAY_HOOK`, `SLIPWAY_ORDER` | hooks only: the moment, and the order as trace id |
+/// | `SLIPWAY_HOOK`, `SLIPWAY_ORDER` | hooks only: the moment, and the order |
+/// | `TRACEPARENT` | hooks only: the order's place in the trace of its rollout |
 /// | the host's variables | as agent.json has them |
 struct StepEnvironment: Sendable {
     var configuration: AgentConfiguration
@@ -59,6 +60,7 @@ struct HookContext: Sendable {
     func values(named name: String) -> [String: String] {
         [
             "SLIPWAY_HOOK": name, "SLIPWAY_ORDER": order.description,
+            "TRACEPARENT": TraceParent(order).description,
             "SLIPWAY_VERSION_FROM": from?.name.version.text ?? "", "SLIPWAY_VERSION_TO": to?.name.version.text ?? "",
         ]
     }

@@ -92,6 +92,7 @@ final class AgentHub: Sendable {
     }
 
     func isOnline(_ host: HostID) -> Bool { state.withLock { $0.sessions[host] != nil } }
+    var count: Int { state.withLock { $0.sessions.count } }
     var online: Set<HostID> { state.withLock { Set($0.sessions.keys) } }
 
     /// Ends every stream and opens no more: part of stopping.

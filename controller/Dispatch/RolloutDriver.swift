@@ -115,6 +115,8 @@ extension Controller {
             order, for: host, of: plan, counter: store.sequence, revoked: state.revoked(for: plan),
             patches: running.flatMap { patches.patches(PatchRoute(from: $0, to: plan.manifest)) }, at: now)
         hub.send(.assignment(envelope), sequence: store.sequence, to: host)
+        logger.debug(
+            "order sent", metadata: ["host": "\(host)", "order": "\(order)", "trace": "\(TraceParent(order))"])
     }
 
     private func revoke(_ manifest: SHA256Digest, of record: RolloutRecord, at now: UTCInstant) throws {

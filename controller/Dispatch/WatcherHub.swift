@@ -36,6 +36,8 @@ final class WatcherHub: Sendable {
         }
     }
 
+    var count: Int { state.withLock { $0.watchers.count } }
+
     func remove(_ number: UInt64) {
         state.withLock { state in
             state.watchers[number]?.continuation.finish()

@@ -11,12 +11,18 @@ struct ControllerResponder: HTTPResponder {
     let controller: Controller
 
     func respond(to request: Request, context: ControllerContext) async throws -> Response {
+        let started = ContinuousClock.now
         var caller = Caller.anyone
+        let response: Response
         do {
-            return try await answer(request, context, &caller)
+            response = try await answer(request, context, &caller)
         } catch {
-            return problem(error, request, caller)
+            response = problem(error, request, caller)
         }
+        controller.metrics.noteRequest(
+            request.method, table.route(request.method, request.uri.path), status: response.status.code,
+            took: ContinuousClock.now - started, isStream: response.headers[.contentType] == Responses.eventStream)
+        return response
     }
 
     private func answer(

@@ -16,9 +16,16 @@ enum ControllerRoutes {
             Route(.get, "/livez", access: .anyone(because: "says only that the process answers")) { _ in
                 Responses.text("ok\n")
             },
-            Route(.get, "/readyz", access: .anyone(because: "says only that the log can be read")) { _ in
-                try await controller.checkReadiness()
-                return Responses.text("ok\n")
+            Route(.get, "/readyz", access: .anyone(because: "says only what works, not for whom")) { request in
+                let checks = await controller.readiness()
+                let isReady = checks.allSatisfy(\.isGood)
+                let isVerbose = request.request.uri.query?.contains("verbose") == true
+                let lines = checks.map { "[\($0.isGood ? "+" : "-")] \($0.name)\n" }.joined()
+                let word = isReady ? "ok\n" : "not ready\n"
+                return Responses.text(isVerbose ? lines + word : word, status: isReady ? .ok : .serviceUnavailable)
+            },
+            Route(.get, "/metrics", access: .person(.view)) { _ in
+                Responses.bytes(Array(await controller.metricsText().utf8), type: MetricsText.mediaType)
             },
         ]
     }

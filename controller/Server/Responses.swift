@@ -3,6 +3,8 @@ import ReleaseDefinition
 
 /// The forms of an answer.
 enum Responses {
+    static let eventStream = "text/event-stream"
+
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
         // Only a defect of a view type makes this fail; the caller then gets an empty object rather than a lie.
         let bytes = (try? JSONCoding.value(of: value).wireBytes) ?? Array("{}".utf8)
@@ -26,7 +28,7 @@ enum Responses {
     ) -> Response {
         Response(
             status: .ok,
-            headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
+            headers: [.contentType: eventStream, .cacheControl: "no-store"],
             body: ResponseBody { writer in
                 try? await request.body.consumeWithCancellationOnInboundClose { _ in
                     try await run { text in try await writer.write(ByteBuffer(string: text)) }

@@ -145,6 +145,11 @@ public struct RouteTable: Sendable {
         return methods.isEmpty ? .none : .otherMethods(methods)
     }
 
+    func route(_ method: HTTPRequest.Method, _ path: String) -> Route? {
+        guard case .found(let route, _) = match(method == .head ? .get : method, path) else { return nil }
+        return route
+    }
+
     private static func components(of path: String) -> [String] {
         path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
     }
