@@ -58,6 +58,79 @@ struct InstallationTests {
         }
     }
 
+    /// Two slots: the second unit of three, of which the last is added.
+    private func besides() throws -> [UnitChange] {
+        var changes = [try change("one"), try change("two"), try change("three", .add)]
+        changes[1].parallel = ParallelChange(old: .a, new: .b, drain: .seconds(5), warm: .minutes(1))
+        changes[2].parallel = ParallelChange(old: nil, new: .a, drain: .seconds(5), warm: .minutes(1))
+        return changes
+    }
+
+    @Test("Two slots: the new one is checked before it takes over, and the old one is there until it was drained")
+    func besideForward() throws {
+        var installation = Installation(try task(), at: start)
+        try installation.take(.verified(changes: try besides()))
+        var actions: [InstallationAction] = []
+        while let action = installation.pendingAction(at: start) {
+            actions.append(action)
+            #expect(installation.deadlineAt != nil)
+            try installation.take(.done)
+        }
+        #expect(
+            Array(actions.dropFirst(7).prefix(7)) == [
+                .stop(unit: 1), .switchOver(unit: 1), .start(unit: 1), .check(unit: 1), .takeOver(unit: 1),
+                .drain(unit: 1), .stop(unit: 2),
+            ])
+        #expect(actions.suffix(3) == [.check(unit: 2), .takeOver(unit: 2), .tidy])
+    }
+
+    @Test("Two slots: wherever it fails, the old one serves again before the new one ends")
+    func besideBack() throws {
+        func steps(failingAt action: InstallationAction) throws -> [BackOutStep] {
+            var installation = Installation(try task(), at: start)
+            try installation.take(.verified(changes: try besides()))
+            while installation.pendingAction(at: start) != action { try installation.take(.done) }
+            try installation.take(.failed(failure()))
+            var steps: [BackOutStep] = []
+            while case .backOut(let step, _) = installation.pendingAction(at: start) {
+                steps.append(step)
+                try installation.take(.done)
+            }
+            return Array(steps.dropFirst())
+        }
+        let one: [BackOutStep] = [.stopping(unit: 0), .switching(unit: 0), .starting(unit: 0), .checking(unit: 0)]
+        #expect(
+            try steps(failingAt: .check(unit: 1)) == [.starting(unit: 1), .checking(unit: 1), .retiring(unit: 1)] + one)
+        let back: [BackOutStep] = [
+            .starting(unit: 1), .takingOver(unit: 1), .checking(unit: 1), .retiring(unit: 1),
+        ]
+        #expect(try steps(failingAt: .drain(unit: 1)) == back + one)
+        #expect(try steps(failingAt: .start(unit: 2)) == [.stopping(unit: 2), .switching(unit: 2)] + back + one)
+        #expect(try steps(failingAt: .stop(unit: 1)) == [.starting(unit: 1), .checking(unit: 1)] + one)
+    }
+
+    @Test("A restart of the host that does not come is waited for once, and backed out")
+    func rebootDeadline() throws {
+        var installation = Installation(try task(), at: start)
+        try installation.advance(to: .switched, changes: try one())
+        try installation.take(.needsReboot(boot: "first", within: .minutes(3)))
+        #expect(installation.pendingAction(at: start) == .reboot(unit: 0, from: "first"))
+        // Another start of the agent does not begin the wait anew.
+        try installation.take(.recover, at: start + .minutes(2))
+        #expect(installation.deadlineAt == start + .minutes(3))
+        try installation.take(.tick, at: start + .minutes(3))
+        guard case .backingOut(let backOut) = installation.state else {
+            Issue.record("\(installation.state)")
+            return
+        }
+        #expect(backOut.failure?.failureClass == .install)
+        var again = Installation(try task(), at: start)
+        try again.advance(to: .switched, changes: try one())
+        try again.take(.needsReboot(boot: "first", within: .minutes(3)))
+        try again.take(.done)
+        #expect(again.pendingAction(at: start) == .start(unit: 0))
+    }
+
     @Test("A failure before the first stop ends the order and touches nothing", arguments: 0..<4)
     func failsBeforeStop(steps: Int) throws {
         var installation = Installation(try task(), at: start)

@@ -30,7 +30,11 @@ struct RealAgent: Sendable {
     init(dir: TemporaryFolder, root: TemporaryFolder) throws { (self.dir, self.root) = (dir, root) }
 
     /// A host that runs what `baseline` runs, by a copy of its folders.
-    init(copying baseline: TestHost, repository: String) async throws {
+    /// - Parameter edit: changes its configuration; the second argument is its root.
+    init(
+        copying baseline: TestHost, repository: String,
+        edit: (inout AgentConfiguration, String) -> Void = { _, _ in }
+    ) async throws {
         dir = try TemporaryFolder()
         root = try TemporaryFolder()
         for (from, to) in [(baseline.dir.path, dir.path), (baseline.root.path, root.path)] {
@@ -41,7 +45,9 @@ struct RealAgent: Sendable {
             #expect(result.end == .exited(0))
         }
         try dir.directory.removeTree("services")
-        try Self.configuration(repository: repository, root: root.path).write(in: dir.directory)
+        var configuration = Self.configuration(repository: repository, root: root.path)
+        edit(&configuration, root.path)
+        try configuration.write(in: dir.directory)
     }
 
     /// - Parameters:

@@ -25,6 +25,7 @@ final class TestHost: Sendable {
         bounds: [String: ProductBounds]? = nil, secrets: String? = nil, systemctl: String = "/usr/bin/systemctl",
         unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil,
         schedule: InstallSchedule? = nil,
+        reboot: RebootSettings? = nil,
         reach: @escaping @Sendable (String) -> TCPReach.Answer = { _ in .refused }
     ) async throws {
         self.dir = try dir ?? TemporaryFolder()
@@ -34,12 +35,13 @@ final class TestHost: Sendable {
         if try folder.trust().status("root.json") == nil {
             try MetadataClient.pin(root: repository.firstRoot, in: folder.trust())
         }
-        let configuration = AgentConfiguration(
+        var configuration = AgentConfiguration(
             controller: controller, host: Self.name, environment: TestRepository.environment, delivery: .pull,
             repository: FolderHTTP.base, channels: [TestRepository.channel], root: self.root.path,
             variables: variables, labels: ["zone": "a"], bounds: bounds, secrets: secrets,
             confirmWithin: .milliseconds(500), unhealthyBefore: unhealthyBefore, windows: windows, drift: drift,
             schedule: schedule)
+        configuration.reboot = reboot
         let doors = AgentDoors(
             http: FolderHTTP(repository.folder.directory), local: FolderHTTP(repository.folder.directory),
             processes: LiveProcesses(), time: SystemTime(), random: SystemRandom(), systemctl: systemctl,

@@ -43,6 +43,8 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
     public var proxy: ProxySettings?
     /// Bytes a second that all downloads together may take; nil: as fast as it goes. An order may ask for less.
     public var bandwidth: ByteCount?
+    /// How the host is restarted where a release asks for it; nil: by systemd.
+    public var reboot: RebootSettings?
 
     public static let fileName = "agent.json"
     public static let sizeMax = ByteCount(1 << 20)
@@ -85,6 +87,7 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         case controller, host, environment, delivery, repository, channels, checkInterval, root, variables, labels
         case bounds, secrets, confirm, confirmWithin, unhealthyBefore, windows, drift
         case schedule, mirrors, authorities, proxy, bandwidth
+        case reboot
     }
 
     /// - Throws: `agent.configuration`: absent, unreadable, an unknown key or a value out of bounds.
@@ -121,6 +124,9 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         }
         if let every = drift?.every, !(TimeSpan.minutes(1) ... .days(7)).contains(every) {
             throw Self.problem("drift.every is \(every), allowed are 1m to 7d.")
+        }
+        if let within = reboot?.within, !RebootSettings.withinBounds.contains(within) {
+            throw Self.problem("reboot.within is \(within), allowed are 100ms to 4h.")
         }
         guard root.hasPrefix("/"), root == "/" || !root.hasSuffix("/") else {
             throw Self.problem(

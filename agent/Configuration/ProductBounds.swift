@@ -8,10 +8,13 @@ public struct ProductBounds: Sendable, Equatable, Codable {
     public var paths: [String]?
     /// nil: all.
     public var unitTypes: [UnitType]?
+    /// Whether it may have the host restarted; nil: it may.
+    public var reboot: Bool?
 
-    public init(paths: [String]? = nil, unitTypes: [UnitType]? = nil) {
+    public init(paths: [String]? = nil, unitTypes: [UnitType]? = nil, reboot: Bool? = nil) {
         self.paths = paths
         self.unitTypes = unitTypes
+        self.reboot = reboot
     }
 
     func holds(_ path: String) -> Bool {
@@ -30,8 +33,12 @@ extension AgentConfiguration {
         if let types = own.unitTypes, !types.contains(unit.definition.type) {
             throw Self.outOfBounds("\(product) may not bring units of type \(unit.definition.type.rawValue)")
         }
+        if own.reboot == false, unit.definition.reboot ?? .never != .never {
+            throw Self.outOfBounds("\(product) may not restart the host")
+        }
         let place = unit.definition.type.hasPlace ? [unit.definition.installTo] : []
-        for path in place + (unit.definition.backup ?? []) where !own.holds(path) {
+        let links = (unit.definition.parallel?.link).map { [$0] } ?? []
+        for path in place + (unit.definition.backup ?? []) + links where !own.holds(path) {
             throw Self.outOfBounds("\(product) may not use \(path)")
         }
     }

@@ -28,6 +28,8 @@ public enum HostChange: Sendable, Equatable, Codable {
     case keep(product: ProductName, count: Int)
     /// A release folder was deleted.
     case deleted(release: HostRelease)
+    /// A release that was kept running in its slot was ended.
+    case cooled(product: ProductName, unit: UnitName)
     case report(report: HostReport)
     /// The controller has everything up to this sequence.
     case acknowledged(sequence: Int64)

@@ -58,6 +58,11 @@ public struct HostState: Sendable, Equatable {
             dropProgressBeyondMax()
         case .acknowledged(let sequence): reports.removeAll { $0.sequence <= sequence }
         case .renumbered(let first): renumberReports(from: first)
+        case .cooled(let product, let unit):
+            update(product) { record in
+                record.warm?[unit.text] = nil
+                if record.warm?.isEmpty == true { record.warm = nil }
+            }
         case .checkpoint(let checkpoint): self = HostState(checkpoint)
         }
     }
@@ -76,8 +81,9 @@ public struct HostState: Sendable, Equatable {
             update(product) { record in
                 record.current = task.to
                 if let to = task.to { record.note(to, .good) }
+                record.takeSlots(installation.changes, isBack: false, task, at: now)
             }
-        case .backingOut(let failure, _, _):
+        case .backingOut(let failure, _, _, _):
             // From here on the release that is being left counts as bad, even if the way back is cut short.
             let left = task.order.action == .install ? task.to : task.from
             if failure != nil, let left { update(product) { $0.note(left, .failed) } }
@@ -91,6 +97,7 @@ public struct HostState: Sendable, Equatable {
         _ task: InstallationTask, _ subject: HostRelease, _ outcome: HostOutcome, _ failure: InstallationFailure?,
         at now: UTCInstant
     ) {
+        let changes = installation?.changes ?? []
         installation = nil
         remember(FinishedOrder(order: task.order, release: subject.name, outcome: outcome, at: now, failure: failure))
         update(subject.name.product) { record in
@@ -98,6 +105,7 @@ public struct HostState: Sendable, Equatable {
             case .backedOut where task.order.action == .backOut:
                 record.current = task.to
                 if let from = task.from { record.note(from, .failed) }
+                record.takeSlots(changes, isBack: true, task, at: now)
             case .backOutFailed: record.lockedBy = task.order
             default: break
             }

@@ -18,6 +18,10 @@ public struct ProductRecord: Sendable, Equatable, Codable {
     public var lockedBy: OrderID?
     /// How many releases to keep, from the running release's manifest.
     public var keep: Int
+    /// Of units with `parallel`: the slot that serves. nil: no unit has any.
+    public var slots: [String: SlotName]?
+    /// Releases that go on in the other slot for a while, by unit.
+    public var warm: [String: WarmService]?
 
     public init(product: ProductName) {
         self.product = product
@@ -28,6 +32,31 @@ public struct ProductRecord: Sendable, Equatable, Codable {
         revocationCounter = 0
         lockedBy = nil
         keep = BackOutSettings().keep
+        slots = nil
+        warm = nil
+    }
+
+    /// Of units that serve from a slot.
+    var slotsByUnit: [UnitName: SlotName] {
+        var found: [UnitName: SlotName] = [:]
+        for (name, slot) in slots ?? [:] { if let unit = try? UnitName(name) { found[unit] = slot } }
+        return found
+    }
+
+    /// The slots of an order that is done: those of the new release, or after a back-out those of the old one.
+    mutating func takeSlots(_ changes: [UnitChange], isBack: Bool, _ task: InstallationTask, at now: UTCInstant) {
+        for change in changes {
+            let (name, parallel) = (change.unit.text, change.parallel)
+            let serving = isBack ? parallel?.old : parallel?.new
+            if slots != nil || serving != nil { slots = (slots ?? [:]).merging([name: serving]) }
+            var kept: WarmService?
+            if !isBack, let parallel, parallel.isBeside, let slot = parallel.old, let from = task.from {
+                kept = WarmService(release: from, slot: slot, order: task.order, until: now + parallel.warm)
+            }
+            if warm != nil || kept != nil { warm = (warm ?? [:]).merging([name: kept]) }
+        }
+        if slots?.isEmpty == true { slots = nil }
+        if warm?.isEmpty == true { warm = nil }
     }
 
     /// What a back-out returns to: the newest release that was proved healthy here, is not the running one and is not
@@ -52,6 +81,7 @@ public struct ProductRecord: Sendable, Equatable, Codable {
         var kept: Set<HostRelease> = []
         if let current { kept.insert(current) }
         if let good = lastGood(before: current) { kept.insert(good) }
+        for one in (warm ?? [:]).values { kept.insert(one.release) }
         return kept
     }
 
@@ -59,6 +89,24 @@ public struct ProductRecord: Sendable, Equatable, Codable {
         releases.removeAll { $0.release == release }
         releases.insert(KeptRelease(release: release, standing: standing), at: 0)
     }
+}
+
+extension Dictionary {
+    /// nil takes a key away.
+    fileprivate func merging(_ changes: [Key: Value?]) -> Self {
+        var merged = self
+        for (key, value) in changes { merged[key] = value }
+        return merged
+    }
+}
+
+/// A release that does not serve any more and goes on, so that going back to it starts nothing.
+public struct WarmService: Sendable, Equatable, Codable {
+    public var release: HostRelease
+    public var slot: SlotName
+    /// The order that left it.
+    public var order: OrderID
+    public var until: UTCInstant
 }
 
 /// A release folder on this host and what is known of it.

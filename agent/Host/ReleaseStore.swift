@@ -85,6 +85,8 @@ struct StoredRelease: Sendable {
     let folder: Directory
     let root: String
     let units: String
+    /// Where its units run, of those that have two slots.
+    var slots: [UnitName: SlotName] = [:]
 
     /// Where the unit's trees lie, and the link that says which of them is in effect: at `installTo` for a tree, in the
     /// agent's own folder for the other types.

@@ -10,6 +10,8 @@ public struct BackOut: Sendable, Equatable {
     public let lastUnit: Int
     /// False: that unit was only being stopped; its link still shows the old release.
     public let lastWasSwitched: Bool
+    /// Whether that unit's new release took over from the old one, which ran beside it.
+    public let lastTookOver: Bool
     public private(set) var step: BackOutStep
     /// From 1 to `Installation.backOutAttemptsMax`.
     public private(set) var attempt: Int
@@ -18,15 +20,21 @@ public struct BackOut: Sendable, Equatable {
     public private(set) var notBefore: UTCInstant
     public private(set) var deadlineAt: UTCInstant
 
-    init(failure: InstallationFailure?, lastUnit: Int, lastWasSwitched: Bool, at now: UTCInstant) {
+    init(failure: InstallationFailure?, lastUnit: Int, lastWasSwitched: Bool, lastTookOver: Bool, at now: UTCInstant) {
         self.failure = failure
         self.lastUnit = lastUnit
         self.lastWasSwitched = lastWasSwitched
+        self.lastTookOver = lastTookOver
         step = .verifying
         attempt = 1
         error = nil
         notBefore = now
         deadlineAt = now + Installation.tidyDeadline
+    }
+
+    var isRebooting: Bool {
+        if case .rebooting = step { return true }
+        return false
     }
 
     mutating func begin(_ step: BackOutStep, deadlineAt: UTCInstant) {
@@ -45,20 +53,39 @@ public struct BackOut: Sendable, Equatable {
     /// The step after the present one; nil: the restored release is healthy.
     func next(_ changes: [UnitChange]) -> BackOutStep? {
         switch step {
-        case .verifying: firstStep(of: lastUnit)
+        case .verifying: firstStep(of: lastUnit, changes)
         case .stopping(let unit): .switching(unit: unit)
-        case .switching(let unit):
+        case .switching(let unit), .rebooting(let unit, _, _):
             // A unit that the old release did not have is gone now; there is nothing to start.
-            changes.kind(of: unit) == .add ? below(unit) : .starting(unit: unit)
-        case .starting(let unit): .checking(unit: unit)
-        case .checking(let unit): below(unit)
+            changes.kind(of: unit) == .add ? below(unit, changes) : .starting(unit: unit)
+        case .starting(let unit):
+            changes.parallel(unit)?.old != nil && (tookOver(unit) || !changes.isBeside(unit))
+                ? .takingOver(unit: unit) : .checking(unit: unit)
+        case .takingOver(let unit): .checking(unit: unit)
+        case .checking(let unit):
+            changes.isBeside(unit) && wasTouched(unit) ? .retiring(unit: unit) : below(unit, changes)
+        case .retiring(let unit): below(unit, changes)
         }
     }
 
-    private func below(_ unit: Int) -> BackOutStep? { unit > 0 ? firstStep(of: unit - 1) : nil }
+    /// Whether the release that is left serves, or did, what comes to the unit.
+    func tookOver(_ unit: Int) -> Bool { unit < lastUnit || lastTookOver }
 
-    private func firstStep(of unit: Int) -> BackOutStep {
-        unit == lastUnit && !lastWasSwitched ? .starting(unit: unit) : .stopping(unit: unit)
+    /// The release that is left was started, or the host restarted for it: to leave it may need another restart.
+    func leftWhatRan(_ unit: Int) -> Bool {
+        guard unit == lastUnit, let step = failure?.evidence.step else { return true }
+        return step != .stopping && step != .switched
+    }
+
+    private func wasTouched(_ unit: Int) -> Bool { unit < lastUnit || lastWasSwitched }
+
+    private func below(_ unit: Int, _ changes: [UnitChange]) -> BackOutStep? {
+        unit > 0 ? firstStep(of: unit - 1, changes) : nil
+    }
+
+    /// Where both run, the old one serves again before the new one stops.
+    private func firstStep(of unit: Int, _ changes: [UnitChange]) -> BackOutStep {
+        wasTouched(unit) && !changes.isBeside(unit) ? .stopping(unit: unit) : .starting(unit: unit)
     }
 }
 
@@ -67,8 +94,15 @@ public enum BackOutStep: Sendable, Equatable, Codable {
     case verifying
     case stopping(unit: Int)
     case switching(unit: Int)
+    /// The host is being restarted; `boot` is what the kernel called its run before.
+    case rebooting(unit: Int, boot: String, within: TimeSpan)
+    /// Where both run: the old one is started again if it does not run, and answers.
     case starting(unit: Int)
+    /// The old one serves again.
+    case takingOver(unit: Int)
     case checking(unit: Int)
+    /// The one that was left ends, when what it had is answered.
+    case retiring(unit: Int)
 }
 
 /// What happened; each is in the journal before its consequence.
@@ -78,13 +112,19 @@ public enum InstallationEvent: Sendable, Equatable, Codable {
     case staged
     case stopping(unit: Int)
     case switched(unit: Int)
+    /// The host is being restarted; `boot` is what the kernel called its run before.
+    case rebooting(unit: Int, boot: String, within: TimeSpan)
     case starting(unit: Int)
     case checking(unit: Int)
+    /// The new release, healthy in its slot, gets what comes from now on.
+    case takingOver(unit: Int)
+    /// The old one answers what it had; the new one is looked at meanwhile.
+    case draining(unit: Int)
     /// What was found before the first stop.
     case prepared(before: StateBefore)
     case confirming
     case committed
-    case backingOut(failure: InstallationFailure?, unit: Int, wasSwitched: Bool)
+    case backingOut(failure: InstallationFailure?, unit: Int, wasSwitched: Bool, tookOver: Bool? = nil)
     case backOutStep(BackOutStep)
     case backOutRetried(error: ReportedError)
     /// A start-up found it unfinished and goes on with the same action.
@@ -99,6 +139,8 @@ public enum InstallationCommand: Sendable, Equatable {
     /// The pending action is done; of `verify` with what it found.
     case done
     case verified(changes: [UnitChange])
+    /// Of `switchOver`, there and back: done, and the host must be restarted before what follows.
+    case needsReboot(boot: String, within: TimeSpan)
     /// Of `activate`: whom the host can reach, and whether what runs is healthy.
     case prepared(StateBefore)
     /// There is nothing to do or nothing may be done; only before the first stop.
@@ -116,8 +158,12 @@ public enum InstallationAction: Sendable, Equatable {
     case verify, preflight, stage, activate
     case stop(unit: Int)
     case switchOver(unit: Int)
+    /// Until the kernel says that its run is another than `from`.
+    case reboot(unit: Int, from: String)
     case start(unit: Int)
     case check(unit: Int)
+    case takeOver(unit: Int)
+    case drain(unit: Int)
     case confirm(peers: [String])
     case tidy
     case backOut(BackOutStep, attempt: Int)

@@ -15,6 +15,14 @@ extension Installation {
         case .prepared(let before):
             guard case .staged = state else { throw impossible("prepared") }
             return [.prepared(before: before)] + (try decideDone())
+        case .needsReboot(let boot, let within):
+            switch state {
+            case .switched(let unit, _): return [.rebooting(unit: unit, boot: boot, within: within)]
+            case .backingOut(let backOut):
+                guard case .switching(let unit) = backOut.step else { throw impossible("needsReboot") }
+                return [.backOutStep(.rebooting(unit: unit, boot: boot, within: within))]
+            default: throw impossible("needsReboot")
+            }
         case .refused(let outcome):
             guard isBeforeStop else { throw impossible("refused") }
             return [.ended(outcome: outcome, failure: nil)]
@@ -35,8 +43,13 @@ extension Installation {
         case .stopping(let unit, _): return [.switched(unit: unit)]
         case .switched(let unit, _):
             return changes.kind(of: unit) == .remove ? [afterUnit(unit)] : [.starting(unit: unit)]
+        case .rebooting(let unit, _, _): return [.starting(unit: unit)]
         case .starting(let unit, _): return [.checking(unit: unit)]
-        case .checking(let unit, _): return [afterUnit(unit)]
+        case .checking(let unit, _):
+            return [changes.parallel(unit)?.new == nil ? afterUnit(unit) : .takingOver(unit: unit)]
+        case .takingOver(let unit, _):
+            return [changes.isBeside(unit) ? .draining(unit: unit) : afterUnit(unit)]
+        case .draining(let unit, _): return [afterUnit(unit)]
         case .confirming: return [.committed]
         case .committed: return [.ended(outcome: .succeeded, failure: nil)]
         case .backingOut(let backOut):
@@ -58,7 +71,7 @@ extension Installation {
         guard !changes.isEmpty else { return [.ended(outcome: .backedOut(nil), failure: nil)] }
         return [
             .verified(changes: changes),
-            .backingOut(failure: nil, unit: changes.count - 1, wasSwitched: true),
+            .backingOut(failure: nil, unit: changes.count - 1, wasSwitched: true, tookOver: true),
         ]
     }
 
@@ -69,13 +82,16 @@ extension Installation {
         case .stopping(let unit, _):
             if let name = changes.irreversible(upTo: unit - 1) { return [halted(failure, at: name)] }
             return [.backingOut(failure: failure, unit: unit, wasSwitched: false)]
-        case .switched(let unit, _), .starting(let unit, _), .checking(let unit, _):
+        case .switched(let unit, _), .starting(let unit, _), .checking(let unit, _), .rebooting(let unit, _, _):
             if let name = changes.irreversible(upTo: unit) { return [halted(failure, at: name)] }
             return [.backingOut(failure: failure, unit: unit, wasSwitched: true)]
+        case .takingOver(let unit, _), .draining(let unit, _):
+            if let name = changes.irreversible(upTo: unit) { return [halted(failure, at: name)] }
+            return [.backingOut(failure: failure, unit: unit, wasSwitched: true, tookOver: true)]
         case .confirming:
             let last = changes.count - 1
             if let name = changes.irreversible(upTo: last) { return [halted(failure, at: name)] }
-            return [.backingOut(failure: failure, unit: last, wasSwitched: true)]
+            return [.backingOut(failure: failure, unit: last, wasSwitched: true, tookOver: true)]
         case .committed:
             // Health is proved; what could not be tidied up is tidied up at the next start.
             return [.ended(outcome: .succeeded, failure: nil)]
@@ -116,7 +132,7 @@ extension Installation {
         case .received, .verified, .preflight, .staged:
             guard recoveries < Self.recoveriesMax else { return decideFailed(lostFailure()) }
             return [.restarted]
-        case .stopping, .switched, .starting, .checking, .confirming:
+        case .stopping, .switched, .rebooting, .starting, .checking, .takingOver, .draining, .confirming:
             guard recoveries < Self.recoveriesMax else { return decideFailed(lostFailure()) }
             return [.recovered]
         }
@@ -144,7 +160,10 @@ extension Installation {
             case .staged: (.install, .staged)
             case .stopping: (.hook, .stopping)
             case .switched: (.install, .switched)
+            case .rebooting: (.install, .switched)
             case .starting: (.hook, .starting)
+            case .takingOver: (.hook, .checking)
+            case .draining: (.health, .checking)
             case .checking: (.health, .checking)
             case .confirming: (.confirm, .checking)
             case .committed, .ended: (.install, .committed)

@@ -13,7 +13,10 @@ import ReleaseDefinition
 /// | preflight | stage | failed(transport) |
 /// | staged | none: goes on at once | failed(install) |
 /// | stopping, switched, starting | hooks, service, the rename | back out (hook, install, hook) |
+/// | rebooting | restarts the host, waits for the kernel's next run | back out (install) |
 /// | checking | health, then `postHealthy`, `undrain` | back out (health) |
+/// | taking over | the `switch` hook, the links: what comes goes to the new slot | back out (hook) |
+/// | draining | the old slot answers what it had; health of the new | back out (health) |
 /// | confirming | a fresh connection to whom it could reach before | back out (confirm) |
 /// | committed | tidy up | given up until the next start |
 /// | backing out | one step of it | the attempt failed: at most three, then hands off |
@@ -49,8 +52,11 @@ public struct Installation: Sendable, Equatable {
         case staged(deadlineAt: UTCInstant)
         case stopping(unit: Int, deadlineAt: UTCInstant)
         case switched(unit: Int, deadlineAt: UTCInstant)
+        case rebooting(unit: Int, boot: String, deadlineAt: UTCInstant)
         case starting(unit: Int, deadlineAt: UTCInstant)
         case checking(unit: Int, deadlineAt: UTCInstant)
+        case takingOver(unit: Int, deadlineAt: UTCInstant)
+        case draining(unit: Int, deadlineAt: UTCInstant)
         case confirming(deadlineAt: UTCInstant)
         case committed(deadlineAt: UTCInstant)
         case backingOut(BackOut)
@@ -78,11 +84,18 @@ public struct Installation: Sendable, Equatable {
         case .switched(let unit): state = .switched(unit: unit, deadlineAt: now + switchTimeout(unit))
         case .starting(let unit): state = .starting(unit: unit, deadlineAt: now + stepTimeout(unit))
         case .checking(let unit): state = .checking(unit: unit, deadlineAt: now + checkTimeout(unit))
+        case .rebooting(let unit, let boot, let within):
+            state = .rebooting(unit: unit, boot: boot, deadlineAt: now + within)
+        case .takingOver(let unit): state = .takingOver(unit: unit, deadlineAt: now + stepTimeout(unit))
+        case .draining(let unit): state = .draining(unit: unit, deadlineAt: now + drainTimeout(unit))
         case .prepared(let found): before = found
         case .confirming: state = .confirming(deadlineAt: now + (before.confirmWithin ?? Self.confirmDeadline))
         case .committed: state = .committed(deadlineAt: now + Self.tidyDeadline)
-        case .backingOut(let failure, let unit, let wasSwitched):
-            state = .backingOut(BackOut(failure: failure, lastUnit: unit, lastWasSwitched: wasSwitched, at: now))
+        case .backingOut(let failure, let unit, let wasSwitched, let tookOver):
+            state = .backingOut(
+                BackOut(
+                    failure: failure, lastUnit: unit, lastWasSwitched: wasSwitched, lastTookOver: tookOver ?? false,
+                    at: now))
         case .backOutStep(let step):
             guard case .backingOut(var backOut) = state else { return }
             backOut.begin(step, deadlineAt: now + backOutTimeout(step))
@@ -111,8 +124,11 @@ public struct Installation: Sendable, Equatable {
         case .staged: .activate
         case .stopping(let unit, _): .stop(unit: unit)
         case .switched(let unit, _): .switchOver(unit: unit)
+        case .rebooting(let unit, let boot, _): .reboot(unit: unit, from: boot)
         case .starting(let unit, _): .start(unit: unit)
         case .checking(let unit, _): .check(unit: unit)
+        case .takingOver(let unit, _): .takeOver(unit: unit)
+        case .draining(let unit, _): .drain(unit: unit)
         case .confirming: .confirm(peers: before.peers)
         case .committed: .tidy
         case .backingOut(let backOut): backOut.notBefore <= now ? .backOut(backOut.step, attempt: backOut.attempt) : nil
@@ -126,7 +142,9 @@ public struct Installation: Sendable, Equatable {
         case .received(let at), .verified(let at), .preflight(let at), .staged(let at), .committed(let at),
             .confirming(let at):
             at
-        case .stopping(_, let at), .switched(_, let at), .starting(_, let at), .checking(_, let at): at
+        case .stopping(_, let at), .switched(_, let at), .starting(_, let at), .checking(_, let at),
+            .rebooting(_, _, let at), .takingOver(_, let at), .draining(_, let at):
+            at
         case .backingOut(let backOut): backOut.deadlineAt
         case .ended: nil
         }
@@ -140,9 +158,9 @@ public struct Installation: Sendable, Equatable {
         case .preflight: .preflight
         case .staged: .staged
         case .stopping: .stopping
-        case .switched: .switched
+        case .switched, .rebooting: .switched
         case .starting: .starting
-        case .checking, .confirming: .checking
+        case .checking, .takingOver, .draining, .confirming: .checking
         case .committed: .committed
         case .backingOut: .backingOut
         case .ended(.backedOut, _): .backedOut
@@ -157,8 +175,13 @@ public struct Installation: Sendable, Equatable {
         case .switched(let unit, _): state = .switched(unit: unit, deadlineAt: now + switchTimeout(unit))
         case .starting(let unit, _): state = .starting(unit: unit, deadlineAt: now + stepTimeout(unit))
         case .checking(let unit, _): state = .checking(unit: unit, deadlineAt: now + checkTimeout(unit))
+        case .takingOver(let unit, _): state = .takingOver(unit: unit, deadlineAt: now + stepTimeout(unit))
+        case .draining(let unit, _): state = .draining(unit: unit, deadlineAt: now + drainTimeout(unit))
+        // A restart of the host that does not come is not waited for anew by every start of the agent.
+        case .rebooting: break
         case .confirming: state = .confirming(deadlineAt: now + (before.confirmWithin ?? Self.confirmDeadline))
         case .committed: state = .committed(deadlineAt: now + Self.tidyDeadline)
+        case .backingOut(let backOut) where backOut.isRebooting: break
         case .backingOut(var backOut):
             backOut.begin(backOut.step, deadlineAt: now + backOutTimeout(backOut.step))
             state = .backingOut(backOut)
@@ -179,10 +202,17 @@ public struct Installation: Sendable, Equatable {
         return changes[unit].healthyDeadline + changes[unit].stepTimeout
     }
 
+    private func drainTimeout(_ unit: Int) -> TimeSpan {
+        checkTimeout(unit) + (changes.parallel(unit)?.drain ?? .zero)
+    }
+
     private func backOutTimeout(_ step: BackOutStep) -> TimeSpan {
         switch step {
         case .verifying: Self.tidyDeadline
-        case .stopping(let unit), .starting(let unit): stepTimeout(unit)
+        case .stopping(let unit), .takingOver(let unit): stepTimeout(unit)
+        case .starting(let unit): changes.isBeside(unit) ? checkTimeout(unit) : stepTimeout(unit)
+        case .retiring(let unit): drainTimeout(unit)
+        case .rebooting(_, _, let within): within
         case .switching(let unit): switchTimeout(unit)
         case .checking(let unit): checkTimeout(unit)
         }

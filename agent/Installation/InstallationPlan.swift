@@ -49,6 +49,10 @@ public struct UnitChange: Sendable, Equatable, Codable {
     public var healthyDeadline: TimeSpan
     /// False: once it was switched there is no way back. nil is true.
     public var isReversible: Bool?
+    /// Set where the new release runs in a slot of its own; nil: it takes the old one's place.
+    public var parallel: ParallelChange?
+    /// Set where the host is restarted before the unit is started; nil: never.
+    public var reboot: RebootPolicy?
 
     public init(
         unit: UnitName, kind: Kind, stepTimeout: TimeSpan, healthyDeadline: TimeSpan, isReversible: Bool? = nil
@@ -61,7 +65,32 @@ public struct UnitChange: Sendable, Equatable, Codable {
     }
 }
 
+/// In which slots the two releases of a unit run.
+public struct ParallelChange: Sendable, Equatable, Codable {
+    /// Of the release that the way back restores; nil: it has no slots, or there is none.
+    public var old: SlotName?
+    /// Of the release that the way back leaves.
+    public var new: SlotName?
+    /// How long the one that is left goes on for the requests it has.
+    public var drain: TimeSpan
+    public var warm: TimeSpan
+
+    public init(old: SlotName?, new: SlotName?, drain: TimeSpan, warm: TimeSpan) {
+        self.old = old
+        self.new = new
+        self.drain = drain
+        self.warm = warm
+    }
+
+    /// Both run at once, so that one takes over from the other; else the old one is stopped first.
+    public var isBeside: Bool { old != nil && new != nil }
+}
+
 extension [UnitChange] {
+    func parallel(_ unit: Int) -> ParallelChange? { indices.contains(unit) ? self[unit].parallel : nil }
+
+    func isBeside(_ unit: Int) -> Bool { parallel(unit)?.isBeside ?? false }
+
     /// The first unit up to `last` from which there is no way back.
     func irreversible(upTo last: Int) -> UnitName? { prefix(last + 1).first { $0.isReversible == false }?.unit }
 

@@ -7,6 +7,7 @@ extension Agent {
     func installForever() async {
         // What an earlier run did not finish deleting.
         if host.installation == nil { await tidyUp() }
+        scheduleCooling()
         while !Task.isCancelled {
             do {
                 try startNext()
@@ -49,6 +50,7 @@ extension Agent {
         // What failed before its first stop left its staging: the space is given back.
         if host.installation == nil, let last { try? runner.dropStaging(last) }
         await tidyUp()
+        scheduleCooling()
     }
 
     private func advance(_ installation: Installation, _ command: InstallationCommand) throws {

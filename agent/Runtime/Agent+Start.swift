@@ -73,8 +73,12 @@ extension Agent {
         }
         guard let current = host.record(of: product).current else { return }
         do {
-            let stored = try store.stored(current)
-            for unit in stored.manifest.units { try await operations.startService(unit, of: stored) }
+            var stored = try store.stored(current)
+            stored.slots = host.record(of: product).slotsByUnit
+            for unit in stored.manifest.units {
+                try await operations.startService(unit, of: stored)
+                try runner.parallel.showLink(unit, stored)
+            }
         } catch {
             log.error(
                 "what should run could not be started",

@@ -33,6 +33,8 @@ actor Agent {
     var interruptionWake = Wake()
     /// Why the installation in progress waits, as it was last said.
     var heldFor: String?
+    /// Waits for the end of what is kept running for a way back.
+    var cooling: Task<Void, Never>?
     /// What was not as it was installed at the last look.
     var drift: [String] = []
     /// What start-up has to say, in order.
@@ -70,7 +72,10 @@ actor Agent {
                 hooks: operations.hooks, processes: doors.processes, configuration: configuration),
             reachability: Reachability(configuration: configuration, time: doors.time, ask: doors.reach),
             backups: backups,
-            preflight: Preflight(folder: folder, configuration: configuration), jobs: Workers.coreCount, log: log)
+            preflight: Preflight(folder: folder, configuration: configuration),
+            reboot: RebootDoor(
+                configuration: configuration, processes: doors.processes, time: doors.time,
+                workingDirectory: folder.base.path), jobs: Workers.coreCount, log: log)
         let entries: [JournalEntry]
         (journal, entries) = try Journal.open(in: folder.base)
         host = HostState()
@@ -184,7 +189,10 @@ actor Agent {
     }
 
     /// Gives the folder's lock back: this agent does nothing more.
-    func close() { lock.release() }
+    func close() {
+        cooling?.cancel()
+        lock.release()
+    }
 
     func shortenJournal() throws {
         guard journal.isLong, let checkpoint = host.checkpoint else { return }

@@ -38,7 +38,12 @@ struct AgentDoors: Sendable {
 /// `/etc/machine-id`: which machine this is, whatever key it holds.
 enum MachineID {
     /// random(4): of the kernel's present run.
-    static func boot() -> String? { firstLine(of: "boot_id", in: "/proc/sys/kernel/random") }
+    static func boot(_ path: String? = nil) -> String? {
+        guard let path, let slash = path.lastIndex(of: "/") else {
+            return firstLine(of: "boot_id", in: "/proc/sys/kernel/random")
+        }
+        return firstLine(of: String(path[path.index(after: slash)...]), in: String(path[..<slash]))
+    }
 
     static func read() -> String? { firstLine(of: "machine-id", in: "/etc") }
 

@@ -51,6 +51,7 @@ extension InstallationRunner {
                         remedy: "Leave it in one of them.")
                 }
             }
+            try parallel.check(unit, release)
             let before = old.flatMap { old in old.manifest[unit: unit.name].map { ($0, old) } }
             try await activation.prepare(unit, of: release, old: before)
         }
@@ -61,6 +62,7 @@ extension InstallationRunner {
         var unhealthy: String?
         for index in forward.changes.indices where unhealthy == nil {
             guard let (unit, stored) = forward.old(index) else { continue }
+            try await keepServing(forward, index)
             unhealthy = try await operations.baseline(unit, of: stored)
         }
         if let unhealthy {

@@ -14,6 +14,7 @@ struct InstallationRunner: Sendable {
     var reachability: Reachability
     var backups: Backups
     var preflight: Preflight
+    var reboot: RebootDoor
     var jobs: Int
     var log: Logger
 
@@ -29,7 +30,8 @@ struct InstallationRunner: Sendable {
             let unit = Self.unit(of: action).flatMap { index in
                 installation.changes.indices.contains(index) ? installation.changes[index].unit : nil
             }
-            return .failed(failed.failure(at: step, log: await serviceLog(installation.task, unit)))
+            let slots = installation.changes.slots(ofNew: installation.task.to != nil)
+            return .failed(failed.failure(at: step, log: await serviceLog(installation.task, unit, slots)))
         }
     }
 
@@ -37,7 +39,7 @@ struct InstallationRunner: Sendable {
         _ action: InstallationAction, _ installation: Installation, _ host: HostState
     ) async throws -> InstallationCommand {
         let task = installation.task
-        let forward = UnitPairs(changes: installation.changes, old: try stored(task.from), new: try stored(task.to))
+        let forward = try pairs(installation, old: task.from, new: task.to)
         let context = HookContext(task)
         switch action {
         case .verify: return try await verify(task, host)
@@ -48,14 +50,24 @@ struct InstallationRunner: Sendable {
             if let to = task.to { try await stage(to, task) }
         case .activate: return try await prepare(forward, task)
         case .stop(let index):
+            // The old one serves until the new one does.
+            if forward.changes.isBeside(index) { return .done }
             if let (unit, stored) = forward.old(index) {
                 try await operations.stop(unit, of: stored, context, isReplaced: forward.new(index) != nil)
             }
             // The new release knows what it will change; nothing writes there now.
             if let (unit, stored) = forward.new(index) { try backups.take(unit, stored.release.name.product, task) }
         case .switchOver(let index):
+            if forward.changes.isBeside(index) { return .done }
+            if let (unit, _) = forward.old(index), forward.changes.parallel(index)?.new == nil {
+                try parallel.removeLink(unit)
+            }
             try await activation.activate(forward.new(index), leaving: forward.old(index), context)
+            return try reboot.command(
+                after: forward.changes.indices.contains(index) ? forward.changes[index].reboot : nil)
+        case .reboot(_, let boot): try await reboot.restart(from: boot)
         case .start(let index):
+            try await keepServing(forward, index)
             if let (unit, stored) = forward.new(index) {
                 // Who is not drained takes traffic as soon as it runs.
                 if unit.hook(.drain) == nil, unit.definition.service != nil || unit.hook(.start) != nil {
@@ -64,11 +76,13 @@ struct InstallationRunner: Sendable {
                 try await operations.start(unit, of: stored, context, isReplaced: forward.old(index) != nil)
             }
         case .check(let index):
+            try await keepServing(forward, index)
             if let (unit, stored) = forward.new(index) { try await check(unit, of: stored, context) }
+        case .takeOver(let index): try await takeOver(forward, index, context)
+        case .drain(let index): try await drain(forward, index)
         case .confirm(let peers): try await reachability.awaitOne(of: peers)
         case .tidy: try dropStaging(task)
-        case .backOut(let step, let attempt):
-            try await backOut(step, attempt: attempt, installation)
+        case .backOut(let step, let attempt): return try await backOut(step, attempt: attempt, installation)
         }
         return .done
     }
@@ -78,7 +92,8 @@ struct InstallationRunner: Sendable {
     private func verify(_ task: InstallationTask, _ host: HostState) async throws -> InstallationCommand {
         if task.order.action == .backOut {
             let changes = try UnitPairs.plan(
-                old: stored(task.to), new: stored(task.from)?.manifest, concerns: activation.concerns)
+                old: stored(task.to), new: stored(task.from)?.manifest,
+                slots: SlotsNow(slots: slots(host, task), areOfNew: true), concerns: activation.concerns)
             if let unit = changes.irreversible(upTo: changes.count) {
                 throw StepError(
                     .backOut,
@@ -116,7 +131,12 @@ struct InstallationRunner: Sendable {
         try downloads.add(bytes)
         return .verified(
             changes: try UnitPairs.plan(
-                old: stored(task.from), new: chosen(of: manifest), concerns: activation.concerns))
+                old: stored(task.from), new: chosen(of: manifest), slots: SlotsNow(slots: slots(host, task)),
+                concerns: activation.concerns))
+    }
+
+    private func slots(_ host: HostState, _ task: InstallationTask) -> [UnitName: SlotName] {
+        (task.subject?.name.product).map { host.record(of: $0).slotsByUnit } ?? [:]
     }
 
     /// What the release has for this host, and the bytes of the whole manifest.
@@ -150,11 +170,13 @@ struct InstallationRunner: Sendable {
 
     // MARK: - The way back
 
-    private func backOut(_ step: BackOutStep, attempt: Int, _ installation: Installation) async throws {
+    private func backOut(
+        _ step: BackOutStep, attempt: Int, _ installation: Installation
+    ) async throws -> InstallationCommand {
         let task = installation.task
         let isOrdered = task.order.action == .backOut
         let (removed, restored) = isOrdered ? (task.from, task.to) : (task.to, task.from)
-        let pairs = UnitPairs(changes: installation.changes, old: try stored(restored), new: try stored(removed))
+        let pairs = try pairs(installation, old: restored, new: removed)
         let context = HookContext(order: task.order, from: removed, to: restored)
         switch step {
         case .verifying:
@@ -162,12 +184,25 @@ struct InstallationRunner: Sendable {
             try? downloads.removeAll()
             try pairs.verifyOld()
         case .stopping(let index):
-            guard let (unit, stored) = pairs.new(index) else { return }
+            guard let (unit, stored) = pairs.new(index) else { return .done }
             try await operations.stop(
                 unit, of: stored, context, isReplaced: pairs.old(index) != nil, strict: attempt == 1)
         case .switching(let index):
             try await activation.restore(pairs.old(index), leaving: pairs.new(index), context)
-            if !isOrdered, pairs.changes.indices.contains(index) { try putBack(pairs.changes[index].unit, task) }
+            if let (unit, _) = pairs.new(index), pairs.changes.parallel(index)?.old == nil {
+                try parallel.removeLink(unit)
+            }
+            guard pairs.changes.indices.contains(index) else { return .done }
+            if !isOrdered { try putBack(pairs.changes[index].unit, task) }
+            guard case .backingOut(let backOut) = installation.state, backOut.leftWhatRan(index) else { return .done }
+            return try reboot.command(after: pairs.changes[index].reboot)
+        case .rebooting(_, let boot, _): try await reboot.restart(from: boot)
+        case .starting(let index) where pairs.changes.isBeside(index):
+            try await makeReady(pairs, index, context)
+        case .takingOver(let index): try await takeOverAgain(pairs, index, context)
+        case .retiring(let index):
+            guard case .backingOut(let backOut) = installation.state else { return .done }
+            try await retire(pairs, index, context, isDrained: backOut.tookOver(index))
         case .starting(let index):
             if let (unit, stored) = pairs.old(index) {
                 try await operations.start(unit, of: stored, context, isReplaced: pairs.new(index) != nil)
@@ -175,6 +210,7 @@ struct InstallationRunner: Sendable {
         case .checking(let index):
             if let (unit, stored) = pairs.old(index) { try await operations.check(unit, of: stored, context) }
         }
+        return .done
     }
 
     /// Data goes back by itself only before the host took traffic again (semantics 5).
@@ -205,18 +241,24 @@ struct InstallationRunner: Sendable {
         { return nil }
     }
 
-    private func serviceLog(_ task: InstallationTask, _ name: UnitName?) async -> String {
-        guard let name, let stored = try? stored(task.to ?? task.from), let unit = stored.manifest[unit: name] else {
+    private func serviceLog(_ task: InstallationTask, _ name: UnitName?, _ slots: [UnitName: SlotName]) async
+        -> String
+    {
+        guard let name, var stored = try? stored(task.to ?? task.from), let unit = stored.manifest[unit: name] else {
             return ""
         }
+        stored.slots = slots
         return await operations.logTail(unit, of: stored)
     }
 
     private static func unit(of action: InstallationAction) -> Int? {
         switch action {
-        case .stop(let unit), .switchOver(let unit), .start(let unit), .check(let unit): unit
+        case .stop(let unit), .switchOver(let unit), .start(let unit), .check(let unit), .reboot(let unit, _),
+            .takeOver(let unit), .drain(let unit):
+            unit
         case .backOut(.stopping(let unit), _), .backOut(.switching(let unit), _): unit
         case .backOut(.starting(let unit), _), .backOut(.checking(let unit), _): unit
+        case .backOut(.takingOver(let unit), _), .backOut(.retiring(let unit), _): unit
         default: nil
         }
     }
@@ -225,9 +267,9 @@ struct InstallationRunner: Sendable {
         switch action {
         case .verify: .verify
         case .preflight: .preflight
-        case .stage, .activate, .switchOver, .tidy: .install
-        case .stop, .start: .hook
-        case .check: .health
+        case .stage, .activate, .switchOver, .reboot, .tidy: .install
+        case .stop, .start, .takeOver: .hook
+        case .check, .drain: .health
         case .confirm: .confirm
         case .backOut: .backOut
         }

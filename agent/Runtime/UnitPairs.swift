@@ -17,7 +17,8 @@ struct UnitPairs: Sendable {
     /// Units of the new release in its order, then those that it drops, last first.
     /// - Throws: `agent.unit.moved`: a unit would change its folder.
     static func plan(
-        old: StoredRelease?, new: Manifest?, concerns: (ManifestUnit) -> Bool = { _ in true }
+        old: StoredRelease?, new: Manifest?, slots: SlotsNow = SlotsNow(),
+        concerns: (ManifestUnit) -> Bool = { _ in true }
     ) throws -> [UnitChange] {
         let before = old?.manifest.units ?? []
         let after = new?.units ?? []
@@ -41,11 +42,15 @@ struct UnitPairs: Sendable {
             }
             var next = change(unit, previous == nil ? .add : .replace, beside: previous)
             if !unit.definition.isReversible, concerns(unit) { next.isReversible = false }
+            next.parallel = slots.change(from: previous, to: unit)
+            next.reboot = unit.definition.reboot
             changes.append(next)
         }
         try checkPlaces(before, after)
         for unit in before.reversed() where !after.contains(where: { $0.name == unit.name }) {
-            changes.append(change(unit, .remove, beside: nil))
+            var last = change(unit, .remove, beside: nil)
+            last.parallel = slots.change(from: unit, to: nil)
+            changes.append(last)
         }
         return changes
     }
@@ -103,5 +108,33 @@ struct UnitPairs: Sendable {
             // What a service left beside the release's own files (a cache, a socket) is no reason to stay on a bad one.
             try PayloadInstaller.verifyTree(unit, index: old.index(unit), tree: tree, extra: .reported)
         }
+    }
+}
+
+/// The slots that serve when an order is taken up, and which of its two releases they are of.
+struct SlotsNow: Sendable {
+    var slots: [UnitName: SlotName] = [:]
+    /// A back-out by order leaves what serves; an installation finds it.
+    var areOfNew = false
+
+    /// - Parameters:
+    ///   - old: the unit in the release that the way back restores.
+    ///   - new: in the one that it leaves.
+    func change(from old: ManifestUnit?, to new: ManifestUnit?) -> ParallelChange? {
+        guard let settings = new?.definition.parallel ?? old?.definition.parallel,
+            let unit = new?.name ?? old?.name
+        else { return nil }
+        let (hasOld, hasNew) = (old?.definition.parallel != nil, new?.definition.parallel != nil)
+        let serving = slots[unit] ?? .a
+        let other = (areOfNew ? hasNew : hasOld) ? serving.other : .a
+        return ParallelChange(
+            old: hasOld ? (areOfNew ? other : serving) : nil, new: hasNew ? (areOfNew ? serving : other) : nil,
+            drain: settings.drain, warm: settings.warm)
+    }
+}
+
+extension [UnitChange] {
+    func slots(ofNew: Bool) -> [UnitName: SlotName] {
+        reduce(into: [:]) { $0[$1.unit] = ofNew ? $1.parallel?.new : $1.parallel?.old }
     }
 }

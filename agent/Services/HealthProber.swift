@@ -22,22 +22,25 @@ struct HealthProber: Sendable {
         do {
             switch check.probe {
             case .http(let url, let status):
-                return try await askHTTP(url, status: status, timeout: check.timeout)
+                return try await askHTTP(url, of: unit, in: stored, status: status, timeout: check.timeout)
             case .command(let words):
                 return try await askCommand(words, of: unit, in: stored, timeout: check.timeout)
-            case .tcp(let address): return try await askTCP(address, timeout: check.timeout)
-            case .systemd(let name):
+            case .tcp(let address): return try await askTCP(address, of: unit, in: stored, timeout: check.timeout)
+            case .systemd(let unitName):
+                let name = SystemdService(unit: unitName).unit(in: stored.slots[unit.name])
                 let state = try await systemctl.state(name, timeout: check.timeout)
                 return Answer(passed: state == "active", detail: "\(name) is \(state.isEmpty ? "unknown" : state).")
-            case .file(let probe): return try askFile(probe, tree: stored.treePath(unit))
+            case .file(let probe): return try askFile(probe, of: unit, in: stored)
             }
         } catch {
             return Answer(passed: false, detail: ReportedError(error).description)
         }
     }
 
-    private func askHTTP(_ url: String, status: Int, timeout: TimeSpan) async throws -> Answer {
-        let url = try Variables.expand(url, environment.configuration.variables)
+    private func askHTTP(
+        _ url: String, of unit: ManifestUnit, in stored: StoredRelease, status: Int, timeout: TimeSpan
+    ) async throws -> Answer {
+        let url = try Variables.expand(url, environment.variables(for: unit, of: stored))
         let response = try await http.send(
             HTTPRequest("GET", url, responseSizeMax: ByteCount(1 << 20), timeout: timeout))
         if response.status == status { return Answer(passed: true, detail: "\(url) answered \(status).") }
@@ -48,8 +51,10 @@ struct HealthProber: Sendable {
             passed: false, detail: "\(url) answered \(response.status), expected was \(status). Body: \(body)")
     }
 
-    private func askTCP(_ address: String, timeout: TimeSpan) async throws -> Answer {
-        let address = try Variables.expand(address, environment.configuration.variables)
+    private func askTCP(
+        _ address: String, of unit: ManifestUnit, in stored: StoredRelease, timeout: TimeSpan
+    ) async throws -> Answer {
+        let address = try Variables.expand(address, environment.variables(for: unit, of: stored))
         switch try await TCPReach.ask(address, timeout: timeout) {
         case .taken: return Answer(passed: true, detail: "\(address) takes connections.")
         case .refused: return Answer(passed: false, detail: "\(address) refuses connections.")
@@ -57,9 +62,9 @@ struct HealthProber: Sendable {
         }
     }
 
-    private func askFile(_ probe: FileProbe, tree: String) throws -> Answer {
-        let path = try Variables.expand(probe.path, environment.configuration.variables)
-        let whole = path.hasPrefix("/") ? path : tree + "/" + path
+    private func askFile(_ probe: FileProbe, of unit: ManifestUnit, in stored: StoredRelease) throws -> Answer {
+        let path = try Variables.expand(probe.path, environment.variables(for: unit, of: stored))
+        let whole = path.hasPrefix("/") ? path : try stored.treePath(unit) + "/" + path
         let slash = whole.lastIndex(of: "/") ?? whole.startIndex
         let (above, name) = (String(whole[..<slash]), String(whole[whole.index(after: slash)...]))
         let folder: Directory
@@ -89,7 +94,7 @@ struct HealthProber: Sendable {
         _ words: [String], of unit: ManifestUnit, in stored: StoredRelease, timeout: TimeSpan
     ) async throws -> Answer {
         let tree = try stored.treePath(unit)
-        let command = try ProgramWords(words, tree: tree, variables: environment.configuration.variables)
+        let command = try ProgramWords(words, tree: tree, variables: environment.variables(for: unit, of: stored))
         let result = try await processes.run(
             ProcessCommand(
                 executable: command.executable, arguments: command.arguments,

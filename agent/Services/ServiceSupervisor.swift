@@ -7,16 +7,19 @@ struct ServiceSpec: Sendable, Equatable {
     var product: ProductName
     var unit: UnitName
     var release: HostRelease
+    var slot: SlotName?
     var command: ProcessCommand
 
-    /// `payments.api`: the name of its record and its log.
-    var key: ServiceKey { ServiceKey(product: product, unit: unit) }
+    /// The name of its record and its log.
+    var key: ServiceKey { ServiceKey(product: product, unit: unit, slot: slot) }
 }
 
+/// `payments.api`, or `payments.api@b` of a unit with slots.
 struct ServiceKey: Sendable, Hashable, CustomStringConvertible {
     var product: ProductName
     var unit: UnitName
-    var description: String { "\(product).\(unit)" }
+    var slot: SlotName?
+    var description: String { "\(product).\(unit)" + (slot.map { "@" + $0.rawValue } ?? "") }
 }
 
 /// What is on the disk about a service, so that a new agent finds the process that an earlier one started.

@@ -11,6 +11,7 @@ import ReleasePackaging
 /// | `SLIPWAY_RELEASE_FOLDER` | the tree itself |
 /// | `SLIPWAY_HOST`, `SLIPWAY_ENVIRONMENT` | this host |
 /// | `SLIPWAY_LABEL_<KEY>` | its labels, upper case, other bytes as `_` |
+/// | `SLIPWAY_SLOT`, `PORT` or `SOCKET` | of a unit with slots: which of them, and where its service listens |
 /// | `SLIPWAY_HOOK`, `SLIPWAY_ORDER` | hooks only: the moment, and the order |
 /// | `TRACEPARENT` | hooks only: the order's place in the trace of its rollout |
 /// | the host's variables | as agent.json has them |
@@ -30,7 +31,25 @@ struct StepEnvironment: Sendable {
         values["SLIPWAY_RELEASE_FOLDER"] = try stored.treePath(unit)
         values["SLIPWAY_HOST"] = configuration.host.text
         values["SLIPWAY_ENVIRONMENT"] = configuration.environment.text
-        return values
+        return try values.merging(slotValues(unit, stored)) { $1 }
+    }
+
+    /// What `${NAME}` stands for in the unit's checks and its service's words.
+    func variables(for unit: ManifestUnit, of stored: StoredRelease) throws -> [String: String] {
+        try configuration.variables.merging(slotValues(unit, stored)) { $1 }
+    }
+
+    /// Where the service of a slot listens; nil: the unit has none.
+    func address(_ unit: ManifestUnit, _ stored: StoredRelease) throws -> String? {
+        guard let slot = stored.slots[unit.name],
+            let address = unit.definition.parallel?.address(of: slot)
+        else { return nil }
+        return try Variables.expand(address, configuration.variables)
+    }
+
+    private func slotValues(_ unit: ManifestUnit, _ stored: StoredRelease) throws -> [String: String] {
+        guard let slot = stored.slots[unit.name], let address = try address(unit, stored) else { return [:] }
+        return ["SLIPWAY_SLOT": slot.rawValue, address.hasPrefix("/") ? "SOCKET" : "PORT": address]
     }
 
     private static func upper(_ key: String) -> String {

@@ -34,7 +34,8 @@ struct UnitOperations: Sendable {
             do { try await services.stop(key(unit, stored)) } catch { throw StepError(error, otherwise: .hook) }
         case .systemd(let service):
             guard service.update != .reload || !isReplaced else { return }
-            try await systemctl.run("stop", service.unit, timeout: unit.definition.hooks.timeout)
+            let name = service.unit(in: stored.slots[unit.name])
+            try await systemctl.run("stop", name, timeout: unit.definition.hooks.timeout)
         case .hooks, nil: break
         }
     }
@@ -48,7 +49,8 @@ struct UnitOperations: Sendable {
             // The release may have brought the unit's own file.
             try await systemctl.run("daemon-reload")
             let verb = service.update == .reload && isReplaced ? "reload-or-restart" : "start"
-            try await systemctl.run(verb, service.unit, timeout: unit.definition.hooks.timeout)
+            let name = service.unit(in: stored.slots[unit.name])
+            try await systemctl.run(verb, name, timeout: unit.definition.hooks.timeout)
         }
         do { try await startService(unit, of: stored) } catch { throw StepError(error, otherwise: .hook) }
         try await hooks.run(.start, of: unit, in: stored, context)
@@ -58,13 +60,14 @@ struct UnitOperations: Sendable {
     func startService(_ unit: ManifestUnit, of stored: StoredRelease) async throws {
         guard case .command(let words) = unit.definition.service else { return }
         let tree = try stored.treePath(unit)
-        let program = try ProgramWords(words, tree: tree, variables: environment.configuration.variables)
+        let program = try ProgramWords(words, tree: tree, variables: environment.variables(for: unit, of: stored))
         let command = ProcessCommand(
             executable: program.executable, arguments: program.arguments,
             environment: try environment.values(for: unit, of: stored), workingDirectory: tree, timeout: .zero)
         try await services.start(
             ServiceSpec(
-                product: stored.release.name.product, unit: unit.name, release: stored.release, command: command))
+                product: stored.release.name.product, unit: unit.name, release: stored.release,
+                slot: stored.slots[unit.name], command: command))
     }
 
     /// Until every check has passed for the minimum healthy time; then `postHealthy`, `undrain`.
@@ -76,7 +79,7 @@ struct UnitOperations: Sendable {
     ) async throws {
         // After a restart of the agent nobody looks after the process yet, and after a reboot there is none.
         do { try await startService(unit, of: stored) } catch { throw StepError(error, otherwise: .hook) }
-        try await awaitHealth(unit, of: stored)
+        try await awaitHealth(unit, of: stored, for: unit.definition.minimumHealthy)
         try await hooks.run(.postHealthy, of: unit, in: stored, context)
         if unit.hook(.undrain) != nil { try beforeUndrain() }
         try await hooks.run(.undrain, of: unit, in: stored, context)
@@ -99,7 +102,11 @@ struct UnitOperations: Sendable {
         return nil
     }
 
-    private func awaitHealth(_ unit: ManifestUnit, of stored: StoredRelease) async throws {
+    /// Until every check passes without a break for so long.
+    /// - Returns: false: nothing can be asked.
+    /// - Throws: `StepError` of class `health`.
+    @discardableResult
+    func awaitHealth(_ unit: ManifestUnit, of stored: StoredRelease, for span: TimeSpan) async throws -> Bool {
         let definition = unit.definition
         var checks = definition.health
         switch definition.service {
@@ -108,10 +115,13 @@ struct UnitOperations: Sendable {
             checks.append(HealthCheck(probe: .systemd(service.unit), timeout: .seconds(10)))
         case .systemd, .hooks, nil: break
         }
-        guard !checks.isEmpty else { return }
+        guard !checks.isEmpty else { return false }
         let clock = SteadyClock(time)
         var watch = HealthWatch(
-            checks: checks, minimumHealthy: definition.minimumHealthy, healthyDeadline: definition.healthyDeadline,
+            checks: checks, minimumHealthy: span,
+            // What is waited for beyond the minimum healthy time is no reason to be late.
+            healthyDeadline: definition.healthyDeadline
+                + max(.zero, TimeSpan(milliseconds: span.milliseconds - definition.minimumHealthy.milliseconds)),
             startedAt: clock.now())
         var ends = await services.status(key(unit, stored), release: stored.release).ends
         while true {
@@ -126,7 +136,7 @@ struct UnitOperations: Sendable {
                 watch.observe(check: index, passed: answer.passed, detail: answer.detail, at: clock.now())
             }
             switch watch.verdict(at: clock.now()) {
-            case .healthy: return
+            case .healthy: return true
             case .unhealthy(let problem): throw unhealthy(unit, problem, checks)
             case .waiting: break
             }
@@ -149,7 +159,8 @@ struct UnitOperations: Sendable {
     /// The end of what the unit's service said.
     func logTail(_ unit: ManifestUnit, of stored: StoredRelease) async -> String {
         switch unit.definition.service {
-        case .systemd(let service): await systemctl.log(service.unit).tail(FailureEvidence.logTailMax)
+        case .systemd(let service):
+            await systemctl.log(service.unit(in: stored.slots[unit.name])).tail(FailureEvidence.logTailMax)
         case .command: await services.logTail(key(unit, stored), FailureEvidence.logTailMax)
         case .hooks, nil: ""
         }
@@ -169,6 +180,6 @@ struct UnitOperations: Sendable {
     }
 
     func key(_ unit: ManifestUnit, _ stored: StoredRelease) -> ServiceKey {
-        ServiceKey(product: stored.release.name.product, unit: unit.name)
+        ServiceKey(product: stored.release.name.product, unit: unit.name, slot: stored.slots[unit.name])
     }
 }

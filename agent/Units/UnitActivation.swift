@@ -38,6 +38,7 @@ struct UnitActivation: Sendable {
         case .deb:
             try await packages(unit, new).prepare(
                 new.tree(unit), old: old.map { try $0.1.tree($0.0) }, isReversible: unit.definition.isReversible)
+        case .plugin: throw Self.noPlugins
         }
     }
 
@@ -61,6 +62,7 @@ struct UnitActivation: Sendable {
         case .deb:
             try await packages(unit, stored).change(
                 from: old.map { try $0.1.tree($0.0) }, to: new.map { try $0.1.tree($0.0) })
+        case .plugin: throw Self.noPlugins
         }
         try showLink(new, leaving: old)
     }
@@ -92,7 +94,7 @@ struct UnitActivation: Sendable {
         switch unit.definition.type {
         case .file, .template: found += try placer(unit, stored).differences(side(unit, stored))
         case .deb: found += try await packages(unit, stored).differences(tree)
-        case .tree, .script, .migration: break
+        case .tree, .script, .migration, .plugin: break
         }
         return found
     }
@@ -101,6 +103,10 @@ struct UnitActivation: Sendable {
     func concerns(_ unit: ManifestUnit) -> Bool {
         unit.definition.runOn?.matches(id: configuration.host, labels: configuration.labels) ?? true
     }
+
+    private static let noPlugins = AgentError(
+        code: "unit.plugin", summary: "This agent cannot carry out units of type plugin.",
+        remedy: "Upgrade the agent, or use tree, with hooks for what else must happen.")
 
     // MARK: - By type
 

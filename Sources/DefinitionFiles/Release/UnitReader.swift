@@ -8,26 +8,17 @@ enum UnitReader {
         known: [
             "name", "type", "source", "variants", "installTo", "persistent", "service", "hooks", "health",
             "minimumHealthy", "healthyDeadline", "attributes", "unchanged", "requires", "runOn", "reversible", "backup",
+            "parallel", "reboot", "plugin",
         ],
         reserved: [
-            "reboot": "Restarting the host \(later): remove the key; nothing reboots.",
             "logs": "Showing the unit's own logs \(later): remove the key; hooks' and checks' output is kept.",
             "confirm": "A release names no addresses: write confirm in the agent.json of the hosts.",
         ])
 
-    private static let reservedTypes: [String: String] = Dictionary(
-        uniqueKeysWithValues: ["plugin"].map {
-            ($0, "Units of type \($0) come with a later version: use tree, with hooks for what else must happen.")
-        })
-
     static func read(_ field: Field) -> UnitDefinition? {
         guard let mapping = MappingReader(field, keys, what: "a unit") else { return nil }
         let name = mapping.required("name", example: "name: api") { $0.name(UnitName.self) }
-        let type = mapping.optional("type", default: .tree) { $0.choice(UnitType.self, reserved: reservedTypes) }
-        // Other types have other keys: what a tree needs is no problem of theirs.
-        if type == nil, case .text(let word, _)? = mapping["type"]?.node.content, reservedTypes[word] != nil {
-            return nil
-        }
+        let type = mapping.optional("type", default: .tree) { $0.choice(UnitType.self) }
         let sources = VariantReader.read(mapping)
         let installTo = UnitRules.readPlace(type, mapping)
         let persistent = mapping.optional("persistent", default: []) { field in
@@ -53,6 +44,7 @@ enum UnitReader {
         if let minimumHealthy, let healthyDeadline { checkClocks(minimumHealthy, healthyDeadline, mapping) }
         if let persistent { checkPersistent(persistent, mapping) }
         let started = ServiceReader.effective(service ?? nil, hooks: hooks, mapping)
+        ParallelReader.check(more?.parallel, service: service ?? started, hooks: hooks, mapping)
         guard let name, let type, let sources, let installTo, let persistent, let hooks, let service, let health,
             let minimumHealthy, let healthyDeadline, let attributes, let unchanged, let more
         else { return nil }
@@ -61,7 +53,8 @@ enum UnitReader {
             persistent: persistent,
             service: service ?? started, hooks: hooks, health: health, minimumHealthy: minimumHealthy,
             healthyDeadline: healthyDeadline, attributes: attributes, unchanged: unchanged, requires: more.requires,
-            runOn: more.runOn, reversible: more.reversible, backup: more.backup)
+            runOn: more.runOn, reversible: more.reversible, backup: more.backup, parallel: more.parallel,
+            reboot: more.reboot, plugin: more.plugin)
     }
 
     private static func checkClocks(

@@ -7,6 +7,9 @@ enum UnitRules {
         var runOn: HostQuery?
         var reversible: Bool?
         var backup: [String]?
+        var parallel: ParallelSettings?
+        var reboot: RebootPolicy?
+        var plugin: String?
     }
 
     /// Where trees, files and templates go; the other types have no place.
@@ -39,9 +42,22 @@ enum UnitRules {
         let backup = mapping.optional("backup", default: [String]?.none) { field in
             field.elements(countMax: 20, what: "paths") { $0.absolutePath("what is copied") }.map(Optional.some)
         }
+        let parallel = mapping.optional("parallel", default: ParallelSettings?.none) {
+            ParallelReader.read($0).map(Optional.some)
+        }
+        let reboot = mapping.optional("reboot", default: RebootPolicy?.none) {
+            $0.choice(RebootPolicy.self).map(Optional.some)
+        }
+        let plugin = mapping.optional("plugin", default: String?.none) { field in
+            field.name(UnitName.self).map { $0.text }
+        }
         if let type { checkKeys(type, mapping) }
-        guard let requires, let runOn, let reversible, let backup else { return nil }
-        return More(requires: requires, runOn: runOn, reversible: reversible, backup: backup)
+        guard let requires, let runOn, let reversible, let backup, let parallel, let reboot, let plugin else {
+            return nil
+        }
+        return More(
+            requires: requires, runOn: runOn, reversible: reversible, backup: backup, parallel: parallel,
+            reboot: reboot, plugin: plugin)
     }
 
     private static func readBool(_ field: Field) -> Bool? {
@@ -55,7 +71,11 @@ enum UnitRules {
         var refused: [(key: String, owners: String)] = []
         if type != .tree { refused += [("persistent", "tree"), ("unchanged", "tree")] }
         if type != .migration { refused.append(("runOn", "migration")) }
-        if ![.script, .migration, .deb].contains(type) { refused.append(("reversible", "script, migration and deb")) }
+        if type != .tree { refused.append(("parallel", "tree")) }
+        if type != .plugin { refused.append(("plugin", "plugin")) }
+        if ![.script, .migration, .deb, .plugin].contains(type) {
+            refused.append(("reversible", "script, migration, deb and plugin"))
+        }
         if type == .migration { refused += [("service", "other types"), ("hooks", "other types")] }
         for (key, owners) in refused where mapping.has(key) {
             mapping.refuseRule(

@@ -36,6 +36,12 @@ public struct UnitDefinition: Sendable, Equatable, Codable {
     public var reversible: Bool?
     /// Absolute paths that are copied before the first unit stops; nil: none.
     public var backup: [String]?
+    /// Two slots on one host; nil: the old service stops before the new one starts.
+    public var parallel: ParallelSettings?
+    /// nil is `never`.
+    public var reboot: RebootPolicy?
+    /// The name of a program that the host's `agent.json` lists; nil: a plugin unit brings its own.
+    public var plugin: String?
 
     public init(
         name: UnitName, type: UnitType = .tree, source: String? = nil, variants: [UnitVariant]? = nil,
@@ -43,7 +49,8 @@ public struct UnitDefinition: Sendable, Equatable, Codable {
         service: ServiceDefinition? = nil, hooks: UnitHooks = .init(), health: [HealthCheck] = [],
         minimumHealthy: TimeSpan = .seconds(30), healthyDeadline: TimeSpan = .minutes(5),
         attributes: [PathAttribute] = [], unchanged: UnchangedFiles? = nil, requires: [UnitName]? = nil,
-        runOn: HostQuery? = nil, reversible: Bool? = nil, backup: [String]? = nil
+        runOn: HostQuery? = nil, reversible: Bool? = nil, backup: [String]? = nil,
+        parallel: ParallelSettings? = nil, reboot: RebootPolicy? = nil, plugin: String? = nil
     ) {
         self.name = name
         self.type = type
@@ -62,6 +69,9 @@ public struct UnitDefinition: Sendable, Equatable, Codable {
         self.runOn = runOn
         self.reversible = reversible
         self.backup = backup
+        self.parallel = parallel
+        self.reboot = reboot
+        self.plugin = plugin
     }
 
     public var isReversible: Bool { reversible ?? true }
@@ -83,7 +93,7 @@ public struct UnitVariant: Sendable, Equatable, Codable {
     }
 }
 
-/// The unit types this version deploys; the definition names the others that the format reserves.
+/// The unit types this version deploys.
 public enum UnitType: String, Sendable, Codable, CaseIterable {
     /// A versioned folder behind a link.
     case tree
@@ -97,19 +107,21 @@ public enum UnitType: String, Sendable, Codable, CaseIterable {
     case migration
     /// The Debian packages of the source.
     case deb
+    /// Whatever a program makes of the source, step by step (docs/agent.md, Plugin protocol).
+    case plugin
 
     /// Whether the unit has an `installTo`.
     public var hasPlace: Bool {
         switch self {
         case .tree, .file, .template: true
-        case .script, .migration, .deb: false
+        case .script, .migration, .deb, .plugin: false
         }
     }
 
     /// Whether activating it runs programs that take as long as hooks may.
     public var runsPrograms: Bool {
         switch self {
-        case .script, .migration, .deb: true
+        case .script, .migration, .deb, .plugin: true
         case .tree, .file, .template: false
         }
     }
@@ -117,6 +129,8 @@ public enum UnitType: String, Sendable, Codable, CaseIterable {
     /// What is in the source of a script and of a migration.
     public static let applyProgram = "apply"
     public static let backOutProgram = "back-out"
+    /// What is in the source of a plugin unit that names none of the host.
+    public static let pluginProgram = "plugin"
 }
 
 /// What runs from the unit.
@@ -159,6 +173,17 @@ public struct SystemdService: Sendable, Equatable, Codable {
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
                     || ":-_.@".utf8.contains(byte)
             }
+    }
+}
+
+extension SystemdService {
+    /// `payments@.service`: one service for each slot.
+    public var isTemplate: Bool { unit.contains("@.") }
+
+    /// `payments@a.service`; the unit itself where it is no template.
+    public func unit(in slot: SlotName?) -> String {
+        guard let slot, let at = unit.firstRange(of: "@.") else { return unit }
+        return unit[..<at.lowerBound] + "@" + slot.rawValue + "." + unit[at.upperBound...]
     }
 }
 

@@ -1,6 +1,7 @@
-/// The moments at which a unit may run a program of its own, in order (semantics 8).
+/// The moments at which a unit may run a program of its own, in order (semantics 8). `switch` is of units with `parallel`
+/// only: it sends what comes from now on to the slot that it is told.
 public enum HookMoment: String, Sendable, Codable, CaseIterable {
-    case drain, preStop, stop, preStart, start, postHealthy, undrain
+    case drain, preStop, stop, preStart, start, postHealthy, `switch`, undrain
 }
 
 /// The unit's hooks: program files of the release folder, by moment, and the time each may take.

@@ -193,11 +193,32 @@ extension ManifestUnit {
                 throw It.refuse("bounds", "backs up \(PathFlaw.shown(path)) for \(name), no absolute path")
             }
         }
+        try checkParallel()
+        if definition.plugin != nil, definition.type != .plugin {
+            throw It.refuse("bounds", "names a plugin for \(name), which is none")
+        }
         if case .systemd(let service) = definition.service, !SystemdService.isUnitName(service.unit) {
             throw It.refuse("bounds", "names \(PathFlaw.shown(service.unit)) as the service of \(name)")
         }
         for case .systemd(let unit) in definition.health.map(\.probe) where !SystemdService.isUnitName(unit) {
             throw It.refuse("bounds", "checks \(PathFlaw.shown(unit)) of systemd for \(name)")
+        }
+    }
+}
+
+extension ManifestUnit {
+    private func checkParallel() throws {
+        typealias It = Manifest
+        guard let parallel = definition.parallel else { return }
+        guard definition.type == .tree, parallel.slots.count == 2, parallel.slots[0] != parallel.slots[1],
+            parallel.slots.allSatisfy({ !$0.isEmpty && $0.utf8.count <= 512 && !$0.utf8.contains(0) })
+        else { throw It.refuse("bounds", "has no two slots for \(name)") }
+        try It.check("drain of \(name)", parallel.drain, in: ParallelSettings.drainBounds)
+        try It.check("warm of \(name)", parallel.warm, in: ParallelSettings.warmBounds)
+        if let link = parallel.link {
+            guard link.hasPrefix("/"), EntryPath.flaw(of: String(link.dropFirst())) == nil else {
+                throw It.refuse("bounds", "takes over by \(PathFlaw.shown(link)) for \(name), no absolute path")
+            }
         }
     }
 }
