@@ -90,7 +90,7 @@ let package = Package(
             name: "AgentLibrary",
             dependencies: [
                 "ReleaseDefinition", "AgentProtocol", "ReleasePackaging", "ReleaseTrust", "ReleaseDistribution",
-                "Effects", x509, argumentParser, logging, systemPackage,
+                "Effects", argumentParser, logging, systemPackage,
             ],
             path: "agent", exclude: ["main"], swiftSettings: strict),
         .executableTarget(

@@ -43,7 +43,7 @@ enum ImportTable {
                 "ReleaseDefinition", "AgentProtocol", "ReleasePackaging", "ReleaseTrust", "ReleaseDistribution",
                 "Effects",
             ],
-            libraries: certificates.union(["ArgumentParser"])),
+            libraries: ["ArgumentParser"]),
         "agent/main": ImportRow(ours: ["AgentLibrary"], libraries: ["ArgumentParser"]),
         "controller": ImportRow(
             ours: [

@@ -7,7 +7,6 @@ import ReleaseDistribution
 import ReleasePackaging
 import ReleaseTrust
 import SystemPackage
-import X509
 
 struct InstallCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -140,10 +139,8 @@ enum ReceiptFile {
         guard let identity = try StoredIdentity.read(in: tls) else { return nil }
         var envelope = DSSEEnvelope(
             payloadType: HostReceipt.payloadType, payload: try JSONCoding.canonicalBytes(of: receipt), signatures: [])
-        let key = try Certificate.PrivateKey(pemEncoded: identity.keyPEM)
-        let signature = try key.sign(
-            bytes: envelope.preAuthenticationEncoding, signatureAlgorithm: .ecdsaWithSHA256)
-        envelope.signatures = [DSSEEnvelope.Signature(keyID: "", bytes: Array(signature.rawRepresentation))]
+        let signature = try EllipticKey(pem: identity.keyPEM).sign(Array(envelope.preAuthenticationEncoding))
+        envelope.signatures = [DSSEEnvelope.Signature(keyID: "", bytes: signature)]
         return HostReceiptFile(envelope: envelope.json, certificate: try identity.facts().leafPEM)
     }
 }

@@ -1,7 +1,6 @@
 import AgentProtocol
 import Effects
 import ReleaseDefinition
-import X509
 
 /// One attempt to get a new certificate for a new key.
 struct Renewal: Sendable {
@@ -62,11 +61,10 @@ struct Renewal: Sendable {
         let statement = RenewalStatement(
             nonce: nonce.nonce, host: host, certificate: facts.fingerprint,
             signingRequest: SHA256Digest(of: Array(request.utf8)))
-        let signature = try Certificate.PrivateKey(pemEncoded: old.keyPEM)
-            .sign(bytes: statement.signedBytes(), signatureAlgorithm: .ecdsaWithSHA256)
+        let signature = try EllipticKey(pem: old.keyPEM).sign(Array(statement.signedBytes()))
         return RenewalProof(
             statement: statement, certificate: facts.leafPEM, certificateSigningRequest: request,
-            signature: signature.rawRepresentation)
+            signature: signature)
     }
 
     private func post<Answer: Decodable>(
@@ -88,17 +86,16 @@ struct Renewal: Sendable {
                 remedy: "The present certificate stays in use, and it is tried again; see the controller's log.")
         }
         guard let bytes = PEM.first(of: "CERTIFICATE", in: answer.certificate),
-            let leaf = try? Certificate(derEncoded: bytes)
+            let leaf = try? CertificateFacts(der: bytes)
         else { throw problem("no certificate") }
-        guard leaf.publicKey == (try Certificate.PrivateKey(pemEncoded: key)).publicKey else {
+        guard leaf.publicKey == (try EllipticKey(pem: key).publicKey()) else {
             throw problem("a certificate of another key")
         }
-        let name = GeneralName.uniformResourceIdentifier("slipway://host/\(host)")
-        guard let names = try leaf.extensions.subjectAlternativeNames, Array(names) == [name] else {
+        guard leaf.isNamedOnly(uri: "slipway://host/\(host)") else {
             throw problem("a certificate of another host")
         }
         guard let authority = PEM.first(of: "CERTIFICATE", in: answer.authorities),
-            (try? Certificate(derEncoded: authority)) != nil
+            (try? CertificateFacts(der: authority)) != nil
         else { throw problem("no authority") }
         return StoredIdentity(keyPEM: key, chain: answer.certificate, authorities: answer.authorities)
     }
@@ -131,9 +128,6 @@ enum Refusal {
 /// Only the public key counts; every name in the certificate comes from the controller.
 enum SigningRequest {
     static func pem(_ key: String) throws -> String {
-        let request = try CertificateSigningRequest(
-            version: .v1, subject: DistinguishedName { CommonName("slipway host") },
-            privateKey: Certificate.PrivateKey(pemEncoded: key), attributes: CertificateSigningRequest.Attributes())
-        return try request.serializeAsPEM().pemString
+        PEM.text(of: "CERTIFICATE REQUEST", try EllipticKey(pem: key).signingRequest(commonName: "slipway host"))
     }
 }

@@ -2,7 +2,6 @@ import AgentProtocol
 import Effects
 import FoundationEssentials
 import ReleaseDefinition
-import X509
 
 /// Who this host is on the wire, as it lies in `tls/`: `identity.pem` holds the private key and the certificate chain, so
 /// that they change together; `authorities.pem` whom it believes.
@@ -70,10 +69,10 @@ struct StoredIdentity: Sendable {
             guard let bytes = PEM.first(of: "CERTIFICATE", in: chain) else { throw Self.unreadable(nil) }
             leafPEM = PEM.text(of: "CERTIFICATE", bytes)
             fingerprint = SHA256Digest(of: bytes)
-            let certificate: Certificate
-            do { certificate = try Certificate(derEncoded: bytes) } catch { throw Self.unreadable("\(error)") }
-            notBefore = UTCInstant(secondsSince1970: Int64(certificate.notValidBefore.timeIntervalSince1970))
-            notAfter = UTCInstant(secondsSince1970: Int64(certificate.notValidAfter.timeIntervalSince1970))
+            let certificate: CertificateFacts
+            do { certificate = try CertificateFacts(der: bytes) } catch { throw Self.unreadable(error.cause) }
+            notBefore = certificate.notBefore
+            notAfter = certificate.notAfter
         }
 
         private static func unreadable(_ cause: String?) -> AgentError {

@@ -3,7 +3,6 @@ import Effects
 import FoundationEssentials
 import ReleaseDefinition
 import ReleaseDistribution
-import X509
 
 /// Makes a host out of a machine: key, certificate, pinned authority and pinned first root, from one join string.
 struct Enrolment: Sendable {

@@ -58,12 +58,8 @@ public enum KeyGeneration {
     }
 
     private static func failure(_ call: String) -> EffectsError {
-        var text = [CChar](repeating: 0, count: 256)
-        ERR_error_string_n(ERR_get_error(), &text, text.count)
-        let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        return EffectsError(
-            code: "key.generation", summary: "No key could be made.",
-            remedy: "Check the system's libcrypto (package libssl3).",
-            cause: "\(call): \(String(decoding: bytes, as: UTF8.self))")
+        LibcryptoFailure.error(
+            "generation", "No key could be made (\(call)).",
+            remedy: "Check the system's libcrypto (package libssl3).")
     }
 }
