@@ -97,3 +97,17 @@ public struct RolloutConsent: Sendable, Equatable, Codable {
         self.validUntil = validUntil
     }
 }
+
+/// `POST /v1/rollouts/order`: in which order they go. Nothing is changed.
+public struct RolloutOrderRequest: Sendable, Codable {
+    public var rollouts: [RolloutDefinition]
+
+    public init(rollouts: [RolloutDefinition]) { self.rollouts = rollouts }
+}
+
+extension ControllerClient {
+    public func order(_ request: RolloutOrderRequest) async throws -> [RolloutOrder.Step] {
+        let list: ListView<RolloutOrder.Step> = try await post(["rollouts", "order"], request)
+        return list.items
+    }
+}

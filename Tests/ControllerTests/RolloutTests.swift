@@ -214,13 +214,12 @@ struct RolloutTests {
                 let second = try await admin.post(
                     "/v1/rollouts/\(id)/abort", RolloutVerbRequest(reason: "no", scope: .rollout))
                 #expect(second.status == 200)
-            }
-            let done = TestFleet(test, agents: fleet.agents)
-            try await done.serving(running) { admin in
-                for agent in done.agents { agent.become(.obeys) }
+                // The pilot had its order and had begun nothing: it was told to drop it.
+                #expect(try await TestFleet.end(of: id, admin).state == .backedOut)
+                #expect(fleet.agents.allSatisfy { $0.running?.version.text == "1.0" })
+                for agent in fleet.agents { agent.become(.obeys) }
                 _ = try await TestFleet.submit("2.1", by: admin)
-                let refused = try await admin.startRollout(TestFleet.definition("2.1"))
-                #expect(refused.status == 409)
+                #expect(try await TestFleet.rollOut(TestFleet.definition("2.1"), by: admin).state == .succeeded)
             }
         }
     }

@@ -9,8 +9,7 @@ public struct AgentCommand: AsyncParsableCommand {
         commandName: "slipway-agent",
         abstract: "Installs releases on this host, proves them healthy, and finds its way back.",
         subcommands: [
-            JoinCommand.self, FollowCommand.self, RunCommand.self, NetworkCommand.self, StepCommand.self,
-            InstallCommand.self,
+            JoinCommand.self, FollowCommand.self, RunCommand.self, NetworkCommand.self, InstallCommand.self,
             StatusCommand.self,
             HistoryCommand.self,
             BackOutCommand.self,

@@ -22,19 +22,11 @@ struct ProgramReplacement: Sendable {
     }
 
     /// The kernel's word on the file that this process was started from: its name goes on, its inode is gone.
-    static func isReplaced() -> Bool { target?.hasSuffix(deleted) ?? false }
-
-    /// Where this program lies, or the one that replaced it.
-    static var path: String? {
-        target.map { $0.hasSuffix(deleted) ? String($0.dropLast(deleted.count)) : $0 }
-    }
-
-    private static let deleted = " (deleted)"
-
-    private static var target: String? {
+    static func isReplaced() -> Bool {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        guard count > 0 else { return nil }
-        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard count > 0 else { return false }
+        let target = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return target.hasSuffix(" (deleted)")
     }
 }

@@ -47,7 +47,7 @@ struct Director: Sendable {
         return Assignment(
             order: order, environment: environment, audience: audience, release: release, manifest: plan.manifest,
             targetPath: TargetPath.manifest(place, release), counter: counter, expiresAt: expiresAt.wholeSeconds,
-            revoked: revoked, patches: patches)
+            revoked: revoked, patches: patches, migrates: plan.migrations?.map(\.host))
     }
 
     private func sign(_ assignment: Assignment) throws -> JSONValue {

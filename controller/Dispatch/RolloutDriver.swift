@@ -86,6 +86,9 @@ extension Controller {
             case .revoke(let manifest): try revoke(manifest, of: record, at: now)
             case .sendOrder(let host, let order): orders.append((host, order))
             case .cancelOrder(let host, let order):
+                if let release = record.plan?.definition.release {
+                    hub.send(.cancel(OrderCancel(order: order, release: release)), sequence: store.sequence, to: host)
+                }
                 try recordDone(.cancelSent(host, order), on: record.id, at: now)
             case .switchTraffic(let order): try switchTraffic(order, of: record, at: now)
             case .publishChannel(let view):

@@ -58,18 +58,29 @@ extension Controller {
             definition, manifest: record.submitted.manifest, id: id,
             hosts: hosts.map { $0.planHost(definition.release.product) }, urgency: urgency,
             healthyDeadline: record.submitted.units.map(\.healthyDeadline).max(),
-            starts: urgency.ignoresWindows ? nil : startIntervals(definition))
+            starts: urgency.ignoresWindows ? nil : startIntervals(definition),
+            migrations: migrations(of: definition.release))
+        plan.earlyLife = policy?.earlyLife.span(of: record.submitted.category)
         if !urgency.isEmergency { addPolicyGates(to: &plan) }
         try refuseUnfit(plan)
         return plan
     }
 
+    /// Steps of the rollout; a unit with variants is one.
+    private func migrations(of release: ReleaseName) -> [MigrationUnit] {
+        var found: [MigrationUnit] = []
+        for unit in manifest(of: release)?.units ?? [] where unit.definition.type == .migration {
+            guard let runOn = unit.definition.runOn, !found.contains(where: { $0.unit == unit.definition.name }) else {
+                continue
+            }
+            found.append(
+                MigrationUnit(unit: unit.definition.name, runOn: runOn, isReversible: unit.definition.isReversible))
+        }
+        return found
+    }
+
     private func startIntervals(_ definition: RolloutDefinition) throws -> [StartInterval]? {
-        let limits = definition.limits
-        let own = try StartInterval.all(
-            windows: definition.windows, freezes: definition.freezes,
-            expected: limits.expectedDuration ?? limits.progressDeadline, from: time.now(), zone: ZoneFolder.rules)
-        return try StartInterval.common(own, policyStarts(definition))
+        try StartInterval.common(ownIntervals(definition), policyStarts(definition))
     }
 
     /// - Throws: `controller.plan.required`, `controller.request.notFound`.
@@ -163,7 +174,7 @@ extension Controller {
             needsAuthorisation: authorisationsNeeded(definition) > 0,
             authorisedUntil: valid.map(\.validUntil).max(), hosts: hostViews(of: plan, at: now),
             latestEndAt: PlanSchedule(plan, at: now).latestEnd,
-            warnings: plan.warnings + policyWarnings(definition))
+            warnings: plan.warnings + overlapWarnings(definition) + policyWarnings(definition))
     }
 
     private func hostViews(of plan: RolloutPlan, at now: UTCInstant) -> [PlannedHostView] {
@@ -174,7 +185,7 @@ extension Controller {
                     host: host.0.id, phase: number + 1, order: order + 1, delivery: host.0.delivery,
                     now: host.0.running,
                     then: plan.definition.release,
-                    backOutTo: plan.definition.irreversible == nil ? host.0.running?.description ?? "nothing" : nil,
+                    backOutTo: plan.irreversible == nil ? host.0.running?.description ?? "nothing" : nil,
                     earliestStartAt: host.1)
             }
         }
@@ -183,7 +194,7 @@ extension Controller {
     /// Of the plan as it would be frozen now.
     func authorisations(of definition: RolloutDefinition) -> Int {
         // What cannot be planned is not authorised.
-        (try? currentPlan(definition))?.authorisations(at: time.now(), by: approvers(of: definition)).count ?? 0
+        (try? currentPlan(definition)).map { authorisationsThatCount($0, by: approvers(of: definition)) } ?? 0
     }
 
     /// Who may approve, and so authorise, for the product in the environment at this moment.
@@ -216,6 +227,7 @@ extension Controller {
                 "author", "\(signer.name) planned this rollout, and authors do not authorise.",
                 remedy: "Another person must authorise it.")
         }
+        if let plan = state.plans[digest] { try refuseOutOfTurn(signer, plan, by: approvers) }
         let now = time.now()
         let limit = state.plans[digest]?.plan.authorisableUntil(from: now, withoutWindow: RolloutConsent.lifetime)
         guard let limit else {
@@ -240,7 +252,7 @@ extension Controller {
         guard needed > 0, !urgency.isEmergency else { return try agreed?.plan.id ?? newRolloutID() }
         let planned = try agreed.map(view) ?? plan(definition, by: actor)
         let approvers = self.approvers(of: definition)
-        let given = state.plans[planned.digest]?.authorisations(at: time.now(), by: approvers).count ?? 0
+        let given = state.plans[planned.digest].map { authorisationsThatCount($0, by: approvers) } ?? 0
         guard let frozen = state.plans[planned.digest], given >= needed else {
             throw ControllerError(
                 .init(code: 423), code: "approval.authorisation",

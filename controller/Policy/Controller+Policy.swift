@@ -65,12 +65,18 @@ extension Controller {
         return Self.view(PolicyRecord.Override(event: event, at: now, by: actor))
     }
 
+    static func sets(
+        of person: PersonRecord, _ product: ProductName, _ environment: EnvironmentName
+    ) -> [String] {
+        let place = ScopedObject(product: product, environment: environment)
+        let here = (person.grants ?? []).filter { $0.scope.covers(place) }.map(\.set)
+        return (person.permissionSets + here).map(\.rawValue)
+    }
+
     private func checkRight(
         to rule: PolicyRule, of person: PersonRecord, _ request: PolicyOverrideRequest, _ current: PolicyApplied
     ) throws {
-        let place = ScopedObject(product: request.release.product, environment: request.environment)
-        let here = (person.grants ?? []).filter { $0.scope.covers(place) }.map(\.set)
-        let sets = (person.permissionSets + here).map(\.rawValue)
+        let sets = Self.sets(of: person, request.release.product, request.environment)
         let by = current.policy.overrides.first { $0.rule == rule }?.by ?? []
         guard by.contains(where: sets.contains) else {
             let found = current.policy.place(of: "overrides.\(rule.rawValue)")

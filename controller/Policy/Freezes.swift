@@ -113,13 +113,13 @@ extension Controller {
         guard !record.isActive, view.order.action == .install, !state.standingFreezes.isEmpty else { return view }
         var view = view
         view.included = view.included.filter { !isFrozen(plan, $0) }
-        guard view.everyone else { return view }
+        guard view.everyone || view.bound != nil else { return view }
         let environment = plan.definition.environment
         let held = state.hostsInOrder.filter { $0.environment == environment && isFrozen(plan, $0.id) }.map(\.id)
         view.excluded = Set(view.excluded + held).sorted()
         // Of hosts that nobody knows no labels are known: a freeze of some hosts does not hold them.
         let unknown = HostID(unchecked: "host-unknown")
-        if isFrozen(plan, unknown) { view.everyone = false }
+        if isFrozen(plan, unknown) { view = ChannelView(order: view.order, included: view.included) }
         return view
     }
 

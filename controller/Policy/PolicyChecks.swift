@@ -41,10 +41,12 @@ extension Controller {
 
     private func unknownSets(_ policy: ReleasePolicy) -> [PlacedProblem] {
         let known = PermissionSet.allCases.map(\.rawValue)
-        return policy.overrides.flatMap { right in
-            right.by.filter { !known.contains($0) }.map { name in
+        let rights = policy.overrides.map { ("overrides.\($0.rule.rawValue)", $0.by) }
+        let chains = policy.environments.map { ("environments.\($0.name).authorisations", $0.authorisationChain ?? []) }
+        return (rights + chains).flatMap { path, sets in
+            sets.filter { !known.contains($0) }.map { name in
                 (
-                    "overrides.\(right.rule.rawValue)",
+                    path,
                     "\(name.debugDescription) is none of \(known.joined(separator: ", "))."
                 )
             }

@@ -22,7 +22,8 @@ extension Controller {
     /// When a rollout starts.
     func obeyPolicyAtStart(_ definition: RolloutDefinition) throws {
         // People's consent is asked for last, by `authorisedID`, which freezes the plan that they are to sign.
-        let refusals = try policyRefusals(of: definition).filter { $0.rule != .authorisations }
+        // Not counted here either: that plans again, which may ask this.
+        let refusals = try policyRefusals(of: definition, authorisations: .max)
         try refuse(refusals, definition.release, in: definition.environment)
     }
 
@@ -35,10 +36,18 @@ extension Controller {
             .map { "A start now is refused (controller.policy.\($0.rule.rawValue)): \($0.line)" }
     }
 
-    func policyRefusals(of definition: RolloutDefinition) throws -> [PolicyRefusal] {
+    /// Where the policy does not refuse it, it is told.
+    func overlapWarnings(_ definition: RolloutDefinition) -> [String] {
+        guard policy?.environment(definition.environment)?.refusesOverlap != true else { return [] }
+        return overlaps(of: definition).map { "At the same time: \($0)" }
+    }
+
+    /// - Parameter authorisations: nil: those of the plan as it would be frozen now.
+    func policyRefusals(of definition: RolloutDefinition, authorisations: Int? = nil) throws -> [PolicyRefusal] {
         // Without a policy nothing is refused but what only a policy can define.
         let policy = policy ?? ReleasePolicy()
-        return policy.refusals(of: definition, try policyFacts(definition, policy)) + freezeRefusals(of: definition)
+        return policy.refusals(of: definition, try policyFacts(definition, policy, authorisations))
+            + freezeRefusals(of: definition)
     }
 
     /// What an emergency goes past is recorded.
@@ -55,7 +64,9 @@ extension Controller {
             version: current?.version ?? 0)
     }
 
-    private func policyFacts(_ definition: RolloutDefinition, _ policy: ReleasePolicy) throws -> PolicyFacts {
+    private func policyFacts(
+        _ definition: RolloutDefinition, _ policy: ReleasePolicy, _ authorisations: Int? = nil
+    ) throws -> PolicyFacts {
         let rollouts = state.rollouts.values
         let finished = rollouts.filter { $0.end == .succeeded && $0.plan?.definition.release == definition.release }
         let ofProduct = rollouts.filter { record in
@@ -66,7 +77,11 @@ extension Controller {
         return PolicyFacts(
             now: time.now(), hosts: matchingHosts(definition),
             rolledOutIn: Set(finished.compactMap { $0.plan?.definition.environment }),
-            starts: ofProduct.compactMap(\.startedAt), authorisations: authorisations(of: definition),
+            starts: ofProduct.compactMap(\.startedAt),
+            authorisations: authorisations ?? self.authorisations(of: definition),
+            category: state.releases[definition.release]?.submitted.category,
+            overlaps: policy.environment(definition.environment)?.refusesOverlap == true
+                ? overlaps(of: definition) : [],
             zones: try ZoneFolder.rules(of: policy))
     }
 
@@ -119,8 +134,8 @@ extension PolicyRule {
     /// Time, or people's consent, makes it go away.
     var isCuredByTime: Bool {
         switch self {
-        case .window, .freeze, .cadence, .authorisations, .after: true
-        case .numbering, .environment, .strategy, .backOut, .gates: false
+        case .window, .freeze, .cadence, .authorisations, .after, .overlap: true
+        case .numbering, .environment, .strategy, .backOut, .gates, .earlyLife: false
         }
     }
 }

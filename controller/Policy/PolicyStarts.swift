@@ -5,6 +5,13 @@ import ReleaseRollout
 extension Controller {
     /// When the policy lets hosts of a rollout start; nil: at any time. What a person set aside does not bind.
     func policyStarts(_ definition: RolloutDefinition) throws -> [StartInterval]? {
+        let starts = try policyIntervals(definition)
+        // Never: said with the line that says so.
+        if starts?.isEmpty == true { try obeyPolicyAtStart(definition) }
+        return starts
+    }
+
+    private func policyIntervals(_ definition: RolloutDefinition) throws -> [StartInterval]? {
         guard let policy else { return nil }
         let now = time.now()
         let (release, environment) = (definition.release, definition.environment)
@@ -12,12 +19,22 @@ extension Controller {
         let windows = binds(.window) ? policy.windows(of: environment).map(\.window) : []
         let hosts = matchingHosts(definition)
         let freezes = binds(.freeze) ? policy.freezes.filter { $0.concerns(environment, hosts) }.map(\.freeze) : []
-        let starts = try StartInterval.all(
+        return try StartInterval.all(
             windows: windows, freezes: freezes, expected: policy.environment(environment)?.duration ?? .zero, from: now,
             zone: ZoneFolder.rules)
-        // Never: said with the line that says so.
-        if starts?.isEmpty == true { try obeyPolicyAtStart(definition) }
-        return starts
+    }
+
+    /// What the rollout's own windows and freezes leave.
+    func ownIntervals(_ definition: RolloutDefinition) throws -> [StartInterval]? {
+        let limits = definition.limits
+        return try StartInterval.all(
+            windows: definition.windows, freezes: definition.freezes,
+            expected: limits.expectedDuration ?? limits.progressDeadline, from: time.now(), zone: ZoneFolder.rules)
+    }
+
+    /// Both together; asks the policy for nothing but the times.
+    func startsThatRemain(_ definition: RolloutDefinition) throws -> [StartInterval]? {
+        StartInterval.common(try ownIntervals(definition), try policyIntervals(definition))
     }
 }
 

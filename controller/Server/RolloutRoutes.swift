@@ -19,6 +19,10 @@ extension ControllerRoutes {
                 let definition = try await request.json(RolloutDefinition.self)
                 return Responses.json(try await controller.plan(definition, by: request.actor), status: .created)
             },
+            Route(.post, "/v1/rollouts/order", access: .person(.view), scope: .orderedRollouts) { request in
+                let body = try await request.json(RolloutOrderRequest.self)
+                return Responses.json(ListView(items: try await controller.order(body.rollouts)))
+            },
             Route(.get, "/v1/rollouts/plans/{digest}", access: .person(.view)) { request in
                 Responses.json(try await controller.planView(planDigest(request)))
             },

@@ -85,6 +85,15 @@ extension RouteScope {
             definition.release.product, definition.environment, matching: definition.hosts)
     }
 
+    static let orderedRollouts = RouteScope.objects("rollout") { request, controller in
+        var objects: [ScopedObject] = []
+        for definition in try await request.json(RolloutOrderRequest.self).rollouts {
+            objects += await controller.scopedObjects(
+                definition.release.product, definition.environment, matching: definition.hosts)
+        }
+        return objects
+    }
+
     static let push = RouteScope.objects("rollout") { request, controller in
         let push = try await request.json(PushRequest.self)
         return await controller.scopedObjects(push.release.product, push.environment, matching: push.hosts)

@@ -4,6 +4,7 @@ import ReleaseDefinition
 enum EnvironmentPolicyReader {
     private static let keys = KeyTable(known: [
         "after", "strategies", "windows", "duration", "cadence", "authorisations", "backOut", "gates",
+        "overlap",
     ])
     private static let cadenceKeys = KeyTable(known: ["atMost", "within"])
     private static let backOutKeys = KeyTable(known: ["failureTolerance", "scope"])
@@ -31,17 +32,34 @@ enum EnvironmentPolicyReader {
             $0.span(.minutes(1) ... .days(7))
         }
         let cadence = mapping.optional("cadence", default: Cadence?.none) { readCadence($0).map(Optional.some) }
-        let authorisations = mapping.optional("authorisations", default: 0) { $0.integer(0...20) }
+        let authorisations = mapping.optional("authorisations", default: Authorisations()) { readAuthorisations($0) }
+        let overlap = mapping.optional("overlap", default: Overlap?.none) { $0.choice(Overlap.self).map(Optional.some) }
         let backOut = mapping.optional("backOut", default: BackOutCriteria(), criteria)
         let gates = mapping.optional("gates", default: []) {
             $0.someElements(countMax: 20, what: "gates") { $0.name(GateName.self) }
         }
         guard let after, let strategies, let windows, let duration, let cadence, let authorisations, let backOut,
-            let gates
+            let gates, let overlap
         else { return nil }
         return EnvironmentPolicy(
             name: name, after: after, strategies: strategies, windows: windows, duration: duration, cadence: cadence,
-            authorisations: authorisations, backOut: backOut, gates: gates)
+            authorisations: authorisations.count, authorisationChain: authorisations.chain, backOut: backOut,
+            gates: gates,
+            refusesOverlap: overlap.map { $0 == .refused })
+    }
+
+    private enum Overlap: String, CaseIterable { case warned, refused }
+
+    private struct Authorisations {
+        var count = 0
+        var chain: [String]?
+    }
+
+    /// `2`, or `[serviceOwner, releaseManager]`: one after the other.
+    private static func readAuthorisations(_ field: Field) -> Authorisations? {
+        guard case .list = field.node.content else { return field.integer(0...20).map { Authorisations(count: $0) } }
+        return field.someElements(countMax: 20, what: "permission sets") { $0.text(lengthMax: 60) }
+            .map { Authorisations(count: $0.count, chain: $0) }
     }
 
     /// `{ atMost: 1, within: 7d }`

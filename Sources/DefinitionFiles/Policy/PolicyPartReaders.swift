@@ -25,11 +25,10 @@ enum EarlyLifeReader {
 
     static func read(_ field: Field) -> EarlyLife? {
         guard let mapping = MappingReader(field, keys, what: "early life support") else { return nil }
-        let defaults = EarlyLife()
-        let span = { (field: Field) in field.span(.minutes(1) ... .days(90)) }
-        let major = mapping.optional("major", default: defaults.major, span)
-        let minor = mapping.optional("minor", default: defaults.minor, span)
-        let emergency = mapping.optional("emergency", default: defaults.emergency, span)
+        let span = { (field: Field) in field.span(.minutes(1) ... .days(90)).map(Optional.some) }
+        let major = mapping.optional("major", default: TimeSpan?.none, span)
+        let minor = mapping.optional("minor", default: TimeSpan?.none, span)
+        let emergency = mapping.optional("emergency", default: TimeSpan?.none, span)
         guard let major, let minor, let emergency else { return nil }
         return EarlyLife(major: major, minor: minor, emergency: emergency)
     }

@@ -19,8 +19,6 @@ struct CommandRun: ~Copyable {
     private static let killMax: Int64 = 5_000
 
     private let mark: String
-    /// Holds this process and the family, and nobody else.
-    private let group: ControlGroup?
     private let grace: Int64
     private let child: SpawnedProcess
     private let childDescriptor: Int32
@@ -33,21 +31,17 @@ struct CommandRun: ~Copyable {
     private var excerpt = OutputExcerpt()
 
     private init(
-        child: SpawnedProcess, childDescriptor: Int32, output: Int32, deadline: Int64, grace: Int64, mark: String,
-        group: ControlGroup?
+        child: SpawnedProcess, childDescriptor: Int32, output: Int32, deadline: Int64, grace: Int64, mark: String
     ) {
         self.child = child
         self.childDescriptor = childDescriptor
         self.output = output
         self.grace = grace
         self.mark = mark
-        self.group = group
         phase = .running(deadline: deadline)
     }
 
-    static func start(_ command: ProcessCommand, grace: TimeSpan, mark: String, group: ControlGroup? = nil) throws
-        -> CommandRun
-    {
+    static func start(_ command: ProcessCommand, grace: TimeSpan, mark: String) throws -> CommandRun {
         var ends: [Int32] = [-1, -1]
         try SystemCall.check("pipe2", command.executable) { slipway_pipe(&ends) }
         defer { close(ends[1]) }
@@ -70,7 +64,7 @@ struct CommandRun: ~Copyable {
         let (deadline, overflow) = now().addingReportingOverflow(max(0, command.timeout.milliseconds))
         return CommandRun(
             child: child, childDescriptor: childDescriptor, output: ends[0], deadline: overflow ? .max : deadline,
-            grace: grace.milliseconds, mark: mark, group: group)
+            grace: grace.milliseconds, mark: mark)
     }
 
     deinit {
@@ -149,7 +143,7 @@ struct CommandRun: ~Copyable {
     }
 
     private var family: [ProcessEntry] {
-        group?.others() ?? ProcessTable.family(of: child.processID, startTicks: child.startTicks, mark: mark)
+        ProcessTable.family(of: child.processID, startTicks: child.startTicks, mark: mark)
     }
 
     private var isFamilyGone: Bool { status != nil && family.isEmpty }

@@ -55,18 +55,25 @@ public struct PolicyFacts: Sendable {
     /// When rollouts of the product began in the environment.
     public var starts: [UTCInstant]
     public var authorisations: Int
+    /// Of the release; nil: not known.
+    public var category: ReleaseCategory?
+    /// Other products' rollouts that may change the same hosts at the same time, a sentence each.
+    public var overlaps: [String]
     /// How the clocks of the windows' zones go.
     public var zones: [String: ZoneRules]
 
     public init(
         now: UTCInstant, hosts: [PolicyHost] = [], rolledOutIn: Set<EnvironmentName> = [], starts: [UTCInstant] = [],
-        authorisations: Int = 0, zones: [String: ZoneRules] = [:]
+        authorisations: Int = 0, category: ReleaseCategory? = nil, overlaps: [String] = [],
+        zones: [String: ZoneRules] = [:]
     ) {
         self.now = now
         self.hosts = hosts
         self.rolledOutIn = rolledOutIn
         self.starts = starts
         self.authorisations = authorisations
+        self.category = category
+        self.overlaps = overlaps
         self.zones = zones
     }
 }

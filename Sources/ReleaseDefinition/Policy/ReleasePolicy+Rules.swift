@@ -22,7 +22,8 @@ extension ReleasePolicy {
     public func refusals(of rollout: RolloutDefinition, _ facts: PolicyFacts) -> [PolicyRefusal] {
         let absent = environmentRefusals(rollout.environment)
         guard absent.isEmpty, let environment = environment(rollout.environment) else {
-            return absent + gateRefusals(rollout) + freezeRefusals(rollout.environment, facts)
+            return absent + gateRefusals(rollout) + earlyLifeRefusals(rollout, facts)
+                + freezeRefusals(rollout.environment, facts)
         }
         let path = "environments.\(environment.name)"
         var refusals: [PolicyRefusal] = []
@@ -44,13 +45,14 @@ extension ReleasePolicy {
             refusals.append(
                 refusal(
                     .authorisations, "\(path).authorisations",
-                    "\(facts.authorisations) of \(environment.authorisations) people have authorised the plan.",
+                    "\(facts.authorisations) of \(environment.authorisations) people have authorised the plan"
+                        + (environment.authorisationChain.map { " (\($0.joined(separator: ", then ")))" } ?? "") + ".",
                     "Freeze it with slipway rollout plan and let them sign it with slipway rollout authorise."))
         }
-        return refusals + gateRefusals(rollout)
+        return refusals + gateRefusals(rollout) + earlyLifeRefusals(rollout, facts)
             + backOutRefusals(rollout, environment.backOut, hostCount: facts.hosts.count, path)
             + cadenceRefusals(environment, facts, path) + freezeRefusals(environment.name, facts)
-            + windowRefusals(environment, facts, path)
+            + windowRefusals(environment, facts, path) + overlapRefusals(environment, facts, path)
     }
 
     private func environmentRefusals(_ name: EnvironmentName) -> [PolicyRefusal] {
@@ -96,6 +98,29 @@ extension ReleasePolicy {
                     "Write backOut: \(least.rawValue)."))
         }
         return refusals
+    }
+
+    private func earlyLifeRefusals(_ rollout: RolloutDefinition, _ facts: PolicyFacts) -> [PolicyRefusal] {
+        guard let category = facts.category, let least = earlyLife.least(of: category),
+            let asked = rollout.limits.earlyLife, asked < least
+        else { return [] }
+        return [
+            refusal(
+                .earlyLife, "earlyLife.\(category.rawValue)",
+                "the rollout watches for \(asked), \(category.rawValue) releases are watched for \(least).",
+                "Leave limits.earlyLife out, or write \(least) or more.")
+        ]
+    }
+
+    private func overlapRefusals(
+        _ environment: EnvironmentPolicy, _ facts: PolicyFacts, _ path: String
+    ) -> [PolicyRefusal] {
+        guard environment.refusesOverlap == true else { return [] }
+        return facts.overlaps.map {
+            refusal(
+                .overlap, "\(path).overlap", $0,
+                "Start it after that one's end, in another window, or leave these hosts out of one of the two.")
+        }
     }
 
     private func cadenceRefusals(

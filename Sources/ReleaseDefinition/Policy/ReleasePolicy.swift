@@ -66,14 +66,19 @@ public struct EnvironmentPolicy: Sendable, Equatable, Codable {
     public var cadence: Cadence?
     /// How many people must have authorised the plan.
     public var authorisations: Int
+    /// Whose turn it is, by permission sets, one after the other; nil: any approvers, in any order.
+    public var authorisationChain: [String]?
     public var backOut: BackOutCriteria
     /// Every phase is judged by them, whatever it names itself.
     public var gates: [GateName]
+    /// Rollouts of several products may not change the same hosts at the same time; else that is warned of.
+    public var refusesOverlap: Bool?
 
     public init(
         name: EnvironmentName, after: EnvironmentName? = nil, strategies: [StrategyKind]? = nil,
         windows: [WindowName] = [], duration: TimeSpan = .minutes(15), cadence: Cadence? = nil,
-        authorisations: Int = 0, backOut: BackOutCriteria = .init(), gates: [GateName] = []
+        authorisations: Int = 0, authorisationChain: [String]? = nil, backOut: BackOutCriteria = .init(),
+        gates: [GateName] = [], refusesOverlap: Bool? = nil
     ) {
         self.name = name
         self.after = after
@@ -82,8 +87,10 @@ public struct EnvironmentPolicy: Sendable, Equatable, Codable {
         self.duration = duration
         self.cadence = cadence
         self.authorisations = authorisations
+        self.authorisationChain = authorisationChain
         self.backOut = backOut
         self.gates = gates
+        self.refusesOverlap = refusesOverlap
     }
 }
 
@@ -177,19 +184,24 @@ public struct BusyTime: Sendable, Equatable, Codable {
     }
 }
 
-/// How long a release is watched after its rollout, by category.
+/// How long a release is watched after its rollout, by category; nil: 24 h, and a rollout may say less.
 public struct EarlyLife: Sendable, Equatable, Codable {
-    public var major: TimeSpan
-    public var minor: TimeSpan
-    public var emergency: TimeSpan
+    public static let spanDefault = TimeSpan.hours(24)
 
-    public init(major: TimeSpan = .hours(24), minor: TimeSpan = .hours(24), emergency: TimeSpan = .hours(24)) {
+    public var major: TimeSpan?
+    public var minor: TimeSpan?
+    public var emergency: TimeSpan?
+
+    public init(major: TimeSpan? = nil, minor: TimeSpan? = nil, emergency: TimeSpan? = nil) {
         self.major = major
         self.minor = minor
         self.emergency = emergency
     }
 
-    public func span(of category: ReleaseCategory) -> TimeSpan {
+    public func span(of category: ReleaseCategory) -> TimeSpan { least(of: category) ?? Self.spanDefault }
+
+    /// What no rollout may fall short of; nil: nothing is said.
+    public func least(of category: ReleaseCategory) -> TimeSpan? {
         switch category {
         case .major: major
         case .minor: minor
@@ -201,6 +213,7 @@ public struct EarlyLife: Sendable, Equatable, Codable {
 /// The rules that can refuse; those that people may set aside stand in `overrides`.
 public enum PolicyRule: String, Sendable, Codable, CaseIterable {
     case numbering, environment, after, strategy, window, freeze, cadence, authorisations, backOut, gates
+    case earlyLife, overlap
 }
 
 public struct OverrideRight: Sendable, Equatable, Codable {

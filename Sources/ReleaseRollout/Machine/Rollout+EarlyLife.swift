@@ -13,7 +13,7 @@ struct EarlyLife: Sendable, Equatable {
 extension Rollout {
     func isInEarlyLife(at now: UTCInstant) -> Bool {
         guard case .ended(.succeeded, let endedAt) = state, let plan, successor == nil else { return false }
-        return now < endedAt + (plan.definition.limits.earlyLife ?? EarlyLife.spanDefault)
+        return now < endedAt + (plan.definition.limits.earlyLife ?? plan.earlyLife ?? EarlyLife.spanDefault)
     }
 
     /// One host goes back alone. Over the tolerance, and worse than it was before: all of them; else a person is called.

@@ -23,6 +23,7 @@ extension RolloutPlan {
         note("the strategy", old.strategy, new.strategy)
         note("the limits", old.limits, new.limits)
         note("the back-out scope", old.backOut, new.backOut)
+        note("the early life support", agreed.earlyLife ?? .hours(24), earlyLife ?? .hours(24))
         note("the priority", old.priority ?? 0, new.priority ?? 0)
         note("the windows", old.windows ?? [], new.windows ?? [])
         note("the freezes", old.freezes ?? [], new.freezes ?? [])

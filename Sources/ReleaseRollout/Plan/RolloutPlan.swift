@@ -86,6 +86,8 @@ public struct RolloutPlan: Sendable, Equatable, Codable {
 
     /// Run once, on one host each, before the pilot; nil: none.
     public var migrations: [PlanMigration]?
+    /// What the policy gives releases of this category, where the rollout does not say; nil: 24 h.
+    public var earlyLife: TimeSpan?
 
     public var hosts: [PlanHost] { phases.flatMap(\.hosts) }
     public var hasPullingHosts: Bool { phases.contains { $0.hosts.contains { $0.delivery == .pull } } }

@@ -66,12 +66,14 @@ public struct Assignment: Sendable, Equatable, Codable {
     public var patches: [AssignedPatch]?
     /// Bytes a second that a host's downloads for it may take together; nil: what the host allows.
     public var bandwidth: ByteCount?
+    /// The hosts that run the release's migrations, each once; nil: it has none, or no rollout says who.
+    public var migrates: [HostID]?
 
     public init(
         order: OrderID, environment: EnvironmentName, audience: AssignmentAudience, release: ReleaseName,
         manifest: SHA256Digest, targetPath: String, counter: Int64, notBefore: UTCInstant? = nil,
         expiresAt: UTCInstant, revoked: [SHA256Digest] = [], patches: [AssignedPatch]? = nil,
-        bandwidth: ByteCount? = nil
+        bandwidth: ByteCount? = nil, migrates: [HostID]? = nil
     ) {
         self.order = order
         self.environment = environment
@@ -85,6 +87,7 @@ public struct Assignment: Sendable, Equatable, Codable {
         self.revoked = revoked
         self.patches = patches
         self.bandwidth = bandwidth
+        self.migrates = migrates
     }
 
     /// Whether the host is meant; for a channel the caller sees to it that the host follows it.

@@ -61,7 +61,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
         guard refusals.isEmpty else {
             try output.print(refusals.map { RefusalRow(file: name, refusal: $0) })
             let isTime = refusals.allSatisfy {
-                [.window, .freeze, .cadence, .authorisations, .after].contains($0.rule)
+                [.window, .freeze, .cadence, .authorisations, .after, .overlap].contains($0.rule)
             }
             throw isTime ? ProgramExit.notNow : ProgramExit.failed
         }

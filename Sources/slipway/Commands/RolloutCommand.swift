@@ -6,7 +6,8 @@ struct RolloutCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rollout", abstract: "Bring a release to hosts, step by step, and back.",
         subcommands: [
-            RolloutPreflightCommand.self, RolloutPlanCommand.self, RolloutAuthoriseCommand.self,
+            RolloutOrderCommand.self, RolloutPreflightCommand.self, RolloutPlanCommand.self,
+            RolloutAuthoriseCommand.self,
             RolloutStartCommand.self, RolloutListCommand.self,
             RolloutShowCommand.self, RolloutWatchCommand.self,
             RolloutPauseCommand.self, RolloutResumeCommand.self, RolloutHaltCommand.self, RolloutStopCommand.self,

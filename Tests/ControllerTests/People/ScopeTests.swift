@@ -15,6 +15,8 @@ struct ScopeTests {
         let value =
             switch route.path {
             case "/v1/rollouts", "/v1/rollouts/plans": try JSONCoding.value(of: TestFleet.definition("1.0"))
+            case "/v1/rollouts/order":
+                try JSONCoding.value(of: RolloutOrderRequest(rollouts: [TestFleet.definition("1.0")]))
             case "/v1/rollouts/preflight":
                 try JSONCoding.value(of: PreflightRequest(rollout: TestFleet.definition("1.0"), wait: .zero))
             case "/v1/pushes": try JSONCoding.value(of: PushRequest(release: web, hosts: .all, environment: staging))

@@ -27,6 +27,7 @@ final class TestAgent: Sendable {
         var running: InstalledRelease?
         var before: InstalledRelease?
         var facts: HostFacts?
+        var cancelled: [OrderID] = []
     }
 
     let host: TestHost
@@ -42,6 +43,8 @@ final class TestAgent: Sendable {
     func become(_ behaviour: Behaviour) { state.withLock { $0.behaviour = behaviour } }
     var orders: [Assignment] { state.withLock { $0.orders } }
     var envelopes: [JSONValue] { state.withLock { $0.envelopes } }
+    /// What it was told is not wanted any more, and gave up.
+    var cancelled: [OrderID] { state.withLock { $0.cancelled } }
     var running: ReleaseName? { state.withLock { $0.running?.release } }
 
     /// Holds the stream open and answers, again and again until cancelled.
@@ -56,6 +59,7 @@ final class TestAgent: Sendable {
                             let batch = HostReportBatch(reports: [], facts: facts)
                             _ = try await client.post("/v1/agent/reports", batch)
                         }
+                        if event.name == "cancel" { try await giveUp(event, client) }
                         guard event.name == "assignment" else { continue }
                         try await take(try JSONValue(parsing: Array(event.data.utf8)), client)
                     }
@@ -63,6 +67,21 @@ final class TestAgent: Sendable {
             }
             await client.close()
         }
+    }
+
+    private func giveUp(_ event: ServerSentEvent, _ client: TestClient) async throws {
+        let data = try JSONValue(parsing: Array(event.data.utf8))
+        guard case .cancel(let cancel) = AgentOrder(eventName: event.name, data: data) else { return }
+        let report = state.withLock { state in
+            state.cancelled.append(cancel.order)
+            state.sequence += 1
+            return HostReport(
+                sequence: state.sequence, at: SystemTime().now(),
+                body: .outcome(
+                    OrderOutcome(
+                        order: cancel.order, release: cancel.release, outcome: .cancelled, running: state.running)))
+        }
+        _ = try await client.post("/v1/agent/reports", HostReportBatch(reports: [report]))
     }
 
     private func take(_ envelope: JSONValue, _ client: TestClient) async throws {

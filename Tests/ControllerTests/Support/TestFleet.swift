@@ -43,7 +43,9 @@ struct TestFleet: Sendable {
     }
 
     /// A release folder in a tar, as the command uploads it.
-    static func archive(version: String, content: String = "x") throws -> [UInt8] {
+    static func archive(
+        version: String, content: String = "x", edit: (String) -> String = { $0 }
+    ) throws -> [UInt8] {
         let folder = try TemporaryFolder()
         let directory = try Directory.open(folder.path)
         let parts = version.split(separator: ".").compactMap { Int($0) }
@@ -65,7 +67,7 @@ struct TestFleet: Sendable {
                 minimumHealthy: 1s
                 healthyDeadline: 30s
             """
-        try directory.writeDurably("release.yaml", Array(definition.utf8))
+        try directory.writeDurably("release.yaml", Array(edit(definition).utf8))
         try directory.createDirectory("files")
         try directory.writeDurably("files/serve", Array("#!/bin/sh\n# \(version) \(content)\n".utf8), mode: 0o755)
         return try SourceArchive.bytes(of: directory)
