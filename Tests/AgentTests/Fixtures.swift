@@ -17,6 +17,9 @@ final class TemporaryFolder: Sendable {
         directory = try Directory.open(String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
 
+    /// One that is there already.
+    init(adopting path: String) throws { directory = try Directory.open(path) }
+
     struct Unusable: Error { var errno: Int32 }
 
     deinit {

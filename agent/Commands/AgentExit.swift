@@ -10,11 +10,15 @@ public enum AgentExit: Int32, Sendable {
     case permission = 4
     case conflict = 5
     case backedOut = 7
+    case timedOut = 8
     case unreachable = 9
 
     init(_ error: any ReportableError) {
         switch error.code {
         case "agent.locked", "agent.busy", "agent.joined", "agent.adopt.there", "agent.inhibited": self = .conflict
+        case "agent.image.baked", "agent.rehearsal.runs": self = .conflict
+        case "agent.converge.timeout": self = .timedOut
+        case "agent.converge.unreached": self = .unreachable
         case "definition.joinString": self = .usage
         case "agent.notFound", "effects.file.absent": self = .notFound
         case "agent.join.refused": self = .permission

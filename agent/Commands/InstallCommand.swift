@@ -5,7 +5,6 @@ import FoundationEssentials
 import ReleaseDefinition
 import ReleaseDistribution
 import ReleasePackaging
-import ReleaseTrust
 import SystemPackage
 
 struct InstallCommand: AsyncParsableCommand {
@@ -20,22 +19,28 @@ struct InstallCommand: AsyncParsableCommand {
     @Argument(help: "The exported FILE.slip.")
     var file: String
 
-    @Option(help: "The agent's folder, of a host that has joined.")
-    var dir = "/var/lib/slipway-agent"
+    @Option(
+        help: "The agent's folder, of a host that has joined; /var/lib/slipway-agent, below --root if that is given.")
+    var dir: String?
 
-    @Option(help: "A folder below which everything is installed, instead of the one that the host joined with.")
+    @Option(
+        help:
+            "An image's folder: the files are put below it, and its first boot starts the release and proves it healthy."
+    )
     var root: String?
 
     @Option(help: "Where the signed receipt goes; - is stdout.")
     var receipt = "-"
 
     func run() async throws {
-        let folder = try AgentFolder.open(dir)
+        let folder = try AgentFolder.open(place)
         var configuration = try AgentConfiguration.read(in: folder.base)
+        let isImage = root.map { JoinCommand.absolute($0) != configuration.root } ?? false
         if let root { configuration.root = JoinCommand.absolute(root) }
         try configuration.check()
         // Whoever types the command has chosen the time.
         (configuration.windows, configuration.schedule) = (nil, nil)
+        if isImage { return try await bake(folder, configuration) }
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         let local = try LiveHTTP(identity: nil, userAgent: userAgent)
         let doors = AgentDoors.byHand(local)
@@ -49,7 +54,9 @@ struct InstallCommand: AsyncParsableCommand {
         }
         await local.shutdown()
         let done = try result.get()
-        try write(try ReceiptFile.sign(done, with: folder.tls()))
+        try write(
+            HostSignature.sign(
+                JSONCoding.canonicalBytes(of: done), type: HostReceipt.payloadType, with: folder.tls()))
         FileHandleOutput.standardError("\(done.release): \(done.outcome.words)\n")
         let code: String
         switch done.outcome {
@@ -59,16 +66,24 @@ struct InstallCommand: AsyncParsableCommand {
         }
         throw AgentError(
             code: code, summary: "\(done.release) was not installed: \(done.outcome.words).",
-            remedy: "slipway-agent history --dir \(dir) has the evidence; the host runs what it ran before.")
+            remedy: "slipway-agent history --dir \(place) has the evidence; the host runs what it ran before.")
+    }
+
+    private var place: String {
+        dir ?? (root.map { JoinCommand.absolute($0) } ?? "") + "/var/lib/slipway-agent"
     }
 
     private func write(_ file: HostReceiptFile?) throws {
         guard let file else { return }
-        let bytes = try JSONCoding.value(of: file).wireBytes + [0x0A]
-        if receipt == "-" { return try Output.data(bytes) }
-        let path = FilePath(JoinCommand.absolute(receipt))
-        guard let name = path.lastComponent else { throw ValidationError("--receipt names a folder.") }
-        try Directory.open(path.removingLastComponent().string).writeDurably(name.string, bytes)
+        try Output.write(JSONCoding.value(of: file).wireBytes + [0x0A], to: receipt)
+    }
+
+    /// Into an image of a host that does not run: its first boot ends it.
+    private func bake(_ folder: AgentFolder, _ configuration: AgentConfiguration) async throws {
+        let baked = try await ImageBake(folder: folder, configuration: configuration).run(JoinCommand.absolute(file))
+        FileHandleOutput.standardError(
+            "\(baked): in place below \(configuration.root); its first boot starts it and proves it healthy, or backs out.\n"
+        )
     }
 }
 
@@ -82,6 +97,15 @@ struct PackageInstallation: Sendable {
 
     /// - Throws: `packaging.…` and `trust.…` where the package is refused: nothing was touched then.
     func run(_ path: String) async throws -> HostReceipt {
+        try await with(path) { source in
+            try await LocalAgent.run(folder, configuration, doors: doors, source: source) { agent in
+                try await agent.install(source)
+            }
+        }
+    }
+
+    /// Reads and checks the package; what it was unpacked to goes afterwards.
+    func with<Value>(_ path: String, _ act: (ExportedSource) async throws -> Value) async throws -> Value {
         let whole = FilePath(path)
         guard let name = whole.lastComponent else {
             throw AgentError(code: "notFound", summary: "\(path) is no file.", remedy: "Name a FILE.slip.")
@@ -94,9 +118,7 @@ struct PackageInstallation: Sendable {
         let contents = try PackageFile.read(file, into: blobs)
         let source = try ExportedSource(
             contents, blobs: blobs, folder: folder, configuration: configuration, doors: doors)
-        return try await LocalAgent.run(folder, configuration, doors: doors, source: source) { agent in
-            try await agent.install(source)
-        }
+        return try await act(source)
     }
 }
 
@@ -130,17 +152,5 @@ extension Agent {
         return HostReceipt(
             host: configuration.host, madeAt: time.now(), release: word.release, outcome: finished.outcome,
             reports: Array(host.reports.suffix(HostReportBatch.reportsMax)))
-    }
-}
-
-/// A host that never spoke to its controller's network has no key to sign with: it then makes no receipt.
-enum ReceiptFile {
-    static func sign(_ receipt: HostReceipt, with tls: Directory) throws -> HostReceiptFile? {
-        guard let identity = try StoredIdentity.read(in: tls) else { return nil }
-        var envelope = DSSEEnvelope(
-            payloadType: HostReceipt.payloadType, payload: try JSONCoding.canonicalBytes(of: receipt), signatures: [])
-        let signature = try EllipticKey(pem: identity.keyPEM).sign(Array(envelope.preAuthenticationEncoding))
-        envelope.signatures = [DSSEEnvelope.Signature(keyID: "", bytes: signature)]
-        return HostReceiptFile(envelope: envelope.json, certificate: try identity.facts().leafPEM)
     }
 }

@@ -39,7 +39,7 @@ struct RunCommand: AsyncParsableCommand {
         if let socket {
             try await runRootHalf(folder, configuration, socket, log)
         } else {
-            try await runSingle(folder, configuration, log)
+            try await Self.runSingle(folder, configuration, log)
         }
     }
 
@@ -66,7 +66,8 @@ struct RunCommand: AsyncParsableCommand {
         ).run()
     }
 
-    private func runSingle(
+    /// Until its task is cancelled.
+    static func runSingle(
         _ folder: AgentFolder, _ configuration: AgentConfiguration, _ log: Logger
     ) async throws {
         let userAgent = "slipway-agent/\(AgentCommand.version)"

@@ -156,6 +156,13 @@ enum Output {
         }
     }
 
+    /// To a file, replaced in one step; - is stdout.
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        if path == "-" { return try data(bytes) }
+        let file = try PathOfFile(JoinCommand.absolute(path))
+        try Directory.open(file.folder).writeDurably(file.name, bytes)
+    }
+
     static func table(_ rows: [[String]]) -> String {
         var widths: [Int] = []
         for row in rows {

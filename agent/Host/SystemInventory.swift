@@ -18,12 +18,21 @@ struct SystemInventory: Sendable {
     func read() -> HostSystem {
         var name = utsname()
         uname(&name)
-        let packages = Self.packages(lines(of: "var/lib/dpkg/status"))
+        let packages = packages()
         return HostSystem(
             operatingSystem: osRelease()["PRETTY_NAME"] ?? "", operatingSystemID: osRelease()["ID"] ?? "",
             operatingSystemVersion: osRelease()["VERSION_ID"] ?? "", kernel: Self.text(&name.release),
             architecture: Self.text(&name.machine), memory: memory(), disk: disk(), packages: packages?.count,
-            packagesDigest: packages.map { SHA256Digest(of: Array($0.joined(separator: "\n").utf8)) }, facts: facts())
+            packagesDigest: packages.map(Self.digest), facts: facts())
+    }
+
+    /// Of the names and versions of what is installed; nil: there is no dpkg.
+    func packagesDigest() -> SHA256Digest? { packages().map(Self.digest) }
+
+    private func packages() -> [String]? { Self.packages(lines(of: "var/lib/dpkg/status")) }
+
+    private static func digest(_ packages: [String]) -> SHA256Digest {
+        SHA256Digest(of: Array(packages.joined(separator: "\n").utf8))
     }
 
     /// `name version`, sorted, of those that are installed.

@@ -53,7 +53,7 @@ extension Agent {
         scheduleCooling()
     }
 
-    private func advance(_ installation: Installation, _ command: InstallationCommand) throws {
+    func advance(_ installation: Installation, _ command: InstallationCommand) throws {
         let events: [InstallationEvent]
         do {
             events = try installation.decide(command, at: clock.now())
@@ -88,7 +88,7 @@ extension Agent {
     }
 
     /// The action, or its deadline if that comes first.
-    private func perform(_ action: InstallationAction, _ installation: Installation) async -> InstallationCommand {
+    func perform(_ action: InstallationAction, _ installation: Installation) async -> InstallationCommand {
         let (runner, host, time) = (runner, host, time)
         // A little later than the deadline itself, so that the machine sees it passed.
         let isBeforeStop = installation.isBeforeStop

@@ -47,6 +47,13 @@ struct ExportedSource: ReleaseSource {
         try authorise(revoked: revoked)
     }
 
+    /// Where the release's units have their places on this host.
+    func places(into places: inout HostPlaces) throws {
+        try places.add(contents.manifest.chosen(for: .current, in: configuration.environment)) { unit in
+            try PayloadIndex(of: unit.payload, in: blobs)
+        }
+    }
+
     func manifest(of release: AuthorisedRelease) async throws -> Manifest {
         try release.target.requireMatch(contents.manifestBytes)
         return contents.manifest
