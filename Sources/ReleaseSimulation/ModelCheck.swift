@@ -5,12 +5,15 @@ import ReleaseRollout
 /// The engine beside the reference, on a made-up history: after each input both must say the same.
 public struct ModelCheck {
     public let seed: UInt64
-    private var choice: SeededChoice
-    private let plan: RolloutPlan
-    private var rollout = Rollout()
-    private var reference: ReferenceRollout
-    private var now = Simulation.start
+    var choice: SeededChoice
+    let plan: RolloutPlan
+    var rollout = Rollout()
+    var reference: ReferenceRollout
+    var now = Simulation.start
+    /// The switch of the traffic that is under way.
+    private var switching: TrafficOrder?
     private var inputs: [ReferenceInput] = []
+    private static let ticksMax = 60
 
     /// nil: the seed makes no plan.
     public init?(seed: UInt64) {
@@ -29,29 +32,50 @@ public struct ModelCheck {
         try tell(.start(plan, by: "eva"))
         for host in plan.hosts { try tell(.contact(host.id, .online)) }
         try compare()
-        for _ in 0..<count {
-            guard let input = nextInput() else { return }
-            inputs.append(input)
-            try tell(command(input))
-            reference.take(input, at: now)
-            try compare()
+        for _ in 0..<count where !reference.isSuperseded {
+            let input = nextInput()
+            if input == .tick { try passTime() } else { try take(input) }
         }
+    }
+
+    private mutating func take(_ input: ReferenceInput) throws(SimulationFailure) {
+        inputs.append(input)
+        try tell(command(input))
+        reference.take(input, at: now)
+        try compare()
+    }
+
+    /// Each deadline of the engine on the way is a moment at which both are asked; so is the last.
+    private mutating func passTime() throws(SimulationFailure) {
+        let span = choice.one([
+            TimeSpan.milliseconds(1), .seconds(20), .seconds(70), .minutes(3), .minutes(30), .hours(13),
+        ])
+        let end = now + span
+        for _ in 0..<Self.ticksMax {
+            guard let next = rollout.nextDeadlineAt, next < end else { break }
+            now = max(now, next)
+            try take(.tick)
+        }
+        now = max(now, end)
+        try take(.tick)
     }
 
     private mutating func tell(_ command: RolloutCommand) throws(SimulationFailure) {
         do {
             for event in try rollout.decide(command, at: now) { rollout.apply(event) }
             while let action = rollout.pendingActions(at: now).first {
-                let done: RolloutCommand =
-                    switch action {
-                    case .revoke: .revocationPublished
-                    case .sendOrder(let host, let order): .orderSent(host, order)
-                    case .publishChannel(let view): .channelPublished(view)
-                    case .cancelOrder(let host, let order): .cancelSent(host, order)
-                    case .switchTraffic(let order): .trafficBegun(order)
-                    case .judgeGate(let phase, let gate, let round):
-                        .gateJudged(gate, phase: phase, round: round, GateJudgement(.pass, "reference"))
-                    }
+                let done: RolloutCommand
+                switch action {
+                case .revoke: done = .revocationPublished
+                case .sendOrder(let host, let order): done = .orderSent(host, order)
+                case .publishChannel(let view): done = .channelPublished(view)
+                case .cancelOrder(let host, let order): done = .cancelSent(host, order)
+                case .switchTraffic(let order):
+                    switching = order
+                    done = .trafficBegun(order)
+                case .judgeGate(let phase, let gate, let round):
+                    done = .gateJudged(gate, phase: phase, round: round, GateJudgement(.pass, "reference"))
+                }
                 for event in try rollout.decide(done, at: now) { rollout.apply(event) }
             }
         } catch {
@@ -59,79 +83,46 @@ public struct ModelCheck {
         }
     }
 
-    // MARK: inputs that can be
-
-    private mutating func nextInput() -> ReferenceInput? {
-        let busy = reference.hosts.indices.filter { reference.hosts[$0].isUnderWay }
-        let goingBack = reference.hosts.indices.filter { reference.hosts[$0].isGoingBack }
-        let late = reference.hosts.indices.filter { isLate(reference.hosts[$0]) }
-        switch choice.number(0..<100) {
-        case ..<45 where !busy.isEmpty:
-            let place = choice.one(busy)
-            return choice.chance(30) ? .begins(place) : .says(place, outcome(of: place))
-        case ..<70 where !goingBack.isEmpty: return .saysBack(choice.one(goingBack), succeeded: choice.chance(80))
-        case ..<74 where !late.isEmpty:
-            let place = choice.one(late)
-            return .says(place, outcome(of: place))
-        case ..<76:
-            let place = choice.number(0..<reference.hosts.count)
-            return .leaves(place)
-        case ..<85:
-            now = now + choice.one([.milliseconds(1), .seconds(20), .minutes(3), .minutes(30), .hours(13)])
-            return .tick
-        case ..<92: return reference.isHeld ? .resume : .tick
-        default: return verb()
-        }
-    }
-
-    /// Its deadline has passed, and it may still speak on the same order.
-    private func isLate(_ host: ReferenceRollout.Host) -> Bool {
-        (host.course == .notReached || host.course == .failed) && !host.hasSpoken
-    }
-
-    private mutating func outcome(of place: Int) -> HostOutcome {
-        if reference.hosts[place].hadItBefore { return .alreadyCurrent }
-        if reference.hosts[place].isTold, choice.chance(60) { return .cancelled }
-        return choice.one([
-            .succeeded, .succeeded, .succeeded, .succeeded, .succeeded, .succeeded, .succeeded, .failed(.install),
-            .backedOut(.health), .failed(.preflight), .backOutFailed, .skipped("pinned"),
-        ])
-    }
-
-    private mutating func verb() -> ReferenceInput {
-        let canHold = reference.state == .running || reference.state.isBaking || reference.state.isBackingOut
-        let isBackingOut = reference.inner.isBackingOut
-        switch choice.number(0..<8) {
-        case 0...1: return canHold ? .pause : .tick
-        case 2: return canHold ? .halt : .tick
-        case 3...4: return reference.isHeld ? .resume : .tick
-        case 5:
-            let canStop = canHold && !isBackingOut || reference.isHeld
-            return canStop ? .stop : .tick
-        case 6: return reference.isOver || isBackingOut ? .tick : .backOutPhase
-        default: return reference.isOver || isBackingOut ? .tick : .backOutRollout
-        }
-    }
+    // MARK: commands
 
     private func command(_ input: ReferenceInput) -> RolloutCommand {
         switch input {
         case .tick: return .tick
         case .begins(let place):
             return .progress(id(place), OrderProgress(order: order(place), release: release, step: .received))
+        case .beginsBack(let place):
+            return .progress(id(place), OrderProgress(order: backOrder(place), release: release, step: .backingOut))
         case .says(let place, let outcome):
             let hasIt = [.succeeded, .alreadyCurrent, .backOutFailed].contains(outcome)
             return word(place, order(place), outcome, running: hasIt ? release : nil)
         case .saysBack(let place, let succeeded):
-            let attempt = reference.hosts[place].backAttempt
-            let order = OrderID(rollout: plan.id, action: .backOut, attempt: attempt)
-            return word(place, order, succeeded ? .backedOut(nil) : .backOutFailed, running: succeeded ? nil : release)
+            return word(
+                place, backOrder(place), succeeded ? .backedOut(nil) : .backOutFailed,
+                running: succeeded ? nil : release)
         case .leaves(let place): return .gone(id(place))
-        case .pause: return .pause(by: "eva", reason: "p")
-        case .halt: return .halt(by: "eva", reason: "h")
-        case .resume: return .resume(by: "eva", reason: "r")
-        case .stop: return .stop(by: "eva", reason: "s")
-        case .backOutPhase: return .backOut(.phase, by: "eva", reason: "b")
-        case .backOutRollout: return .backOut(.rollout, by: "eva", reason: "b")
+        case .goesAway(let place): return .contact(id(place), .offline)
+        case .comesBack(let place): return .contact(id(place), .online)
+        case .joins(let host): return .joined(host)
+        case .trafficSaid(let succeeded):
+            return switching.map { .trafficAnswered($0, succeeded: succeeded, detail: "exit 1") } ?? .tick
+        case .retry(let place): return .retry([id(place)], by: "eva", reason: "r")
+        case .skip(let place): return .skip([id(place)], by: "eva", reason: "s")
+        case .pause, .halt, .resume, .stop, .backOutPhase, .backOutRollout, .freeze, .supersede:
+            return verb(input)
+        }
+    }
+
+    private func verb(_ input: ReferenceInput) -> RolloutCommand {
+        switch input {
+        case .pause: .pause(by: "eva", reason: "p")
+        case .halt: .halt(by: "eva", reason: "h")
+        case .resume: .resume(by: "eva", reason: "r")
+        case .stop: .stop(by: "eva", reason: "s")
+        case .backOutPhase: .backOut(.phase, by: "eva", reason: "b")
+        case .backOutRollout: .backOut(.rollout, by: "eva", reason: "b")
+        case .freeze: .freeze(by: "eva", reason: "f")
+        case .supersede: .supersede(by: RolloutID(unchecked: "r2"))
+        default: .tick
         }
     }
 
@@ -139,6 +130,9 @@ public struct ModelCheck {
     private func id(_ place: Int) -> HostID { reference.hosts[place].id }
     private func order(_ place: Int) -> OrderID {
         OrderID(rollout: plan.id, action: .install, attempt: reference.hosts[place].attempt)
+    }
+    private func backOrder(_ place: Int) -> OrderID {
+        OrderID(rollout: plan.id, action: .backOut, attempt: reference.hosts[place].backAttempt)
     }
 
     private func word(
@@ -153,8 +147,12 @@ public struct ModelCheck {
 
     private func compare() throws(SimulationFailure) {
         guard let view = rollout.view else { throw failure("the engine has not begun") }
-        guard view.state == word(reference.state) else {
+        let state = reference.isSuperseded && !view.isOver ? "superseded" : word(reference.state)
+        guard view.state == state else {
             throw failure("the engine is \(view.state), the reference \(reference.state)")
+        }
+        guard view.hosts.count == reference.hosts.count else {
+            throw failure("the engine has \(view.hosts.count) hosts, the reference \(reference.hosts.count)")
         }
         for (host, own) in zip(view.hosts, reference.hosts) {
             let (told, expected) = (word(host), word(own))
@@ -166,9 +164,9 @@ public struct ModelCheck {
             let own = reference.count(reference.members(phase))
             let told = [
                 counts.waiting + counts.inFlight, counts.succeeded, counts.alreadyCurrent, counts.failed,
-                counts.offline, counts.skipped,
+                counts.offline, counts.skipped, counts.gone,
             ]
-            let expected = [own.open, own.took, own.hadIt, own.failed, own.notReached, own.skipped]
+            let expected = [own.open, own.took, own.hadIt, own.failed, own.notReached, own.skipped, own.left]
             guard told == expected else {
                 throw failure("phase \(phase + 1) counts \(told), the reference \(expected)")
             }
@@ -209,6 +207,6 @@ public struct ModelCheck {
     }
 
     private func failure(_ text: String) -> SimulationFailure {
-        SimulationFailure("model", "after \(inputs.suffix(12)): \(text)")
+        SimulationFailure("model", "\(text), after \(inputs.count) inputs, the last: \(inputs.suffix(12))")
     }
 }

@@ -13,12 +13,12 @@ struct RareRules {
     }
 
     /// Hosts that were unhealthy before, machines that come and go, and fleets that have the release already.
-    mutating func hosts(_ hosts: [PlanHost], isReference: Bool) -> [PlanHost] {
+    mutating func hosts(_ hosts: [PlanHost]) -> [PlanHost] {
         let (unhealthy, ephemeral) = (choice.one([0, 0, 0, 10, 60]), choice.one([0, 0, 0, 30]))
         return hosts.map { host in
             var host = host
             if choice.chance(unhealthy) { host.isUnhealthy = true }
-            if choice.chance(ephemeral), !isReference { host.labels["ephemeral"] = "true" }
+            if choice.chance(ephemeral) { host.labels["ephemeral"] = "true" }
             return host
         }
     }
@@ -41,6 +41,14 @@ struct RareRules {
             let from = first + every * Int64(number)
             return StartInterval(from: from, until: from + span)
         }
+    }
+
+    /// On hosts of one cluster, which is always there.
+    mutating func migrations() -> [MigrationUnit] {
+        guard choice.chance(12), let unit = try? UnitName("schema"), let query = try? HostQuery("cluster=c0") else {
+            return []
+        }
+        return [MigrationUnit(unit: unit, runOn: query, isReversible: choice.chance(60))]
     }
 
     mutating func strategy(_ definition: inout RolloutDefinition) {

@@ -2,9 +2,9 @@ import AgentProtocol
 import ReleaseDefinition
 import ReleaseRollout
 
-/// A second rollout engine, written from the rules (docs: semantics 2 to 5) and not from the first: small, slow and
-/// plain. Pushed hosts in contact, an order goes out the moment it is decided. After each input every rule is asked
-/// anew about every host.
+/// A second rollout engine, written from the rules (docs: semantics 2 to 7) and not from the first: small, slow and
+/// plain. Pushed hosts, an order goes out the moment it is decided. After each input every rule is asked anew about every
+/// host.
 struct ReferenceRollout {
     enum Course: Equatable {
         /// Its phase has not started, or it waits for its turn.
@@ -19,8 +19,9 @@ struct ReferenceRollout {
     }
 
     enum WayBack: Equatable {
-        case notWanted, wanted
-        case ordered(at: UTCInstant)
+        case notWanted
+        case wanted(at: UTCInstant)
+        case ordered(at: UTCInstant, hasBegun: Bool)
         /// With an order, or because nothing was left to do.
         case back(wasOrdered: Bool)
         case stuck
@@ -39,6 +40,14 @@ struct ReferenceRollout {
         /// Its order was out and it never said a word: hardly.
         var hardly = false
         let hadItBefore: Bool
+        /// It comes and goes: when it is away, it has left.
+        let comesAndGoes: Bool
+        /// In turn since then; nil: its phase has not started.
+        var inTurnAt: UTCInstant?
+        /// Out of contact since then.
+        var awayAt: UTCInstant?
+        var cameBackAt: UTCInstant?
+        var returns = 0
         /// It was unhealthy before: what becomes of it counts neither way.
         let isUncounted: Bool
         /// A person went on in spite of what it came to.
@@ -46,8 +55,11 @@ struct ReferenceRollout {
         var isLocked = false
         var attempt = 1
         var backAttempt = 1
+        /// How often a failed way back was tried again.
+        var backTries = 0
         var isStuckExcused = false
         var hasSpoken = false
+        var hasSpokenBack = false
         /// It was told to drop its order.
         var isTold = false
     }
@@ -66,6 +78,16 @@ struct ReferenceRollout {
     /// Halted because no host of the pilot really took the release: resuming lets it pass.
     var isHaltedByPilot = false
     var pilotMayBeEmpty = false
+    /// It waits for a person after a phase; the newest phase that a person let pass.
+    var awaitsPromotion = false
+    var promoted: Int?
+    /// What the windows said when they were looked at last.
+    var isOpen = false
+    var traffic = Traffic.before
+    /// When the rules were asked last.
+    var settlingAt = UTCInstant(secondsSince1970: 0)
+    /// A newer rollout has the hosts.
+    var isSuperseded = false
     /// The back-out stands for ever: whoever turns out late to have the release is taken back.
     var takesBack: (wholeRollout: Bool, phase: Int)?
 
@@ -75,9 +97,11 @@ struct ReferenceRollout {
             hosts += members.hosts.map {
                 Host(
                     id: $0.id, phase: phase, hadItBefore: $0.running == plan.definition.release,
-                    isUncounted: $0.isUnhealthy == true)
+                    comesAndGoes: $0.isEphemeral, isUncounted: $0.isUnhealthy == true)
             }
         }
+        openOrShut(at: now)
+        begin(at: now)
         if hosts.allSatisfy({ $0.hadItBefore && !$0.isUncounted }) {
             for place in hosts.indices { hosts[place].course = .hadIt }
             phase = plan.phases.count - 1
@@ -99,7 +123,10 @@ struct ReferenceRollout {
 
     var isHeld: Bool { inner != state }
 
-    var mayStart: Bool { state == .running || state.isBaking || state == .ended("succeeded") }
+    var mayStart: Bool {
+        guard isOpen, traffic == .before || traffic == .switched else { return false }
+        return state == .running || state.isBaking || state == .ended("succeeded")
+    }
 
     var mayTakeBack: Bool { !(isHeld && inner.isBackingOut) }
 
@@ -118,6 +145,7 @@ struct ReferenceRollout {
         var newNotReached = 0
         var newSkipped = 0
         var excused = 0
+        var left = 0
         /// N.
         var judged = 0
     }
@@ -140,7 +168,7 @@ struct ReferenceRollout {
             case .skipped, .cancelled:
                 count.skipped += 1
                 count.newSkipped += isExcused ? 0 : 1
-            case .left: break
+            case .left: count.left += 1
             }
             switch course {
             case .skipped, .cancelled, .left: break
@@ -152,6 +180,11 @@ struct ReferenceRollout {
     }
 
     func members(_ phase: Int) -> [Host] { hosts.filter { $0.phase == phase } }
+
+    /// Of the plan; those that came late are outside every count.
+    var planned: [Host] { hosts.filter { $0.phase < plan.phases.count } }
+
+    func atOnce(_ phase: Int) -> Int { phase < plan.phases.count ? plan.phases[phase].parallelism : 1 }
 
     /// ⌊p × N⌋; of a count and a percentage the smaller.
     static func allowed(_ tolerance: Tolerance, of all: Int) -> Int {
@@ -182,7 +215,8 @@ extension ReferenceRollout.Host {
 
     var isUnderWay: Bool { if case .ordered = course { true } else { false } }
     var isGoingBack: Bool { if case .ordered = wayBack { true } else { false } }
-    var isAwaitedBack: Bool { wayBack == .wanted || isGoingBack || wayBack == .unanswered }
+    var isWantedBack: Bool { if case .wanted = wayBack { true } else { false } }
+    var isAwaitedBack: Bool { isWantedBack || isGoingBack || wayBack == .unanswered }
     /// It has an order and nothing more is known.
     var isBusy: Bool { isUnderWay || isGoingBack }
     var isOpen: Bool { course == .notYet || isUnderWay }

@@ -5,40 +5,17 @@ import ReleaseRollout
 /// The rules, each asked after every input until none has anything more to say.
 extension ReferenceRollout {
     mutating func settle(at now: UTCInstant) {
-        while timesUp(at: now) || judge(at: now) || takeBackTheFailed() || start(at: now) {}
+        settlingAt = now
+        guard !isSuperseded else { return }
+        repeat {
+            while timesUp(at: now) {}
+            openOrShut(at: now)
+        } while moveTraffic(at: now) || judge(at: now) || takeBackTheFailed(at: now) || start(at: now)
     }
 
-    /// Semantics 2: a host that had started and vanished is lost; one that never said a word was not reached.
-    private mutating func timesUp(at now: UTCInstant) -> Bool {
-        let limit = plan.definition.limits.progressDeadline
-        var changed = false
-        for place in hosts.indices {
-            let isTold = hosts[place].isTold
-            if case .ordered(let at, let hasBegun) = hosts[place].course,
-                now >= at + (isTold && !hasBegun ? .seconds(60) : limit)
-            {
-                hosts[place].course = hasBegun ? .failed : isTold ? .cancelled : .notReached
-                if !hosts[place].hadItBefore {
-                    if hasBegun {
-                        hosts[place].hardly = false
-                    } else if !hosts[place].mayHaveIt {
-                        hosts[place].hardly = true
-                    }
-                    hosts[place].mayHaveIt = true
-                }
-                wantBackIfCovered(place)
-                changed = true
-            }
-            if case .ordered(let at) = hosts[place].wayBack, now >= at + limit {
-                hosts[place].wayBack = .unanswered
-                changed = true
-            }
-        }
-        return changed
-    }
-
-    mutating func wantBackIfCovered(_ place: Int) {
-        if isTakenBack(hosts[place]), hosts[place].canBeTakenBack { hosts[place].wayBack = .wanted }
+    /// Semantics 7: a freeze beats a window; the plan has what they leave.
+    mutating func openOrShut(at now: UTCInstant) {
+        isOpen = plan.starts.map { $0.contains { $0.from <= now && now < $0.until } } ?? true
     }
 
     // MARK: verdict
@@ -47,7 +24,7 @@ extension ReferenceRollout {
         switch state {
         case .ended: return false
         case .stopping:
-            guard !hosts.contains(where: { $0.isBusy || $0.wayBack == .wanted }) else { return false }
+            guard isQuiet else { return false }
             end("stopped", at: now)
             return true
         case .backingOut: return judgeBackOut(at: now)
@@ -79,7 +56,7 @@ extension ReferenceRollout {
         let failuresAllowed = Self.allowed(definition.failureTolerance, of: count.judged)
         if count.newFailed > failuresAllowed { return tripByFailures(count.newFailed, at: now) }
         if let tolerance = plan.definition.limits.failureTolerance {
-            let whole = self.count(hosts)
+            let whole = self.count(planned)
             if whole.newFailed > Self.allowed(tolerance, of: whole.judged) {
                 return tripByFailures(whole.newFailed, at: now)
             }
@@ -91,20 +68,57 @@ extension ReferenceRollout {
         }
         let offlineAllowed = Self.allowed(plan.definition.limits.offlineTolerance, of: count.judged)
         let successes = count.took + count.hadIt
-        let required = count.judged == 0 ? 0 : max(1, count.judged - failuresAllowed - offlineAllowed)
+        let required = self.required(count, failuresAllowed, offlineAllowed)
         let isEmpty = count.judged == 0 && count.excused == 0
         guard
-            turned || count.newSkipped > count.all / 10 || isEmpty || count.newNotReached > offlineAllowed
+            turned || isShutForGood(count, at: now) || count.newSkipped > count.all / 10 || isEmpty
+                || count.newNotReached > offlineAllowed
                 || successes + count.open < required
         else { return false }
         return halt(inner, left(at: now), at: now)
     }
 
+    private func required(_ count: Count, _ failuresAllowed: Int, _ offlineAllowed: Int) -> Int {
+        if count.judged == 0 { return 0 }
+        switch plan.phases[phase].requiredSuccesses {
+        case nil: return max(1, count.judged - failuresAllowed - offlineAllowed)
+        case .percent(let percent): return max(1, (count.judged * percent + 99) / 100)
+        case .count(let wanted): return max(1, min(wanted, count.all - count.left - count.excused))
+        }
+    }
+
+    /// Somebody waits, nobody is under way, and no window comes any more.
+    private func isShutForGood(_ count: Count, at now: UTCInstant) -> Bool {
+        guard let starts = plan.starts, !isOpen, !starts.contains(where: { now < $0.until }) else { return false }
+        return count.open > 0 && !hosts.contains { $0.isBusy || $0.isWantedBack }
+    }
+
+    private var isQuiet: Bool {
+        if case .switching = traffic { return false }
+        return !hosts.contains { $0.isBusy || $0.isWantedBack }
+    }
+
+    private var standsForAll: Bool { plan.phases[phase].kind == .pilot || plan.phases[phase].kind == .migration }
+
+    /// What cannot be taken back was declared, or a migration that cannot has run.
+    var isIrreversible: Bool {
+        if plan.definition.irreversible != nil { return true }
+        return (plan.migrations ?? []).contains { migration in
+            !migration.isReversible
+                && hosts.contains { $0.id == migration.host && ($0.mayHaveIt || $0.course == .took) }
+        }
+    }
+
+    /// Others stand on the migration that it ran.
+    func isStoodOn(_ host: Host) -> Bool {
+        guard plan.phases[0].kind == .migration, host.phase == 0, phase > 0 else { return false }
+        return hosts.contains { $0.phase > 0 && ($0.mayHaveIt || $0.isUnderWay) }
+    }
+
     /// Small fleets: outside the pilot one host is not yet a pattern.
     private mutating func tripByFailures(_ failures: Int, at now: UTCInstant) -> Bool {
         let scope = plan.definition.backOut
-        if scope == .host || plan.definition.irreversible != nil || (plan.phases[phase].kind != .pilot && failures < 2)
-        {
+        if scope == .host || isIrreversible || (!standsForAll && failures < 2) {
             if case .halted = state { return false }
             return halt(inner, left(at: now), at: now)
         }
@@ -130,13 +144,30 @@ extension ReferenceRollout {
 
     private mutating func leavePhase(at now: UTCInstant) {
         if phase + 1 < plan.phases.count {
+            if plan.phases[phase].promotion == .manual, promoted != phase {
+                state = .paused(of: inner, since: now, left: left(at: now))
+                awaitsPromotion = true
+                return
+            }
             phase += 1
             state = .running
+            begin(at: now)
             skipUnhealthy()
         } else {
             end("succeeded", at: now)
         }
     }
+
+    /// The hosts of the phase are in turn; those that came late are once the pilot has passed.
+    mutating func begin(at now: UTCInstant) {
+        for place in hosts.indices where hosts[place].course == .notYet && hosts[place].inTurnAt == nil {
+            if hosts[place].phase == phase || hosts[place].phase == plan.phases.count && lateMayStart {
+                hosts[place].inTurnAt = now
+            }
+        }
+    }
+
+    private var lateMayStart: Bool { isOver || phase > (plan.phases[0].kind == .migration ? 1 : 0) }
 
     mutating func skipUnhealthy() {
         guard plan.definition.limits.unhealthyBefore == .skip, !isOver else { return }
@@ -154,6 +185,8 @@ extension ReferenceRollout {
     }
 
     private mutating func halt(_ of: State, _ left: TimeSpan, at now: UTCInstant) -> Bool {
+        // One that was forgotten while it waited for a person is promoted by whoever resumes it.
+        if case .paused(_, let since, _) = state, now >= since + .hours(24) {} else { awaitsPromotion = false }
         state = .halted(of: of, since: now, left: left)
         isHaltedByPilot = false
         return true
@@ -166,7 +199,7 @@ extension ReferenceRollout {
 
     mutating func end(_ how: String, at now: UTCInstant) {
         state = .ended(how)
-        if how != "succeeded" { cancelStarts(at: now) }
+        if how == "succeeded" { begin(at: now) } else { cancelStarts(at: now) }
     }
 
     /// Semantics 4: who has not begun does not begin, who is before its switch is told to drop its order.
@@ -189,17 +222,19 @@ extension ReferenceRollout {
         takesBack = (wholeRollout, phase)
         cancelStarts(at: now)
         for place in hosts.indices where isTakenBack(hosts[place]) {
-            if hosts[place].canBeTakenBack { hosts[place].wayBack = .wanted }
-            tryStuckAgain(place, excuses: false)
+            if hosts[place].canBeTakenBack { hosts[place].wayBack = .wanted(at: now) }
+            tryStuckAgain(place, excuses: false, at: now)
         }
     }
 
     /// Two retries, then hands off.
-    mutating func tryStuckAgain(_ place: Int, excuses: Bool) {
+    mutating func tryStuckAgain(_ place: Int, excuses: Bool, at now: UTCInstant) {
         guard hosts[place].wayBack == .stuck else { return }
-        if hosts[place].backAttempt < 3 {
+        if hosts[place].backTries < 2 {
+            hosts[place].backTries += 1
             hosts[place].backAttempt += 1
-            hosts[place].wayBack = .wanted
+            hosts[place].hasSpokenBack = false
+            hosts[place].wayBack = .wanted(at: now)
         } else if excuses {
             hosts[place].isStuckExcused = true
         }
@@ -214,17 +249,18 @@ extension ReferenceRollout {
 
     private mutating func judgeBackOut(at now: UTCInstant) -> Bool {
         if stuckTooMany { return halt(state, .zero, at: now) }
-        guard !hosts.contains(where: { $0.isBusy || $0.wayBack == .wanted }) else { return false }
+        guard isQuiet else { return false }
         end("backedOut", at: now)
         return true
     }
 
     /// Semantics 5: host failure → host.
-    private mutating func takeBackTheFailed() -> Bool {
-        if isOver || state.isBackingOut || plan.definition.irreversible != nil { return false }
+    private mutating func takeBackTheFailed(at now: UTCInstant) -> Bool {
+        if isOver || state.isBackingOut || isIrreversible { return false }
         var changed = false
         for place in hosts.indices where hosts[place].judgedCourse == .failed && hosts[place].canBeTakenBack {
-            hosts[place].wayBack = .wanted
+            guard !isStoodOn(hosts[place]) else { continue }
+            hosts[place].wayBack = .wanted(at: now)
             changed = true
         }
         return changed
@@ -235,43 +271,56 @@ extension ReferenceRollout {
     private mutating func start(at now: UTCInstant) -> Bool {
         var changed = false
         if mayStart {
-            for phase in 0...phase {
-                var places = plan.phases[phase].parallelism - members(phase).count { $0.isUnderWay || $0.isGoingBack }
-                for place in hosts.indices where hosts[place].phase == phase && places > 0 {
-                    guard hosts[place].course == .notYet, hosts[place].wayBack == .notWanted else { continue }
-                    hosts[place].course = .ordered(at: now, hasBegun: false)
-                    places -= 1
-                    changed = true
-                }
-            }
+            for phase in 0...phase { changed = start(phase, plan.phases[phase].parallelism, at: now) || changed }
+            // As many as the last finished phase changes at once.
+            let finished = isOver ? phase : max(0, phase - 1)
+            changed = start(plan.phases.count, plan.phases[finished].parallelism, at: now) || changed
         }
         guard mayTakeBack else { return changed }
         for place in hosts.indices
-        where hosts[place].wayBack == .wanted && !hosts[place].isUnderWay && !isTakenBack(hosts[place]) {
-            hosts[place].wayBack = .ordered(at: now)
+        where hosts[place].isWantedBack && !hosts[place].isUnderWay && !isTakenBack(hosts[place])
+            && hosts[place].awayAt == nil
+        {
+            hosts[place].wayBack = .ordered(at: now, hasBegun: false)
             changed = true
         }
         return startWave(at: now) || changed
     }
 
-    /// Newest phase first; the brake: one host first, and healthy.
+    private mutating func start(_ phase: Int, _ atOnce: Int, at now: UTCInstant) -> Bool {
+        var places = atOnce - members(phase).count { $0.isUnderWay || $0.isGoingBack }
+        var changed = false
+        for place in hosts.indices where hosts[place].phase == phase && places > 0 {
+            guard hosts[place].course == .notYet, hosts[place].inTurnAt != nil, hosts[place].wayBack == .notWanted,
+                hosts[place].awayAt == nil
+            else { continue }
+            hosts[place].course = .ordered(at: now, hasBegun: false)
+            places -= 1
+            changed = true
+        }
+        return changed
+    }
+
+    /// Newest phase first; the brake: one host first, and healthy. Nobody waits for who is away.
     private mutating func startWave(at now: UTCInstant) -> Bool {
         let wave = hosts.indices.filter { isTakenBack(hosts[$0]) }
-        let ready = wave.filter { hosts[$0].wayBack == .wanted && !hosts[$0].isUnderWay }
+        let ready = wave.filter { hosts[$0].isWantedBack && !hosts[$0].isUnderWay && hosts[$0].awayAt == nil }
         let going = wave.filter { hosts[$0].isGoingBack }
+        let awaited = going.filter { hosts[$0].awayAt == nil }
         let isProved = plan.urgency.isEmergency || wave.contains { hosts[$0].wayBack == .back(wasOrdered: true) }
         // Hosts that never said a word have hardly anything to go back from: they prove nothing and come last.
         let real = ready.filter { !hosts[$0].hardly }
         if !isProved, let newest = real.map({ hosts[$0].phase }).max() {
-            guard going.isEmpty, let first = real.first(where: { hosts[$0].phase == newest }) else { return false }
-            hosts[first].wayBack = .ordered(at: now)
+            guard awaited.isEmpty, !hasTraffic(newest), let first = real.first(where: { hosts[$0].phase == newest })
+            else { return false }
+            hosts[first].wayBack = .ordered(at: now, hasBegun: false)
             return true
         }
-        if !isProved, going.contains(where: { !hosts[$0].hardly }) { return false }
-        guard let newest = (ready + going).map({ hosts[$0].phase }).max() else { return false }
-        let places = plan.phases[newest].parallelism - going.count { hosts[$0].phase == newest }
+        if !isProved, awaited.contains(where: { !hosts[$0].hardly }) { return false }
+        guard let newest = (ready + awaited).map({ hosts[$0].phase }).max(), !hasTraffic(newest) else { return false }
+        let places = atOnce(newest) - going.count { hosts[$0].phase == newest }
         let next = ready.filter { hosts[$0].phase == newest }.prefix(max(0, places))
-        for place in next { hosts[place].wayBack = .ordered(at: now) }
+        for place in next { hosts[place].wayBack = .ordered(at: now, hasBegun: false) }
         return !next.isEmpty
     }
 }

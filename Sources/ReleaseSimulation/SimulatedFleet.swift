@@ -20,8 +20,11 @@ public enum SimulatedFleet {
         }
     }
 
-    public static func plan(_ definition: RolloutDefinition, hosts: [PlanHost]) throws(RolloutError) -> RolloutPlan {
-        try RolloutPlan.make(definition, manifest: manifest, id: RolloutID(unchecked: "r1"), hosts: hosts)
+    public static func plan(
+        _ definition: RolloutDefinition, hosts: [PlanHost], starts: [StartInterval]? = nil
+    ) throws(RolloutError) -> RolloutPlan {
+        try RolloutPlan.make(
+            definition, manifest: manifest, id: RolloutID(unchecked: "r1"), hosts: hosts, starts: starts)
     }
 
     /// Any plan at all; nil never happens but for a defect of the plan's making.
@@ -44,30 +47,32 @@ public enum SimulatedFleet {
         var definition = RolloutDefinition(
             release: new, environment: environment, strategy: choice.strategy(), limits: choice.limits(),
             backOut: choice.one([.host, .phase, .phase, .rollout]))
-        // The reference knows what every host decides by itself, and nothing of the others.
         var rare = RareRules(choice)
-        let found = rare.hosts(hosts, isReference: pullPercent != nil)
+        let found = rare.hosts(hosts)
         rare.limits(&definition)
-        if pullPercent == nil { addRareRules(&definition, choice) }
-        let starts = pullPercent == nil ? rare.starts() : nil
+        addRareRules(&definition, choice, isReference: pullPercent != nil)
+        let starts = rare.starts()
+        let migrations = rare.migrations()
         let urgency: RolloutUrgency = choice.chance(10) ? .emergency(reason: "CVE") : .ordinary
         func plan(_ definition: RolloutDefinition) -> RolloutPlan? {
             try? RolloutPlan.make(
                 definition, manifest: manifest, id: RolloutID(unchecked: "r1"), hosts: found, urgency: urgency,
-                starts: starts)
+                starts: starts, migrations: migrations)
         }
         var rarer = definition
-        if pullPercent == nil { rare.strategy(&rarer) }
+        rare.strategy(&rarer)
         // A small fleet may have nobody on one of two sides.
         return plan(rarer) ?? plan(definition)
     }
 }
 
 extension SimulatedFleet {
-    /// What the reference does not know. By choices of its own, so that older seeds keep their worlds otherwise.
-    fileprivate static func addRareRules(_ definition: inout RolloutDefinition, _ choice: SeededChoice) {
+    /// By choices of its own, so that older seeds keep their worlds otherwise. The reference does not know groups.
+    fileprivate static func addRareRules(
+        _ definition: inout RolloutDefinition, _ choice: SeededChoice, isReference: Bool
+    ) {
         var choice = choice
-        if choice.chance(20) {
+        if choice.chance(20), !isReference {
             definition.limits.maxUnavailable = MaxUnavailable(by: "cluster", count: choice.one([1, 2]))
         }
         guard case .phased(var phases) = definition.strategy else { return }

@@ -40,6 +40,7 @@ struct HostTable: Sendable, RandomAccessCollection {
     init(_ plan: RolloutPlan) {
         clocks.limits = plan.definition.limits
         var words: [ReleaseName?: HostWord] = [:]
+        records.reserveCapacity(plan.phases.reduce(0) { $0 + $1.hosts.count })
         for (phase, members) in plan.phases.enumerated() {
             let first = records.count
             for host in members.hosts {

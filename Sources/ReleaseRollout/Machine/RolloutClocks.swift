@@ -37,8 +37,9 @@ struct OrderDeadline: Equatable {
     /// nothing says that the release had anything to do with it.
     init?(_ order: OrderState, of host: HostRecord, limits: RolloutLimits, mayStart: Bool) {
         let grace = limits.offlineGrace
-        // A machine that comes and goes and is out of contact has gone.
-        let absent = host.isEphemeral ? HostOutcome.gone : .offline
+        // A machine that comes and goes and is out of contact has gone; of one that pulls nobody knows more.
+        let isAway = host.isOutOfContact || host.delivery == .pull
+        let absent = host.isEphemeral && isAway ? HostOutcome.gone : .offline
         switch order {
         case .ended, .waiting(since: nil): return nil
         case .waiting(.some(let since)):

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DefinitionFiles
+import Effects
 import ReleaseDefinition
 import ReleasePackaging
 import ReleaseRollout
@@ -28,20 +29,12 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "How many seeds, from --seed on.")
     var seeds: Int = 1
 
-    @Option(help: "Percentage of hosts that pull.")
-    var pulling: Int = 0
+    @Option(
+        help: "Made-up worlds for so long, as in 60s, on all processors; each has a seed of its own.",
+        transform: { try TimeSpan($0) })
+    var lasting: TimeSpan?
 
-    @Option(help: "Percentage of hosts on which the release fails, for each phase, as in 0,0,20.")
-    var failing: String = "0"
-
-    @Option(help: "Percentage of hosts that vanish for good.")
-    var vanishing: Int = 0
-
-    @Option(help: "Percentage of hosts that are cut off for a while, up to three times.")
-    var cutting: Int = 0
-
-    @Option(help: "How often the controller dies.")
-    var restarts: Int = 0
+    @OptionGroup var world: SimulationOptions
 
     /// For scripts/simulate: the engine beside a second one, on so many made-up histories.
     @Option(help: .hidden)
@@ -59,36 +52,15 @@ struct SimulateCommand: AsyncParsableCommand {
         if let hosts, !(1...100_000).contains(hosts) {
             throw ValidationError("--hosts must be 1 to 100000, not \(hosts).")
         }
-        for percent in [pulling, vanishing, cutting] where !(0...100).contains(percent) {
-            throw ValidationError("A percentage must be 0 to 100, not \(percent).")
-        }
-        if !(0...1000).contains(restarts) { throw ValidationError("--restarts must be 0 to 1000, not \(restarts).") }
-        _ = try failurePercents
-    }
-
-    private var failurePercents: [Int] {
-        get throws {
-            try failing.split(separator: ",", omittingEmptySubsequences: false).map { word in
-                guard let percent = Int(word), (0...100).contains(percent) else {
-                    throw ValidationError(
-                        "--failing is a list of percentages as 0,0,20, not \(failing.debugDescription).")
-                }
-                return percent
-            }
-        }
     }
 
     func run() async throws {
         if let measure { return try output.print(EngineMeasurement.take(hosts: max(1, measure))) }
         if let histories { return try await compare(histories) }
         let definition = try file.map { try RolloutFile.parse(InputFile.read($0), file: $0) }
-        var conditions = SimulationConditions()
-        conditions.failurePercents = try failurePercents
-        conditions.vanishPercent = vanishing
-        conditions.cutPercent = cutting
-        conditions.restarts = restarts
-        if seeds == 1 {
-            guard let simulation = try world(seed, definition, conditions) else { return }
+        let conditions = try world.conditions
+        if seeds == 1, lasting == nil {
+            guard let simulation = try madeUp(seed, definition, conditions) else { return }
             let summary = try Self.played(simulation, commit: commit)
             try output.print(SimulationView(summary: summary, seed: seed))
         } else {
@@ -98,14 +70,22 @@ struct SimulateCommand: AsyncParsableCommand {
         }
     }
 
-    private func world(
+    private func madeUp(
         _ seed: UInt64, _ definition: RolloutDefinition?, _ conditions: SimulationConditions
     ) throws -> Simulation? {
         guard let definition else { return Simulation.madeUp(seed: seed, hosts: hosts) }
-        let hosts = SimulatedFleet.hosts(
-            hosts ?? 100, product: definition.release.product, pullingPercent: pulling, seed: seed)
+        var hosts = SimulatedFleet.hosts(
+            hosts ?? 100, product: definition.release.product, pullingPercent: world.pulling, seed: seed)
+        for (key, values) in try world.labels {
+            for index in hosts.indices { hosts[index].labels[key] = values[index % values.count] }
+        }
+        let limits = definition.limits
+        let starts = try StartInterval.all(
+            windows: definition.windows, freezes: definition.freezes,
+            expected: limits.expectedDuration ?? limits.progressDeadline, from: Simulation.start,
+            zone: ZoneFolder.rules)
         return Simulation(
-            plan: try SimulatedFleet.plan(definition, hosts: hosts), conditions: conditions, seed: seed)
+            plan: try SimulatedFleet.plan(definition, hosts: hosts, starts: starts), conditions: conditions, seed: seed)
     }
 
     private static func played(_ simulation: Simulation, commit: String) throws -> SimulationSummary {
@@ -148,14 +128,18 @@ struct SimulateCommand: AsyncParsableCommand {
     private func tryAll(
         _ definition: RolloutDefinition?, _ conditions: SimulationConditions
     ) async throws -> SimulationTally {
-        try await withThrowingTaskGroup(of: SimulationTally.self) { group in
+        // With a time in place of a number, as many as fit into it.
+        let end = lasting.map { ContinuousClock.now + .milliseconds($0.milliseconds) }
+        let count = lasting == nil ? seeds : Int.max
+        return try await withThrowingTaskGroup(of: SimulationTally.self) { group in
             let workers = Workers.coreCount
             for worker in 0..<workers {
                 group.addTask {
                     var tally = SimulationTally()
-                    for index in stride(from: worker, to: seeds, by: workers) {
+                    for index in stride(from: worker, to: count, by: workers) {
+                        if let end, ContinuousClock.now >= end { break }
                         let seed = self.seed &+ UInt64(index)
-                        guard let simulation = try world(seed, definition, conditions) else { continue }
+                        guard let simulation = try madeUp(seed, definition, conditions) else { continue }
                         do {
                             tally.add(try Self.played(simulation, commit: commit))
                         } catch let error as CommandError {
