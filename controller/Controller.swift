@@ -27,6 +27,17 @@ public actor Controller {
     /// Used on the actor alone, but for its content-addressed blobs.
     nonisolated let publisher: RepositoryPublisher
     let store: any EventStore
+    /// The same, where several controllers may share it; nil: this one is alone.
+    nonisolated let shared: PostgresStore?
+    /// This process among them.
+    nonisolated let holder: String
+    var leadership = Leadership()
+    /// Hosts that are in contact with other controllers.
+    var hostsElsewhere: Set<HostID> = []
+    /// Hosts that another controller misses and this one has.
+    var contradicted: Set<HostID> = []
+    /// Releases that another controller took back.
+    var revokedElsewhere: [ReleaseRevoked] = []
     /// Reports that came since the last transaction began.
     var waitingBatches: [WaitingBatch] = []
     var authorities: Authorities
@@ -66,27 +77,32 @@ public actor Controller {
         directory path: String, time: any TimeDoor = SystemTime(), random: any RandomDoor = SystemRandom(),
         logger: Logger = Logger(label: "slipway-controller")
     ) throws {
-        let folder = try ControllerDirectory.open(path)
+        var folder = try ControllerDirectory.open(path)
         try folder.refuseWritableByOthers()
         guard let lock = try folder.directory.lock() else {
             throw ControllerError.setup(
                 "running", "Another process runs the controller in \(path).",
                 remedy: "Stop it first, or use another folder.")
         }
+        let configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        folder.sharedRepository = configuration.repository
         self.lock = lock
         self.folder = folder
+        self.configuration = configuration
         self.time = time
         self.random = random
         self.logger = logger
-        configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
-        firstRoot = try folder.text("\(ControllerDirectory.repositoryName)/metadata/1.root.json")
+        firstRoot = try folder.firstRoot()
         keys = try KeyFolder.load(folder)
         director = Director(keys: keys.director)
         publisher = try RepositoryKeeper.publisher(folder)
         renewalNonces = RenewalNonces(random: random)
         sessions = PersonSessions(time: time, random: random)
         limits = RateLimits(configuration.limits ?? RateRules())
-        store = try configuration.openStore(folder)
+        let store = try configuration.openStore(folder)
+        self.store = store
+        shared = store as? PostgresStore
+        holder = Hexadecimal.encode(random.bytes(8))
         guard let document = try store.document(RepositoryKeeper.documentName) else {
             throw ControllerError.store(
                 "document", "The database in \(path) holds no state of the signed metadata.",
@@ -118,21 +134,33 @@ public actor Controller {
     /// Makes decisions durable, then applies them. Nothing may have been awaited since they were made.
     @discardableResult
     func commit(_ change: StoreChange, at now: UTCInstant) throws -> [EventEntry] {
-        let entries = try metrics.timing(change) { try store.append(change, expecting: store.sequence, at: now) }
-        for entry in entries {
-            state.apply(entry)
-            guard case .rolloutChanged(let it) = entry.event else { continue }
-            restingRollouts.remove(it.rollout)
-            if let change = state.rollouts[it.rollout]?.changes.last { watchers.send(change) }
+        let entries: [EventEntry]
+        do {
+            entries = try metrics.timing(change) {
+                try store.append(change, expecting: store.sequence, at: now, under: leadership.lease)
+            }
+        } catch let error as ControllerError where error.isOvertaken {
+            // Whoever decides again does so on what there is now.
+            if error.code == "controller.store.fenced" { leadership.lease = nil }
+            try takeNews()
+            throw error
         }
-        lastEntryAt = entries.last?.at ?? lastEntryAt
+        for entry in entries { applyToState(entry) }
         for report in change.reports { state.apply(report) }
-        if isRunning, !state.continuousRollouts.isEmpty,
+        if isRunning, leads, !state.continuousRollouts.isEmpty,
             entries.contains(where: { if case .releaseApproved = $0.event { true } else { false } })
         {
             Task { [weak self] in await self?.followChannels() }
         }
         return entries
+    }
+
+    func applyToState(_ entry: EventEntry) {
+        state.apply(entry)
+        lastEntryAt = entry.at
+        guard case .rolloutChanged(let it) = entry.event else { return }
+        restingRollouts.remove(it.rollout)
+        if let change = state.rollouts[it.rollout]?.changes.last { watchers.send(change) }
     }
 
     @discardableResult

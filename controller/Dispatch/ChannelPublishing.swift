@@ -31,6 +31,7 @@ extension Controller {
     /// Publishes what each channel must say by the log, where it says something else: a rollout that ended gives the
     /// channel back to the one before it.
     func publishChangedChannels() throws {
+        guard leads else { return }
         for record in state.channelRollouts {
             guard let plan = record.plan, let shown = record.channelView else { continue }
             let view = frozen(state.withoutDisbelieved(shown, of: plan), of: record, plan)
@@ -64,9 +65,14 @@ extension Controller {
             try? tell(id, .halt(by: actor, reason: "\(name) was revoked: \(reason)"), by: actor)
         }
         try publishChangedChannels()
+        try sendRevocation(of: name, release.submitted.manifest, in: environment)
+    }
+
+    /// To the hosts whose streams are here.
+    func sendRevocation(of name: ReleaseName, _ manifest: SHA256Digest, in environment: EnvironmentName) throws {
         let now = time.now()
         for host in state.hostsInOrder where host.environment == environment {
-            guard host.running[name.product]?.manifest == release.submitted.manifest,
+            guard host.running[name.product]?.manifest == manifest,
                 let record = state.lastRollout(of: name.product, on: host.id), let plan = record.plan,
                 let order = record.hosts[host.id]?.order
             else { continue }

@@ -48,17 +48,24 @@ extension Controller {
         waitingBatches.removeFirst(batches.count)
         if !waitingBatches.isEmpty { Task { self.storeWaitingBatches() } }
         let now = time.now()
-        var group = ReportGroup()
-        for batch in batches { group.add(batch, to: state, at: now) }
-        let firsts = group.inventories.filter { state.hosts[$0]?.inventory == nil }
-        do {
-            // One transaction: a report is never stored without what was decided upon it, nor the other way round.
-            if !group.reports.isEmpty {
-                try commit(StoreChange(events: group.decisions.events, reports: group.reports), at: now)
+        var (group, firsts, attempts) = (ReportGroup(), [HostID](), 0)
+        while true {
+            group = ReportGroup()
+            for batch in batches { group.add(batch, to: state, at: now) }
+            firsts = group.inventories.filter { state.hosts[$0]?.inventory == nil }
+            do {
+                // One transaction: a report is never stored without what was decided upon it, nor the other way round.
+                if !group.reports.isEmpty {
+                    try commit(StoreChange(events: group.decisions.events, reports: group.reports), at: now)
+                }
+                break
+            } catch let error as ControllerError where error.isOvertaken && attempts < 10 {
+                attempts += 1
+            } catch {
+                for (batch, _) in group.taken { batch.answer.resume(throwing: error) }
+                for (batch, error) in group.refused { batch.answer.resume(throwing: error) }
+                return
             }
-        } catch {
-            for (batch, _) in group.taken { batch.answer.resume(throwing: error) }
-            return
         }
         for host in group.inventories {
             do { try letJoin(host, isFirst: firsts.contains(host), at: now) } catch {
@@ -67,6 +74,7 @@ extension Controller {
         }
         drive()
         for (batch, last) in group.taken { batch.answer.resume(returning: last) }
+        for (batch, error) in group.refused { batch.answer.resume(throwing: error) }
     }
 
     struct ReadinessCheck: Sendable {
@@ -81,7 +89,7 @@ extension Controller {
         }
         return [
             check("record") { try store.ping() },
-            check("repository") { _ = try folder.directory.status("\(ControllerDirectory.repositoryName)/metadata") },
+            check("repository") { _ = try folder.repository().status("metadata") },
             ReadinessCheck(name: "engine", isGood: isRunning),
         ]
     }
@@ -93,6 +101,7 @@ private struct ReportGroup {
     private(set) var reports: [StoredReport] = []
     /// With the highest sequence that its host is told.
     private(set) var taken: [(WaitingBatch, Int64)] = []
+    private(set) var refused: [(WaitingBatch, any Error)] = []
     /// Who said what it runs, in order.
     private(set) var inventories: [HostID] = []
     private var highest: [HostID: Int64] = [:]
@@ -114,7 +123,7 @@ private struct ReportGroup {
             }
         } catch {
             // The others' are none the worse for it.
-            batch.answer.resume(throwing: error)
+            refused.append((batch, error))
             return
         }
         self.decisions = decisions

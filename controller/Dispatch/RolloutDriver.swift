@@ -43,9 +43,10 @@ extension Controller {
 
     /// Brings every active rollout to rest: nothing is pending when it returns, and the next deadline is set.
     func drive() {
+        guard leads else { return }
         for id in state.rolloutOrder where !restingRollouts.contains(id) {
             do {
-                try drive(id)
+                try overtaken { try drive(id) }
                 if let record = state.rollouts[id], !record.isActive, record.rollout.nextDeadlineAt == nil {
                     restingRollouts.insert(id)
                 }
@@ -63,6 +64,17 @@ extension Controller {
         }
         if isRunning { followChannels() }
         setTimer()
+    }
+
+    /// Where another controller wrote first, what is tried is tried again on the newer state.
+    private func overtaken(isForLeader: Bool = true, _ body: () throws -> Void) throws {
+        for _ in 0..<10 {
+            do { return try body() } catch let error as ControllerError where error.isOvertaken {
+                // Already read on. Whoever does not lead any more leaves it to the one that does.
+                if isForLeader, !leads { return }
+            }
+        }
+        try body()
     }
 
     private func drive(_ id: RolloutID) throws {
@@ -153,8 +165,7 @@ extension Controller {
 
     /// The one timer: to the nearest deadline of any rollout.
     private func setTimer() {
-        timer?.cancel()
-        timer = nil
+        stopTimer()
         guard isRunning else { return }
         let moving = state.rolloutOrder.filter { !restingRollouts.contains($0) }.compactMap { state.rollouts[$0] }
         let deadlines = moving.compactMap(\.rollout.nextDeadlineAt) + [retryAt].compactMap { $0 }
@@ -167,7 +178,13 @@ extension Controller {
         }
     }
 
+    func stopTimer() {
+        timer?.cancel()
+        timer = nil
+    }
+
     private func timePassed() {
+        guard leads else { return }
         let now = time.now()
         retryAt = nil
         tellAll(.tick) { record in record.rollout.nextDeadlineAt.map { $0 <= now } ?? false }
@@ -177,6 +194,8 @@ extension Controller {
 
     func contactBegan(_ host: HostID) {
         lastSeen[host] = time.now()
+        // Where it cannot be noted, another controller may take the host for absent; it is corrected as it is heard.
+        try? shared?.noteContact(of: host, with: holder)
         if wantsRenewal(host) { hub.send(.renew, sequence: store.sequence, to: host) }
         // Before the engine hears of the contact: what it orders upon that goes out by itself.
         let outstanding = state.rolloutOrder.compactMap { id -> (RolloutPlan, [OrderID])? in
@@ -198,19 +217,22 @@ extension Controller {
 
     func contactEnded(_ host: HostID) {
         if lastSeen[host] != nil { lastSeen[host] = time.now() }
+        if let shared, (try? shared.endContact(of: host, with: holder)) == false { return }
         tellAll(.contact(host, .offline)) { $0.awaits(host) }
     }
 
     /// A fact from outside, to every rollout it concerns. Such facts never make the engine throw.
     func tellAll(_ command: RolloutCommand, where concerns: (RolloutRecord) -> Bool) {
         let now = time.now()
-        var decisions = Decisions()
         do {
-            for id in state.rolloutOrder {
-                guard let record = state.rollouts[id], concerns(record) else { continue }
-                try decisions.decide(command, on: record, by: Self.engineActor, at: now)
+            try overtaken(isForLeader: false) {
+                var decisions = Decisions()
+                for id in state.rolloutOrder {
+                    guard let record = state.rollouts[id], concerns(record) else { continue }
+                    try decisions.decide(command, on: record, by: Self.engineActor, at: now)
+                }
+                if !decisions.events.isEmpty { try commit(StoreChange(events: decisions.events), at: now) }
             }
-            if !decisions.events.isEmpty { try commit(StoreChange(events: decisions.events), at: now) }
         } catch {
             logger.error("a fact was not stored", metadata: ["fact": "\(command)", "error": "\(error)"])
             retryAt = now + .seconds(5)
@@ -228,6 +250,8 @@ extension Controller {
         isRunning = true
         // What a killed upload left.
         try folder.directory.removeTree(ControllerDirectory.workName)
+        // Where several share the record, the one that leads does the rest.
+        guard shared == nil else { return keepPlaceOnce() }
         try completePublication()
         try publishAllChannels()
         for record in state.channelRollouts { if let plan = record.plan { beginPatches(to: plan.definition.release) } }
@@ -242,18 +266,19 @@ extension Controller {
     }
 
     func suspend() {
+        stopTimer()
+        if isRunning { leave() }
         isRunning = false
-        timer?.cancel()
-        timer = nil
         patches.stop.set()
     }
 
     /// Hosts of active rollouts that did not come back.
     func noteAbsentHosts() {
-        let online = hub.online
+        guard leads else { return }
+        let online = onlineHosts
         let wanted = state.rollouts.values.filter(\.isActive).flatMap { $0.plan?.hosts ?? [] }
         for host in Set(wanted.filter { $0.delivery == .push }.map(\.id)) where !online.contains(host) {
-            contactEnded(host)
+            tellAll(.contact(host, .offline)) { $0.awaits(host) }
         }
     }
 }

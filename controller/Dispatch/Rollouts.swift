@@ -19,7 +19,7 @@ extension Controller {
         let environment = try request.environment ?? environment(of: request.hosts)
         let definition = RolloutDefinition(
             release: request.release, environment: environment, hosts: request.hosts, strategy: .phasedByDefault)
-        let online = hub.online
+        let online = onlineHosts
         return try start(definition, urgency: .ordinary, by: actor) { online.contains($0.id) }
     }
 
@@ -69,7 +69,7 @@ extension Controller {
     /// begin with one that is not.
     private func noteContact(of id: RolloutID) throws {
         guard let record = state.rollouts[id], let plan = record.plan, !record.isActive else { return }
-        let (now, online) = (time.now(), hub.online)
+        let (now, online) = (time.now(), onlineHosts)
         var decisions = Decisions()
         for host in plan.hosts where host.delivery == .push {
             let command = RolloutCommand.contact(host.id, online.contains(host.id) ? .online : .offline)
@@ -141,7 +141,7 @@ extension Controller {
         if urgency.isEmergency, let passed = passedOver(definition, by: id) {
             decisions.add(.policyPassedOver(passed), by: actor)
         }
-        let online = hub.online
+        let online = onlineHosts
         for host in plan.hosts where host.delivery == .push && !online.contains(host.id) {
             try decisions.decide(.contact(host.id, .offline), on: new, by: actor, at: now)
         }

@@ -176,7 +176,7 @@ extension Controller {
     /// The published metadata is what the record says, byte for byte; each manifest has its digest, and each blob its length.
     private func repositoryFindings() -> [DoctorFinding] {
         var broken: [String] = []
-        let root = try? folder.directory.directory(ControllerDirectory.repositoryName)
+        let root = try? folder.repository()
         for file in repository.files {
             let path = "metadata/\(file.name)"
             let there = try? root?.readIfPresent(path, sizeMax: TrustLimits.targetsSizeMax)

@@ -79,7 +79,7 @@ extension Controller {
     }
 
     private func exportedTrust(_ assignment: Assignment, role: String) throws -> [PackageFile.TrustFile] {
-        let metadata = try folder.directory.directory("\(ControllerDirectory.repositoryName)/metadata")
+        let metadata = try folder.repository().directory("metadata")
         func published(_ role: String, _ version: Int64) throws -> [UInt8] {
             try metadata.read(MetadataFile.name(role: role, version: version), sizeMax: TrustLimits.targetsSizeMax)
         }

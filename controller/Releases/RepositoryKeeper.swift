@@ -11,7 +11,8 @@ enum RepositoryKeeper {
 
     /// Opens `repository/` for writing, once, before anything else writes there: leftovers are swept.
     static func publisher(_ folder: ControllerDirectory) throws -> RepositoryPublisher {
-        try RepositoryPublisher(folder.directory.createDirectory(ControllerDirectory.repositoryName))
+        if folder.sharedRepository != nil { return try RepositoryPublisher(folder.repository()) }
+        return try RepositoryPublisher(folder.directory.createDirectory(ControllerDirectory.repositoryName))
     }
 }
 
@@ -26,12 +27,15 @@ extension Controller {
         try commit(
             StoreChange(events: events, documents: [RepositoryKeeper.documentName: document]), at: now)
         repository = last.state
-        let files = changes.dropLast().flatMap(\.files).filter { !$0.isMutable } + last.files
+        // What readers find changed is written by the one that leads: two would write over one another.
+        let files =
+            changes.dropLast().flatMap(\.files).filter { !$0.isMutable } + last.files.filter { leads || !$0.isMutable }
         try publisher.publish(RepositoryPublication(targets: targets, metadata: files))
     }
 
     /// What the document and the log say is what lies in `repository/`, whenever a publish was cut short.
     func completePublication() throws {
+        guard leads else { return }
         var targets: [PublishedTarget] = []
         for release in state.releases.values {
             let submitted = release.submitted
@@ -56,6 +60,7 @@ extension Controller {
 
     /// When to look again.
     func renewWhereDue(at now: UTCInstant) -> UTCInstant {
+        guard leads else { return now + .minutes(1) }
         do {
             if let due = RepositoryWriter.renewalDueAt(repository), due <= now {
                 let change = try RepositoryWriter.renew(repository, keys: keys, at: now)

@@ -32,7 +32,7 @@ struct ControllerResponder: HTTPResponder {
         switch table.match(isHead ? .get : request.method, request.uri.path) {
         case .found(let route, let parameters):
             let admission = Admission(controller: controller, address: RateLimits.key(address: context.address))
-            caller = try await admission.admit(request, context, route)
+            caller = try await controller.deciding { try await admission.admit(request, context, route) }
             if let length = request.headers[.contentLength].flatMap({ Int64($0) }), length > route.bodySizeMax.value {
                 throw ControllerError(
                     .contentTooLarge, code: "request.bodyTooLarge",
@@ -41,8 +41,10 @@ struct ControllerResponder: HTTPResponder {
             }
             let wanted = RouteRequest(
                 request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax)
-            try await admission.allow(wanted, route)
-            let response = try await admission.watching(route) { try await route.respond(wanted) }
+            try await controller.deciding { try await admission.allow(wanted, route) }
+            let response = try await controller.deciding {
+                try await admission.watching(route) { try await route.respond(wanted) }
+            }
             return isHead ? response.createHeadResponse() : response
         case .otherMethods(let methods):
             throw ControllerError(

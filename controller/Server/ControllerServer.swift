@@ -64,6 +64,8 @@ struct BackgroundWork: Service {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await controller.keepStreamsAlive() }
                     group.addTask { try await controller.renewMetadata() }
+                    group.addTask { try await controller.keepPlace() }
+                    group.addTask { try await controller.followLog() }
                     group.addTask { try await controller.keepServerCertificate() }
                     group.addTask {
                         // The actor that decides and writes the record must answer, or the watchdog restarts the daemon.

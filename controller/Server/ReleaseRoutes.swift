@@ -17,8 +17,11 @@ extension ControllerRoutes {
                 try request.require(
                     .submitReleases, on: ScopedObject(product: built.manifest.product, environment: environment))
                 let isNew = await controller.manifest(of: built.manifest.name) == nil
-                let view = try await controller.submit(
-                    built.manifest, bytes: built.bytes, environment: environment, by: request.actor)
+                // The upload is read once.
+                let view = try await controller.deciding {
+                    try await controller.submit(
+                        built.manifest, bytes: built.bytes, environment: environment, by: request.actor)
+                }
                 await controller.beginPatches(to: built.manifest.name)
                 return Responses.json(view, status: isNew ? .created : .ok)
             },

@@ -13,7 +13,7 @@ enum RepositoryFiles {
 
     static func respond(_ request: RouteRequest, _ folder: ControllerDirectory) throws -> Response {
         let path = try checked(request.parameters["**"] ?? "")
-        let root = try folder.directory.directory(ControllerDirectory.repositoryName)
+        let root = try folder.repository()
         let file: OpenFile
         do {
             file = try root.openFile(path)

@@ -18,6 +18,8 @@ struct ControllerDirectory: Sendable {
     private static let fileSizeMax = ByteCount(1 << 20)
 
     let directory: Directory
+    /// Where `repository/` lies elsewhere: on storage that several controllers share.
+    var sharedRepository: String?
 
     /// - Throws: `controller.setup.notInitialised` where there is no controller in it.
     static func open(_ path: String) throws -> ControllerDirectory {
@@ -41,6 +43,18 @@ struct ControllerDirectory: Sendable {
         throw ControllerError.setup(
             "folderMode", "The folder \(directory.path) has mode \(String(mode, radix: 8)): others may write into it.",
             remedy: "Look at what is in it, then: chmod 700 \(directory.path)")
+    }
+
+    /// The published files.
+    func repository() throws -> Directory {
+        if let sharedRepository { return try Directory.open(sharedRepository) }
+        return try directory.directory(Self.repositoryName)
+    }
+
+    /// The exact text that hosts pin.
+    func firstRoot() throws -> String {
+        let bytes = try repository().read("metadata/\(RepositoryKeeper.firstRootName)", sizeMax: Self.fileSizeMax)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     func path(_ name: String) -> String { "\(directory.path)/\(name)" }
@@ -88,6 +102,8 @@ struct ControllerConfiguration: Sendable, Codable {
     var limits: RateRules?
     /// A connection string of PostgreSQL; nil: `events.sqlite` in the folder.
     var database: String?
+    /// An absolute path where `repository/` lies, for controllers that share a database; nil: in the folder.
+    var repository: String?
 
     func openStore(_ folder: ControllerDirectory) throws -> any EventStore {
         if let database { return try PostgresStore(address: database) }

@@ -37,16 +37,36 @@ final class TestController: Sendable {
     private let running = Mutex<Running?>(nil)
 
     /// - Parameter keyPlan: of another profile than solo.
-    init(time: any TimeDoor = SystemTime(), keyPlan: KeyPlan = .solo) throws {
+    init(time: any TimeDoor = SystemTime(), keyPlan: KeyPlan = .solo, database: String? = nil) throws {
         self.time = time
         folder = try TemporaryFolder()
         let plan = try Initialisation(
             listen: "127.0.0.1:0", profile: keyPlan.profile.rawValue, environments: "staging,production",
-            keyPlan: keyPlan)
+            keyPlan: keyPlan, database: database)
         try plan.perform(in: folder.path, time: time)
         let made = try ControllerDirectory.open(folder.path)
         authority = try made.text(ControllerDirectory.authorityCertificateName)
         adminToken = try made.text(ControllerDirectory.adminTokenName).filter { !$0.isWhitespace }
+    }
+
+    /// A second controller with the same keys, record and repository, as docs/operations.md sets one up.
+    init(beside other: TestController) throws {
+        time = other.time
+        authority = other.authority
+        adminToken = other.adminToken
+        folder = try TemporaryFolder()
+        let (from, to) = (try Directory.open(other.folder.path), try Directory.open(folder.path))
+        for entry in try from.list() where entry.kind == .directory && entry.name != "repository" {
+            try to.createDirectory(entry.name, mode: 0o700)
+            for file in try from.directory(entry.name).list() where file.kind == .file {
+                let name = "\(entry.name)/\(file.name)"
+                try to.writeDurably(name, try from.read(name, sizeMax: ByteCount(1 << 20)), mode: 0o600)
+            }
+        }
+        let made = try ControllerDirectory.open(other.folder.path)
+        var configuration = try made.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        configuration.repository = other.folder.path + "/repository"
+        try ControllerDirectory(directory: to).write(ControllerDirectory.configurationName, json: configuration)
     }
 
     /// Runs the body with the server up, and stops the server after it.
@@ -80,6 +100,14 @@ final class TestController: Sendable {
             throw TestFailure("the server did not start")
         }
         return Running(controller: controller, port: port, task: task)
+    }
+
+    /// As SIGKILL would: the lease and the contacts stay as they were.
+    func kill(_ running: Running) async {
+        await running.controller.dieSilently()
+        running.task.cancel()
+        _ = try? await running.task.value
+        await running.controller.close()
     }
 
     /// As a kill would: no farewell to anybody; only the sockets are closed.

@@ -21,7 +21,13 @@ extension PostgresStore {
                 CREATE FUNCTION say_head() RETURNS trigger LANGUAGE plpgsql AS
                     $$BEGIN PERFORM pg_notify('slipway', NEW.version::text); RETURN NULL; END$$;
                 CREATE TRIGGER say_head AFTER UPDATE ON head FOR EACH ROW EXECUTE FUNCTION say_head();
-                """)
+                """),
+        StoreMigration(
+            name: "2 controllers and their contacts",
+            sql: """
+                CREATE TABLE controllers (holder text PRIMARY KEY, seen timestamptz NOT NULL);
+                CREATE TABLE contacts (host text COLLATE "C" PRIMARY KEY, holder text NOT NULL);
+                """),
     ]
 
     /// Several controllers may start at once: one of them migrates.
