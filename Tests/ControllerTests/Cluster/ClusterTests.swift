@@ -43,8 +43,9 @@ struct ClusterTests {
                     let hosts = try await other.send("GET", "/v1/hosts").json(ListView<HostView>.self)
                     #expect(hosts.items.map(\.id.text) == ["host1", "host2"])
                     try await eventually {
-                        let seen = try await other.send("GET", "/v1/rollouts/\(view.id)").json(RolloutView.self)
-                        return seen == view
+                        let path = "/v1/rollouts/\(view.id)"
+                        let seen = try await other.send("GET", path).json(RolloutView.self)
+                        return try await client.send("GET", path).json(RolloutView.self) == seen
                     }
                     let (one, two) = (
                         try await other.send("GET", "/v1/audit/head").json(AuditHead.self),
