@@ -134,7 +134,7 @@ final class TestRepository {
     func assignment(
         _ number: Int, _ action: OrderAction = .install, _ release: HostRelease, revoked: [HostRelease] = [],
         counter: Int64? = nil, to host: HostID? = nil, expiresIn lifetime: TimeSpan = .hours(1),
-        in place: ApprovalPlace = .environment(environment)
+        in place: ApprovalPlace = .environment(environment), migrates: [HostID]? = nil
     ) throws -> JSONValue {
         self.counter += 1
         let assignment = Assignment(
@@ -143,7 +143,8 @@ final class TestRepository {
                 ?? .channel(Self.channel, bucketBound: HostBucket.everyoneBound, included: [], excluded: []),
             release: release.name, manifest: release.manifest,
             targetPath: TargetPath.manifest(place, release.name),
-            counter: counter ?? self.counter, expiresAt: now + lifetime, revoked: revoked.map(\.manifest))
+            counter: counter ?? self.counter, expiresAt: now + lifetime, revoked: revoked.map(\.manifest),
+            migrates: migrates)
         return try DSSEEnvelope.sign(
             JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: [director]
         ).json

@@ -153,6 +153,31 @@ struct UnitTypeTests {
         try await host.end()
     }
 
+    @Test("A rollout's migration runs only on the host that it names, and goes back with it")
+    func namedMigration() async throws {
+        let repository = try TestRepository()
+        let notes = try TemporaryFolder()
+        let files = Self.script("schema", notes.path + "/notes") + [TestRepository.serve, TestRepository.healthy]
+        let first = try await repository.submit("1.0")
+        let second = try await repository.submit(
+            "1.1", files: files, units: [Self.plain("schema", .migration, runOn: "zone=a"), TestRepository.unit()])
+        for isNamed in [false, true] {
+            let host = try await TestHost(repository)
+            let own = await host.agent.configuration.host
+            let named = isNamed ? [own] : [try HostID("another")]
+            try await host.carryOut(repository.assignment(1, .install, first), order(1))
+            let ended = try await host.carryOut(
+                repository.assignment(2, .install, second, migrates: named), order(2))
+            #expect(ended.outcome == .succeeded, "\(ended)")
+            let back = try await host.carryOut(
+                repository.assignment(2, .backOut, second, migrates: named), order(2, .backOut))
+            #expect(back.outcome == .backedOut(nil), "\(back)")
+            try await host.end()
+            let said = (try? Self.lines(notes)) ?? []
+            #expect(said == (isNamed ? ["apply schema 1.1", "back-out schema 1.1"] : []))
+        }
+    }
+
     @Test("Behind an irreversible unit a failure halts: nothing is taken back by itself, the product is locked")
     func irreversible() async throws {
         let repository = try TestRepository()

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Model check")
 struct ModelCheckTests {
-    @Test("The engine and the reference, written from the rules alone, agree on made-up histories")
+    @Test("R24: the engine and the reference, written from the rules alone, agree on made-up histories")
     func agree() throws {
         var failures = 0
         for seed in 0..<UInt64(400) where failures < 6 {

@@ -78,10 +78,7 @@ extension InstallationRunner {
                 peers: peers, confirmWithin: reachability.configuration.confirmWithin, unhealthy: unhealthy))
     }
 
-    static func isEmergency(_ task: InstallationTask) -> Bool {
-        guard let payload = task.envelope.flatMap({ try? DSSEEnvelope(json: $0).payload }) else { return false }
-        return (try? JSONCoding.decode(Assignment.self, from: payload))?.isEmergency ?? false
-    }
+    static func isEmergency(_ task: InstallationTask) -> Bool { task.assignment?.isEmergency ?? false }
 
     /// What was read from the earlier release may have changed since it was looked at, and a patch may not hold what it
     /// promises: then the next way is taken, the last one being the whole.
@@ -146,4 +143,15 @@ extension StoredRelease {
         guard let unit = manifest[unit: name], let tree = try layout(unit).tree(release.folder) else { return nil }
         return InstalledUnit(tree: tree, record: unit.payload, indexText: try index(unit))
     }
+}
+
+extension InstallationTask {
+    /// What the order came with; it was verified before the task was made.
+    var assignment: Assignment? {
+        guard let payload = envelope.flatMap({ try? DSSEEnvelope(json: $0).payload }) else { return nil }
+        return try? JSONCoding.decode(Assignment.self, from: payload)
+    }
+
+    /// Who runs its migrations, where the rollout says so.
+    var migratingHosts: [HostID]? { assignment?.migrates }
 }

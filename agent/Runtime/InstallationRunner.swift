@@ -93,7 +93,7 @@ struct InstallationRunner: Sendable {
         if task.order.action == .backOut {
             let changes = try UnitPairs.plan(
                 old: stored(task.to), new: stored(task.from)?.manifest,
-                slots: SlotsNow(slots: slots(host, task), areOfNew: true), concerns: activation.concerns)
+                slots: SlotsNow(slots: slots(host, task), areOfNew: true), concerns: { activation.concerns($0, task.migratingHosts) })
             if let unit = changes.irreversible(upTo: changes.count) {
                 throw StepError(
                     .backOut,
@@ -132,7 +132,7 @@ struct InstallationRunner: Sendable {
         return .verified(
             changes: try UnitPairs.plan(
                 old: stored(task.from), new: chosen(of: manifest), slots: SlotsNow(slots: slots(host, task)),
-                concerns: activation.concerns))
+                concerns: { activation.concerns($0, task.migratingHosts) }))
     }
 
     private func slots(_ host: HostState, _ task: InstallationTask) -> [UnitName: SlotName] {
@@ -177,7 +177,8 @@ struct InstallationRunner: Sendable {
         let isOrdered = task.order.action == .backOut
         let (removed, restored) = isOrdered ? (task.from, task.to) : (task.to, task.from)
         let pairs = try pairs(installation, old: restored, new: removed)
-        let context = HookContext(order: task.order, from: removed, to: restored)
+        var context = HookContext(order: task.order, from: removed, to: restored)
+        context.migrating = task.migratingHosts
         switch step {
         case .verifying:
             // A full disk may be what went wrong: what was fetched is not needed for the way back.

@@ -65,8 +65,13 @@ struct HookContext: Sendable {
     var order: OrderID
     var from: HostRelease?
     var to: HostRelease?
+    /// The hosts that run the release's migrations, once for the whole rollout; nil: each host that `runOn` names.
+    var migrating: [HostID]?
 
-    init(_ task: InstallationTask) { self.init(order: task.order, from: task.from, to: task.to) }
+    init(_ task: InstallationTask) {
+        self.init(order: task.order, from: task.from, to: task.to)
+        migrating = task.migratingHosts
+    }
 
     init(order: OrderID, from: HostRelease?, to: HostRelease?) {
         self.order = order

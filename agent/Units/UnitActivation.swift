@@ -9,7 +9,7 @@ import ReleasePackaging
 /// | tree | the link shows the new tree | the link shows the old one | the tree's digests |
 /// | file, template | each file comes by one rename | the old release's, or what lay there before | bytes, mode, owner |
 /// | script | `apply` of the new | `back-out` of the new | - |
-/// | migration | `apply`, on the hosts of `runOn`, once for these files | nothing (a step of the rollout) | - |
+/// | migration | `apply`, on the host that the rollout names, once for these files | there `back-out`, if it is reversible | - |
 /// | deb | dpkg installs | dpkg installs the old, or purges | the versions |
 struct UnitActivation: Sendable {
     private static let migratedName = "applied"
@@ -74,7 +74,8 @@ struct UnitActivation: Sendable {
         guard let (unit, stored) = new ?? old else { return }
         switch unit.definition.type {
         case .script where new != nil: try await run(UnitType.backOutProgram, of: unit, in: stored, context)
-        case .migration: break
+        case .migration:
+            if new != nil { try await unmigrate(unit, stored, context) }
         default: return try await activate(old, leaving: new, context)
         }
         try showLink(old, leaving: new)
@@ -100,8 +101,10 @@ struct UnitActivation: Sendable {
     }
 
     /// Whether this host has part in the unit at all.
-    func concerns(_ unit: ManifestUnit) -> Bool {
-        unit.definition.runOn?.matches(id: configuration.host, labels: configuration.labels) ?? true
+    /// - Parameter migrating: the hosts that the rollout names for migrations; nil: each that `runOn` names.
+    func concerns(_ unit: ManifestUnit, _ migrating: [HostID]?) -> Bool {
+        let isNamed = migrating?.contains(configuration.host) ?? true
+        return isNamed && unit.definition.runOn?.matches(id: configuration.host, labels: configuration.labels) ?? true
     }
 
     private static let noPlugins = AgentError(
@@ -146,12 +149,22 @@ struct UnitActivation: Sendable {
 
     /// Once for these very files, whatever the release that brings them is called.
     private func migrate(_ unit: ManifestUnit, _ stored: StoredRelease, _ context: HookContext) async throws {
-        guard concerns(unit) else { return }
+        guard concerns(unit, context.migrating) else { return }
         let applied = try stored.originals(unit).createDirectory(Self.migratedName, mode: 0o700)
         let name = unit.payload.tar.sha256.hex
         guard try applied.status(name) == nil else { return }
         try await run(UnitType.applyProgram, of: unit, in: stored, context)
         try applied.writeDurably(name, [], mode: 0o600)
+    }
+
+    /// Only where the rollout named this host: it goes back when the whole rollout does, after all others.
+    private func unmigrate(_ unit: ManifestUnit, _ stored: StoredRelease, _ context: HookContext) async throws {
+        guard unit.definition.isReversible, context.migrating != nil, concerns(unit, context.migrating) else { return }
+        let applied = try stored.originals(unit).createDirectory(Self.migratedName, mode: 0o700)
+        let name = unit.payload.tar.sha256.hex
+        guard try applied.status(name) != nil else { return }
+        try await run(UnitType.backOutProgram, of: unit, in: stored, context)
+        try applied.removeFile(name)
     }
 
     private func run(

@@ -1,0 +1,134 @@
+import AgentProtocol
+import Foundation
+import ReleaseDefinition
+import ReleaseRollout
+import Testing
+
+/// Rows of faults.md that are the engine's alone.
+@Suite("Rows of the faults")
+struct RowTests {
+    @Test("R25: every state of a rollout has a deadline or something to do, and left alone it ends")
+    func everyStateHasADeadline() throws {
+        var seen: Set<String> = []
+        func leave(_ driver: Driver) throws {
+            var driver = driver
+            seen.insert(driver.state)
+            for _ in 0..<400 where !driver.view.isOver {
+                #expect(driver.rollout.nextDeadlineAt != nil || !driver.pending.isEmpty, "\(driver.state)")
+                try driver.wait()
+                seen.insert(driver.state)
+            }
+            #expect(driver.view.isOver)
+        }
+        let plan = try Fixture.plan(Fixture.pilotThenAll(bake: .minutes(10)), hosts: Fixture.fleet(5))
+        var running = try Driver(plan)
+        try leave(running)
+        try running.report("h0", .succeeded)
+        #expect(running.state == "baking")
+        try leave(running)
+        try running.do(.pause(by: "eva", reason: "p"))
+        try leave(running)
+        try running.do(.resume(by: "eva", reason: "r"))
+        try running.advance(.minutes(10))
+        var halted = running
+        try halted.do(.halt(by: "eva", reason: "h"))
+        try leave(halted)
+        var stopping = running
+        try stopping.do(.stop(by: "eva", reason: "s"))
+        try leave(stopping)
+        var backingOut = running
+        try backingOut.do(.backOut(.rollout, by: "eva", reason: "b"))
+        try leave(backingOut)
+        try backingOut.do(.pause(by: "eva", reason: "p"))
+        try leave(backingOut)
+        #expect(
+            seen.isSuperset(of: [
+                "running", "baking", "paused", "halted", "stopping", "backingOut", "stopped", "backedOut", "failed",
+            ]))
+    }
+
+    @Test("R29: an emergency takes the hosts from fifty rollouts under way and goes to every host in the same moment")
+    func emergency() throws {
+        let fleet = Fixture.fleet(20, pulling: 10..<20)
+        var others: [(rollout: Rollout, priority: Int)] = []
+        for number in 0..<50 {
+            let plan = try Fixture.plan(hosts: fleet, id: "r\(number)")
+            others.append((try Driver(plan).rollout, number))
+        }
+        let plan = try Fixture.plan(hosts: fleet, urgency: .emergency(reason: "CVE"), id: "emergency")
+        let supersession = try Supersession(of: plan, priority: 0, others: others)
+        #expect(supersession.givesWay.count == 50)
+        for (rollout, _) in others {
+            var older = rollout
+            for event in try older.decide(.supersede(by: plan.id), at: Driver.start) { older.apply(event) }
+            #expect(older.pendingActions(at: Driver.start).isEmpty)
+            #expect(older.outstandingOrders(for: HostID(unchecked: "h0")).isEmpty)
+        }
+        let driver = try Driver(plan)
+        #expect(driver.now == Driver.start)
+        #expect(driver.sent.count == 10)
+        #expect(driver.channels.last?.included.count == 10)
+    }
+
+    @Test("R47: a report costs the same whatever the number of hosts")
+    func constantCost() throws {
+        func cost(_ count: Int) throws -> Double {
+            let plan = try Fixture.plan(
+                .bigBang, hosts: Fixture.fleet(count), limits: RolloutLimits(parallelism: .percent(100)))
+            var rollout = Rollout()
+            for event in try rollout.decide(.start(plan, by: "eva"), at: Driver.start) { rollout.apply(event) }
+            let order = OrderID(rollout: plan.id, action: .install)
+            let start = clock()
+            for number in 0..<400 {
+                let id = HostID(unchecked: "h\(number * 7 % count)")
+                for event in try rollout.decide(.orderSent(id, order), at: Driver.start) { rollout.apply(event) }
+                let progress = OrderProgress(order: order, release: Fixture.release, step: .staged)
+                for event in try rollout.decide(.progress(id, progress), at: Driver.start) { rollout.apply(event) }
+            }
+            return Double(clock() - start)
+        }
+        _ = try cost(500)
+        let few = try cost(500)
+        let many = try cost(25_000)
+        // Fifty times the hosts; processor time, with room for what the caches make of it.
+        #expect(many < few * 8, "\(many) against \(few)")
+    }
+
+    @Test("Back to what was before, and no further: an older rollout is not backed out in the face of a newer one")
+    func noCascade() throws {
+        var older = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(2), limits: Fixture.atOnce(), id: "r1"))
+        try older.succeedAll()
+        try older.do(.supersede(by: RolloutID("r2")))
+        for target in [BackOutTarget.rollout, .phase, .hosts([try HostID("h0")])] {
+            #expect {
+                try older.do(.backOut(target, by: "eva", reason: "b"))
+            } throws: { ($0 as? RolloutError)?.code == "rollout.verb.superseded" }
+        }
+    }
+
+    @Test(
+        "Many pulling hosts are meant by a bound of their buckets: at most 1 000 are named or left out, and no other is meant"
+    )
+    func bucketBound() throws {
+        let count = 6000
+        let hosts = (0..<count).map { Fixture.host("p\($0)", $0 % 500 == 0 ? ["pilot": "true"] : [:], pulls: true) }
+        let plan = try Fixture.plan(
+            .phased([.init(size: .count(12)), .init(size: .percent(60)), .init(size: .percent(100))]), hosts: hosts,
+            limits: RolloutLimits(parallelism: .percent(100)))
+        var driver = try Driver(plan)
+        for phase in 0..<3 {
+            let view = try #require(driver.channels.last)
+            #expect(view.included.count <= 1000 && view.excluded.count <= 1000)
+            #expect((view.bucketBound > 0) == (phase > 0))
+            let meant = Set(plan.phases[0...phase].flatMap(\.hosts).map(\.id))
+            #expect(plan.hosts.allSatisfy { view.names($0.id) == meant.contains($0.id) })
+            #expect(!view.names(HostID(unchecked: "stranger")) || view.bucketBound > 0)
+            guard phase < 2 else { break }
+            // All at once: the channel is said anew when they are done.
+            driver.carriesOut = false
+            for host in plan.phases[phase].hosts { try driver.report(host.id.text, .succeeded) }
+            driver.carriesOut = true
+            try driver.do(.tick)
+        }
+    }
+}
