@@ -65,6 +65,31 @@ struct HookTests {
     }
 
     @Test(
+        "Hooks run as the user they name, if the host has it and its bounds allow it",
+        .enabled(if: SystemUser.current == 0, "only root may become somebody else"))
+    func user() async throws {
+        let repository = try TestRepository()
+        let told = Self.hook("who", "id -un; echo $HOME $USER; exit 1")
+        var number = 0
+        func outcome(_ user: String?, _ bounds: ProductBounds?) async throws -> FinishedOrder {
+            number += 1
+            let units = [try TestRepository.unit(hooks: [.preStart: "hooks/who"], user: user)]
+            let one = try await repository.submit("1.\(number)", files: Self.files + [told], units: units)
+            let host = try await TestHost(repository, bounds: bounds.map { ["web": $0] })
+            let ended = try await host.carryOut(repository.assignment(number, .install, one), order(number))
+            try await host.end()
+            return ended
+        }
+        let ran = try await outcome("nobody", ProductBounds(hookUsers: ["nobody"]))
+        #expect(ran.failure?.evidence.logTail.hasPrefix("nobody\n") == true, "\(ran)")
+        #expect(ran.failure?.evidence.logTail.contains(" nobody\n") == true, "\(ran)")
+        for (user, allowed) in [("nobody", ["payments"]), (nil, ["nobody"]), ("absent-user", ["absent-user"])] {
+            let refused = try await outcome(user, ProductBounds(hookUsers: allowed))
+            #expect(refused.outcome == .failed(.preflight), "\(refused)")
+        }
+    }
+
+    @Test(
         "A failing hook backs the host out, with its output as evidence",
         arguments: [HookMoment.preStart, .start, .postHealthy])
     func fails(moment: HookMoment) async throws {
@@ -94,6 +119,23 @@ struct HookTests {
         let ended = try await host.carryOut(repository.assignment(2, .install, two), order(2))
         #expect(ended.outcome == .failed(.hook), "\(ended)")
         #expect(try host.version() == "1.0")
+        #expect(try host.serving().count == 1)
+        try await host.end()
+    }
+
+    @Test("R5: a failing stop hook of the old release does not hold up an order that says so")
+    func stopFailsAndIsIgnored() async throws {
+        let repository = try TestRepository()
+        let units = [try TestRepository.unit(hooks: [.stop: "hooks/fails"])]
+        let one = try await repository.submit(
+            "1.0", files: Self.files + [Self.hook("fails", "echo cannot stop; exit 1")], units: units)
+        let two = try await repository.submit("2.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        let ended = try await host.carryOut(
+            repository.assignment(2, .install, two, ignoreStopFailure: true), order(2))
+        #expect(ended.outcome == .succeeded, "\(ended)")
+        #expect(try host.version() == "2.0")
         #expect(try host.serving().count == 1)
         try await host.end()
     }

@@ -78,14 +78,14 @@ final class TestRepository {
     /// A unit that serves and is checked by a program, quick enough for tests.
     static func unit(
         _ name: String = "web", hooks: [HookMoment: String] = [:], timeout: TimeSpan = .seconds(20),
-        persistent: [String] = []
+        persistent: [String] = [], user: String? = nil
     ) throws -> UnitDefinition {
         let programs = HookMoment.allCases.compactMap { moment in
             hooks[moment].map { HookProgram(moment: moment, path: $0) }
         }
         return UnitDefinition(
             name: try UnitName(name), source: "tree", installTo: "/opt/\(name)", persistent: persistent,
-            service: .command(["bin/serve"]), hooks: UnitHooks(timeout: timeout, programs: programs),
+            service: .command(["bin/serve"]), hooks: UnitHooks(timeout: timeout, programs: programs, user: user),
             health: [
                 HealthCheck(
                     probe: .command(["bin/check"]), every: .milliseconds(100), timeout: .seconds(5), failures: 3)
@@ -134,7 +134,8 @@ final class TestRepository {
     func assignment(
         _ number: Int, _ action: OrderAction = .install, _ release: HostRelease, revoked: [HostRelease] = [],
         counter: Int64? = nil, to host: HostID? = nil, expiresIn lifetime: TimeSpan = .hours(1),
-        in place: ApprovalPlace = .environment(environment), migrates: [HostID]? = nil
+        in place: ApprovalPlace = .environment(environment), migrates: [HostID]? = nil,
+        ignoreStopFailure: Bool? = nil
     ) throws -> JSONValue {
         self.counter += 1
         let assignment = Assignment(
@@ -144,7 +145,7 @@ final class TestRepository {
             release: release.name, manifest: release.manifest,
             targetPath: TargetPath.manifest(place, release.name),
             counter: counter ?? self.counter, expiresAt: now + lifetime, revoked: revoked.map(\.manifest),
-            migrates: migrates)
+            migrates: migrates, ignoreStopFailure: ignoreStopFailure)
         return try DSSEEnvelope.sign(
             JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: [director]
         ).json

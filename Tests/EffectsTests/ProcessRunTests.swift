@@ -48,6 +48,42 @@ struct ProcessRunTests {
         #expect(try await processes.run(shell("(echo x >/dev/tty) 2>&1 | grep -c /dev/tty")).output == "1\n")
     }
 
+    @Test(
+        "As another user a script has that user's groups, no way back and nothing open but itself",
+        .enabled(if: geteuid() == 0, "only root may become somebody else"))
+    func asAnotherUser() async throws {
+        let nobody = try SystemUser(named: "nobody")
+        // Where that user may not walk to.
+        let closed = try folder.directory.createDirectory("closed", mode: 0o700)
+        let text = """
+            #!/bin/sh
+            id -u; id -G; echo "$A"; pwd; ls /proc/self/fd | tr '\\n' ' '; echo; kill -0 1 2>/dev/null || echo powerless
+            exec setpriv --reuid 0 true 2>/dev/null
+            """
+        try closed.writeDurably("script", Array(text.utf8), mode: 0o755)
+        let command = ProcessCommand(
+            executable: closed.path + "/script", environment: ["PATH": "/usr/bin:/bin", "A": "b"],
+            workingDirectory: "/", timeout: .seconds(60), user: try ProcessUser(nobody))
+        let result = try await processes.run(command)
+        let groups = try nobody.groups().map(String.init).joined(separator: " ")
+        // 3 is the script, 10 and above are the shell's and the listing's own.
+        let lines = result.output.split(separator: "\n").map(String.init)
+        #expect(lines.prefix(4) == [String(nobody.id), groups, "b", "/"], "\(result)")
+        #expect(lines.dropFirst(4).first?.hasPrefix("0 1 2 3") == true)
+        #expect(lines.last == "powerless")
+        #expect(result.end != .exited(0), "there is a way back to root")
+
+        var missing = command
+        missing.executable = closed.path + "/none"
+        await #expect(throws: EffectsError.self) { try await processes.run(missing) }
+        let hanging = ProcessCommand(
+            executable: "/bin/sleep", arguments: ["61.75"], workingDirectory: "/", timeout: .milliseconds(100),
+            user: try ProcessUser(nobody))
+        #expect(try await processes.run(hanging).end == .timedOut)
+        #expect(alive("61.75").isEmpty)
+        #expect(throws: EffectsError.self) { try SystemUser(named: "nobody-of-that-name") }
+    }
+
     @Test("A signal that ends a program is told from an exit status")
     func signalled() async throws {
         #expect(try await processes.run(shell("kill -SEGV $$")).end == .signalled(SIGSEGV))

@@ -9,7 +9,8 @@ public struct AgentCommand: AsyncParsableCommand {
         commandName: "slipway-agent",
         abstract: "Installs releases on this host, proves them healthy, and finds its way back.",
         subcommands: [
-            JoinCommand.self, FollowCommand.self, RunCommand.self, NetworkCommand.self, ConvergeCommand.self,
+            JoinCommand.self, FollowCommand.self, RunCommand.self, NetworkCommand.self, StepCommand.self,
+            ConvergeCommand.self,
             InstallCommand.self, RehearseCommand.self,
             StatusCommand.self,
             HistoryCommand.self,

@@ -32,6 +32,9 @@ struct InstallCommand: AsyncParsableCommand {
     @Option(help: "Where the signed receipt goes; - is stdout.")
     var receipt = "-"
 
+    @Flag(help: "Go on where a stop hook of the release that runs now fails; a warning is logged.")
+    var ignoreStopFailure = false
+
     func run() async throws {
         let folder = try AgentFolder.open(place)
         var configuration = try AgentConfiguration.read(in: folder.base)
@@ -43,7 +46,8 @@ struct InstallCommand: AsyncParsableCommand {
         if isImage { return try await bake(folder, configuration) }
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         let local = try LiveHTTP(identity: nil, userAgent: userAgent)
-        let doors = AgentDoors.byHand(local)
+        var doors = AgentDoors.byHand(local)
+        doors.ignoresStopFailure = ignoreStopFailure
         let result: Result<HostReceipt, any Error>
         do {
             result = .success(

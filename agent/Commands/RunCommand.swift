@@ -58,12 +58,21 @@ struct RunCommand: AsyncParsableCommand {
         let doors = AgentDoors(
             http: RelayedHTTP(link: link, door: .host, time: time),
             repository: authorities.map { _ in RelayedHTTP(link: link, door: .repository, time: time) },
-            local: RelayedHTTP(link: link, door: .local, time: time), processes: LiveProcesses(), time: time,
-            random: SystemRandom(), reach: { try await link.reach($0, $1) })
+            local: RelayedHTTP(link: link, door: .local, time: time), processes: try processes(beside: socket, time),
+            tools: LiveProcesses(), time: time, random: SystemRandom(), reach: { try await link.reach($0, $1) })
         try await AgentProgram(
             folder: folder, configuration: configuration, doors: doors, keeper: link,
             beside: { await link.serve(listener) }, log: log
         ).run()
+    }
+
+    /// Where systemd runs, in units of their own.
+    private func processes(beside socket: String, _ time: any TimeDoor) throws -> any ProcessDoor {
+        let isBooted = try (try? Directory.open("/run/systemd"))?.status("system")?.kind == .directory
+        guard isBooted, SystemUser.current == 0, let program = ProgramReplacement.path else { return LiveProcesses() }
+        let file = try PathOfFile(JoinCommand.absolute(socket))
+        let folder = try Directory.open(file.folder).createDirectory("steps", mode: 0o700)
+        return TransientProcesses(folder: folder, program: program, random: SystemRandom(), time: time)
     }
 
     /// Until its task is cancelled.

@@ -1,8 +1,8 @@
 import ReleaseDefinition
 import ReleasePackaging
 
-/// `bounds: { "payments": { "paths": ["/opt", "/etc/payments"], "unitTypes": ["tree", "file"] } }` of agent.json: what the
-/// releases of a product may do on this host, whatever they say.
+/// `bounds: { "payments": { "paths": ["/opt"], "unitTypes": ["tree", "file"], "hookUsers": ["payments"] } }` of agent.json:
+/// what the releases of a product may do on this host, whatever they say.
 public struct ProductBounds: Sendable, Equatable, Codable {
     /// Absolute folders at or below which units install and back up; nil: anywhere.
     public var paths: [String]?
@@ -10,17 +10,27 @@ public struct ProductBounds: Sendable, Equatable, Codable {
     public var unitTypes: [UnitType]?
     /// Whether it may have the host restarted; nil: it may.
     public var reboot: Bool?
+    /// As whom hooks and scripts may run; nil: as anybody. Who names none runs as the agent does, `root` that is.
+    public var hookUsers: [String]?
 
-    public init(paths: [String]? = nil, unitTypes: [UnitType]? = nil, reboot: Bool? = nil) {
+    public init(
+        paths: [String]? = nil, unitTypes: [UnitType]? = nil, reboot: Bool? = nil, hookUsers: [String]? = nil
+    ) {
         self.paths = paths
         self.unitTypes = unitTypes
         self.reboot = reboot
+        self.hookUsers = hookUsers
     }
 
     func holds(_ path: String) -> Bool {
         guard let paths else { return true }
         return paths.contains { $0 == "/" || path == $0 || path.hasPrefix($0.hasSuffix("/") ? $0 : $0 + "/") }
     }
+}
+
+extension ManifestUnit {
+    /// Hooks, or a type whose programs run as hooks do.
+    var runsHooks: Bool { !hooks.isEmpty || definition.type.runsPrograms }
 }
 
 extension AgentConfiguration {
@@ -35,6 +45,10 @@ extension AgentConfiguration {
         }
         if own.reboot == false, unit.definition.reboot ?? .never != .never {
             throw Self.outOfBounds("\(product) may not restart the host")
+        }
+        let user = unit.definition.hooks.user ?? "root"
+        if let users = own.hookUsers, unit.runsHooks, !users.contains(user) {
+            throw Self.outOfBounds("\(product) may not run hooks as \(user)")
         }
         let place = unit.definition.type.hasPlace ? [unit.definition.installTo] : []
         let links = (unit.definition.parallel?.link).map { [$0] } ?? []

@@ -42,8 +42,8 @@ struct StoredIdentity: Sendable {
     /// Whom to believe goes first: while an authority replaces another, the new bundle fits the old certificate as well.
     /// The identity is one file, replaced in one step; before that step the host is what it was.
     func write(in tls: Directory) throws {
-        try tls.writeDurably(Self.authoritiesName, Array(authorities.utf8), mode: 0o600)
-        try tls.writeDurably(Self.identityName, Array((keyPEM + chain).utf8), mode: 0o600)
+        try tls.writeDurably(Self.authoritiesName, Array(authorities.utf8), mode: 0o600, asFolder: true)
+        try tls.writeDurably(Self.identityName, Array((keyPEM + chain).utf8), mode: 0o600, asFolder: true)
         try Self.forgetNotice(in: tls)
     }
 
@@ -105,7 +105,7 @@ struct StoredIdentity: Sendable {
     static func keep(_ notice: IdentityNotice, at now: UTCInstant, in tls: Directory) throws {
         if Self.notice(in: tls)?.notice == notice { return }
         let bytes = try JSONCoding.value(of: Notice(at: now, notice: notice)).prettyBytes
-        try tls.writeDurably(noticeName, bytes, mode: 0o600)
+        try tls.writeDurably(noticeName, bytes, mode: 0o600, asFolder: true)
     }
 
     static func forgetNotice(in tls: Directory) throws {

@@ -75,7 +75,8 @@ actor Agent {
             preflight: Preflight(folder: folder, configuration: configuration),
             reboot: RebootDoor(
                 configuration: configuration, processes: doors.processes, time: doors.time,
-                workingDirectory: folder.base.path), jobs: Workers.coreCount, log: log)
+                workingDirectory: folder.base.path), jobs: Workers.coreCount,
+            ignoresStopFailure: doors.ignoresStopFailure, log: log)
         let entries: [JournalEntry]
         (journal, entries) = try Journal.open(in: folder.base)
         host = HostState()

@@ -10,9 +10,14 @@ struct AgentDoors: Sendable {
     var repository: (any HTTPDoor)?
     /// To what runs on this host: no certificate of ours is shown to it.
     var local: any HTTPDoor
+    /// Programs of releases, and what changes the host for them.
     var processes: any ProcessDoor
+    /// The host's own programs that ask and tell; nil: the same door.
+    var tools: (any ProcessDoor)?
     var time: any TimeDoor
     var random: any RandomDoor
+    /// A stop hook of the release that is left may fail: whoever types the command said so.
+    var ignoresStopFailure = false
     var systemctl = "/usr/bin/systemctl"
     /// Whether a fresh connection to `host:port` is taken.
     var reach: @Sendable (String, TimeSpan) async throws -> TCPReach.Answer = {
@@ -21,13 +26,14 @@ struct AgentDoors: Sendable {
 
     func operations(folder: AgentFolder, configuration: AgentConfiguration, log: Logger) throws -> UnitOperations {
         let environment = StepEnvironment(configuration: configuration)
-        let control = Systemctl(processes: processes, workingDirectory: folder.base.path, program: systemctl)
+        let control = Systemctl(
+            processes: tools ?? processes, workingDirectory: folder.base.path, program: systemctl)
         let time = time
         return UnitOperations(
             hooks: HookRunner(
                 processes: processes, time: time, environment: environment, workingDirectory: folder.base.path),
             prober: HealthProber(
-                http: local, processes: processes, environment: environment, systemctl: control,
+                http: local, processes: processes, environment: environment, systemctl: control, reach: reach,
                 now: { time.now() }),
             services: ServiceSupervisor(
                 folder: folder, processes: processes, time: time, random: random, log: log),

@@ -80,6 +80,11 @@ extension InstallationRunner {
 
     static func isEmergency(_ task: InstallationTask) -> Bool { task.assignment?.isEmergency ?? false }
 
+    /// What the director, or whoever types the command, says of stop hooks that fail.
+    func ignoresStopFailure(_ task: InstallationTask) -> Bool {
+        ignoresStopFailure || task.assignment?.ignoreStopFailure == true
+    }
+
     /// What was read from the earlier release may have changed since it was looked at, and a patch may not hold what it
     /// promises: then the next way is taken, the last one being the whole.
     private func unpack(

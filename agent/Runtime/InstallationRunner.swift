@@ -16,6 +16,8 @@ struct InstallationRunner: Sendable {
     var preflight: Preflight
     var reboot: RebootDoor
     var jobs: Int
+    /// Whoever types the command says so; an order says it in its own words.
+    var ignoresStopFailure = false
     var log: Logger
 
     /// Never throws: whatever goes wrong is a command to the machine, with what was seen.
@@ -53,7 +55,17 @@ struct InstallationRunner: Sendable {
             // The old one serves until the new one does.
             if forward.changes.isBeside(index) { return .done }
             if let (unit, stored) = forward.old(index) {
-                try await operations.stop(unit, of: stored, context, isReplaced: forward.new(index) != nil)
+                try await operations.stop(
+                    unit, of: stored, context, isReplaced: forward.new(index) != nil,
+                    strict: !ignoresStopFailure(task),
+                    ignored: { moment, error in
+                        log.warning(
+                            "a hook of the release that is left failed, and is ignored as ordered",
+                            metadata: [
+                                "order": "\(task.order)", "unit": "\(unit.name)", "hook": "\(moment.rawValue)",
+                                "error": "\(ReportedError(error))",
+                            ])
+                    })
             }
             // The new release knows what it will change; nothing writes there now.
             if let (unit, stored) = forward.new(index) { try backups.take(unit, stored.release.name.product, task) }
@@ -93,7 +105,8 @@ struct InstallationRunner: Sendable {
         if task.order.action == .backOut {
             let changes = try UnitPairs.plan(
                 old: stored(task.to), new: stored(task.from)?.manifest,
-                slots: SlotsNow(slots: slots(host, task), areOfNew: true), concerns: { activation.concerns($0, task.migratingHosts) })
+                slots: SlotsNow(slots: slots(host, task), areOfNew: true),
+                concerns: { activation.concerns($0, task.migratingHosts) })
             if let unit = changes.irreversible(upTo: changes.count) {
                 throw StepError(
                     .backOut,

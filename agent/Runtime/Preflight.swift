@@ -37,6 +37,7 @@ struct Preflight: Sendable {
         var taken: Set<String> = []
         for unit in manifest.units {
             try configuration.allows(unit, of: manifest.product)
+            if let user = unit.definition.hooks.user, unit.runsHooks { _ = try SystemUser(named: user) }
             guard unit.definition.type == .tree else { continue }
             let layout = try UnitLayout(installTo: unit.definition.installTo, root: configuration.root)
             _ = try layout.current()

@@ -22,11 +22,19 @@ struct ProgramReplacement: Sendable {
     }
 
     /// The kernel's word on the file that this process was started from: its name goes on, its inode is gone.
-    static func isReplaced() -> Bool {
+    static func isReplaced() -> Bool { target?.hasSuffix(deleted) ?? false }
+
+    /// Where this program lies, or the one that replaced it.
+    static var path: String? {
+        target.map { $0.hasSuffix(deleted) ? String($0.dropLast(deleted.count)) : $0 }
+    }
+
+    private static let deleted = " (deleted)"
+
+    private static var target: String? {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        guard count > 0 else { return false }
-        let target = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return target.hasSuffix(" (deleted)")
+        guard count > 0 else { return nil }
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

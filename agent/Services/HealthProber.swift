@@ -16,6 +16,9 @@ struct HealthProber: Sendable {
     var processes: any ProcessDoor
     var environment: StepEnvironment
     var systemctl: Systemctl
+    var reach: @Sendable (String, TimeSpan) async throws -> TCPReach.Answer = {
+        try await TCPReach.ask($0, timeout: $1)
+    }
     var now: @Sendable () -> UTCInstant
 
     func ask(_ check: HealthCheck, of unit: ManifestUnit, in stored: StoredRelease) async -> Answer {
@@ -55,7 +58,7 @@ struct HealthProber: Sendable {
         _ address: String, of unit: ManifestUnit, in stored: StoredRelease, timeout: TimeSpan
     ) async throws -> Answer {
         let address = try Variables.expand(address, environment.variables(for: unit, of: stored))
-        switch try await TCPReach.ask(address, timeout: timeout) {
+        switch try await reach(address, timeout) {
         case .taken: return Answer(passed: true, detail: "\(address) takes connections.")
         case .refused: return Answer(passed: false, detail: "\(address) refuses connections.")
         case .unreachable(let why): return Answer(passed: false, detail: "\(address) cannot be reached. \(why)")

@@ -32,10 +32,11 @@ struct HookRunner: Sendable {
         program: String, called name: String, of unit: ManifestUnit, in stored: StoredRelease,
         _ values: [String: String]
     ) async throws {
-        let command = ProcessCommand(
+        var command = ProcessCommand(
             executable: program,
             environment: try environment.values(for: unit, of: stored).merging(values) { $1 },
             workingDirectory: workingDirectory, timeout: min(unit.definition.hooks.timeout, .minutes(60)))
+        if let name = unit.definition.hooks.user { try become(name, &command) }
         let startedAt = time.monotonic()
         while true {
             let result: ProcessResult
@@ -53,6 +54,21 @@ struct HookRunner: Sendable {
             case .timedOut: throw failed(name, unit, "did not end within \(command.timeout) and was killed", result)
             }
         }
+    }
+
+    /// As that user, with the groups and the names that a log-in would give, from a folder where everybody may be.
+    private func become(_ name: String, _ command: inout ProcessCommand) throws {
+        do {
+            guard UnitHooks.isUserName(name) else {
+                throw AgentError(
+                    code: "hook.user", summary: "\(name.debugDescription) is no name of a user.",
+                    remedy: "Correct `user` of the hooks in release.yaml.")
+            }
+            let user = try SystemUser(named: name)
+            command.user = try ProcessUser(user)
+            command.environment.merge(["USER": name, "LOGNAME": name, "HOME": user.home]) { $1 }
+            command.workingDirectory = "/"
+        } catch { throw StepError(error, otherwise: .hook) }
     }
 
     private func failed(

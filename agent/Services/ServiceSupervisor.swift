@@ -78,7 +78,7 @@ actor ServiceSupervisor {
             supervised.removeValue(forKey: spec.key)?.task.cancel()
         } else {
             try await stop(spec.key)
-            process = try launch(spec)
+            process = try await launch(spec)
         }
         watch(spec, process)
     }
@@ -112,11 +112,11 @@ actor ServiceSupervisor {
         supervised = [:]
     }
 
-    private func launch(_ spec: ServiceSpec) throws -> ServiceProcess {
+    private func launch(_ spec: ServiceSpec) async throws -> ServiceProcess {
         try shortenLog(spec.key)
         var command = spec.command
         command.environment[ServiceStrays.variable] = try folder.markServices(random).marker(spec.key)
-        let process = try processes.startService(command, log: folder.logs().path + "/\(spec.key).log")
+        let process = try await processes.startService(command, log: folder.logs().path + "/\(spec.key).log")
         let record = ServiceRecord(release: spec.release, process: process)
         try folder.services().writeDurably("\(spec.key).json", JSONCoding.value(of: record).prettyBytes, mode: 0o600)
         log.info(
@@ -148,7 +148,11 @@ actor ServiceSupervisor {
             delay = min(delay * 2, Self.delayMax)
             guard !Task.isCancelled, supervised[spec.key] != nil else { return }
             do {
-                let next = try launch(spec)
+                let next = try await launch(spec)
+                // It was stopped meanwhile: this one came too late.
+                guard !Task.isCancelled, supervised[spec.key] != nil else {
+                    return try await processes.stopService(next, grace: Self.grace)
+                }
                 process = next
                 supervised[spec.key]?.process = next
             } catch {

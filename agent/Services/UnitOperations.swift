@@ -21,12 +21,15 @@ struct UnitOperations: Sendable {
     /// - Parameters:
     ///   - isReplaced: another release's follows, so a service that is reloaded goes on.
     ///   - strict: false: a failing hook is no reason to stop here (the later tries of a back-out, R5).
+    ///   - ignored: told of each such hook.
     func stop(
-        _ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext, isReplaced: Bool, strict: Bool = true
+        _ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext, isReplaced: Bool, strict: Bool = true,
+        ignored: (HookMoment, any Error) -> Void = { _, _ in }
     ) async throws {
         for moment in [HookMoment.drain, .preStop, .stop] {
             do { try await hooks.run(moment, of: unit, in: stored, context) } catch {
                 if strict || error is CancellationError { throw error }
+                ignored(moment, error)
             }
         }
         switch unit.definition.service {

@@ -35,6 +35,16 @@ int slipway_link_open_file(int file, int directory, const char *name);
 int slipway_spawn(const char *executable, char *const arguments[], char *const environment[], const char *directory,
                   int output, pid_t *process);
 
+/// The same of an open program, as another user: its own groups and no others, no way back. The program is descriptor 3 of
+/// the new process, because a script is read through it; `count` of `groups` are set besides `group`.
+int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int output,
+                     uid_t user, gid_t group, const gid_t groups[], size_t count, pid_t *process);
+
+/// execve(2) of this process itself, with /dev/null as standard input, both outputs to `output`, signals as in a fresh process.
+/// Returns only where it fails: the error's number.
+int slipway_become(const char *executable, char *const arguments[], char *const environment[], const char *directory,
+                   int output);
+
 /// pipe2(2) with O_CLOEXEC: ends[0] is for reading, ends[1] for writing.
 int slipway_pipe(int ends[2]);
 

@@ -8,7 +8,11 @@ extension Directory {
     ///
     /// The file beside it is `.NAME.new`. One that a killed writer left is written over; two writers at once, in this
     /// process or another, take turns by a lock on it.
-    public func writeDurably(_ path: String, _ bytes: some Collection<UInt8>, mode: UInt16 = 0o644) throws {
+    ///
+    /// - Parameter asFolder: written by root, the file is the folder's owner's.
+    public func writeDurably(
+        _ path: String, _ bytes: some Collection<UInt8>, mode: UInt16 = 0o644, asFolder: Bool = false
+    ) throws {
         let full = try fullPath(path)
         let place = try place(of: path)
         let temporary = ".\(place.name).new"
@@ -19,6 +23,10 @@ extension Directory {
             do {
                 try beside.truncate(to: ByteCount(0))
                 try beside.setMode(mode)
+                if asFolder, geteuid() == 0 {
+                    let owner = try OpenFile.status(of: holder, full)
+                    try beside.setOwner(owner.ownerID, group: owner.groupID)
+                }
                 try beside.write(bytes)
                 try beside.sync()
                 try SystemCall.check("renameat", full) { renameat(holder, temporary, holder, place.name) }

@@ -97,7 +97,9 @@ public final class OpenFile: Sendable {
 
     public func size() throws -> ByteCount { try status().size }
 
-    public func status() throws -> FileStatus {
+    public func status() throws -> FileStatus { try Self.status(of: descriptor, path) }
+
+    static func status(of descriptor: Int32, _ path: String) throws -> FileStatus {
         var status = stat()
         try SystemCall.check("fstat", path) { fstat(descriptor, &status) }
         return FileStatus(status)

@@ -19,6 +19,8 @@ struct CommandRun: ~Copyable {
     private static let killMax: Int64 = 5_000
 
     private let mark: String
+    /// Holds this process and the family, and nobody else.
+    private let group: ControlGroup?
     private let grace: Int64
     private let child: SpawnedProcess
     private let childDescriptor: Int32
@@ -31,17 +33,21 @@ struct CommandRun: ~Copyable {
     private var excerpt = OutputExcerpt()
 
     private init(
-        child: SpawnedProcess, childDescriptor: Int32, output: Int32, deadline: Int64, grace: Int64, mark: String
+        child: SpawnedProcess, childDescriptor: Int32, output: Int32, deadline: Int64, grace: Int64, mark: String,
+        group: ControlGroup?
     ) {
         self.child = child
         self.childDescriptor = childDescriptor
         self.output = output
         self.grace = grace
         self.mark = mark
+        self.group = group
         phase = .running(deadline: deadline)
     }
 
-    static func start(_ command: ProcessCommand, grace: TimeSpan, mark: String) throws -> CommandRun {
+    static func start(_ command: ProcessCommand, grace: TimeSpan, mark: String, group: ControlGroup? = nil) throws
+        -> CommandRun
+    {
         var ends: [Int32] = [-1, -1]
         try SystemCall.check("pipe2", command.executable) { slipway_pipe(&ends) }
         defer { close(ends[1]) }
@@ -64,7 +70,7 @@ struct CommandRun: ~Copyable {
         let (deadline, overflow) = now().addingReportingOverflow(max(0, command.timeout.milliseconds))
         return CommandRun(
             child: child, childDescriptor: childDescriptor, output: ends[0], deadline: overflow ? .max : deadline,
-            grace: grace.milliseconds, mark: mark)
+            grace: grace.milliseconds, mark: mark, group: group)
     }
 
     deinit {
@@ -143,7 +149,7 @@ struct CommandRun: ~Copyable {
     }
 
     private var family: [ProcessEntry] {
-        ProcessTable.family(of: child.processID, startTicks: child.startTicks, mark: mark)
+        group?.others() ?? ProcessTable.family(of: child.processID, startTicks: child.startTicks, mark: mark)
     }
 
     private var isFamilyGone: Bool { status != nil && family.isEmpty }

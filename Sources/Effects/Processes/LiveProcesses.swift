@@ -10,19 +10,38 @@ public struct LiveProcesses: ProcessDoor {
     /// Between TERM and KILL when a program's time is over: nothing of it is left 10 s after the time-out.
     let grace: TimeSpan
 
+    private let group: ControlGroup?
+
     public init() { self.init(grace: .seconds(9)) }
 
-    init(grace: TimeSpan) { self.grace = grace }
+    /// - Parameter group: this process's own, in which there is nobody but what it starts: nothing escapes a time-out then.
+    public init(within group: ControlGroup?) { self.init(grace: .seconds(9), group: group) }
+
+    init(grace: TimeSpan, group: ControlGroup? = nil) {
+        self.grace = grace
+        self.group = group
+    }
 
     public func run(_ command: ProcessCommand) async throws -> ProcessResult {
         let mark = "SLIPWAY_PROCESS=" + Hexadecimal.encode(SystemRandom().bytes(16))
-        return try await BlockingThread.run { [grace] wake in
-            var run = try CommandRun.start(command, grace: grace, mark: mark)
+        return try await BlockingThread.run { [grace, group] wake in
+            var run = try CommandRun.start(command, grace: grace, mark: mark, group: group)
             return try run.run(wake)
         }
     }
 
     public func startService(_ command: ProcessCommand, log: String) throws -> ServiceProcess {
+        let file = try Self.openLog(log)
+        let child = try withExtendedLifetime(file) { try SpawnedProcess(command, output: file.descriptor) }
+        let process = ServiceProcess(processID: child.processID, startTicks: child.startTicks)
+        // While this process lives, the service is its child: somebody must ask for its end, or it stays a zombie.
+        // Without a thread it does stay one, which `isRunning` sees as ended.
+        _ = BlockingThread.start { CommandRun.reap(process.processID) }
+        return process
+    }
+
+    /// A service's log, for its output to be appended to.
+    public static func openLog(_ log: String) throws -> OpenFile {
         // O_NONBLOCK: a pipe of that name must not make us wait; it is refused below.
         let opened = try SystemCall.check("open", log) {
             open(log, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o640)
@@ -34,12 +53,12 @@ public struct LiveProcesses: ProcessDoor {
         }
         // The flag belongs to the description that the service inherits; a service expects writes that wait.
         try SystemCall.check("fcntl", log) { fcntl(opened, F_SETFL, O_APPEND) }
-        let child = try withExtendedLifetime(file) { try SpawnedProcess(command, output: file.descriptor) }
-        let process = ServiceProcess(processID: child.processID, startTicks: child.startTicks)
-        // While this process lives, the service is its child: somebody must ask for its end, or it stays a zombie.
-        // Without a thread it does stay one, which `isRunning` sees as ended.
-        _ = BlockingThread.start { CommandRun.reap(process.processID) }
-        return process
+        return file
+    }
+
+    /// The process of that number; nil: there is none.
+    public static func process(_ number: Int32) -> ServiceProcess? {
+        ProcessTable.entry(number).map { ServiceProcess(processID: number, startTicks: $0.startTicks) }
     }
 
     public func isRunning(_ process: ServiceProcess) -> Bool {

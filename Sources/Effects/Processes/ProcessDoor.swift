@@ -9,7 +9,7 @@ public protocol ProcessDoor: Sendable {
     func run(_ command: ProcessCommand) async throws -> ProcessResult
 
     /// Starts a program that goes on after this process ends: own session, output appended to `log`.
-    func startService(_ command: ProcessCommand, log: String) throws -> ServiceProcess
+    func startService(_ command: ProcessCommand, log: String) async throws -> ServiceProcess
 
     /// Whether the very process (number and start time) still runs.
     func isRunning(_ process: ServiceProcess) -> Bool
@@ -21,7 +21,7 @@ public protocol ProcessDoor: Sendable {
     func waitForEnd(of process: ServiceProcess) async throws
 }
 
-public struct ProcessCommand: Sendable, Equatable {
+public struct ProcessCommand: Sendable, Equatable, Codable {
     /// Absolute path.
     public var executable: String
     public var arguments: [String]
@@ -30,21 +30,37 @@ public struct ProcessCommand: Sendable, Equatable {
     /// Absolute path.
     public var workingDirectory: String
     public var timeout: TimeSpan
+    /// As whom it runs; nil: as this process does. The program then need not lie where that user may go.
+    public var user: ProcessUser?
 
     public init(
         executable: String, arguments: [String] = [], environment: [String: String] = [:], workingDirectory: String,
-        timeout: TimeSpan
+        timeout: TimeSpan, user: ProcessUser? = nil
     ) {
         self.executable = executable
         self.arguments = arguments
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.timeout = timeout
+        self.user = user
     }
 }
 
-public struct ProcessResult: Sendable, Equatable {
-    public enum End: Sendable, Equatable {
+/// A user, with the groups that a log-in would give.
+public struct ProcessUser: Sendable, Equatable, Codable {
+    public var user: UInt32
+    public var group: UInt32
+    public var groups: [UInt32]
+
+    public init(_ user: SystemUser) throws {
+        self.user = user.id
+        group = user.group
+        groups = try user.groups()
+    }
+}
+
+public struct ProcessResult: Sendable, Equatable, Codable {
+    public enum End: Sendable, Equatable, Codable {
         case exited(Int32)
         case signalled(Int32)
         case timedOut

@@ -10,27 +10,23 @@ struct SpawnedProcess {
     /// - Parameter output: gets both outputs; the caller closes its own copy.
     /// - Throws: `effects.process.start`.
     init(_ command: ProcessCommand, output: Int32, mark: String? = nil) throws {
-        guard command.executable.hasPrefix("/"), command.workingDirectory.hasPrefix("/") else {
-            throw Self.refusal(
-                command, "executable and working directory (\(command.workingDirectory)) must be absolute paths")
-        }
-        let variables = command.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-        let texts = [command.executable] + command.arguments + variables
-        guard !texts.contains(where: { $0.utf8.contains(0) }),
-            !command.environment.keys.contains(where: { $0.isEmpty || $0.utf8.contains(UInt8(ascii: "=")) })
-        else { throw Self.refusal(command, "an argument or a variable has a zero byte, or a variable's name is none") }
-        var status = stat()
-        guard stat(command.workingDirectory, &status) == 0, FileStatus.Kind(mode: status.st_mode) == .directory else {
-            throw Self.refusal(command, "the working directory \(command.workingDirectory) is not there")
-        }
+        try Self.check(command)
         // The actions in the child overwrite descriptors 0 to 2: what they copy from must lie above.
         let source = try SystemCall.check("fcntl", command.executable) { fcntl(output, F_DUPFD_CLOEXEC, 3) }
         defer { close(source) }
         var processID: pid_t = 0
         let result = Self.withCStrings([command.executable] + command.arguments) { arguments in
-            Self.withCStrings(variables + (mark.map { [$0] } ?? [])) { environment in
-                slipway_spawn(
-                    command.executable, arguments, environment, command.workingDirectory, source, &processID)
+            Self.withCStrings(command.variables + (mark.map { [$0] } ?? [])) { environment in
+                guard let user = command.user else {
+                    return slipway_spawn(
+                        command.executable, arguments, environment, command.workingDirectory, source, &processID)
+                }
+                let program = open(command.executable, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+                guard program >= 0 else { return errno }
+                defer { close(program) }
+                return slipway_spawn_as(
+                    program, arguments, environment, command.workingDirectory, source, user.user, user.group,
+                    user.groups, user.groups.count, &processID)
             }
         }
         guard result == 0 else { throw Self.failure(command, result) }
@@ -39,7 +35,23 @@ struct SpawnedProcess {
         startTicks = ProcessTable.entry(processID)?.startTicks ?? 0
     }
 
-    private static func withCStrings<Value>(
+    /// - Throws: `effects.process.start`.
+    static func check(_ command: ProcessCommand) throws {
+        guard command.executable.hasPrefix("/"), command.workingDirectory.hasPrefix("/") else {
+            throw refusal(
+                command, "executable and working directory (\(command.workingDirectory)) must be absolute paths")
+        }
+        let texts = [command.executable] + command.arguments + command.variables
+        guard !texts.contains(where: { $0.utf8.contains(0) }),
+            !command.environment.keys.contains(where: { $0.isEmpty || $0.utf8.contains(UInt8(ascii: "=")) })
+        else { throw refusal(command, "an argument or a variable has a zero byte, or a variable's name is none") }
+        var status = stat()
+        guard stat(command.workingDirectory, &status) == 0, FileStatus.Kind(mode: status.st_mode) == .directory else {
+            throw refusal(command, "the working directory \(command.workingDirectory) is not there")
+        }
+    }
+
+    static func withCStrings<Value>(
         _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Value
     ) -> Value {
         var copies = texts.map { strdup($0) }
@@ -57,16 +69,22 @@ struct SpawnedProcess {
             remedy: "Check the path, its mode and, for a script, its first line (#!/bin/sh).", cause: cause)
     }
 
-    private static func failure(_ command: ProcessCommand, _ number: Int32) -> EffectsError {
+    static func failure(_ command: ProcessCommand, _ number: Int32) -> EffectsError {
         let reason =
             switch number {
             case ENOENT: "the program, or the interpreter its first line names, is not there"
             case EACCES: "it is not executable for this user, or lies on a file system mounted noexec"
             case ENOEXEC: "it is neither a program for this machine nor a script with a #! line"
             case E2BIG: "arguments and environment are too long"
+            case EPERM: "only root may start a program as another user"
             case EAGAIN, ENOMEM: "the system has no room for another process"
             default: "the system refused"
             }
-        return refusal(command, reason, cause: "posix_spawn: \(SystemCall.message(number))")
+        return refusal(command, reason, cause: "spawn: \(SystemCall.message(number))")
     }
+}
+
+extension ProcessCommand {
+    /// `NAME=VALUE`, sorted.
+    var variables: [String] { environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" } }
 }

@@ -11,10 +11,23 @@ public struct UnitHooks: Sendable, Equatable, Codable {
     /// 5 minutes unless the definition says otherwise.
     public var timeout: TimeSpan
     public var programs: [HookProgram]
+    /// The user of the host that they run as; nil: the agent's own, mostly root. `agent.json` says which are allowed.
+    public var user: String?
 
-    public init(timeout: TimeSpan = .minutes(5), programs: [HookProgram] = []) {
+    public init(timeout: TimeSpan = .minutes(5), programs: [HookProgram] = [], user: String? = nil) {
         self.timeout = timeout
         self.programs = programs
+        self.user = user
+    }
+
+    /// useradd(8): what every Linux takes for the name of a user.
+    public static func isUserName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, (0x61...0x7A).contains(first) || first == 0x5F, text.utf8.count <= 32 else {
+            return false
+        }
+        return text.utf8.allSatisfy { byte in
+            (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5F || byte == 0x2D
+        }
     }
 
     public subscript(moment: HookMoment) -> HookProgram? { programs.first { $0.moment == moment } }

@@ -68,12 +68,14 @@ public struct Assignment: Sendable, Equatable, Codable {
     public var bandwidth: ByteCount?
     /// The hosts that run the release's migrations, each once; nil: it has none, or no rollout says who.
     public var migrates: [HostID]?
+    /// Whether a stop hook of the release that is left may fail (R5): its warning is logged, and the update goes on.
+    public var ignoreStopFailure: Bool?
 
     public init(
         order: OrderID, environment: EnvironmentName, audience: AssignmentAudience, release: ReleaseName,
         manifest: SHA256Digest, targetPath: String, counter: Int64, notBefore: UTCInstant? = nil,
         expiresAt: UTCInstant, revoked: [SHA256Digest] = [], patches: [AssignedPatch]? = nil,
-        bandwidth: ByteCount? = nil, migrates: [HostID]? = nil
+        bandwidth: ByteCount? = nil, migrates: [HostID]? = nil, ignoreStopFailure: Bool? = nil
     ) {
         self.order = order
         self.environment = environment
@@ -88,6 +90,7 @@ public struct Assignment: Sendable, Equatable, Codable {
         self.patches = patches
         self.bandwidth = bandwidth
         self.migrates = migrates
+        self.ignoreStopFailure = ignoreStopFailure
     }
 
     /// Whether the host is meant; for a channel the caller sees to it that the host follows it.

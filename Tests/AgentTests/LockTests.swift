@@ -1,0 +1,43 @@
+import Effects
+import Glibc
+import ReleaseDefinition
+import Testing
+
+@testable import AgentLibrary
+
+@Suite("The lock of an agent's folder")
+struct LockTests {
+    /// All of them in scripts/faults.
+    private static var moments: Int { getenv("SLIPWAY_FAULTS").map { String(cString: $0) } == "all" ? 500 : 12 }
+
+    @Test("R6: an agent that is ended at any moment of an order leaves no lock behind")
+    func endedAnywhere() async throws {
+        let repository = try TestRepository()
+        let old = try await repository.submit("1.0")
+        let baseline = try await TestHost(repository)
+        try await baseline.carryOut(repository.assignment(1, .install, old), order(1))
+        try await baseline.end()
+        let new = try await repository.submit("2.0")
+        try repository.publish(repository.assignment(2, .install, new))
+        let server = try await WebServer(repository)
+        let agent = try await RealAgent(copying: baseline, repository: server.url)
+        let time = SystemTime()
+        for moment in 0..<Self.moments {
+            let process = try agent.start()
+            // From the start of the program to the end of the order, and beyond.
+            try await time.sleep(for: .milliseconds(Int64(moment * 2000 / Self.moments)))
+            kill(process.processID, moment % 2 == 0 ? SIGKILL : SIGTERM)
+            let endedAt = time.monotonic()
+            let lock = try await poll(within: .seconds(60)) { try agent.dir.directory.lock() }
+            let waited = time.monotonic().milliseconds - endedAt.milliseconds
+            lock.release()
+            // 5 s are promised; a machine that runs many tests at once may take its time to tell us.
+            #expect(waited < 45_000, "free after \(waited) ms")
+        }
+        let last = try agent.start()
+        _ = try await poll { try agent.state.finished.first { $0.order == (try order(2)) } }
+        try await agent.kill(last)
+        try await agent.end()
+        try await server.end()
+    }
+}
