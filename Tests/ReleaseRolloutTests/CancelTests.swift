@@ -35,7 +35,7 @@ struct CancelTests {
     enum Verb: CaseIterable { case stop, abortKeep, abortBackOut, backOut }
 
     @Test(
-        "R26: stop, abort and back-out reach a host in every state; nothing starts afterwards, all is over in time",
+        "R26: stop, abort and back-out reach every host in time, and nothing starts afterwards",
         arguments: Place.allCases, Verb.allCases)
     func cancel(_ place: Place, _ verb: Verb) throws {
         let hosts = [Fixture.host("h0", pulls: place.pulls), Fixture.host("h1")]
@@ -115,9 +115,7 @@ struct CancelTests {
         }
     }
 
-    @Test(
-        "R26: a host that was told to drop its order and never answers counts as cancelled after 60 s; a late word is heard"
-    )
+    @Test("R26: a host that is told to drop its order and never answers counts as cancelled after 60 s")
     func neverAnswers() throws {
         var driver = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(1)))
         try driver.do(.stop(by: "eva", reason: "s"))

@@ -65,18 +65,68 @@ struct ExampleTests {
         }
     }
 
+    @Test("Examples 9 to 11: who is touched by a bad release, and how it goes back")
+    func badRelease() throws {
+        var nine = try Driver(plan(100, .phasedByDefault))
+        while let host = nine.ordered.first { try nine.report(host, .backedOut(.health)) }
+        #expect(nine.view.isOver)
+        #expect(try numbers(9) == [Set(nine.sent.map(\.host)).count])
+
+        var ten = try Driver(plan(40, .bigBang))
+        while ten.state == "running" { try ten.report(ten.ordered[0], .backedOut(.health)) }
+        #expect(ten.state == "backingOut")
+        #expect(try numbers(10) == [Set(ten.sent.map(\.host)).count, ten.hosts(in: "backedOut").count])
+
+        var eleven = try Driver(plan(20, .phased([.init(size: .percent(100))])))
+        while eleven.state == "running" { try eleven.report(eleven.ordered[0], .succeeded) }
+        try eleven.do(.backOut(.rollout, by: "eva", reason: "b"))
+        let first = eleven.sent.filter { $0.action == .backOut }
+        try eleven.report(first[0].host, .backedOut(nil), action: .backOut)
+        let then = eleven.sent.filter { $0.action == .backOut }.count - first.count
+        #expect(try numbers(11) == [first.count, then])
+    }
+
+    @Test("Examples 12 to 14: stopping, resuming, and hosts that may be down together")
+    func verbs() throws {
+        var twelve = try Driver(plan(40, .bigBang))
+        let finish = Array(twelve.ordered.prefix(3))
+        for host in finish { try twelve.progress(host, .switched) }
+        try twelve.do(.stop(by: "eva", reason: "s"))
+        let left = twelve.hosts(in: "installing")
+        #expect(try numbers(12) == [twelve.cancels.count, twelve.hosts(in: "cancelled").count, left.count])
+
+        var thirteen = try Driver(
+            Fixture.plan(
+                .phased([.init(size: .percent(100), failureTolerance: Tolerance(count: 1))]),
+                hosts: Fixture.fleet(40), limits: Fixture.atOnce(), backOut: .host))
+        for host in thirteen.ordered.prefix(2) { try thirteen.report(host, .backedOut(.health)) }
+        #expect(thirteen.state == "halted")
+        try thirteen.do(.resume(by: "eva", reason: "r"))
+        let phase = thirteen.view.phases[0]
+        #expect(try numbers(13) == [phase.counts.failed, phase.hosts - phase.counts.failed, phase.failuresAllowed])
+
+        var limits = Fixture.atOnce()
+        limits.maxUnavailable = MaxUnavailable(by: "cluster", count: 1)
+        let hosts = (0..<20).map { Fixture.host("h\($0)", ["cluster": "c\($0 / 8)"]) }
+        let fourteen = try Driver(Fixture.plan(.bigBang, hosts: hosts, limits: limits))
+        #expect(try numbers(14) == [fourteen.ordered.count])
+    }
+
     @Test("Each rule names a test that is there")
     func rules() throws {
-        let folder = Self.root + "/Tests/ReleaseRolloutTests"
-        let tests = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".swift") }
-            .map { try String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8) }.joined()
+        let tests = try ["ReleaseRolloutTests", "ReleaseSimulation"].flatMap { name in
+            let folder = Self.root + "/Tests/" + name
+            return try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".swift") }
+                .map { try String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8) }
+        }.joined().replacingOccurrences(of: "@Test\\(\\s+\"", with: "@Test(\"", options: .regularExpression)
         let table = try #require(Self.page.components(separatedBy: "## Each rule and its test").last)
         let rows = table.split(separator: "\n").filter { $0.hasPrefix("| ") }.dropFirst()
         #expect(rows.count > 30)
         for row in rows {
             let name = row.split(separator: "|").last { !$0.allSatisfy(\.isWhitespace) }?.trimmingCharacters(
                 in: .whitespaces)
-            #expect(tests.contains("@Test(\"\(name ?? "?")\""), "\(row)")
+            let isThere = tests.contains("@Test(\"\(name ?? "?")\"")
+            #expect(isThere, "\(row)")
         }
     }
 }

@@ -32,7 +32,7 @@ struct RowTests {
     }
 
     @Test(
-        "R22: every message doubled, delayed and re-ordered: each order has one effect on each host",
+        "R22: every message doubled, delayed, re-ordered: each order has one effect on a host",
         arguments: [0, 50])
     func doubled(_ pulling: Int) throws {
         for world in try play(
@@ -115,7 +115,7 @@ struct RowTests {
     }
 
     @Test(
-        "A back-out never cascades: a host is asked back from the one release, at most three times, and then left alone"
+        "A back-out never cascades: a host is asked back at most three times, and then left alone"
     )
     func noCascade() throws {
         for world in try play(
