@@ -9,10 +9,12 @@ struct BucketBoundTests {
     func alike() throws {
         let order = OrderID(rollout: try RolloutID("r17"), action: .install)
         let hosts = (0..<4000).map { HostID(unchecked: "host-\($0)") }
-        for bound in [Int64(0), 1, 1 << 20, 1 << 31, (1 << 32) - 1, 1 << 32] {
+        let everyone = Int64(1) << 32
+        let bounds: [Int64] = [0, 1, 1 << 20, 1 << 31, everyone - 1, everyone]
+        for bound in bounds {
             let view = ChannelView(
-                order: order, included: Array(hosts[10..<20]), everyone: bound == 1 << 32,
-                excluded: Array(hosts[15..<40]), bound: bound == 1 << 32 ? nil : bound)
+                order: order, included: Array(hosts[10..<20]), everyone: bound == everyone,
+                excluded: Array(hosts[15..<40]), bound: bound == everyone ? nil : bound)
             let release = try ReleaseName("web@2.0")
             let assignment = Assignment(
                 order: order, environment: try EnvironmentName("staging"),

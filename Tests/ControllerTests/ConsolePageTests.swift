@@ -84,6 +84,34 @@ struct ConsolePageTests {
         #expect(fleet.contains("should run 3.0.1"))
     }
 
+    @Test(
+        "The fleet is filtered by a host query as a browser sends it; one that cannot be read hides nothing and is told"
+    )
+    func filter() throws {
+        let samples = try ConsoleSamples()
+        func html(_ field: String) throws -> (String, String) {
+            let page = ConsolePage(
+                person: "admin", rollouts: [], hosts: try samples.fleet(), now: samples.now, chosen: nil,
+                filter: HostFilter(field))
+            let templates = try ConsoleTemplates()
+            return (
+                String(decoding: page.render(templates), as: UTF8.self),
+                String(decoding: page.renderLive(templates), as: UTF8.self)
+            )
+        }
+        let count = try samples.fleet().count
+        let (page, live) = try html("id+in+(web-1.example,web-2.example)")
+        #expect(live.contains("2 of \(count) hosts"))
+        #expect(!live.contains(">web-3.example<"))
+        #expect(page.contains("value=\"id in (web-1.example,web-2.example)\""))
+        // The page goes on asking for the same hosts.
+        #expect(page.contains("/console/live?hosts=id%20in%20%28web%2D1%2Eexample%2Cweb%2D2%2Eexample%29"))
+        #expect(try html("id=nowhere").1.contains("No host matches."))
+        let (wrong, all) = try html("id in <b>")
+        #expect(wrong.contains("role=\"alert\"") && !wrong.contains("<b>\""))
+        #expect(all.contains(">\(count) hosts"))
+    }
+
     @Test("What happened is told, the newest first")
     func changes() throws {
         let rollout = try samples.running()

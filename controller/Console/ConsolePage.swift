@@ -17,6 +17,10 @@ struct ConsolePage {
     var now: UTCInstant
     /// The rollout that the address names; nil: the home page.
     var chosen: RolloutID?
+    /// Which hosts the home page lists.
+    var filter = HostFilter()
+    /// What holds the hosts of the rollouts that stand open.
+    var holds: [RolloutID: RolloutWhyView] = [:]
 
     /// Which rollouts must be given with their hosts: those that run and the newest, or the chosen one.
     static func open(_ rollouts: [RolloutView], chosen: RolloutID?) -> [RolloutID] {
@@ -35,8 +39,8 @@ struct ConsolePage {
         let open = Set(Self.open(rollouts, chosen: chosen))
         let shown = rollouts.filter { open.contains($0.id) }
         let earlier = rollouts.filter { !open.contains($0.id) }.prefix(Self.listedMax)
-        let panels = shown.map { RolloutPanel($0, changes: changes[$0.id] ?? [], now: now) }
-        let fleet = FleetTable(hosts: hosts).model
+        let panels = shown.map { RolloutPanel($0, changes: changes[$0.id] ?? [], why: holds[$0.id], now: now) }
+        let fleet = FleetTable(hosts: hosts, filter: filter).model
         let model: [String: Any] = [
             "person": person,
             "isHome": chosen == nil,
@@ -63,7 +67,10 @@ struct ConsolePage {
         return model.merging(fleet) { first, _ in first }
     }
 
-    private var livePath: String { chosen.map { "/console/live?rollout=\($0)" } ?? "/console/live" }
+    private var livePath: String {
+        chosen.map { "/console/live?rollout=\($0)" }
+            ?? filter.address.map { "/console/live?hosts=\($0)" } ?? "/console/live"
+    }
 }
 
 /// The page of who has not signed in.

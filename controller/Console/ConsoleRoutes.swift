@@ -16,7 +16,9 @@ enum ConsoleRoutes {
                 guard let person = await viewer(request, controller) else {
                     return ConsoleResponses.html(SignInPage().render(templates))
                 }
-                return ConsoleResponses.html(try await controller.consolePage(for: person).render(templates))
+                return ConsoleResponses.html(
+                    try await controller.consolePage(for: person, filter: HostFilter(request.query("hosts"))).render(
+                        templates))
             },
             Route(.get, "/console/rollouts/{id}", access: mayAsk) { request in
                 guard let person = await viewer(request, controller) else {
@@ -30,7 +32,9 @@ enum ConsoleRoutes {
                 guard case .person(let person) = request.caller else { throw ControllerError.notFound("page") }
                 let chosen = request.query("rollout").flatMap { try? RolloutID($0) }
                 return ConsoleResponses.html(
-                    try await controller.consolePage(for: person, chosen: chosen).renderLive(templates))
+                    try await controller.consolePage(
+                        for: person, chosen: chosen, filter: HostFilter(request.query("hosts"))
+                    ).renderLive(templates))
             },
         ]
     }
@@ -87,21 +91,25 @@ enum ConsoleRoutes {
 }
 
 extension Controller {
-    func consolePage(for person: PersonRecord, chosen: RolloutID? = nil) throws -> ConsolePage {
+    func consolePage(
+        for person: PersonRecord, chosen: RolloutID? = nil, filter: HostFilter = HostFilter()
+    ) throws -> ConsolePage {
         if let chosen {
             _ = try rolloutView(chosen)
             guard sees(person, chosen) else { throw ControllerError.notFound("rollout \(chosen)") }
         }
         var rollouts = rolloutViews().filter { sees(person, $0.id) }
         var changes: [RolloutID: [RolloutChange]] = [:]
+        var holds: [RolloutID: RolloutWhyView] = [:]
         for id in ConsolePage.open(rollouts, chosen: chosen) {
             guard let position = rollouts.firstIndex(where: { $0.id == id }) else { continue }
             changes[id] = state.rollouts[id]?.changes
             rollouts[position] = try rolloutView(id)
+            if !rollouts[position].state.isFinal { holds[id] = try why(id, host: nil) }
         }
         return ConsolePage(
             person: person.name, rollouts: rollouts, hosts: hostViews(for: person), changes: changes,
-            notices: notices(), now: time.now(), chosen: chosen)
+            notices: notices(), now: time.now(), chosen: chosen, filter: filter, holds: holds)
     }
 }
 

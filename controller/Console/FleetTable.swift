@@ -6,15 +6,22 @@ struct FleetTable {
     static let rowsMax = 500
 
     let hosts: [HostView]
+    var filter = HostFilter()
 
     var model: [String: Any] {
+        let hosts = hosts.filter { filter.query.matches(id: $0.id, labels: $0.labels) }
         let ranked = hosts.map { (rank: Self.rank($0), host: $0) }
             .sorted { ($0.rank, $0.host.id) < ($1.rank, $1.host.id) }
         let asWanted = hosts.count { Self.rank($0) == 3 }
         let online = hosts.count { $0.contact == .online }
         return [
-            "hasHosts": !hosts.isEmpty,
-            "fleetTitle": hosts.count.of("host"),
+            "hasHosts": !self.hosts.isEmpty,
+            "hasNone": !self.hosts.isEmpty && hosts.isEmpty,
+            "filter": filter.text,
+            "hasFilterProblem": filter.problem != nil,
+            "filterProblem": filter.problem ?? "",
+            "fleetTitle": filter.query == .all
+                ? hosts.count.of("host") : "\(hosts.count) of \(self.hosts.count.of("host"))",
             "fleetSummary": "\(online) online, \(asWanted) as wanted",
             "fleet": ranked.prefix(Self.rowsMax).map { Self.row($0.host) },
             "fleetLeft": ranked.count > Self.rowsMax
@@ -69,5 +76,33 @@ struct FleetTable {
             "product": view.product.text, "running": view.running?.text ?? "–", "hasOtherWanted": wanted != nil,
             "wanted": wanted?.text ?? "", "tone": tone, "sign": sign, "health": words,
         ]
+    }
+}
+
+/// What the console's field says: a host query of the one grammar. One that cannot be read hides nothing, and is told.
+struct HostFilter {
+    /// As it was written.
+    var text = ""
+    var query = HostQuery.all
+    var problem: String?
+
+    init() {}
+
+    /// - Parameter field: of a form's address: a space comes as `+`, which is no part of a query.
+    init(_ field: String?) {
+        text = (field ?? "").replacing("+", with: " ")
+        guard text.contains(where: { !$0.isWhitespace }) else { return }
+        do { query = try HostQuery(text) } catch { problem = "\(error.summary) \(error.remedy)" }
+    }
+
+    /// For the address of the page's live part.
+    var address: String? {
+        guard query != .all else { return nil }
+        let isPlain = { (byte: UInt8) in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+        }
+        return text.utf8.map { byte in
+            isPlain(byte) ? String(UnicodeScalar(byte)) : "%" + Hexadecimal.encode([byte]).uppercased()
+        }.joined()
     }
 }

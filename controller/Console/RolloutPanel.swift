@@ -12,10 +12,15 @@ struct RolloutPanel {
     let now: UTCInstant
     /// What happened, oldest first.
     let changes: [RolloutChange]
+    /// What holds it and its hosts; nil: nothing does, it has ended.
+    let why: RolloutWhyView?
+    private let held: [HostID: RolloutHold]
     private let hosts: [(host: RolloutHostView, mark: HostMark)]
 
-    init(_ view: RolloutView, changes: [RolloutChange] = [], now: UTCInstant) {
+    init(_ view: RolloutView, changes: [RolloutChange] = [], why: RolloutWhyView? = nil, now: UTCInstant) {
         self.view = view
+        self.why = why
+        held = Dictionary((why?.hosts ?? []).map { ($0.host, $0.hold) }, uniquingKeysWith: { first, _ in first })
         self.now = now
         self.changes = changes
         hosts = view.hosts.map { ($0, HostMark($0)) }
@@ -37,6 +42,10 @@ struct RolloutPanel {
             },
             "troubleLeft": troubled.count > Self.troubleMax
                 ? "and \(troubled.count - Self.troubleMax) more: they stand first in the table below" : "",
+            "hasHolds": why?.reasons.isEmpty == false || why?.nextAttemptAt != nil,
+            "holds": (why?.reasons ?? []).map { ["what": $0.what, "text": Self.text($0)] },
+            "hasNextAttempt": why?.nextAttemptAt != nil,
+            "nextAttempt": why?.nextAttemptAt.map(ConsoleWords.moment) ?? "",
             "hasChanges": !changes.isEmpty,
             "changeCount": changes.count.of("event"),
             "changes": changes.suffix(Self.changesMax).reversed().map(change),
@@ -137,7 +146,13 @@ struct RolloutPanel {
             "tone": mark.kind.rawValue,
             "sign": mark.sign,
             "took": took ?? "",
+            "hold": held[host.host].map(Self.text) ?? "",
         ]
+    }
+
+    private static func text(_ hold: RolloutHold) -> String {
+        guard let until = hold.until else { return hold.text }
+        return "\(hold.text) Until \(ConsoleWords.moment(until))."
     }
 
     /// Failing hosts first, then those in motion, then the rest; inside each by phase and name.

@@ -42,7 +42,9 @@ extension Controller {
 
     func overridePolicy(_ request: PolicyOverrideRequest, by person: PersonRecord) throws -> PolicyOverrideView {
         guard let current = state.policy.current?.applied else {
-            throw ControllerError.notFound("policy", remedy: "There is nothing to set aside: nothing is refused.")
+            throw ControllerError.notFound(
+                "policy",
+                remedy: "A policy says who may set rules aside; without one only freezes hold: slipway freeze list.")
         }
         guard !request.reason.isEmpty else {
             throw ControllerError.badRequest("reason", "An override has no reason.", remedy: "Say why, with --reason.")

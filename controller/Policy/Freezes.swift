@@ -41,7 +41,7 @@ extension Controller {
         let record = try freeze(id)
         if let lift = record.lift {
             throw ControllerError.conflict(
-                "lifted", "The freeze \(id) was lifted at \(lift.at) by \(lift.by): \(lift.reason)",
+                "lifted", "The freeze \(id) was lifted at \(lift.at) by \(lift.by) (\(lift.reason)).",
                 remedy: "Nothing is left to do: slipway freeze list shows what stands.")
         }
         guard request.reason.contains(where: { !$0.isWhitespace }) else {
@@ -80,7 +80,7 @@ extension Controller {
     /// The verbs that start hosts are refused as long as it stands.
     /// - Throws: `controller.policy.freeze` (423).
     func refuseFrozen(_ id: RolloutID) throws {
-        guard let plan = state.rollouts[id]?.plan else { return }
+        guard let record = state.rollouts[id], record.isActive, let plan = record.plan else { return }
         let (release, environment) = (plan.definition.release, plan.definition.environment)
         let standing = state.standingFreezes.filter { $0.concerns(plan) }.map(\.refusal)
         try refuse(standing, release, in: environment)

@@ -120,7 +120,9 @@ extension Controller {
         throw ControllerError(
             isTime ? .init(code: 423) : .unprocessableContent, code: "policy.\(first.rule.rawValue)",
             summary: "\(name) refuses \(release) in \(environment) by \(rules).",
-            remedy: "Those who may set a rule aside do so with slipway policy override.",
+            remedy: policy?.overrides.isEmpty == false
+                ? "Those who may set a rule aside do so with slipway policy override."
+                : "Nobody may set a rule aside: see each line for what helps.",
             cause: standing.map(\.line).joined(separator: "\n"))
     }
 }

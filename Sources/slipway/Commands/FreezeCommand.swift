@@ -110,7 +110,7 @@ struct FreezeRow: Presentable {
     var cells: [String] {
         let state = freeze.isStanding ? "stands" : freeze.liftedAt == nil ? "ahead" : "lifted"
         return [
-            freeze.id, state, freeze.scopeWords, freeze.from.description, freeze.until?.description ?? "lifted",
+            freeze.id, state, freeze.scopeWords, freeze.from.description, freeze.until?.description ?? "it is lifted",
             freeze.by, freeze.reason,
         ]
     }

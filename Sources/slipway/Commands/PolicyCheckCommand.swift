@@ -98,7 +98,9 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             return PolicyFacts(
                 now: now, rolledOutIn: Set(policy.environments.map(\.name)), authorisations: .max, zones: zones)
         }
-        let (hosts, rollouts) = try await connection.withClient { (try await $0.hosts(), try await $0.rollouts()) }
+        let (hosts, rollouts, releases) = try await connection.withClient {
+            (try await $0.hosts(), try await $0.rollouts(), try await $0.releases())
+        }
         let meant = hosts.filter {
             $0.environment == rollout.environment && rollout.hosts.matches(id: $0.id, labels: $0.labels)
         }
@@ -109,7 +111,8 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             now: now, hosts: meant.map { PolicyHost(id: $0.id, labels: $0.labels) },
             rolledOutIn: Set(
                 rollouts.filter { $0.release == rollout.release && $0.state == .succeeded }.map(\.environment)),
-            starts: ofProduct.map(\.startedAt), authorisations: .max, zones: zones)
+            starts: ofProduct.map(\.startedAt), authorisations: .max,
+            category: releases.first { $0.release == rollout.release }?.category, zones: zones)
     }
 
     /// What somebody froze by hand; at any moment that is asked about: nobody knows when it ends.
