@@ -228,7 +228,7 @@ struct FaultSweep {
     static let sample = 18
     static let width = 4
 
-    private static func compileShim() async throws -> (path: String, folder: TemporaryFolder) {
+    static func compileShim() async throws -> (path: String, folder: TemporaryFolder) {
         let folder = try TemporaryFolder()
         let result = try await LiveProcesses().run(
             ProcessCommand(

@@ -114,15 +114,17 @@ struct RealAgent: Sendable {
 /// `python3 -m http.server` over a repository's folder.
 struct WebServer: Sendable {
     let url: String
+    var port: String { String(url.split(separator: ":").last ?? "0") }
+    var processID: Int32 { process.processID }
     private let process: ServiceProcess
 
-    init(_ repository: TestRepository) async throws {
+    init(_ repository: TestRepository, port: String = "0") async throws {
         let log = try TemporaryFolder()
         process = try LiveProcesses().startService(
             ProcessCommand(
                 executable: "/usr/bin/python3",
                 arguments: [
-                    "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", repository.folder.path,
+                    "-u", "-m", "http.server", port, "--bind", "127.0.0.1", "--directory", repository.folder.path,
                 ], workingDirectory: "/", timeout: .zero), log: log.path + "/log")
         let port = try await poll {
             let text = String(decoding: try log.directory.read("log", sizeMax: ByteCount(1 << 20)), as: UTF8.self)

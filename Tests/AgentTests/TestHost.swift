@@ -25,7 +25,7 @@ final class TestHost: Sendable {
         bounds: [String: ProductBounds]? = nil, secrets: String? = nil, systemctl: String = "/usr/bin/systemctl",
         unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil,
         schedule: InstallSchedule? = nil,
-        reboot: RebootSettings? = nil,
+        reboot: RebootSettings? = nil, program: ProgramDoor = .byHand,
         reach: @escaping @Sendable (String) -> TCPReach.Answer = { _ in .refused }
     ) async throws {
         self.dir = try dir ?? TemporaryFolder()
@@ -41,11 +41,13 @@ final class TestHost: Sendable {
             variables: variables, labels: ["zone": "a"], bounds: bounds, secrets: secrets,
             confirmWithin: .milliseconds(500), unhealthyBefore: unhealthyBefore, windows: windows, drift: drift,
             schedule: schedule)
-        configuration.reboot = reboot
+        (configuration.reboot, configuration.selfUpdate) = (reboot, SelfUpdateSettings(within: .minutes(2)))
+        // A new agent is asked whether it can read it.
+        if program.restart != nil { try configuration.write(in: folder.base) }
         let doors = AgentDoors(
             http: FolderHTTP(repository.folder.directory), local: FolderHTTP(repository.folder.directory),
             processes: LiveProcesses(), time: SystemTime(), random: SystemRandom(), systemctl: systemctl,
-            reach: { address, _ in reach(address) })
+            program: program, reach: { address, _ in reach(address) })
         self.doors = doors
         let source = try RepositorySource(folder: folder, configuration: configuration, doors: doors)
         let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })

@@ -29,7 +29,8 @@ final class TestRepository {
     /// - Parameters:
     ///   - days: how long ago it was made.
     ///   - isRenewed: everything but the emergency role was renewed since; else nothing was heard since.
-    init(madeDaysAgo days: Int64 = 0, isRenewed: Bool = false) throws {
+    ///   - others: products beside the one of most tests.
+    init(madeDaysAgo days: Int64 = 0, isRenewed: Bool = false, others: [ProductName] = []) throws {
         age = isRenewed ? .zero : .days(days)
         folder = try TemporaryFolder()
         publisher = try RepositoryPublisher(folder.directory)
@@ -46,6 +47,12 @@ final class TestRepository {
         firstRoot = try #require(created.files.first { $0.name == "1.root.json" }).bytes
         try publisher.publish(RepositoryPublication(metadata: created.files))
         try publisher.publish(RepositoryPublication(metadata: added.files))
+        for other in others {
+            let more = try RepositoryWriter.addProduct(
+                other, environments: [Self.environment], to: state, keys: keys, at: madeAt)
+            state = more.state
+            try publisher.publish(RepositoryPublication(metadata: more.files))
+        }
         guard isRenewed else { return }
         var others = keys
         others.emergency = []
@@ -97,7 +104,7 @@ final class TestRepository {
     func submit(
         _ version: String, files: [File] = [serve, healthy], units: [UnitDefinition]? = nil,
         requires: [ProductRequirement] = [], keep: Int = 3, values: String? = nil,
-        in place: ApprovalPlace = .environment(environment)
+        in place: ApprovalPlace = .environment(environment), product: ProductName = product
     ) async throws -> HostRelease {
         let source = try TemporaryFolder()
         for file in files + [File("tree/VERSION", version, isProgram: false)] {
@@ -112,7 +119,7 @@ final class TestRepository {
             inputs.values.append((Self.environment, signed))
         }
         let definition = ReleaseDefinition(
-            product: Self.product, version: try ReleaseVersion(version), category: .minor, summary: "A test release",
+            product: product, version: try ReleaseVersion(version), category: .minor, summary: "A test release",
             owner: "tests", requires: requires, units: try units ?? [Self.unit()],
             backOut: BackOutSettings(scope: .phase, keep: keep),
             values: values.map { _ in [ValuesFile(environment: Self.environment, path: "values.yaml")] })
@@ -141,7 +148,9 @@ final class TestRepository {
         let assignment = Assignment(
             order: try order(number, action), environment: Self.environment,
             audience: host.map { .host($0) }
-                ?? .channel(Self.channel, bucketBound: HostBucket.everyoneBound, included: [], excluded: []),
+                ?? .channel(
+                    ChannelName(environment: Self.environment, product: release.name.product),
+                    bucketBound: HostBucket.everyoneBound, included: [], excluded: []),
             release: release.name, manifest: release.manifest,
             targetPath: TargetPath.manifest(place, release.name),
             counter: counter ?? self.counter, expiresAt: now + lifetime, revoked: revoked.map(\.manifest),
@@ -192,9 +201,9 @@ final class TestRepository {
 
     var blobs: BlobStore { publisher.blobs }
 
-    func publish(_ envelope: JSONValue) throws {
-        try publisher.publish(
-            RepositoryPublication(channels: [PublishedChannel(name: Self.channel, envelope: envelope)]))
+    func publish(_ envelope: JSONValue, of product: ProductName = product) throws {
+        let channel = ChannelName(environment: Self.environment, product: product)
+        try publisher.publish(RepositoryPublication(channels: [PublishedChannel(name: channel, envelope: envelope)]))
     }
 
     /// Changes bytes of every payload in the repository, lengths kept.

@@ -4,6 +4,7 @@
 //   FAULT_AT=N       the call; 0 or absent: none
 //   FAULT_ERRNO=E    the call fails with E; 0 or absent: SIGKILL before it
 //   FAULT_KIND=open  counts opens instead of changes
+//   FAULT_IMAGE=N    only in the N-th program that one process becomes: 1 the agent, 2 the launcher, 3 the new agent
 //   FAULT_TRACE=FILE every counted call as a line: its number, its name, the path
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -31,6 +32,12 @@ __attribute__((constructor)) static void begin(void) {
     fault = text ? atoi(text) : 0;
     text = getenv("FAULT_KIND");
     counts_opens = text && !strcmp(text, "open");
+    text = getenv("FAULT_IMAGE");
+    int image = 1 + !!getenv("SLIPWAY_AGENT_BASE") + !!getenv("SLIPWAY_AGENT_RELEASE");
+    if (getenv("SLIPWAY_AGENT_GUARD") || (text && atoi(text) != image)) {
+        at = 0;
+        return;
+    }
     text = getenv("FAULT_TRACE");
     if (text) trace = (int)syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }

@@ -24,6 +24,8 @@ struct NetworkCommand: AsyncParsableCommand {
     var logLevel = "info"
 
     func run() async throws {
+        let program = ProgramLink()
+        program.handOver()
         let log = AgentLog.make(logLevel)
         let time = SystemTime()
         let half = NetworkHalf(
@@ -36,7 +38,11 @@ struct NetworkCommand: AsyncParsableCommand {
         await withTaskGroup(of: Void.self) { group in
             if let manager {
                 group.addTask { await manager.keepWatchdog(time) {} }
-                group.addTask { await ProgramReplacement(time: time, log: log).run { true } }
+                group.addTask {
+                    await ProgramReplacement(
+                        time: time, log: log, base: program.base, isOutOfPlace: { program.isOutOfPlace }
+                    ).run { true }
+                }
             }
             group.addTask {
                 while (try? await time.sleep(for: .seconds(30))) != nil { ProgramPages.giveBack() }

@@ -32,6 +32,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try await ProgramLauncher.handOver(dir: dir)
         let folder = try AgentFolder.open(dir)
         try AgentFolder.refuseWritableByOthers(folder.base)
         let configuration = try AgentConfiguration.read(in: folder.base)
@@ -59,7 +60,8 @@ struct RunCommand: AsyncParsableCommand {
             http: RelayedHTTP(link: link, door: .host, time: time),
             repository: authorities.map { _ in RelayedHTTP(link: link, door: .repository, time: time) },
             local: RelayedHTTP(link: link, door: .local, time: time), processes: try processes(beside: socket, time),
-            tools: LiveProcesses(), time: time, random: SystemRandom(), reach: { try await link.reach($0, $1) })
+            tools: LiveProcesses(), time: time, random: SystemRandom(), program: .live(),
+            reach: { try await link.reach($0, $1) })
         try await AgentProgram(
             folder: folder, configuration: configuration, doors: doors, keeper: link,
             beside: { await link.serve(listener) }, log: log
@@ -69,7 +71,7 @@ struct RunCommand: AsyncParsableCommand {
     /// Where systemd runs, in units of their own.
     private func processes(beside socket: String, _ time: any TimeDoor) throws -> any ProcessDoor {
         let isBooted = try (try? Directory.open("/run/systemd"))?.status("system")?.kind == .directory
-        guard isBooted, SystemUser.current == 0, let program = ProgramReplacement.path else { return LiveProcesses() }
+        guard isBooted, SystemUser.current == 0, let program = ProgramImage.path() else { return LiveProcesses() }
         let file = try PathOfFile(JoinCommand.absolute(socket))
         let folder = try Directory.open(file.folder).createDirectory("steps", mode: 0o700)
         return TransientProcesses(folder: folder, program: program, random: SystemRandom(), time: time)
@@ -91,7 +93,7 @@ struct RunCommand: AsyncParsableCommand {
         let local = try LiveHTTP(identity: nil, userAgent: userAgent)
         let doors = AgentDoors(
             http: http, repository: repository, local: local, processes: LiveProcesses(), time: SystemTime(),
-            random: random)
+            random: random, program: .live())
         // An HTTP client that is let go of without its shutdown is a crash that would hide the error.
         let result: Result<Void, any Error>
         do {

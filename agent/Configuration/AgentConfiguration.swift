@@ -45,6 +45,10 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
     public var bandwidth: ByteCount?
     /// How the host is restarted where a release asks for it; nil: by systemd.
     public var reboot: RebootSettings?
+    /// Releases of the agent itself; nil: they are taken, with 10 minutes of probation.
+    public var selfUpdate: SelfUpdateSettings?
+    /// Programs of this host for units of type `plugin`: by name, absolute paths.
+    public var plugins: [String: String]?
 
     public static let fileName = "agent.json"
     public static let sizeMax = ByteCount(1 << 20)
@@ -87,7 +91,7 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         case controller, host, environment, delivery, repository, channels, checkInterval, root, variables, labels
         case bounds, secrets, confirm, confirmWithin, unhealthyBefore, windows, drift
         case schedule, mirrors, authorities, proxy, bandwidth
-        case reboot
+        case reboot, selfUpdate, plugins
     }
 
     /// - Throws: `agent.configuration`: absent, unreadable, an unknown key or a value out of bounds.
@@ -127,6 +131,12 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
         }
         if let within = reboot?.within, !RebootSettings.withinBounds.contains(within) {
             throw Self.problem("reboot.within is \(within), allowed are 100ms to 4h.")
+        }
+        for (name, path) in plugins ?? [:] where !path.hasPrefix("/") {
+            throw Self.problem("plugins has \(path.debugDescription) as \(name), an absolute path is needed.")
+        }
+        if let within = selfUpdate?.within, !SelfUpdateSettings.withinBounds.contains(within) {
+            throw Self.problem("selfUpdate.within is \(within), allowed are 1s to 4h.")
         }
         guard root.hasPrefix("/"), root == "/" || !root.hasSuffix("/") else {
             throw Self.problem(

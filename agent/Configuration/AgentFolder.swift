@@ -12,6 +12,7 @@ import ReleaseDefinition
 ///     releases/PRODUCT/RELEASE/  manifest.json, and indexes and hooks by their digests
 ///     units/PRODUCT/           the files of units that have no folder of their own, and what lay there before them
 ///     backups/PRODUCT.UNIT/    copies of what units declare, the latest two
+///     program.json             which release of the agent itself runs
 ///     service-mark             tells this folder's services from those of another agent
 ///     services/, logs/         the processes that the agent looks after, and what they print
 struct AgentFolder: Sendable {

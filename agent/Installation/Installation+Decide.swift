@@ -130,12 +130,17 @@ extension Installation {
         case .ended: return []
         case .committed, .backingOut: return [.recovered]
         case .received, .verified, .preflight, .staged:
-            guard recoveries < Self.recoveriesMax else { return decideFailed(lostFailure()) }
+            guard recoveries < recoveriesAllowed else { return decideFailed(lostFailure()) }
             return [.restarted]
         case .stopping, .switched, .rebooting, .starting, .checking, .takingOver, .draining, .confirming:
-            guard recoveries < Self.recoveriesMax else { return decideFailed(lostFailure()) }
+            guard recoveries < recoveriesAllowed else { return decideFailed(lostFailure()) }
             return [.recovered]
         }
+    }
+
+    /// A release of the agent is a start of the agent, three where it fails, and one of the agent before it.
+    private var recoveriesAllowed: Int {
+        Self.recoveriesMax + (SelfUpdate.concerns(task.subject) ? ProgramTrial.startsMax : 0)
     }
 
     public var isBeforeStop: Bool {

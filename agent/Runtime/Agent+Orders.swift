@@ -96,7 +96,7 @@ extension Agent {
     /// The next order; those that need no work get their word at once.
     func startNext() throws {
         while host.installation == nil {
-            let chosen = queue.indices.min { one, other in
+            let chosen = queue.indices.filter { !isHeldBack(queue[$0]) }.min { one, other in
                 let (left, right) = (queue[one], queue[other])
                 if left.isUrgent != right.isUrgent { return left.isUrgent }
                 return (left.counter ?? 0) < (right.counter ?? 0)
@@ -107,7 +107,26 @@ extension Agent {
         }
     }
 
+    /// The agent changes nothing about itself while a product waits for a person (semantics 8).
+    private func isHeldBack(_ queued: QueuedOrder) -> Bool {
+        queued.release.product.text == SelfUpdate.product && queued.order.action == .install
+            && host.products.values.contains { $0.lockedBy != nil }
+    }
+
+    /// Why a release of the agent is not taken up at all; nil: it is.
+    private func refusal(ofAgent queued: QueuedOrder) -> String? {
+        guard queued.release.product.text == SelfUpdate.product, queued.order.action == .install else { return nil }
+        if configuration.selfUpdate?.isOff == true { return "selfUpdate is off in agent.json" }
+        let tries = host.finished.count { one in
+            guard one.release == queued.release, case .backedOut(.some) = one.outcome else { return false }
+            return true
+        }
+        guard tries >= SelfUpdate.triesMax else { return nil }
+        return "this release of the agent failed here \(tries) times; publish another"
+    }
+
     private func start(_ queued: QueuedOrder) throws {
+        if let refusal = refusal(ofAgent: queued) { return try finish(queued, .skipped(refusal)) }
         let record = host.record(of: queued.release.product)
         let subject = HostRelease(name: queued.release, manifest: queued.manifest)
         if let holder = record.lockedBy {

@@ -22,6 +22,8 @@ actor Agent {
     nonisolated let ordersWake = Wake()
     /// Called when the controller asks how this host stands.
     nonisolated let factsWake = Wake()
+    /// Whether somebody that this agent follows has answered it.
+    nonisolated let checkIn = CheckIn()
 
     var host: HostState
     let journal: Journal
@@ -73,8 +75,11 @@ actor Agent {
             reachability: Reachability(configuration: configuration, time: doors.time, ask: doors.reach),
             backups: backups,
             preflight: Preflight(folder: folder, configuration: configuration),
+            selfUpdate: SelfUpdate(
+                folder: folder.base, configuration: configuration, program: doors.program,
+                processes: doors.tools ?? doors.processes, time: doors.time, checkIn: checkIn, log: log),
             reboot: RebootDoor(
-                configuration: configuration, processes: doors.processes, time: doors.time,
+                configuration: configuration, processes: doors.tools ?? doors.processes, time: doors.time,
                 workingDirectory: folder.base.path), jobs: Workers.coreCount,
             ignoresStopFailure: doors.ignoresStopFailure, log: log)
         let entries: [JournalEntry]
@@ -168,6 +173,7 @@ actor Agent {
     func pendingReports() -> [HostReport] { Array(host.reports.prefix(HostReportBatch.reportsMax)) }
 
     func acknowledge(_ sequence: Int64) throws {
+        checkIn.note()
         guard sequence < host.nextSequence else { return try renumber(after: sequence) }
         guard host.reports.contains(where: { $0.sequence <= sequence }) else { return }
         try record([.acknowledged(sequence: sequence)])

@@ -19,6 +19,8 @@ struct AgentDoors: Sendable {
     /// A stop hook of the release that is left may fail: whoever types the command said so.
     var ignoresStopFailure = false
     var systemctl = "/usr/bin/systemctl"
+    /// How another release of the agent comes in this one's place.
+    var program = ProgramDoor.byHand
     /// Whether a fresh connection to `host:port` is taken.
     var reach: @Sendable (String, TimeSpan) async throws -> TCPReach.Answer = {
         try await TCPReach.ask($0, timeout: $1)

@@ -30,8 +30,10 @@ struct AgentProgram: Sendable {
         await withTaskGroup(of: Void.self) { group in
             if let manager {
                 group.addTask { await manager.keepWatchdog(doors.time) { _ = await agent.isIdle } }
-                group.addTask { await ProgramReplacement(time: doors.time, log: log).run { await agent.isIdle } }
+                let replacement = ProgramReplacement(time: doors.time, log: log, base: doors.program.base)
+                group.addTask { await replacement.run { await agent.isIdle } }
             }
+            group.addTask { await agent.keepInPlace() }
             group.addTask { await agent.installForever() }
             group.addTask { await beside() }
             // It waits, most of the time: what it started, or installed, with is the host's again.

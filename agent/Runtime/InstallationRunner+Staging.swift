@@ -37,6 +37,7 @@ extension InstallationRunner {
             try layout.adoptStaging(as: release.folder)
         }
         try await prepare(kept, old)
+        try await selfUpdate.prepare(kept)
     }
 
     /// All is there: what activation will do can be tried, and two units at one place be told apart.
@@ -71,8 +72,10 @@ extension InstallationRunner {
                 return .refused(.skipped("unhealthyBefore: \(unhealthy)"))
             }
         }
-        let peers = await reachability.reachable(among: reachability.addresses)
-        if peers.isEmpty { log.info("nobody can be reached: the installation will not be confirmed") }
+        // A new agent checks in, which says more.
+        let isOwn = SelfUpdate.concerns(task.to)
+        let peers = isOwn ? [] : await reachability.reachable(among: reachability.addresses)
+        if peers.isEmpty, !isOwn { log.info("nobody can be reached: the installation will not be confirmed") }
         return .prepared(
             StateBefore(
                 peers: peers, confirmWithin: reachability.configuration.confirmWithin, unhealthy: unhealthy))

@@ -14,6 +14,7 @@ struct InstallationRunner: Sendable {
     var reachability: Reachability
     var backups: Backups
     var preflight: Preflight
+    var selfUpdate: SelfUpdate
     var reboot: RebootDoor
     var jobs: Int
     /// Whoever types the command says so; an order says it in its own words.
@@ -80,6 +81,10 @@ struct InstallationRunner: Sendable {
         case .reboot(_, let boot): try await reboot.restart(from: boot)
         case .start(let index):
             try await keepServing(forward, index)
+            if SelfUpdate.concerns(task.to) {
+                if let (_, stored) = forward.new(index) { try await selfUpdate.start(stored) }
+                return .done
+            }
             if let (unit, stored) = forward.new(index) {
                 // Who is not drained takes traffic as soon as it runs.
                 if unit.hook(.drain) == nil, unit.definition.service != nil || unit.hook(.start) != nil {
@@ -89,6 +94,10 @@ struct InstallationRunner: Sendable {
             }
         case .check(let index):
             try await keepServing(forward, index)
+            if SelfUpdate.concerns(task.to), let (_, stored) = forward.new(index) {
+                try await selfUpdate.check(stored)
+                return .done
+            }
             if let (unit, stored) = forward.new(index) { try await check(unit, of: stored, context) }
         case .takeOver(let index): try await takeOver(forward, index, context)
         case .drain(let index): try await drain(forward, index)
@@ -142,10 +151,14 @@ struct InstallationRunner: Sendable {
                 remedy: "Whoever approved it must look at what they signed; nothing was installed.")
         }
         try downloads.add(bytes)
-        return .verified(
-            changes: try UnitPairs.plan(
-                old: stored(task.from), new: chosen(of: manifest), slots: SlotsNow(slots: slots(host, task)),
-                concerns: { activation.concerns($0, task.migratingHosts) }))
+        var changes = try UnitPairs.plan(
+            old: stored(task.from), new: chosen(of: manifest), slots: SlotsNow(slots: slots(host, task)),
+            concerns: { activation.concerns($0, task.migratingHosts) })
+        if SelfUpdate.concerns(to) {
+            // Its probation ends by itself; this is for the case that it does not.
+            for index in changes.indices { changes[index].healthyDeadline = selfUpdate.within + .minutes(1) }
+        }
+        return .verified(changes: changes)
     }
 
     private func slots(_ host: HostState, _ task: InstallationTask) -> [UnitName: SlotName] {
@@ -208,6 +221,7 @@ struct InstallationRunner: Sendable {
             }
             guard pairs.changes.indices.contains(index) else { return .done }
             if !isOrdered { try putBack(pairs.changes[index].unit, task) }
+            if SelfUpdate.concerns(task.subject), pairs.old(index) == nil { try await selfUpdate.returnTo(nil) }
             guard case .backingOut(let backOut) = installation.state, backOut.leftWhatRan(index) else { return .done }
             return try reboot.command(after: pairs.changes[index].reboot)
         case .rebooting(_, let boot, _): try await reboot.restart(from: boot)
@@ -217,6 +231,10 @@ struct InstallationRunner: Sendable {
         case .retiring(let index):
             guard case .backingOut(let backOut) = installation.state else { return .done }
             try await retire(pairs, index, context, isDrained: backOut.tookOver(index))
+        case .starting(let index) where SelfUpdate.concerns(restored):
+            if let (_, stored) = pairs.old(index) { try await selfUpdate.returnTo(stored) }
+        // Who comes back was proved here, and needs nobody's answer for it.
+        case .checking where SelfUpdate.concerns(restored): break
         case .starting(let index):
             if let (unit, stored) = pairs.old(index) {
                 try await operations.start(unit, of: stored, context, isReplaced: pairs.new(index) != nil)

@@ -5,36 +5,34 @@ import ReleaseDefinition
 
 /// An upgrade of the OS package replaces the program of an agent that runs, perhaps in the middle of a deployment: so the
 /// package restarts nothing. The agent ends by itself when it has nothing in hand, and the service manager, which is the
-/// one who calls this, starts the new program.
+/// one who calls this, starts the new program. The same where a release of the agent runs in the packaged program's place.
 struct ProgramReplacement: Sendable {
     static let interval = TimeSpan.seconds(5)
 
     var time: any TimeDoor
     var log: Logger
+    /// The program that the service manager starts; nil: this one.
+    var base: String?
+    /// Whether another release of the agent should run by now.
+    var isOutOfPlace: @Sendable () -> Bool = { false }
 
     func run(_ isIdle: @Sendable () async -> Bool) async {
+        let before = Self.identity(of: base)
         while (try? await time.sleep(for: Self.interval)) != nil {
-            guard Self.isReplaced(), await isIdle() else { continue }
+            guard ProgramImage.isReplaced() || Self.identity(of: base) != before || isOutOfPlace(), await isIdle()
+            else {
+                continue
+            }
             log.info("the program was replaced: the agent ends so that the new one is started")
             // Services outlive the agent: this is the same as being stopped.
             _exit(0)
         }
     }
 
-    /// The kernel's word on the file that this process was started from: its name goes on, its inode is gone.
-    static func isReplaced() -> Bool { target?.hasSuffix(deleted) ?? false }
-
-    /// Where this program lies, or the one that replaced it.
-    static var path: String? {
-        target.map { $0.hasSuffix(deleted) ? String($0.dropLast(deleted.count)) : $0 }
-    }
-
-    private static let deleted = " (deleted)"
-
-    private static var target: String? {
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        guard count > 0 else { return nil }
-        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    /// Changes when the file is replaced; the same while there is none.
+    private static func identity(of path: String?) -> [UInt64] {
+        var status = stat()
+        guard let path, stat(path, &status) == 0 else { return [] }
+        return [UInt64(status.st_dev), UInt64(status.st_ino)]
     }
 }

@@ -85,7 +85,10 @@ struct PullLoop: Sendable {
 
     private func check(_ channel: ChannelName, _ understood: inout [ChannelName: JSONValue]) async {
         do {
-            guard let envelope = try await source.assignment(of: channel), envelope != understood[channel] else {
+            let found = try await source.assignment(of: channel)
+            // Nobody else is there to answer a host that never enrolled.
+            if configuration.controller == nil { agent.checkIn.note() }
+            guard let envelope = found, envelope != understood[channel] else {
                 return
             }
             if await agent.offer(envelope) { understood[channel] = envelope }

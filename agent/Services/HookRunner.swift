@@ -28,12 +28,13 @@ struct HookRunner: Sendable {
     }
 
     /// A program of the release at a path that was verified, by the rules of hooks.
+    @discardableResult
     func run(
-        program: String, called name: String, of unit: ManifestUnit, in stored: StoredRelease,
-        _ values: [String: String]
-    ) async throws {
+        program: String, _ arguments: [String] = [], called name: String, of unit: ManifestUnit,
+        in stored: StoredRelease, _ values: [String: String]
+    ) async throws -> ProcessResult {
         var command = ProcessCommand(
-            executable: program,
+            executable: program, arguments: arguments,
             environment: try environment.values(for: unit, of: stored).merging(values) { $1 },
             workingDirectory: workingDirectory, timeout: min(unit.definition.hooks.timeout, .minutes(60)))
         if let name = unit.definition.hooks.user { try become(name, &command) }
@@ -42,7 +43,7 @@ struct HookRunner: Sendable {
             let result: ProcessResult
             do { result = try await processes.run(command) } catch { throw StepError(error, otherwise: .hook) }
             switch result.end {
-            case .exited(0): return
+            case .exited(0): return result
             case .exited(Self.laterExit):
                 let soFar = time.monotonic().milliseconds - startedAt.milliseconds
                 guard soFar + Self.laterInterval.milliseconds <= Self.laterMax.milliseconds else {

@@ -10,6 +10,7 @@ import ReleasePackaging
 /// | file, template | each file comes by one rename | the old release's, or what lay there before | bytes, mode, owner |
 /// | script | `apply` of the new | `back-out` of the new | - |
 /// | migration | `apply`, on the host that the rollout names, once for these files | there `back-out`, if it is reversible | - |
+/// | plugin | step `activate` of its program | step `back-out` of the new | step `verify` |
 /// | deb | dpkg installs | dpkg installs the old, or purges | the versions |
 struct UnitActivation: Sendable {
     private static let migratedName = "applied"
@@ -38,7 +39,7 @@ struct UnitActivation: Sendable {
         case .deb:
             try await packages(unit, new).prepare(
                 new.tree(unit), old: old.map { try $0.1.tree($0.0) }, isReversible: unit.definition.isReversible)
-        case .plugin: throw Self.noPlugins
+        case .plugin: try await plugins.prepare(unit, new, from: old)
         }
     }
 
@@ -62,7 +63,12 @@ struct UnitActivation: Sendable {
         case .deb:
             try await packages(unit, stored).change(
                 from: old.map { try $0.1.tree($0.0) }, to: new.map { try $0.1.tree($0.0) })
-        case .plugin: throw Self.noPlugins
+        case .plugin:
+            if let new {
+                try await plugins.run(.activate, new.0, new.1, from: old, context)
+            } else {
+                try await plugins.run(.remove, unit, stored, from: nil, context)
+            }
         }
         try showLink(new, leaving: old)
     }
@@ -73,6 +79,7 @@ struct UnitActivation: Sendable {
     ) async throws {
         guard let (unit, stored) = new ?? old else { return }
         switch unit.definition.type {
+        case .plugin where new != nil: try await plugins.run(.backOut, unit, stored, from: old, context)
         case .script where new != nil: try await run(UnitType.backOutProgram, of: unit, in: stored, context)
         case .migration:
             if new != nil { try await unmigrate(unit, stored, context) }
@@ -95,7 +102,8 @@ struct UnitActivation: Sendable {
         switch unit.definition.type {
         case .file, .template: found += try placer(unit, stored).differences(side(unit, stored))
         case .deb: found += try await packages(unit, stored).differences(tree)
-        case .tree, .script, .migration, .plugin: break
+        case .plugin: found += try await plugins.differences(unit, stored)
+        case .tree, .script, .migration: break
         }
         return found
     }
@@ -106,10 +114,6 @@ struct UnitActivation: Sendable {
         let isNamed = migrating?.contains(configuration.host) ?? true
         return isNamed && unit.definition.runOn?.matches(id: configuration.host, labels: configuration.labels) ?? true
     }
-
-    private static let noPlugins = AgentError(
-        code: "unit.plugin", summary: "This agent cannot carry out units of type plugin.",
-        remedy: "Upgrade the agent, or use tree, with hooks for what else must happen.")
 
     // MARK: - By type
 
@@ -192,6 +196,8 @@ struct UnitActivation: Sendable {
     func places(_ unit: ManifestUnit, _ stored: StoredRelease) throws -> [String] {
         try placer(unit, stored).paths(of: side(unit, stored))
     }
+
+    private var plugins: PluginRunner { PluginRunner(hooks: hooks, configuration: configuration) }
 
     private func packages(_ unit: ManifestUnit, _ stored: StoredRelease) throws -> DebianPackages {
         DebianPackages(

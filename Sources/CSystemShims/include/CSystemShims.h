@@ -80,3 +80,10 @@ int slipway_memory_file(const char *name);
 
 /// accept4(2) without the peer's address.
 int slipway_accept(int socket, int flags);
+
+/// execve(2) as in a fresh process: every descriptor above 2 is closed, no signal is blocked. Returns only upon failure, the
+/// error's number.
+int slipway_exec(const char *executable, char *const arguments[], char *const environment[]);
+
+/// Milliseconds of CLOCK_BOOTTIME, which goes on while the machine sleeps.
+int64_t slipway_since_boot(void);
