@@ -25,7 +25,7 @@ final class TestHost: Sendable {
         bounds: [String: ProductBounds]? = nil, secrets: String? = nil, systemctl: String = "/usr/bin/systemctl",
         unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil,
         schedule: InstallSchedule? = nil,
-        reboot: RebootSettings? = nil, program: ProgramDoor = .byHand,
+        reboot: RebootSettings? = nil, program: ProgramDoor = .byHand, plugins: [String: String]? = nil,
         reach: @escaping @Sendable (String) -> TCPReach.Answer = { _ in .refused }
     ) async throws {
         self.dir = try dir ?? TemporaryFolder()
@@ -42,6 +42,7 @@ final class TestHost: Sendable {
             confirmWithin: .milliseconds(500), unhealthyBefore: unhealthyBefore, windows: windows, drift: drift,
             schedule: schedule)
         (configuration.reboot, configuration.selfUpdate) = (reboot, SelfUpdateSettings(within: .minutes(2)))
+        configuration.plugins = plugins
         // A new agent is asked whether it can read it.
         if program.restart != nil { try configuration.write(in: folder.base) }
         let doors = AgentDoors(

@@ -80,7 +80,8 @@ struct PluginRunner: Sendable {
         guard let path = configuration.plugins?[name] else {
             throw AgentError(
                 code: "plugin.unknown", summary: "This host has no plugin \(name), which the unit \(unit.name) needs.",
-                remedy: "Install it, add it to `plugins` in agent.json and start the agent again, or leave the host out.")
+                remedy:
+                    "Install it, add it to `plugins` in agent.json and start the agent again, or leave the host out.")
         }
         return path
     }
