@@ -80,7 +80,7 @@ struct PluginTests {
             ])
         #expect(try made(notes) == "of 1.0")
 
-        let stored = try host.agent.store.stored(one)
+        let stored = try await host.agent.store.stored(one)
         let thing = try #require(stored.manifest.units.first)
         #expect(try await host.agent.runner.activation.differences(thing, of: stored).isEmpty)
         try notes.directory.writeDurably("notes.made", Array("else".utf8))

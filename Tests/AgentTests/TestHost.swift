@@ -39,7 +39,7 @@ final class TestHost: Sendable {
             controller: controller, host: Self.name, environment: TestRepository.environment, delivery: .pull,
             repository: FolderHTTP.base, channels: [TestRepository.channel], root: self.root.path,
             variables: variables, labels: ["zone": "a"], bounds: bounds, secrets: secrets,
-            confirmWithin: .milliseconds(500), unhealthyBefore: unhealthyBefore, windows: windows, drift: drift,
+            confirmWithin: .seconds(4), unhealthyBefore: unhealthyBefore, windows: windows, drift: drift,
             schedule: schedule)
         (configuration.reboot, configuration.selfUpdate) = (reboot, SelfUpdateSettings(within: .minutes(2)))
         configuration.plugins = plugins
