@@ -32,6 +32,7 @@ public actor Controller {
     /// This process among them.
     nonisolated let holder: String
     var leadership = Leadership()
+    var witnesses = LogWitnesses()
     /// Hosts that are in contact with other controllers.
     var hostsElsewhere: Set<HostID> = []
     /// Hosts that another controller misses and this one has.
@@ -146,6 +147,7 @@ public actor Controller {
             throw error
         }
         for entry in entries { applyToState(entry) }
+        repository.checkpoint = store.head.checkpoint
         for report in change.reports { state.apply(report) }
         if isRunning, leads, !state.continuousRollouts.isEmpty,
             entries.contains(where: { if case .releaseApproved = $0.event { true } else { false } })

@@ -11,7 +11,7 @@ public struct ControllerCommand: AsyncParsableCommand {
         commandName: "slipway-controller",
         abstract: "The daemon that keeps the record, signs, publishes and leads rollouts.",
         discussion: "Exit codes: 0 done, 1 failed, 2 usage, 5 conflict, 130 interrupted.",
-        subcommands: [InitialiseCommand.self, RunCommand.self])
+        subcommands: [InitialiseCommand.self, RunCommand.self, BackupCommand.self, RestoreCommand.self])
 
     public init() {}
 

@@ -11,10 +11,19 @@ public struct HostFacts: Sendable, Equatable, Codable {
     /// Products whose files are not as they were signed; nil: not looked at. Only where the controller asked: it takes
     /// reading every file.
     public var drifted: [ProductName]?
+    /// How far the controller's log had come, by the newest timestamp that this host has verified.
+    public var log: LogCheckpoint?
+    /// A timestamp showed this, which the log that `log` is of cannot lead to: it was cut, or written anew.
+    public var logContradiction: LogCheckpoint?
 
-    public init(sentAt: UTCInstant, freeSpace: ByteCount? = nil, drifted: [ProductName]? = nil) {
+    public init(
+        sentAt: UTCInstant, freeSpace: ByteCount? = nil, drifted: [ProductName]? = nil, log: LogCheckpoint? = nil,
+        logContradiction: LogCheckpoint? = nil
+    ) {
         self.sentAt = sentAt
         self.freeSpace = freeSpace
         self.drifted = drifted
+        self.log = log
+        self.logContradiction = logContradiction
     }
 }

@@ -19,17 +19,9 @@ public struct AuditEntryView: Sendable, Equatable, Codable {
 }
 
 /// `GET /v1/audit/head`: what the whole chain comes to, after every entry was read again.
-public struct AuditHead: Sendable, Hashable, Codable {
-    public var sequence: Int64
-    public var digest: SHA256Digest
+public typealias AuditHead = LogCheckpoint
 
-    public init(sequence: Int64, digest: SHA256Digest) {
-        self.sequence = sequence
-        self.digest = digest
-    }
-}
-
-extension AuditHead: CustomStringConvertible {
+extension LogCheckpoint: CustomStringConvertible {
     /// Before the first entry.
     public static let empty = AuditHead(sequence: 0, digest: SHA256Digest(of: []))
 
@@ -56,11 +48,15 @@ extension AuditHead: CustomStringConvertible {
         }
         let entry: JSONValue
         do { entry = try JSONValue(parsing: line) } catch { throw broken("it is no JSON (\(error))") }
-        guard entry["sequence"]?.integerValue == sequence + 1 else { throw broken("its number is another") }
+        // What was lost before a restore has numbers that nothing has again.
+        let isBreak = entry["action"]?.stringValue == "controller.restored"
+        guard let number = entry["sequence"]?.integerValue, isBreak ? number > sequence : number == sequence + 1 else {
+            throw broken("its number is another")
+        }
         guard entry["previous"]?.stringValue == digest.hex else {
             throw broken("it does not follow an entry with digest \(digest.short)…")
         }
-        return AuditHead(sequence: sequence + 1, digest: SHA256Digest(of: line))
+        return AuditHead(sequence: number, digest: SHA256Digest(of: line))
     }
 }
 
@@ -80,7 +76,19 @@ public struct AuditChain: Sendable {
 
     /// - Throws: `api.audit.chain`, `api.audit.witness`.
     public mutating func follow(_ line: [UInt8]) throws {
+        let before = head.sequence
         head = try head.following(line)
+        if head.sequence > before + 1,
+            let lost = witnessed.values.filter({ $0.sequence > before && $0.sequence < head.sequence }).max(by: {
+                $0.sequence < $1.sequence
+            })
+        {
+            throw ControllerAPIError(
+                family: .refused, code: "audit.witness",
+                summary: "Entry \(lost.sequence) was witnessed and is not in the log: a backup was restored that ends "
+                    + "at entry \(before).",
+                remedy: "See entry \(head.sequence), controller.restored, for who did it and when.")
+        }
         if let seen = witnessed[head.sequence], seen != head { throw differs(seen) }
     }
 

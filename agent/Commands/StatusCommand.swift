@@ -35,6 +35,8 @@ struct StatusView: Codable, Sendable {
     var order: OrderID?
     var step: String?
     var reportsWaiting: Int
+    /// The end of the controller's log, as this host has witnessed it: SEQUENCE:DIGEST.
+    var log: String?
     /// nil on a host that only follows a repository.
     var identity: Identity?
 
@@ -51,6 +53,7 @@ struct StatusView: Codable, Sendable {
             host: configuration.host, environment: configuration.environment,
             delivery: configuration.delivery.rawValue, products: products, order: state.installation?.task.order,
             step: state.installation?.step?.rawValue, reportsWaiting: state.reports.count,
+            log: LogWitness(in: folder.base).log.map { "\($0.sequence):\($0.digest.hex)" },
             identity: identity(folder))
         return (view, state)
     }

@@ -5,7 +5,10 @@ import ReleaseDefinition
 /// How this host stands, for whoever is about to deploy to it.
 extension Agent {
     func facts(drifted: [ProductName]? = nil) -> HostFacts {
-        HostFacts(sentAt: time.now(), freeSpace: try? folder.base.freeSpace(), drifted: drifted)
+        let witness = LogWitness(in: folder.base)
+        return HostFacts(
+            sentAt: time.now(), freeSpace: try? folder.base.freeSpace(), drifted: drifted, log: witness.log,
+            logContradiction: witness.contradiction)
     }
 
     /// Products whose files are not as they were signed, by reading all of them; nil while something is being installed.

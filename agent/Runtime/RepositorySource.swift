@@ -13,6 +13,8 @@ struct RepositorySource: ReleaseSource {
     private let time: any TimeDoor
     private let highest: HighestTime
     private let downloads: LimitedHTTP
+    private let folder: Directory
+    private let log: Logger
 
     init(
         folder: AgentFolder, configuration: AgentConfiguration, doors: AgentDoors,
@@ -27,6 +29,14 @@ struct RepositorySource: ReleaseSource {
         self.configuration = configuration
         time = doors.time
         highest = HighestTime(in: folder.base, log: log)
+        self.folder = folder.base
+        self.log = log
+    }
+
+    /// An update that began at this time went well.
+    private func accept(_ start: UTCInstant) async {
+        highest.accept(start)
+        LogWitness.see(await metadata.logCheckpoint, in: folder, log: log)
     }
 
     func verify(_ envelope: JSONValue) async throws -> VerifiedAssignment {
@@ -46,7 +56,7 @@ struct RepositorySource: ReleaseSource {
         let now = highest.start(time.now())
         let release = try await metadata.authorise(
             envelope, for: configuration.host, environment: configuration.environment, revoked: revoked, at: now)
-        highest.accept(now)
+        await accept(now)
         downloads.limit(order: release.assignment.bandwidth)
         return release
     }
@@ -67,7 +77,7 @@ struct RepositorySource: ReleaseSource {
     func refresh() async throws {
         let now = highest.start(time.now())
         try await metadata.refresh(at: now)
-        highest.accept(now)
+        await accept(now)
     }
 
     func assignment(of channel: ChannelName) async throws -> JSONValue? {
@@ -86,7 +96,7 @@ struct RepositorySource: ReleaseSource {
             guard !isAbout else { throw error }
             do {
                 try await metadata.refresh(at: now)
-                highest.accept(now)
+                await accept(now)
             } catch let refreshError {
                 // With nothing stored yet the check could not even begin.
                 throw error.code == "trust.order" ? refreshError : error

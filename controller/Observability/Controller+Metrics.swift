@@ -39,6 +39,9 @@ extension Controller {
         text.gauge(
             "slipway_log_sequence", "The last entry of the log that this controller knows.", Double(store.sequence))
         text.gauge("slipway_leads", "Whether this controller leads rollouts.", leads ? 1 : 0)
+        text.gauge(
+            "slipway_log_contradictions", "Hosts that have witnessed another log than this one.",
+            Double(witnesses.contradictions.count))
         let counts = metrics.snapshot
         text.counter("slipway_reports_stored_total", "Reports of hosts that were made durable.", Double(counts.reports))
         text.counter("slipway_store_failures_total", "Writes to the record that failed.", Double(counts.appendsFailed))

@@ -16,6 +16,7 @@ extension Controller {
 
     func note(_ facts: HostFacts?, of host: HostID) {
         guard var facts else { return }
+        hearWitness(facts, of: host)
         let now = time.now()
         // Of a batch in between: what was found on the disk stays known.
         if facts.drifted == nil, let before = hostFacts[host], now.since(before.receivedAt) < .minutes(10) {

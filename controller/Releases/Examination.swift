@@ -16,7 +16,7 @@ extension Controller {
         let findings =
             [clockFinding(at: now)] + metadataFindings(at: now) + certificateFindings(at: now)
             + Self.profileFindings(view) + keyFindings() + spaceFindings() + repositoryFindings()
-            + signatureFindings(at: now) + reviewFindings()
+            + signatureFindings(at: now) + reviewFindings() + witnessFindings()
         return DoctorReport(at: now, findings: findings)
     }
 
@@ -29,6 +29,18 @@ extension Controller {
             .clock, .problem,
             "the controller's clock says \(now.wholeSeconds), its log was written until "
                 + "\(last.wholeSeconds)", remedy: "Set the machine's clock; metadata made meanwhile ends too early.")
+    }
+
+    private func witnessFindings() -> [DoctorFinding] {
+        let hosts = witnesses.contradictions.keys.sorted()
+        guard !hosts.isEmpty else { return [] }
+        return [
+            DoctorFinding(
+                .repository, .problem,
+                "\(hosts.count.of("host")) witnessed another log than this one: "
+                    + hosts.prefix(10).map(\.text).joined(separator: ", ") + (hosts.count > 10 ? ", …" : ""),
+                remedy: "Entries were removed or written anew: find out who restored or changed the record.")
+        ]
     }
 
     private func metadataFindings(at now: UTCInstant) -> [DoctorFinding] {

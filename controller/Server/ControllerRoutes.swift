@@ -6,6 +6,16 @@ import ReleaseDefinition
 /// The route table of `/v1`, with what each row asks of its caller. Console rows are in `Console/`.
 enum ControllerRoutes {
     static func all(_ controller: Controller) -> [Route] {
+        let described = rows(controller)
+        func contract(_ text: [UInt8]) -> Route {
+            Route(.get, "/openapi.yaml", access: .anyone(because: "it stands in the handbook too")) { _ in
+                Responses.bytes(text, type: APIOperation.Answer.yaml.rawValue)
+            }
+        }
+        return described + [contract(OpenAPIDocument(described + [contract([])]).json.prettyBytes)]
+    }
+
+    private static func rows(_ controller: Controller) -> [Route] {
         health(controller) + agents(controller) + hosts(controller) + rollouts(controller) + releases(controller)
             + repository(controller) + keys(controller) + people(controller) + policy(controller)
             + freezes(controller) + care(controller)

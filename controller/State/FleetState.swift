@@ -80,7 +80,7 @@ struct FleetState: Sendable {
         case .changeProposed, .changeDrafted, .changeSigned, .changePublished, .changeDropped: applyChange(entry)
         case .profileChosen(let event): profile = event.profile
         case .keysTakenOffline(let event): formerlyOnline.formUnion(event.keyIDs)
-        case .keyRotated, .releaseExported, .policyPassedOver: break
+        case .keyRotated, .releaseExported, .policyPassedOver, .controllerRestored: break
         case .policyApplied(let event): policy.apply(event, at: entry.at, by: entry.actor)
         case .policyOverridden(let event): policy.apply(event, at: entry.at, by: entry.actor)
         case .rolloutPlanned(let event):

@@ -46,6 +46,7 @@ public enum ControllerEvent: Sendable, Codable {
     case emergencyReleased(EmergencyReleased)
     case emergencyReviewed(EmergencyReviewed)
     case metadataExpiring(MetadataExpiring)
+    case controllerRestored(ControllerRestored)
 
     /// The permanent name of the act, the same in log, audit and documentation.
     public var action: String {
@@ -92,6 +93,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .emergencyReleased: "emergency.released"
         case .emergencyReviewed: "emergency.reviewed"
         case .metadataExpiring: "metadata.expiring"
+        case .controllerRestored: "controller.restored"
         }
     }
 
@@ -137,6 +139,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .emergencyReleased(let it): "rollout:\(it.rollout)"
         case .emergencyReviewed(let it): "rollout:\(it.rollout)"
         case .metadataExpiring(let it): "metadata:\(it.role)"
+        case .controllerRestored: "controller"
         }
     }
 }

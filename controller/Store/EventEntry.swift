@@ -16,7 +16,7 @@ public struct NewEvent: Sendable {
 /// so any tool can follow the chain. Not the form that is signed: that leaves line feeds, which people's reasons and
 /// hosts' errors hold, as they are, and no strict reader takes them so.
 public struct EventEntry: Sendable, Codable {
-    /// From 1, without gaps.
+    /// From 1, without gaps but for the one before a `controller.restored`.
     public var sequence: Int64
     public var at: UTCInstant
     public var actor: String
@@ -29,17 +29,25 @@ public struct EventEntry: Sendable, Codable {
     static let beforeFirst = SHA256Digest(of: [])
 }
 
+extension ControllerEvent {
+    /// How far its number is from the one before: after a restore it is beyond any that hosts saw.
+    fileprivate var step: Int64 { if case .controllerRestored = self { ControllerRestore.jump } else { 1 } }
+}
+
 /// The end of a log: what the next entry must follow.
 struct EventHead: Sendable, Equatable {
     var sequence: Int64
     var digest: SHA256Digest
+
+    var checkpoint: LogCheckpoint { LogCheckpoint(sequence: sequence, digest: digest) }
 
     static let empty = EventHead(sequence: 0, digest: EventEntry.beforeFirst)
 
     /// The entry's bytes, and the head after it.
     func following(_ new: NewEvent, at now: UTCInstant) throws -> (entry: EventEntry, bytes: [UInt8], head: EventHead) {
         let entry = EventEntry(
-            sequence: sequence + 1, at: now, actor: new.actor, action: new.event.action, object: new.event.object,
+            sequence: sequence + new.event.step, at: now, actor: new.actor, action: new.event.action,
+            object: new.event.object,
             event: new.event, previous: digest)
         let bytes = try JSONCoding.value(of: entry).wireBytes
         return (entry, bytes, EventHead(sequence: entry.sequence, digest: SHA256Digest(of: bytes)))
@@ -56,13 +64,13 @@ struct EventHead: Sendable, Equatable {
                     intact log is never rewritten.
                     """, cause: cause)
         }
-        guard stored == sequence + 1 else { throw broken("entry \(stored) follows entry \(sequence)") }
         let entry: EventEntry
         do {
             entry = try JSONCoding.decode(EventEntry.self, from: bytes)
         } catch {
             throw broken("it cannot be read", cause: "\(error)")
         }
+        guard stored == sequence + entry.event.step else { throw broken("entry \(stored) follows entry \(sequence)") }
         guard entry.sequence == stored else { throw broken("its row says \(stored), its text \(entry.sequence)") }
         guard entry.previous == digest else {
             throw broken(

@@ -122,6 +122,25 @@ final class SQLiteStore: EventStore {
     }
 
     func close() throws { try queue.close() }
+
+    /// The database as of one moment, while others may write to it.
+    /// - Returns: the end of the log in the copy, whose chain was checked.
+    static func copy(_ path: String, to target: String) throws -> LogCheckpoint {
+        try translating(path) {
+            var configuration = Configuration()
+            configuration.busyMode = .timeout(5)
+            let (source, copy) = (
+                try DatabaseQueue(path: path, configuration: configuration), try DatabaseQueue(path: target)
+            )
+            try source.backup(to: copy)
+            try copy.close()
+            try source.close()
+        }
+        let store = try SQLiteStore(path: target)
+        try store.replay(event: { _ in }, report: { _ in })
+        try store.close()
+        return store.head.checkpoint
+    }
 }
 
 extension SQLiteStore {

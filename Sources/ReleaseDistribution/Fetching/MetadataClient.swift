@@ -31,6 +31,9 @@ public actor MetadataClient {
     /// At enrolment, once: writes the first root into the store. The caller has compared its digest.
     public static func pin(root: [UInt8], in store: Directory) throws { try MetadataStore(directory: store).pin(root) }
 
+    /// Of the controller's log, as the last update that went well found it.
+    public var logCheckpoint: LogCheckpoint? { last?.trusted.logCheckpoint }
+
     // MARK: Without the network
 
     /// The director's word by what this host has stored: enough to back out, also with expired metadata.

@@ -94,6 +94,8 @@ struct RepositoryDraft {
         let reference = Self.reference(to: state.snapshot)
         let signed = try next(state.timestamp, lifetime: Lifetime.timestamp, role: TimestampMetadata.name) { signed in
             signed.set("meta", .object([JSONMember("snapshot.json", reference)]))
+            guard let checkpoint = state.checkpoint else { return }
+            signed.set("x-slipway", .object([JSONMember("checkpoint", checkpoint.json)]))
         }
         state.timestamp = try Self.sign(
             signed, [root.keys(of: .timestamp)], by: keys.timestamp, role: TimestampMetadata.name)

@@ -39,6 +39,8 @@ public struct RepositoryState: Codable, Sendable, Equatable {
     var roles: [String: JSONValue]
     var snapshot: JSONValue
     var timestamp: JSONValue
+    /// Of the log whose decisions this carries out; it goes into the next timestamp.
+    public var checkpoint: LogCheckpoint?
 
     /// In publishing order: roles, targets, root, snapshot, timestamp last.
     public var files: [MetadataFile] {

@@ -65,6 +65,8 @@ public struct TrustedMetadata: Sendable {
 
     public var rootVersion: Int64 { root.file.version }
     public var timestampVersion: Int64? { timestamp?.file.version }
+    /// What the timestamp says of the controller's log: this host is a witness of it.
+    public var logCheckpoint: LogCheckpoint? { timestamp?.checkpoint }
     public var timestampExpiresAt: UTCInstant? { timestamp?.file.expiresAt }
     public var snapshotVersion: Int64? { snapshot?.file.version }
 

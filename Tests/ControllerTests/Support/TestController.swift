@@ -49,6 +49,15 @@ final class TestController: Sendable {
         adminToken = try made.text(ControllerDirectory.adminTokenName).filter { !$0.isWhitespace }
     }
 
+    /// One that is set up from a backup of another, in a folder of its own.
+    init(restoring backup: String, of other: TestController, advance: Bool) throws {
+        time = other.time
+        authority = other.authority
+        adminToken = other.adminToken
+        folder = try TemporaryFolder()
+        _ = try ControllerRestore.perform(from: backup, to: folder.path, advance: advance, at: time.now())
+    }
+
     /// A second controller with the same keys, record and repository, as docs/operations.md sets one up.
     init(beside other: TestController) throws {
         time = other.time

@@ -1,0 +1,87 @@
+import Effects
+import ReleaseDefinition
+
+/// `backup.json`, written last: a folder without it is no whole backup.
+struct BackupRecord: Sendable, Codable {
+    static let name = "backup.json"
+
+    var at: UTCInstant
+    /// Of the controller that made it.
+    var version: String
+    /// The end of the log in it; nil: the record lies in PostgreSQL and is not in here.
+    var log: LogCheckpoint?
+}
+
+/// A copy of a controller's folder from which it can be set up again. The controller may run meanwhile: the record is
+/// copied as of one moment, and everything that the record names lies there before it does.
+enum ControllerBackup {
+    /// Written anew from the record at the start, but for the older roots.
+    private static let remade: Set<String> = ["targets", "director"]
+    private static let left: Set<String> = [ControllerDirectory.workName, BackupRecord.name]
+
+    /// - Throws: `controller.conflict.exists` where the folder holds anything.
+    static func make(of path: String, in output: String, at now: UTCInstant) throws -> BackupRecord {
+        var folder = try ControllerDirectory.open(path)
+        let configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        folder.sharedRepository = configuration.repository
+        let there = try emptyFolder(output)
+        var log: LogCheckpoint?
+        if configuration.database == nil {
+            log = try SQLiteStore.copy(
+                folder.path(ControllerDirectory.databaseName), to: output + "/" + ControllerDirectory.databaseName)
+        }
+        for entry in try folder.directory.list() where !left.contains(entry.name) {
+            let isRecord = entry.name.hasPrefix(ControllerDirectory.databaseName)
+            if isRecord || entry.name.hasPrefix(".") || entry.name == ControllerDirectory.repositoryName { continue }
+            try copy(entry.name, in: folder.directory, to: there)
+        }
+        try copyRepository(
+            folder.repository(), to: there.createDirectory(ControllerDirectory.repositoryName))
+        let record = BackupRecord(at: now, version: SlipwayVersion.text, log: log)
+        try there.sync()
+        try there.writeDurably(BackupRecord.name, JSONCoding.value(of: record).prettyBytes)
+        return record
+    }
+
+    static func emptyFolder(_ path: String) throws -> Directory {
+        let there = try Directory.create(path, mode: 0o700)
+        guard try there.list().isEmpty else {
+            throw ControllerError.conflict(
+                "exists", "The folder \(path) is not empty; nothing was written.", remedy: "Choose another folder.")
+        }
+        try there.setMode(0o700)
+        return there
+    }
+
+    private static func copyRepository(_ from: Directory, to there: Directory) throws {
+        for entry in try from.list() where entry.kind == .directory && !remade.contains(entry.name) {
+            let (inner, target) = (try from.directory(entry.name), try there.createDirectory(entry.name))
+            let isMetadata = entry.name == "metadata"
+            for file in try inner.list() where !file.name.hasPrefix(".") {
+                if isMetadata, !file.name.hasSuffix(".root.json") { continue }
+                try copy(file.name, in: inner, to: target)
+            }
+            try target.sync()
+        }
+    }
+
+    /// What goes away while it is copied was not needed any more.
+    static func copy(_ name: String, in from: Directory, to there: Directory) throws {
+        guard let status = try from.status(name) else { return }
+        switch status.kind {
+        case .directory:
+            let (inner, target) = (try from.directory(name), try there.createDirectory(name, mode: 0o700))
+            for entry in try inner.list() { try copy(entry.name, in: inner, to: target) }
+            try target.setMode(status.mode)
+        case .file:
+            let (source, target) = (try from.openFile(name), try there.createFile(name, mode: 0o600))
+            if try !target.clone(source) {
+                while case let piece = try source.read(upTo: 1 << 20), !piece.isEmpty { try target.write(piece) }
+            }
+            try target.setMode(status.mode)
+            try target.sync()
+        case .symlink: try there.createSymlink(name, to: from.readLink(name))
+        case .other: break
+        }
+    }
+}
