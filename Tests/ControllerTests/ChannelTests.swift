@@ -112,6 +112,28 @@ struct ChannelTests {
         }
     }
 
+    @Test("A freeze takes a channel's offer back until it is lifted, also that of a rollout that is over")
+    func frozen() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            let puller = try await Puller(test, running)
+            _ = try await TestFleet.submit("1.0", by: admin)
+            let first = try await start("1.0", admin)
+            let word = try await puller.word { $0.addresses(host: puller.host.id) && $0.order.rollout == first }
+            try await puller.end(word, .succeeded, running: word)
+            let everyone = HostID(unchecked: "never-enrolled")
+            let offered = try await puller.word { $0.addresses(host: everyone) }
+            #expect(try await admin.post("/v1/freezes", FreezeRequest(reason: "stop")).status == 201)
+            let frozen = try await puller.word { !$0.addresses(host: everyone) }
+            #expect(frozen.counter > offered.counter && frozen.order == offered.order)
+            #expect(try await admin.post("/v1/freezes/f1/lift", ReasonRequest(reason: "go")).status == 200)
+            _ = try await puller.word { $0.addresses(host: everyone) }
+            await admin.close()
+            await puller.client.close()
+        }
+    }
+
     @Test("A release that a person revokes is revoked in its channel at once, and its rollout halts")
     func revokedByHand() async throws {
         let test = try TestController()
