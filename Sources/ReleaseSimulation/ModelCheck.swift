@@ -149,7 +149,8 @@ public struct ModelCheck {
         guard let view = rollout.view else { throw failure("the engine has not begun") }
         let state = reference.isSuperseded && !view.isOver ? "superseded" : word(reference.state)
         guard view.state == state else {
-            throw failure("the engine is \(view.state), the reference \(reference.state)")
+            throw failure(
+                "the engine is \(view.state) (\(view.reason?.text ?? "no reason")), the reference \(reference.state)")
         }
         guard view.hosts.count == reference.hosts.count else {
             throw failure("the engine has \(view.hosts.count) hosts, the reference \(reference.hosts.count)")

@@ -10,6 +10,8 @@ extension ReferenceRollout {
         repeat {
             while timesUp(at: now) {}
             openOrShut(at: now)
+            // Who has been away for its grace counts as soon as others may start.
+            while timesUp(at: now) {}
         } while moveTraffic(at: now) || judge(at: now) || takeBackTheFailed(at: now) || start(at: now)
     }
 

@@ -24,7 +24,8 @@ extension Rollout {
     private var heedsSchedule: Bool {
         switch state {
         case .running, .baking, .paused, .halted: true
-        case .ended(.succeeded, _): hosts.hasHostToStart
+        // Also for one that waits and is away: its grace runs while others could start.
+        case .ended(.succeeded, _): hosts.statistics.contains { $0.tally.open > 0 }
         case .planned, .stopping, .backingOut, .ended: false
         }
     }
