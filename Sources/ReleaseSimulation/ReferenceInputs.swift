@@ -103,7 +103,8 @@ extension ReferenceRollout {
         let isSilent = (hosts[place].course == .failed || hosts[place].course == .notReached) && !hosts[place].hasSpoken
         if hosts[place].isOpen || isSilent {
             (hosts[place].course, hosts[place].mayHaveIt, hosts[place].hardly) = (.left, false, false)
-            hosts[place].isTold = false
+            // A machine of its name that comes later is another one.
+            (hosts[place].isTold, hosts[place].hadItBefore) = (false, false)
         }
         if hosts[place].isAwaitedBack { (hosts[place].wayBack, hosts[place].mayHaveIt) = (.left, false) }
     }

@@ -39,7 +39,7 @@ struct ReferenceRollout {
         var mayHaveIt = false
         /// Its order was out and it never said a word: hardly.
         var hardly = false
-        let hadItBefore: Bool
+        var hadItBefore: Bool
         /// It comes and goes: when it is away, it has left.
         let comesAndGoes: Bool
         /// In turn since then; nil: its phase has not started.

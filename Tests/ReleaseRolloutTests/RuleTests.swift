@@ -140,6 +140,32 @@ struct RuleTests {
         }
     }
 
+    @Test("maxUnavailable holds over all phases: hosts that catch up in two of them do not start together")
+    func groupsAcrossPhases() throws {
+        var limits = Fixture.atOnce(offline: Tolerance(percent: 100), grace: .minutes(1))
+        limits.maxUnavailable = MaxUnavailable(by: "cluster", count: 1)
+        let hosts = (0..<4).map { Fixture.host("h\($0)", ["cluster": "c", "pilot": $0 == 0 ? "true" : "false"]) }
+        let list = try [["h0"], ["h1"], ["h2", "h3"]].map { try $0.map { try HostID($0) } }
+        let phases = list.map { PhaseDefinition(size: .percent(100), members: .list($0)) }
+        var driver = try Driver(Fixture.plan(.phased(phases), hosts: hosts, limits: limits))
+        for host in ["h0", "h1", "h2", "h3"] { try driver.contact(host, .online) }
+        try driver.report("h0", .succeeded)
+        let away = ["h1", "h3"]
+        for host in away { try driver.contact(host, .offline) }
+        for _ in 0..<40 where driver.state != "succeeded" {
+            if let host = driver.ordered.first(where: { !away.contains($0) }) {
+                try driver.report(host, .succeeded)
+            } else if driver.state == "halted" {
+                try driver.do(.resume(by: "eva", reason: "r"))
+            } else {
+                try driver.wait()
+            }
+        }
+        // One of each phase comes back while the cluster has no room, and room comes once.
+        for host in away { try driver.contact(host, .online) }
+        #expect(driver.ordered.count <= 1)
+    }
+
     @Test("A host that is down holds up its group; when nothing else is left the rollout halts, a resume goes on")
     func groupWithHostDown() throws {
         var driver = try clusters(tolerance: Tolerance(percent: 50))

@@ -96,10 +96,13 @@ struct HostTable: Sendable, RandomAccessCollection {
     func sum(_ number: (PhaseStatistics) -> Int) -> Int { statistics.reduce(0) { $0 + number($1) } }
 
     /// The first hosts of a phase that wait for a place, in order.
-    func toStart(phase: Int, _ count: Int) -> [HostID] {
+    /// - Parameter room: what groups have left, for all phases together.
+    func toStart(phase: Int, _ count: Int, room: inout HostGroups) -> [HostID] {
         guard count > 0, statistics.indices.contains(phase) else { return [] }
-        return find(statistics[phase].firstToStart..<phases[phase].upperBound, count, \.isInTurn)
+        return find(statistics[phase].firstToStart..<phases[phase].upperBound, count, &room, \.isInTurn)
     }
+
+    var room: HostGroups { groups }
 
     /// Somebody waits for a place, or for a window.
     var hasHostToStart: Bool {
@@ -119,27 +122,29 @@ struct HostTable: Sendable, RandomAccessCollection {
         guard !groups.isEmpty, sum(\.unfinished) == 0 else { return nil }
         var stuck = 0
         for phase in 0...phase where statistics.indices.contains(phase) {
-            if !toStart(phase: phase, 1).isEmpty { return nil }
+            var room = groups
+            if !toStart(phase: phase, 1, room: &room).isEmpty { return nil }
             stuck += members(of: phase).count { $0.isInTurn }
         }
         return stuck > 0 ? stuck : nil
     }
 
-    func toTakeBack(phase: Int, _ count: Int) -> [HostID] {
+    func toTakeBack(phase: Int, _ count: Int, room: inout HostGroups) -> [HostID] {
         guard count > 0, statistics.indices.contains(phase) else { return [] }
         let places = statistics[phase].firstToTakeBack..<phases[phase].upperBound
-        let found = find(places, count, \.isInTurnForBackOut)
+        let found = find(places, count, &room, \.isInTurnForBackOut)
         // A back-out never waits for hosts that will not come up: one goes where nothing is under way.
         guard found.isEmpty, !groups.isEmpty, sum(\.busy) == 0 else { return found }
         return places.first { self[$0].isInTurnForBackOut }.map { [self[$0].id] } ?? []
     }
 
-    private func find(_ places: Range<Int>, _ count: Int, _ isMeant: (HostRecord) -> Bool) -> [HostID] {
+    private func find(
+        _ places: Range<Int>, _ count: Int, _ room: inout HostGroups, _ isMeant: (HostRecord) -> Bool
+    ) -> [HostID] {
         var found: [HostID] = []
-        var groups = groups
         for place in places where isMeant(self[place]) {
             // Who is down already takes no room.
-            guard self[place].isDown || groups.takeRoom(for: place) else { continue }
+            guard self[place].isDown || room.takeRoom(for: place) else { continue }
             found.append(self[place].id)
             if found.count == count { break }
         }

@@ -4,26 +4,28 @@ import ReleaseDefinition
 /// Who may have its order now.
 extension Rollout {
     func admissions() -> [RolloutFact] {
-        let starts = startsHosts && hosts.hasHostToStart ? installsToAdmit() + lateToAdmit() : []
-        let backOuts = backsOut && hosts.hasHostToTakeBack ? singleBackOutsToAdmit() + waveToAdmit() : []
+        var room = hosts.room
+        let starts = startsHosts && hosts.hasHostToStart ? installsToAdmit(&room) + lateToAdmit(&room) : []
+        let backOuts = backsOut && hosts.hasHostToTakeBack ? singleBackOutsToAdmit(&room) + waveToAdmit(&room) : []
         return starts.map { .hostAdmitted(host: $0, action: .install) }
             + backOuts.map { .hostAdmitted(host: $0, action: .backOut) }
     }
 
     /// In plan order, as many as the phase may change at once. A host out of contact keeps its place in the queue
     /// without holding up the others. Earlier phases have hosts to start when some come back.
-    private func installsToAdmit() -> [HostID] {
+    private func installsToAdmit(_ room: inout HostGroups) -> [HostID] {
         (0...phase).flatMap { phase -> [HostID] in
             guard let frozen, frozen.value.phases.indices.contains(phase) else { return [] }
-            return hosts.toStart(phase: phase, frozen.value.phases[phase].parallelism - hosts.statistics[phase].busy)
+            return hosts.toStart(
+                phase: phase, frozen.value.phases[phase].parallelism - hosts.statistics[phase].busy, room: &room)
         }
     }
 
     /// Back-outs outside a wave: of hosts that failed or that a person named. They are down already, or wanted back now.
-    private func singleBackOutsToAdmit() -> [HostID] {
+    private func singleBackOutsToAdmit(_ room: inout HostGroups) -> [HostID] {
         hosts.phases.indices.flatMap { phase -> [HostID] in
             if backOut?.covers(phase: phase) ?? false { return [] }
-            return hosts.toTakeBack(phase: phase, hosts.statistics[phase].backOut.inTurn)
+            return hosts.toTakeBack(phase: phase, hosts.statistics[phase].backOut.inTurn, room: &room)
         }
     }
 
@@ -34,7 +36,7 @@ extension Rollout {
 
     /// Newest phase first, as many as the phase may change at once; the first host alone until it is healthy on what it
     /// ran before (the brake), unless it is an emergency.
-    private func waveToAdmit() -> [HostID] {
+    private func waveToAdmit(_ room: inout HostGroups) -> [HostID] {
         guard let backOut, let plan = frozen?.value else { return [] }
         let wave = self.wave(backOut).map(\.backOut)
         // The brake is for hosts that have something to leave; those that never said a word come after it.
@@ -52,7 +54,7 @@ extension Rollout {
             let numbers = hosts.statistics[phase].backOut
             guard numbers.inTurn > 0 || numbers.awaited > 0 else { continue }
             guard !carriesTraffic(phase: phase) else { return [] }
-            return hosts.toTakeBack(phase: phase, (phasePlan(phase)?.parallelism ?? 1) - numbers.open)
+            return hosts.toTakeBack(phase: phase, (phasePlan(phase)?.parallelism ?? 1) - numbers.open, room: &room)
         }
         return []
     }

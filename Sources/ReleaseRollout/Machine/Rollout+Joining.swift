@@ -42,10 +42,10 @@ extension Rollout {
     }
 
     /// As many as the last finished phase changes at once.
-    func lateToAdmit() -> [HostID] {
+    func lateToAdmit(_ room: inout HostGroups) -> [HostID] {
         guard let plan, hosts.phases.count > plan.phases.count else { return [] }
         let finished = isOver ? phase : max(0, phase - 1)
         let atOnce = phasePlan(finished)?.parallelism ?? 1
-        return hosts.toStart(phase: plan.phases.count, atOnce - hosts.statistics[plan.phases.count].busy)
+        return hosts.toStart(phase: plan.phases.count, atOnce - hosts.statistics[plan.phases.count].busy, room: &room)
     }
 }
