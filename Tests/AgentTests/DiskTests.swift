@@ -129,4 +129,71 @@ struct DiskTests {
             "read-only",
             try await attempt(scenario, options: "size=256m") { "mount -o remount,ro \($0)" })
     }
+
+    private static let nbdkit = "/usr/bin/nbdkit"
+
+    /// An ext4 on a loop device whose blocks come from nbdkit: while the file `inject` is there, every write fails with EIO.
+    private static func failing(_ scenario: FaultScenario, mount: String) -> String {
+        let words = scenario.words.joined(separator: " ")
+        return """
+            set -u
+            mkdir \(mount).n
+            nbdfuse \(mount).n $uri & fuse=$!
+            for i in $(seq 200); do [ -e \(mount).n/nbd ] && break; sleep 0.05; done
+            D=$(losetup -f --show \(mount).n/nbd) || exit 90
+            trap 'umount -l \(mount); losetup -d $D; fusermount3 -u \(mount).n; wait $fuse' EXIT
+            mkfs.ext4 -q $D && mount $D \(mount) || exit 90
+            mkdir \(mount)/dir \(mount)/root
+            cp -a \(scenario.dir.path)/. \(mount)/dir && cp -a \(scenario.root.path)/. \(mount)/root || exit 91
+            cp \(mount).json \(mount)/dir/agent.json && sync || exit 91
+            touch \(mount).inject
+            timeout 50 \(RealAgent.program) \(words) --dir \(mount)/dir >\(mount).out 2>&1
+            echo "code $?"
+            rm \(mount).inject
+            umount \(mount) || umount -l \(mount)
+            e2fsck -fy $D >/dev/null 2>&1
+            mount $D \(mount) || exit 92
+            readlink \(mount)/root/opt/web
+            \(RealAgent.program) verify --dir \(mount)/dir >>\(mount).out 2>&1
+            echo "verify $?"
+            timeout 50 \(RealAgent.program) \(words) --dir \(mount)/dir >>\(mount).out 2>&1
+            echo "again $?"
+            readlink \(mount)/root/opt/web
+            """
+    }
+
+    @Test(
+        "R42: a disk on which every write fails: the host is on one whole release, and goes on when the disk is well again",
+        .enabled(if: Shim.isWhole && access(nbdkit, X_OK) == 0, "scripts/faults installs nbdkit"))
+    func inputOutput() async throws {
+        let scenario = try #require(try await FaultScenario.prepare().first { $0.name == "update" })
+        let folder = try TemporaryFolder()
+        _ = try folder.directory.createDirectory("m")
+        let mount = folder.path + "/m"
+        try RealAgent.configuration(repository: "http://127.0.0.1:1", root: mount + "/root").write(in: folder.directory)
+        try folder.directory.rename(AgentConfiguration.fileName, to: "m.json")
+        try folder.directory.writeDurably(
+            "script", Array(Self.failing(scenario, mount: mount).utf8), mode: 0o700)
+        let result = try await LiveProcesses().run(
+            ProcessCommand(
+                executable: "/usr/bin/unshare",
+                arguments: [
+                    "--mount", "--propagation", "private", Self.nbdkit, "-U", "-", "--filter=error", "memory",
+                    "size=96M",
+                    "error=EIO", "error-pwrite-rate=100%", "error-file=\(mount).inject", "--run",
+                    "bash \(folder.path)/script",
+                ],
+                environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SWIFT_BACKTRACE": "enable=no"],
+                workingDirectory: "/", timeout: .seconds(300)))
+        for service in ServiceStrays.find(markerBeginning: "\(mount)/dir/services/web.web#") {
+            try await LiveProcesses().stopService(service, grace: .milliseconds(200))
+        }
+        let lines = result.output.split(separator: "\n").map(String.init)
+        let output = String(
+            decoding: try folder.directory.readIfPresent("m.out", sizeMax: ByteCount(1 << 20)) ?? [], as: UTF8.self)
+        print("faults: EIO: \(lines)")
+        #expect(lines.contains { $0.hasPrefix("code ") && $0 != "code 0" }, "\(lines) \(output.suffix(2000))")
+        #expect(lines.contains("verify 0") && lines.contains("again 0"), "\(lines) \(output.suffix(2000))")
+        #expect(lines.last { $0.hasPrefix("web.releases/") }?.hasPrefix("web.releases/1.5-") == true, "\(lines)")
+    }
 }

@@ -21,11 +21,6 @@ struct FaultScenario: Sendable {
     let dir: TemporaryFolder
     let root: TemporaryFolder
 
-    static let shim: String = {
-        let source = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/") + "/Faults/faults.c"
-        return source
-    }()
-
     /// 1.4 runs, with a unit of each type that needs nothing of the host; 1.5 is to come by file, good or bad.
     static func prepare() async throws -> [FaultScenario] {
         let repository = try TestRepository()
@@ -228,25 +223,10 @@ struct FaultSweep {
     static let sample = 18
     static let width = 4
 
-    static func compileShim() async throws -> (path: String, folder: TemporaryFolder) {
-        let folder = try TemporaryFolder()
-        let result = try await LiveProcesses().run(
-            ProcessCommand(
-                executable: "/bin/sh",
-                arguments: [
-                    "-c",
-                    "clang -O1 -shared -fPIC -o \(folder.path)/faults.so \(FaultScenario.shim) || cc -O1 -shared -fPIC"
-                        + " -o \(folder.path)/faults.so \(FaultScenario.shim)",
-                ], environment: ["PATH": getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"],
-                workingDirectory: "/", timeout: .seconds(60)))
-        try #require(result.end == .exited(0), "\(result.output)")
-        return (folder.path + "/faults.so", folder)
-    }
-
     @Test("Afterwards one complete verified release runs, the journal is readable, the report is true")
     func sweep() async throws {
-        let (shim, folder) = try await Self.compileShim()
-        let isWhole = getenv("SLIPWAY_FAULTS") != nil
+        let (shim, folder) = try await Shim.compile("faults")
+        let isWhole = Shim.isWhole
         for scenario in try await FaultScenario.prepare() {
             for kind in FaultPoint.Kind.allCases {
                 let traced = try await FaultHost(scenario, shim: shim)

@@ -201,11 +201,15 @@ struct HookTests {
     func flood() async throws {
         let repository = try TestRepository()
         let loud = Self.hook(
-            "any", "echo the beginning; head -c 300000000 /dev/zero | tr '\\0' x; echo; echo the end; exit 9")
+            "any",
+            "echo the beginning; head -c \(Shim.isWhole ? 10_000_000_000 : 300_000_000) /dev/zero | tr '\\0' x; echo; echo the end; exit 9"
+        )
         let release = try await repository.submit(
-            "1.0", files: Self.files + [loud], units: [TestRepository.unit(hooks: [.preStart: "hooks/any"])])
+            "1.0", files: Self.files + [loud],
+            units: [TestRepository.unit(hooks: [.preStart: "hooks/any"], timeout: .minutes(10))])
         let host = try await TestHost(repository)
-        let ended = try await host.carryOut(repository.assignment(1, .install, release), order(1))
+        let ended = try await host.carryOut(
+            repository.assignment(1, .install, release), order(1), within: .minutes(10))
         #expect(ended.outcome == .backedOut(.hook), "\(ended.outcome)")
         let tail = try #require(ended.failure?.evidence.logTail)
         #expect(tail.contains("the end") && tail.utf8.count <= FailureEvidence.logTailMax)

@@ -40,4 +40,20 @@ struct LockTests {
         try await agent.end()
         try await server.end()
     }
+
+    @Test("R6: the lock says whose it is; what a dead process left in it holds nobody up")
+    func owner() throws {
+        let folder = try TemporaryFolder()
+        let held = try #require(try folder.directory.lock())
+        #expect(folder.directory.lockOwner() == getpid())
+        #expect(try folder.directory.lock() == nil)
+        held.release()
+        // A process that is no more, noise, nothing: all the same.
+        for left in ["999999999\n", "noise", "", "\u{0}\u{0}", "-1"] {
+            try folder.directory.writeDurably(".lock", Array(left.utf8), mode: 0o600)
+            let lock = try #require(try folder.directory.lock())
+            #expect(folder.directory.lockOwner() == getpid())
+            lock.release()
+        }
+    }
 }

@@ -16,7 +16,7 @@ struct SelfUpdateSweep {
 
     @Test("R19: the old or the new agent runs afterwards, the one that the journal and the record name")
     func sweep() async throws {
-        let (shim, folder) = try await FaultSweep.compileShim()
+        let (shim, folder) = try await Shim.compile("faults")
         let repository = try TestRepository(others: [Fixture.product])
         let baseline = try await Fixture.baseline(repository)
         let new = try await Fixture.submit(repository, "90.0")

@@ -51,51 +51,12 @@ extension EndToEnd {
     }
 }
 
-/// A wall clock that running programs follow, and nothing else of theirs: libfaketime also moves the timers of
-/// timerfd_settime(2), whatever their clock, so that nothing that sleeps ever wakes.
+/// A wall clock that running programs follow, and nothing else of theirs.
 private struct WallClock {
     private let folder: String
 
-    private static let source = """
-        #define _GNU_SOURCE
-        #include <fcntl.h>
-        #include <stdint.h>
-        #include <stdlib.h>
-        #include <sys/mman.h>
-        #include <sys/syscall.h>
-        #include <sys/time.h>
-        #include <time.h>
-        #include <unistd.h>
-        static volatile int64_t *offset;
-        __attribute__((constructor)) static void open_clock(void) {
-            const char *path = getenv("SLIPWAY_TEST_CLOCK");
-            int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-            if (file < 0) return;
-            void *memory = mmap(0, 8, PROT_READ, MAP_SHARED, file, 0);
-            if (memory != MAP_FAILED) offset = memory;
-            close(file);
-        }
-        int clock_gettime(clockid_t clock, struct timespec *time) {
-            int failure = syscall(SYS_clock_gettime, clock, time);
-            if (!failure && offset && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-                time->tv_sec += *offset;
-            return failure;
-        }
-        int gettimeofday(struct timeval *restrict time, void *restrict zone) {
-            struct timespec now;
-            clock_gettime(CLOCK_REALTIME, &now);
-            time->tv_sec = now.tv_sec;
-            time->tv_usec = now.tv_nsec / 1000;
-            return 0;
-        }
-        time_t time(time_t *kept) {
-            struct timespec now;
-            clock_gettime(CLOCK_REALTIME, &now);
-            if (kept) *kept = now.tv_sec;
-            return now.tv_sec;
-        }
-
-        """
+    private static let source =
+        "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/") + "/Faults/clock.c"
 
     static let compiler: String? = {
         let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin"
@@ -104,9 +65,8 @@ private struct WallClock {
 
     init() async throws {
         folder = try Files.makeTemporaryFolder()
-        try Files.write(folder + "/clock.c", Self.source)
         let compiler = try #require(Self.compiler)
-        let arguments = ["-shared", "-fPIC", "-O1", "-o", folder + "/clock.so", folder + "/clock.c"]
+        let arguments = ["-shared", "-fPIC", "-O1", "-o", folder + "/clock.so", Self.source]
         let made = try await ChildProcess.run(compiler, arguments, folder: folder)
         #expect(made.status == 0, "\(made.errors)")
     }

@@ -50,7 +50,10 @@ actor Agent {
     ) throws {
         guard let lock = try folder.base.lock() else {
             throw AgentError(
-                code: "busy", summary: "Another agent runs with the folder \(folder.base.path).",
+                code: "busy",
+                summary:
+                    "Another agent\(folder.base.lockOwner().map { ", process \($0)," } ?? "") runs with the folder "
+                    + "\(folder.base.path).",
                 remedy: "Stop it first (`systemctl stop slipway-agent`), or use another folder.")
         }
         self.lock = lock

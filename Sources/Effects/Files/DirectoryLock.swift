@@ -1,4 +1,5 @@
 import Glibc
+import ReleaseDefinition
 
 /// Holds a directory's `.lock` (flock). Released with the last reference, and by the kernel when the process ends, so
 /// none is ever stale. Children do not inherit it: the descriptor is closed upon exec.
@@ -20,6 +21,15 @@ extension Directory {
             if number == EWOULDBLOCK { return nil }
             if number != EINTR { throw SystemCall.error(number, "flock", file.path) }
         }
+        // For people who find it held; it decides nothing, so it need not succeed.
+        try? file.truncate(to: ByteCount(0))
+        try? file.write(Array("\(getpid())\n".utf8), at: 0)
         return DirectoryLock(file: file)
+    }
+
+    /// The process that took the lock last, as it said; nil: nobody did. Whether it still has it only `lock` tells.
+    public func lockOwner() -> Int32? {
+        guard let bytes = try? readIfPresent(".lock", sizeMax: ByteCount(64)) else { return nil }
+        return Int32(String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self))
     }
 }

@@ -206,7 +206,15 @@ public final class LiveHTTP: HTTPDoor {
             }
         } catch let error as CallersError {
             throw error.error
-        } catch { throw HTTPFailure.error(error, request.url) }
+        } catch { throw await doubted(HTTPFailure.error(error, request.url), request.url) }
+    }
+
+    /// Whether it is this host's clock for which a certificate is not believed.
+    private func doubted(_ error: any Error, _ url: String) async -> any Error {
+        guard hasAuthority, let untrusted = error as? EffectsError, untrusted.code == "effects.http.tls.untrusted"
+        else { return error }
+        guard let theirs = await ClockDoubt.time(at: url, proxy: proxy) else { return error }
+        return ClockDoubt.error(url, theirs: theirs, ours: SystemTime().now(), cause: untrusted.cause) ?? error
     }
 
     /// An error of the caller's own closures: handed back as it is.

@@ -1,0 +1,56 @@
+import ReleaseDefinition
+import Testing
+
+@Suite("Names that would be something else in a shell, a path or a page")
+struct HostileNameTests {
+    static let hostile = [
+        "", " ", "a b", "a\nb", "\na", "a\u{0}", "$(id)", "`id`", "a;id", "a|b", "a&b", "-rf", "--help", "..", ".",
+        "../x", "a/b", "/a", "a\\b", "a'b", "a\"b", "<b>", "a&amp;", "a%2e", "~", "*", "?", "[a]", "{a}", "#a", "a=b",
+        "\u{202E}gpj.exe", "a\u{200B}b", "ｅｘａｍｐｌｅ", "é", "e\u{301}", "a\u{7F}", "a\t", "A",
+        String(repeating: "a", count: 4096),
+    ]
+
+    private func check<Name: CheckedName>(_ type: Name.Type) {
+        for text in Self.hostile {
+            #expect(throws: DefinitionError.self, "\(type): \(text.debugDescription)") { try Name(text) }
+            // Nor by way of a file or a message.
+            #expect(throws: (any Error).self) {
+                try JSONCoding.decode(Name.self, from: JSONValue.string(text))
+            }
+        }
+    }
+
+    @Test("R51: names of products, units, environments, channels, hosts, rollouts and gates are refused at the door")
+    func names() {
+        check(ProductName.self)
+        check(UnitName.self)
+        check(EnvironmentName.self)
+        check(ChannelName.self)
+        check(HostID.self)
+        check(RolloutID.self)
+        check(GateName.self)
+    }
+
+    @Test("R51: so are versions, names of releases and orders, and zones")
+    func others() {
+        for text in Self.hostile {
+            #expect(throws: (any Error).self, "\(text.debugDescription)") { try ReleaseVersion(text) }
+            #expect(throws: (any Error).self, "\(text.debugDescription)") { try ReleaseName(text) }
+            #expect(throws: (any Error).self, "\(text.debugDescription)") { try ReleaseName("\(text)@1.0") }
+            #expect(throws: (any Error).self, "\(text.debugDescription)") { try ReleaseName("web@\(text)") }
+        }
+        for text in ["", "..", "../passwd", "/etc/passwd", "Europe/../../etc", "a b", "a\u{0}", "é"] {
+            #expect(!MaintenanceWindow.isZoneName(text), "\(text.debugDescription)")
+        }
+    }
+
+    @Test("R51: an error shows what it refused on one line, with nothing that a terminal would obey")
+    func errors() {
+        for text in Self.hostile {
+            do { _ = try ProductName(text) } catch {
+                #expect(
+                    error.description.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }, "\(error)")
+            }
+        }
+    }
+}
