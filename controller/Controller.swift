@@ -16,6 +16,7 @@ public actor Controller {
     nonisolated let sessions: PersonSessions
     nonisolated let limits: RateLimits
     nonisolated let metrics = ControllerMetrics()
+    nonisolated let idempotencyKeys = IdempotencyKeys()
     nonisolated let time: any TimeDoor
     nonisolated let random: any RandomDoor
     nonisolated let logger: Logger

@@ -37,7 +37,11 @@ struct OpenAPIDocument: Sendable {
                     JSONMember(
                         "description",
                         .string(
-                            "Additive within /v1. Errors are application/problem+json (RFC 9457) with a permanent code."
+                            """
+                            Additive within /v1. Errors are application/problem+json (RFC 9457) with a permanent code. POST takes \
+                            Idempotency-Key: the same key and body again is answered alike for a day and done once. GET takes \
+                            If-None-Match. Streams go on after Last-Event-ID.
+                            """
                         )),
                 ])),
             JSONMember(
@@ -68,7 +72,7 @@ struct OpenAPIDocument: Sendable {
         ]
         if !parameters.isEmpty { members.append(JSONMember("parameters", .array(parameters))) }
         if let body = body(operation.body) { members.append(JSONMember("requestBody", body)) }
-        members.append(JSONMember("responses", responses(operation)))
+        members.append(JSONMember("responses", responses(operation, isRead: route.method == .get)))
         return .object(members)
     }
 
@@ -106,9 +110,10 @@ struct OpenAPIDocument: Sendable {
         return .object([JSONMember("required", .bool(true)), JSONMember("content", content)])
     }
 
-    private static func responses(_ operation: APIOperation) -> JSONValue {
+    private static func responses(_ operation: APIOperation, isRead: Bool) -> JSONValue {
         let words = [200: "Done.", 201: "Made.", 206: "A part.", 304: "Not changed.", 416: "No such part."]
-        var members = operation.status.map { status in
+        let known = isRead && operation.answer == .json ? [304] : []
+        var members = (operation.status + known).map { status in
             var members = [JSONMember("description", .string(words[status] ?? "Not now."))]
             if status != 304, status != 416 {
                 members.append(JSONMember("content", content(operation.answer.rawValue, [])))

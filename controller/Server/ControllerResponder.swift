@@ -42,10 +42,12 @@ struct ControllerResponder: HTTPResponder {
             let wanted = RouteRequest(
                 request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax)
             try await controller.deciding { try await admission.allow(wanted, route) }
-            let response = try await controller.deciding {
-                try await admission.watching(route) { try await route.respond(wanted) }
+            let response = try await controller.idempotencyKeys.answer(wanted, at: controller.time.now()) {
+                try await controller.deciding {
+                    try await admission.watching(route) { try await route.respond(wanted) }
+                }
             }
-            return isHead ? response.createHeadResponse() : response
+            return isHead ? response.createHeadResponse() : Responses.unlessKnown(response, to: request)
         case .otherMethods(let methods):
             throw ControllerError(
                 .methodNotAllowed, code: "request.method",

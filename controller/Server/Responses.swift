@@ -8,7 +8,17 @@ enum Responses {
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
         // Only a defect of a view type makes this fail; the caller then gets an empty object rather than a lie.
         let bytes = (try? JSONCoding.value(of: value).wireBytes) ?? Array("{}".utf8)
-        return self.bytes(bytes, type: "application/json", status: status)
+        var response = self.bytes(bytes, type: "application/json", status: status)
+        if status == .ok { response.headers[.eTag] = "\"\(SHA256Digest(of: bytes).short)\"" }
+        return response
+    }
+
+    /// What the caller has already is not sent again (RFC 9110 13.1.2).
+    static func unlessKnown(_ response: Response, to request: Request) -> Response {
+        guard request.method == .get, response.status == .ok, let tag = response.headers[.eTag],
+            request.headers[.ifNoneMatch] == tag
+        else { return response }
+        return Response(status: .notModified, headers: [.eTag: tag, .cacheControl: "no-store"])
     }
 
     static func text(_ text: String, status: HTTPResponse.Status = .ok) -> Response {
