@@ -16,6 +16,10 @@ struct StatusView: Codable, Sendable {
         var lockedBy: OrderID?
         /// What runs was revoked: it goes on, and is not installed anywhere any more.
         var isRevoked: Bool
+        /// Of units with two slots: the one that serves.
+        var slots: [String: SlotName]?
+        /// Releases that go on in the other slot for a while.
+        var warm: [String: WarmService]?
     }
 
     /// What the host is on the wire.
@@ -39,6 +43,8 @@ struct StatusView: Codable, Sendable {
     var log: String?
     /// nil on a host that only follows a repository.
     var identity: Identity?
+    /// Which release of the agent itself was proved here, and which is on probation; nil: the packaged one runs.
+    var program: ProgramRecord?
 
     static func read(_ folder: AgentFolder) throws -> (StatusView, HostState) {
         let configuration = try AgentConfiguration.read(in: folder.base)
@@ -47,14 +53,14 @@ struct StatusView: Codable, Sendable {
             Product(
                 product: record.product, running: record.current, lastGood: record.lastGood(before: record.current),
                 kept: record.releases, lockedBy: record.lockedBy,
-                isRevoked: record.isRevoked)
+                isRevoked: record.isRevoked, slots: record.slots, warm: record.warm)
         }
         let view = StatusView(
             host: configuration.host, environment: configuration.environment,
             delivery: configuration.delivery.rawValue, products: products, order: state.installation?.task.order,
             step: state.installation?.step?.rawValue, reportsWaiting: state.reports.count,
             log: LogWitness(in: folder.base).log.map { "\($0.sequence):\($0.digest.hex)" },
-            identity: identity(folder))
+            identity: identity(folder), program: ProgramRecord.peek(in: folder.base))
         return (view, state)
     }
 
@@ -107,8 +113,31 @@ struct StatusCommand: ParsableCommand {
             words += ", reports waiting \(view.reportsWaiting)"
             if let order = view.order { words += ", in progress \(order): \(view.step ?? "")" }
             try Output.data(Array((words + "\n").utf8))
+            for line in view.placeWords { try Output.data(Array((line + "\n").utf8)) }
             if let identity = view.identity { try Output.data(Array(identity.words.utf8)) }
         }
+    }
+}
+
+extension StatusView {
+    /// What runs where, as far as it is more than one place, and which agent.
+    var placeWords: [String] {
+        var lines: [String] = []
+        for one in products {
+            for (unit, slot) in (one.slots ?? [:]).sorted(by: { $0.key < $1.key }) {
+                let warm = one.warm?[unit].map {
+                    ", \($0.release.name.version) kept warm in slot \($0.slot.rawValue) until \($0.until.wholeSeconds)"
+                }
+                lines.append("\(one.product) \(unit) serves from slot \(slot.rawValue)\(warm ?? "")")
+            }
+        }
+        if let confirmed = program?.confirmed { lines.append("the agent is \(confirmed.release)") }
+        if let trial = program?.trial {
+            lines.append(
+                "\(trial.release.release) \(trial.ended.map { "was tried in vain: " + $0 } ?? "is on probation, start \(trial.starts) of \(ProgramTrial.startsMax)")"
+            )
+        }
+        return lines
     }
 }
 

@@ -29,6 +29,12 @@ struct ProgramRecord: Sendable, Equatable, Codable {
         return record
     }
 
+    /// For those who only look; nil: none, or nobody can read it.
+    static func peek(in folder: Directory) -> ProgramRecord? {
+        guard let bytes = try? folder.readIfPresent(fileName, sizeMax: sizeMax) else { return nil }
+        return try? JSONCoding.decode(ProgramRecord.self, from: bytes)
+    }
+
     func write(in folder: Directory) throws {
         try folder.writeDurably(Self.fileName, JSONCoding.value(of: self).prettyBytes, mode: 0o600)
     }
