@@ -62,6 +62,9 @@ public actor Controller {
     /// Gates that are being asked.
     var gateQuestions: Set<GateQuestionKey> = []
     var channelWords: [ChannelName: ChannelWord] = [:]
+    /// As hosts follow them, and those of them whose file is behind.
+    var channelSets: Set<ChannelSet> = []
+    var dueSets: Set<ChannelSet> = []
     var patches = PatchShelf()
     /// Deadlines are watched between `resume` and `suspend`.
     var isRunning = false
@@ -80,7 +83,11 @@ public actor Controller {
         logger: Logger = Logger(label: "slipway-controller")
     ) throws {
         var folder = try ControllerDirectory.open(path)
-        try folder.refuseWritableByOthers()
+        if let mode = try folder.closeToOthers() {
+            logger.warning(
+                "others could look into the controller's folder: it is closed to them now",
+                metadata: ["folder": "\(path)", "mode before": "\(mode)", "mode": "700"])
+        }
         guard let lock = try folder.directory.lock() else {
             throw ControllerError.setup(
                 "running", "Another process runs the controller in \(path).",

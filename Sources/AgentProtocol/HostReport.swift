@@ -74,10 +74,13 @@ public struct HostInventory: Sendable, Equatable, Codable {
     public var system: HostSystem?
     /// What is not as it was installed, in words; nil or empty: nothing, at the last look.
     public var drift: [String]?
+    /// Of a pulling host: what it follows.
+    public var channels: [ChannelName]?
 
     public init(
         agentVersion: String, machineID: String, delivery: DeliveryMode, checkInterval: TimeSpan? = nil,
-        installed: [InstalledRelease], system: HostSystem? = nil, drift: [String]? = nil
+        installed: [InstalledRelease], system: HostSystem? = nil, drift: [String]? = nil,
+        channels: [ChannelName]? = nil
     ) {
         self.agentVersion = agentVersion
         self.machineID = machineID
@@ -86,6 +89,7 @@ public struct HostInventory: Sendable, Equatable, Codable {
         self.installed = installed
         self.system = system
         self.drift = drift
+        self.channels = channels
     }
 }
 

@@ -8,17 +8,20 @@ import ReleaseTrust
 /// metadata/  N.root.json  timestamp.json  N.snapshot.json  N.targets.json  N.<role>.json
 /// targets/   <environment>|emergency/<product>/<version>/<sha256>.manifest.json
 /// blobs/     <sha256>
-/// director/  <channel>.json
+/// director/  <channel>.json  sets/<id>.json
 /// ```
 public enum RepositoryLayout {
     public static let metadata = "metadata"
     public static let targets = "targets"
     public static let blobs = "blobs"
     public static let director = "director"
+    static let sets = "sets"
 
     public static func metadata(_ fileName: String) -> String { "\(metadata)/\(fileName)" }
     public static func blob(_ sha256: SHA256Digest) -> String { "\(blobs)/\(sha256.hex)" }
     public static func channel(_ name: ChannelName) -> String { "\(director)/\(name.text).json" }
+
+    public static func set(_ set: ChannelSet) -> String { "\(director)/\(sets)/\(set.id).json" }
 
     /// - Parameter path: of the TUF target: `staging/web/1.0.0/manifest.json`.
     public static func target(_ path: String, sha256: SHA256Digest) -> String {
@@ -27,7 +30,7 @@ public enum RepositoryLayout {
 
     public static func manifest(of release: AuthorisedRelease) -> String { "\(targets)/\(release.filePath)" }
 
-    /// Only the timestamp and the channels are ever replaced.
+    /// Only the timestamp, the channels and their sets are ever replaced.
     public static func isMutable(_ path: String) -> Bool {
         path == metadata(MetadataFile.timestampName) || path.hasPrefix(director + "/")
     }

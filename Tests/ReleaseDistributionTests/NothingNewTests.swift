@@ -17,20 +17,43 @@ struct NothingNewTests {
     func oneSmallRequest() async throws {
         guard WebServer.Kind.nginx.isInstalled else { return }
         let repository = try await TestRepository()
+        try await expectOneSmallRequest(repository, [TestRepository.channel], path: "/director/staging.web.json")
+    }
+
+    @Test("A host with three products makes one request too, of less than 1 KB, to the same plain web server")
+    func oneSmallRequestForThree() async throws {
+        guard WebServer.Kind.nginx.isInstalled else { return }
+        let repository = try await TestRepository()
+        let set = try #require(ChannelSet(ChannelSetTests.channels))
+        for channel in set.channels where channel != TestRepository.channel {
+            try repository.publisher.publish(
+                RepositoryPublication(channels: [PublishedChannel(name: channel, envelope: repository.envelope())]))
+        }
+        try repository.publisher.publish([set])
+        try await expectOneSmallRequest(repository, ChannelSetTests.channels, path: "/\(RepositoryLayout.set(set))")
+    }
+
+    private func expectOneSmallRequest(
+        _ repository: TestRepository, _ channels: [ChannelName], path: String
+    ) async throws {
         let server = try await WebServer(
             .nginx, serving: repository.folder.path + "/repository", in: repository.folder)
         let http = try LiveHTTP(identity: nil, userAgent: "slipway-agent/1.0.0-beta.1")
         try await server.untilAnswers(http)
         let client = client(try repository.newStore(), http, server.address)
-        let envelope = try #require(try await client.fetchAssignment(channel: TestRepository.channel))
+        func check() async throws -> [ChannelName: JSONValue?] {
+            try await client.fetchAssignments(of: channels).mapValues { try $0.get() }
+        }
+        let words = try await check()
+        let envelope = try #require(words[TestRepository.channel] ?? nil)
         _ = try await client.authorise(
             envelope, for: TestRepository.host, environment: TestRepository.environment, at: TestRepository.now)
         // A tag counts once the second of the last change is over.
-        while try await client.fetchAssignment(channel: TestRepository.channel) != nil,
-            try WebServer.asked(repository.folder).last?.status != 304
-        { try await Task.sleep(for: .milliseconds(50)) }
+        while try await check() == words, try WebServer.asked(repository.folder).last?.status != 304 {
+            try await Task.sleep(for: .milliseconds(50))
+        }
         let before = try WebServer.asked(repository.folder).count
-        for _ in 0..<20 { #expect(try await client.fetchAssignment(channel: TestRepository.channel) == envelope) }
+        for _ in 0..<20 { #expect(try await check() == words) }
         let asked = try await Self.until {
             try WebServer.asked(repository.folder).dropFirst(before)
         } has: {
@@ -38,7 +61,7 @@ struct NothingNewTests {
         }
         #expect(asked.count == 20)
         for line in asked {
-            #expect(line.status == 304 && line.path == "/director/staging.web.json")
+            #expect(line.status == 304 && line.path == path)
             #expect(line.sent + line.received <= 1024, "\(line)")
         }
         await http.shutdown()

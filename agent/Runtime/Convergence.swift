@@ -71,8 +71,8 @@ struct Convergence: Sendable {
         while true {
             do {
                 var wanted: [Wanted] = []
-                for channel in configuration.channels {
-                    guard let envelope = try await source.assignment(of: channel) else { continue }
+                for (_, word) in await source.assignments(of: configuration.channels).sorted(by: { $0.key < $1.key }) {
+                    guard let envelope = try word.get() else { continue }
                     do {
                         let word = try await source.verify(envelope).assignment
                         guard word.order.action == .install else { continue }

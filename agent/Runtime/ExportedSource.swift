@@ -90,7 +90,7 @@ struct ExportedSource: ReleaseSource {
     func verify(_ envelope: JSONValue) async throws -> VerifiedAssignment { throw Self.noOrders }
     func revocations(_ envelope: JSONValue) async throws -> VerifiedRevocations { throw Self.noOrders }
     func refresh() async throws { throw Self.noOrders }
-    func assignment(of channel: ChannelName) async throws -> JSONValue? { nil }
+    func assignments(of channels: [ChannelName]) async -> [ChannelName: Result<JSONValue?, any Error>] { [:] }
 
     private static let noOrders = AgentError(
         code: "install.orders", summary: "No orders are taken while a package is installed by hand.",

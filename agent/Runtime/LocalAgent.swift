@@ -70,7 +70,7 @@ struct NoSource: ReleaseSource {
     ) async throws -> FetchedUnit { throw Self.none }
     func fetch(_ blobs: [BlobReference], into store: BlobStore) async throws { throw Self.none }
     func refresh() async throws { throw Self.none }
-    func assignment(of channel: ChannelName) async throws -> JSONValue? { throw Self.none }
+    func assignments(of channels: [ChannelName]) async -> [ChannelName: Result<JSONValue?, any Error>] { [:] }
 }
 
 /// The door of a host by itself.

@@ -32,6 +32,6 @@ protocol ReleaseSource: Sendable {
     /// Brings the metadata up to date, whether or not an order needs it.
     func refresh() async throws
 
-    /// The channel's current assignment; nil when it says nothing.
-    func assignment(of channel: ChannelName) async throws -> JSONValue?
+    /// The current assignment of each channel, or why it could not be read; nil where the channel says nothing.
+    func assignments(of channels: [ChannelName]) async -> [ChannelName: Result<JSONValue?, any Error>]
 }

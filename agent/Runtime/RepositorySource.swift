@@ -80,8 +80,8 @@ struct RepositorySource: ReleaseSource {
         await accept(now)
     }
 
-    func assignment(of channel: ChannelName) async throws -> JSONValue? {
-        try await metadata.fetchAssignment(channel: channel)
+    func assignments(of channels: [ChannelName]) async -> [ChannelName: Result<JSONValue?, any Error>] {
+        await metadata.fetchAssignments(of: channels)
     }
 
     /// What is stored is enough to check the director's word, with no network; if it is not (a first contact, a changed

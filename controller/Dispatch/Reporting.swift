@@ -68,7 +68,10 @@ extension Controller {
             }
         }
         for host in group.inventories {
-            do { try letJoin(host, isFirst: firsts.contains(host), at: now) } catch {
+            do {
+                try letJoin(host, isFirst: firsts.contains(host), at: now)
+                try noteChannels(of: host)
+            } catch {
                 logger.error("a host did not join", metadata: ["host": "\(host)", "error": "\(ReportedError(error))"])
             }
         }

@@ -7,20 +7,13 @@ import ReleaseTrust
 /// The store is a folder of this host's own, with the root that it was enrolled with (`pin`). One client per store.
 /// Errors of trust (`trust.…`) mean that something was refused; the store then holds what was accepted before.
 public actor MetadataClient {
-    private let update: MetadataUpdate
-    private var heard: [ChannelName: Heard] = [:]
+    let update: MetadataUpdate
+    var heard: [ChannelName: HeardWord] = [:]
+    var heardSet = HeardSet()
     /// The last update that went well: while the store holds the same bytes, nothing is parsed or verified anew.
     private var last: MetadataRefresh?
     /// Files of the store that were found damaged since the start; each was moved aside as `NAME.damaged`.
     public private(set) var quarantined: [String] = []
-
-    private struct Heard {
-        var tag: String?
-        var envelope: JSONValue
-        var at: TimeSpan
-    }
-
-    private static let assignmentSizeMax = ByteCount(1 << 20)
 
     public init(store: Directory, http: any HTTPDoor, time: any TimeDoor, address: RepositoryAddress) {
         update = MetadataUpdate(
@@ -115,37 +108,6 @@ public actor MetadataClient {
         try await update.run(&refresh)
         last = refresh
         return try refresh.trusted.authorise(verified, revoked: revoked, at: now)
-    }
-
-    /// The current word on a channel, fetched only if it changed; nil when the channel says nothing. Not verified yet.
-    /// One request, and all that a host with nothing new asks for.
-    public func fetchAssignment(channel: ChannelName) async throws -> JSONValue? {
-        let path = RepositoryLayout.channel(channel)
-        let now = update.time.monotonic()
-        let known = heard[channel].flatMap { now < $0.at + EntityTag.channelAgeMax ? $0 : nil }
-        let condition = known?.tag.map { [HTTPField("If-None-Match", $0)] } ?? []
-        let address = update.address
-        let request = address.request(path, headers: condition, sizeMax: Self.assignmentSizeMax)
-        let response = try await update.send(request)
-        switch response.status {
-        case 200:
-            heard[channel] = nil
-            let envelope: JSONValue
-            do { envelope = try JSONValue(parsing: response.body) } catch {
-                throw DistributionError(
-                    code: "channel.form", summary: "\(request.url) is no JSON.",
-                    remedy: "Nothing was done. Check that the repository's address is right.", cause: "\(error)")
-            }
-            heard[channel] = Heard(tag: response.head.lastingTag, envelope: envelope, at: now)
-            return envelope
-        case 304:
-            if let known { return known.envelope }
-            throw address.error(304, path)
-        case 404:
-            heard[channel] = nil
-            return nil
-        default: throw address.error(response.status, path)
-        }
     }
 
     private func open(at now: UTCInstant) throws -> MetadataRefresh {

@@ -15,6 +15,7 @@ public struct RepositoryPublisher: Sendable {
     private let metadata: Directory
     private let targets: Directory
     private let director: Directory
+    private let sets: Directory
 
     private static let fileSizeMax = ByteCount(8 << 20)
 
@@ -24,10 +25,11 @@ public struct RepositoryPublisher: Sendable {
         metadata = try root.createDirectory(RepositoryLayout.metadata)
         targets = try root.createDirectory(RepositoryLayout.targets)
         director = try root.createDirectory(RepositoryLayout.director)
+        sets = try director.createDirectory(RepositoryLayout.sets)
         blobs = BlobStore(try root.createDirectory(RepositoryLayout.blobs))
         try root.sync()
         try blobs.sweep()
-        for folder in [metadata, director] {
+        for folder in [metadata, director, sets] {
             for entry in try folder.list() where entry.name.hasPrefix(".") { try folder.removeTree(entry.name) }
         }
     }
@@ -50,6 +52,24 @@ public struct RepositoryPublisher: Sendable {
     public func withdraw(channel: ChannelName) throws {
         try director.removeFile("\(channel.text).json")
         try director.sync()
+    }
+
+    /// Says for each set which words its channels have now. Later than the channels: whoever hears of a word finds it.
+    public func publish(_ sets: some Sequence<ChannelSet>) throws {
+        for set in sets {
+            var words = ChannelSetWords(channels: [:])
+            for channel in set.channels {
+                let bytes = try director.readIfPresent("\(channel.text).json", sizeMax: Self.fileSizeMax)
+                words.channels[channel.text] = bytes.map { SHA256Digest(of: $0) }
+            }
+            try replace("\(set.id).json", JSONCoding.canonicalBytes(of: words), in: self.sets)
+        }
+    }
+
+    /// Sets that no host follows any more go.
+    public func keepOnly(_ sets: some Sequence<ChannelSet>) throws {
+        let names = Set(sets.map { "\($0.id).json" })
+        for entry in try self.sets.list() where !names.contains(entry.name) { try self.sets.removeTree(entry.name) }
     }
 
     /// One that is there is read once: its length alone says nothing of its bytes. A damaged one goes, so that nobody
