@@ -24,7 +24,7 @@ public struct DoctorFinding: Sendable, Equatable, Codable {
     }
 
     public enum Check: String, Sendable, Codable, CaseIterable {
-        case controller, clock, metadata, certificates, profile, keys, disk, repository, reviews
+        case controller, clock, metadata, certificates, profile, keys, disk, repository, reviews, hosts
     }
 
     public var check: Check

@@ -92,11 +92,14 @@ public struct HostProductView: Sendable, Equatable, Codable {
     public var isHealthy: Bool
     /// The rollout that decided `wanted`.
     public var rollout: RolloutID?
+    /// What runs was revoked: it goes on until it is backed out. nil from a controller older than this.
+    public var isRevoked: Bool?
 
     public init(
         product: ProductName, wanted: ReleaseVersion?, running: ReleaseVersion?, manifest: SHA256Digest?,
-        isHealthy: Bool, rollout: RolloutID?
+        isHealthy: Bool, rollout: RolloutID?, isRevoked: Bool? = nil
     ) {
+        self.isRevoked = isRevoked
         self.product = product
         self.wanted = wanted
         self.running = running

@@ -39,6 +39,41 @@ struct RevocationTests {
         try await host.end()
     }
 
+    @Test("A host that was out of reach until a back-out had ended goes back when it hears its channel, once")
+    func takenBack() async throws {
+        let repository = try TestRepository()
+        let one = try await repository.submit("1.0")
+        let two = try await repository.submit("2.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        func back(_ hosts: [HostID]) throws -> TakenBackRelease {
+            TakenBackRelease(order: try order(2, .backOut), release: two.name, manifest: two.manifest, hosts: hosts)
+        }
+        // The channel names the release before to all by now; this host carried that order out long ago.
+        await host.agent.offer(
+            try repository.assignment(1, .install, one, revoked: [two], takenBack: [back([elsewhere])]))
+        #expect(await host.agent.isIdle)
+        #expect(try host.version() == "2.0")
+        let word = try repository.assignment(1, .install, one, revoked: [two], takenBack: [back([TestHost.name])])
+        await host.agent.offer(word)
+        #expect(try await host.finished(order(2, .backOut)).outcome == .backedOut(nil))
+        #expect(try host.version() == "1.0")
+        // Heard again: it was carried out, and nothing of it runs.
+        await host.agent.offer(word)
+        #expect(await host.agent.isIdle)
+        // A word that takes back what it does not revoke is none.
+        let three = try await repository.submit("3.0")
+        try await host.carryOut(repository.assignment(3, .install, three, revoked: [two]), order(3))
+        let crooked = TakenBackRelease(
+            order: try order(3, .backOut), release: three.name, manifest: three.manifest, hosts: [TestHost.name])
+        #expect(
+            await host.agent.offer(try repository.assignment(4, .install, one, revoked: [two], takenBack: [crooked]))
+                == false)
+        #expect(try host.version() == "3.0")
+        try await host.end()
+    }
+
     @Test("One that comes in the middle of an order leaves what the order returns to")
     func meanwhile() async throws {
         let repository = try TestRepository()

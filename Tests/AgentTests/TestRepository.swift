@@ -140,9 +140,9 @@ final class TestRepository {
     /// The director's word for every host of the channel.
     func assignment(
         _ number: Int, _ action: OrderAction = .install, _ release: HostRelease, revoked: [HostRelease] = [],
-        counter: Int64? = nil, to host: HostID? = nil, expiresIn lifetime: TimeSpan = .hours(1),
-        in place: ApprovalPlace = .environment(environment), migrates: [HostID]? = nil,
-        ignoreStopFailure: Bool? = nil
+        takenBack: [TakenBackRelease]? = nil, counter: Int64? = nil, to host: HostID? = nil,
+        expiresIn lifetime: TimeSpan = .hours(1), in place: ApprovalPlace = .environment(environment),
+        migrates: [HostID]? = nil, ignoreStopFailure: Bool? = nil
     ) throws -> JSONValue {
         self.counter += 1
         let assignment = Assignment(
@@ -154,7 +154,7 @@ final class TestRepository {
             release: release.name, manifest: release.manifest,
             targetPath: TargetPath.manifest(place, release.name),
             counter: counter ?? self.counter, expiresAt: now + lifetime, revoked: revoked.map(\.manifest),
-            migrates: migrates, ignoreStopFailure: ignoreStopFailure)
+            takenBack: takenBack, migrates: migrates, ignoreStopFailure: ignoreStopFailure)
         return try DSSEEnvelope.sign(
             JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: [director]
         ).json

@@ -2,6 +2,7 @@ import AgentProtocol
 import ControllerAPI
 import Effects
 import ReleaseDefinition
+import ReleaseDistribution
 import ReleaseTrust
 import Testing
 
@@ -15,13 +16,20 @@ struct ChannelTests {
         let client: TestClient
         private var sequence: Int64 = 0
 
-        init(_ test: TestController, _ running: TestController.Running) async throws {
+        init(
+            _ test: TestController, _ running: TestController.Running, channels: [ChannelName]? = nil
+        ) async throws {
             host = try await TestHost.join(test, running)
             client = try host.client(test, running)
+            try await follow(channels)
+        }
+
+        func follow(_ channels: [ChannelName]?) async throws {
             try await report(
                 .inventory(
                     HostInventory(
-                        agentVersion: "1", machineID: "m", delivery: .pull, checkInterval: .seconds(1), installed: [])))
+                        agentVersion: "1", machineID: "m", delivery: .pull, checkInterval: .seconds(1), installed: [],
+                        channels: channels)))
         }
 
         func report(_ body: HostReportBody) async throws {
@@ -151,6 +159,135 @@ struct ChannelTests {
             await admin.close()
             await puller.client.close()
         }
+    }
+
+    @Test(
+        "A pulling host that was out of reach until a back-out had ended is ordered back by name, until it has gone back"
+    )
+    func leftBehind() async throws {
+        let time = ManualTime(now: SystemTime().now())
+        let test = try TestController(time: time)
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            let one = try await Puller(test, running)
+            let two = try await Puller(test, running)
+            for version in ["1.0", "2.0"] { _ = try await TestFleet.submit(version, by: admin) }
+            let first = try await start("1.0", admin)
+            let good = try await one.word { $0.order.rollout == first && $0.addresses(host: two.host.id) }
+            for puller in [one, two] { try await puller.end(good, .succeeded, running: good) }
+            #expect(try await TestFleet.end(of: first, admin).state == .succeeded)
+
+            let second = try await start("2.0", admin)
+            let bad = try await one.word { $0.order.rollout == second && $0.addresses(host: two.host.id) }
+            for puller in [one, two] { try await puller.end(bad, .succeeded, running: bad) }
+            #expect(try await TestFleet.end(of: second, admin).state == .succeeded)
+            let verb = RolloutVerbRequest(reason: "wrong")
+            #expect(try await admin.post("/v1/rollouts/\(second)/back-out", verb).status == 200)
+            let back = try await one.word { $0.order == OrderID(rollout: second, action: .backOut) }
+            #expect(back.addresses(host: two.host.id))
+            let gone = OrderOutcome(
+                order: back.order, release: bad.release, outcome: .backedOut(nil),
+                running: InstalledRelease(release: good.release, manifest: good.manifest, isHealthy: true))
+            try await one.report(.outcome(gone))
+            // The other is not heard of again, and the back-out ends without it.
+            try await eventually {
+                time.advance(by: .minutes(5))
+                return try await shown(second, admin).state == .backedOut
+            }
+            let word = try await one.word { $0.order == good.order }
+            let left = TakenBackRelease(
+                order: back.order, release: bad.release, manifest: bad.manifest, hosts: [two.host.id])
+            #expect(word.takenBack == [left] && word.revoked == [bad.manifest])
+            let host = try await admin.send("GET", "/v1/hosts/\(two.host.id)").json(HostView.self)
+            #expect(host.products.first?.isRevoked == true)
+
+            // It is back, hears it, and has gone back.
+            try await two.report(.outcome(gone))
+            let last = try await one.word { $0.order == good.order && $0.takenBack == nil }
+            #expect(last.counter > word.counter)
+            let view = try await shown(second, admin)
+            #expect(view.hosts.first { $0.host == two.host.id }?.outcome == .backedOut(nil))
+            await admin.close()
+            for puller in [one, two] { await puller.client.close() }
+        }
+    }
+
+    @Test("Hosts that run a release revoked by hand are listed until none does, and nobody is ordered back by it")
+    func revokedAndRunning() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            let puller = try await Puller(test, running)
+            for version in ["1.0", "2.0"] { _ = try await TestFleet.submit(version, by: admin) }
+            var words: [Assignment] = []
+            for version in ["1.0", "2.0"] {
+                let id = try await start(version, admin)
+                let word = try await puller.word { $0.order.rollout == id }
+                try await puller.end(word, .succeeded, running: word)
+                #expect(try await TestFleet.end(of: id, admin).state == .succeeded)
+                words.append(word)
+            }
+            func findings() async throws -> [DoctorFinding] {
+                try await admin.send("GET", "/v1/doctor").json(DoctorReport.self).findings.filter { $0.check == .hosts }
+            }
+            #expect(try await findings().map(\.level) == [.good])
+            let request = RevocationRequest(environment: try EnvironmentName("staging"), reason: "wrong")
+            #expect(try await admin.post("/v1/releases/web/2.0/revoke", request).status == 200)
+            let found = try #require(try await findings().first)
+            #expect(found.level == .warning && found.summary.contains("\(puller.host.id)"), "\(found)")
+            #expect(found.remedy == "slipway rollout back-out \(words[1].order.rollout) --reason …")
+            #expect(await running.controller.notices().contains { $0.text == found.summary })
+            let word = try await puller.word { $0.revoked == [words[1].manifest] }
+            #expect(word.takenBack == nil)
+            let back = OrderID(rollout: words[1].order.rollout, action: .backOut)
+            try await puller.report(
+                .outcome(
+                    OrderOutcome(
+                        order: back, release: words[1].release, outcome: .backedOut(nil),
+                        running: InstalledRelease(
+                            release: words[0].release, manifest: words[0].manifest, isHealthy: true))))
+            #expect(try await findings().map(\.level) == [.good])
+            await admin.close()
+            await puller.client.close()
+        }
+    }
+
+    @Test("A host's several channels have one file, which follows their words, and goes with the last host of the set")
+    func sets() async throws {
+        let test = try TestController()
+        let channels = try ["staging.web", "staging.shop"].map { try ChannelName($0) }
+        let set = try #require(ChannelSet(channels))
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            let puller = try await Puller(test, running, channels: channels)
+            func digests() async throws -> JSONValue? {
+                let response = try await puller.client.send("GET", "/repository/" + RepositoryLayout.set(set))
+                return response.status == 200 ? try JSONValue(parsing: response.body)["channels"] : nil
+            }
+            let silent = try #require(try await digests())
+            #expect(silent.objectValue?.isEmpty == true)
+            _ = try await TestFleet.submit("1.0", by: admin)
+            let id = try await start("1.0", admin)
+            _ = try await puller.word { $0.order.rollout == id }
+            try await eventually {
+                let bytes = try await puller.client.send("GET", "/repository/director/staging.web.json").body
+                let said = try await digests()
+                return said?["staging.web"]?.stringValue == SHA256Digest(of: bytes).hex && said?["staging.shop"] == nil
+            }
+            // Another of the same set changes nothing; the last one that leaves it takes the file along.
+            let second = try await Puller(test, running, channels: channels.reversed())
+            try await puller.follow(channels.prefix(1) + [try ChannelName("staging.db")])
+            #expect(try await digests() != nil)
+            try await second.follow(nil)
+            try await puller.follow([try ChannelName("staging.other"), try ChannelName("staging.web")])
+            #expect(try await digests() == nil)
+            await admin.close()
+            for one in [puller, second] { await one.client.close() }
+        }
+    }
+
+    private func shown(_ id: RolloutID, _ admin: TestClient) async throws -> RolloutView {
+        try await admin.send("GET", "/v1/rollouts/\(id)").json(RolloutView.self)
     }
 
     private func start(

@@ -20,7 +20,9 @@ extension Agent {
     func offer(_ envelope: JSONValue) async -> Bool {
         defer { ordersWake.call() }
         do {
-            try await noteRevocations(envelope)
+            let word = try await source.revocations(envelope)
+            try noteRevocations(word)
+            try takeBack(word, envelope)
             let verified = try await source.verify(envelope)
             try take(verified.assignment, envelope)
             return true
@@ -55,12 +57,31 @@ extension Agent {
     private func take(_ assignment: Assignment, _ envelope: JSONValue) throws {
         let isKnown = host.isKnown(assignment.order) || queue.contains { $0.order == assignment.order }
         guard !isKnown else { return }
-        let record = host.record(of: assignment.release.product)
         let queued = QueuedOrder(
             order: assignment.order, release: assignment.release, manifest: assignment.manifest, envelope: envelope,
             counter: assignment.counter, isUrgent: assignment.isEmergency)
+        try enqueue(queued)
+    }
+
+    /// A rollout was backed out while this host was out of reach, and its channel says something else to the others by
+    /// now: the order to go back is heard all the same.
+    private func takeBack(_ word: VerifiedRevocations, _ envelope: JSONValue) throws {
+        let record = host.record(of: word.product)
+        guard let current = record.current,
+            let back = word.takenBack.first(where: {
+                $0.manifest == current.manifest && $0.hosts.contains(configuration.host)
+            }), !host.isKnown(back.order), !queue.contains(where: { $0.order == back.order })
+        else { return }
+        try enqueue(
+            QueuedOrder(
+                order: back.order, release: back.release, manifest: back.manifest, envelope: envelope,
+                counter: word.counter, isUrgent: false))
+    }
+
+    private func enqueue(_ queued: QueuedOrder) throws {
+        let record = host.record(of: queued.release.product)
         // Replayed or overtaken: either way something newer was taken up already.
-        guard assignment.counter > record.counter else { return try finish(queued, .superseded) }
+        guard queued.counter ?? 0 > record.counter else { return try finish(queued, .superseded) }
         for older in queue where older.release.product == queued.release.product && older.envelope != nil {
             try finish(older, .superseded)
         }
@@ -72,8 +93,7 @@ extension Agent {
 
     /// What was revoked is not installed any more, whether this host is addressed or not. What runs goes on: a back-out
     /// is an order, host after host with its brake, and a host that cannot return is not left with nothing.
-    private func noteRevocations(_ envelope: JSONValue) async throws {
-        let revocations = try await source.revocations(envelope)
+    private func noteRevocations(_ revocations: VerifiedRevocations) throws {
         let record = host.record(of: revocations.product)
         guard revocations.counter >= record.revocationCounter, record.revoked != revocations.manifests else { return }
         try self.record([

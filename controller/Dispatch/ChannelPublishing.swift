@@ -11,6 +11,7 @@ extension Controller {
         var rollout: RolloutID
         var view: ChannelView
         var revoked: [SHA256Digest]
+        var takenBack: [TakenBackRelease]?
         var patches: [AssignedPatch]?
     }
 
@@ -19,13 +20,17 @@ extension Controller {
         guard let plan = record.plan else { return }
         let view = frozen(state.withoutDisbelieved(view, of: plan), of: record, plan)
         let revoked = state.revoked(for: plan)
+        let takenBack = state.takenBack(beside: record)
         let patches = patches.patches(to: plan.manifest)
         let envelope = try director.assignment(
-            view, of: plan, counter: store.sequence, revoked: revoked, patches: patches, at: time.now())
+            view, of: plan, counter: store.sequence, revoked: revoked, takenBack: takenBack, patches: patches,
+            at: time.now())
         let channel = plan.channel
         try publisher.publish(
             RepositoryPublication(channels: [PublishedChannel(name: channel, envelope: envelope)]))
-        channelWords[channel] = ChannelWord(rollout: record.id, view: view, revoked: revoked, patches: patches)
+        channelWords[channel] = ChannelWord(
+            rollout: record.id, view: view, revoked: revoked, takenBack: takenBack, patches: patches)
+        dueSets.formUnion(channelSets.filter { $0.channels.contains(channel) })
     }
 
     /// Publishes what each channel must say by the log, where it says something else: a rollout that ended gives the
@@ -37,16 +42,55 @@ extension Controller {
             let view = frozen(state.withoutDisbelieved(shown, of: plan), of: record, plan)
             let word = ChannelWord(
                 rollout: record.id, view: view, revoked: state.revoked(for: plan),
-                patches: patches.patches(to: plan.manifest))
+                takenBack: state.takenBack(beside: record), patches: patches.patches(to: plan.manifest))
             if channelWords[plan.channel] != word { try publish(view, of: record) }
         }
+        publishDueSets()
     }
 
     /// All of them, at the start and before the assignments expire.
     func publishAllChannels() throws {
         channelsPublishedAt = time.now()
         channelWords = [:]
+        try noteChannelSets()
         try publishChangedChannels()
+    }
+
+    // MARK: what a host with several channels asks for first
+
+    /// A host has said which channels it follows.
+    func noteChannels(of host: HostID) throws {
+        guard let set = state.hosts[host]?.channelSet, !channelSets.contains(set) else { return }
+        try noteChannelSets()
+        publishDueSets()
+    }
+
+    /// Each host has one set at most, so a host that says something else every time makes no more of them.
+    private func noteChannelSets() throws {
+        let sets = Set(state.hosts.values.lazy.compactMap(\.channelSet))
+        guard sets != channelSets else { return }
+        dueSets = dueSets.union(sets.subtracting(channelSets)).intersection(sets)
+        channelSets = sets
+        try publisher.keepOnly(sets)
+    }
+
+    /// Only a hint: where it cannot be written, hosts hear of the channels' words later, from the channels.
+    private func publishDueSets() {
+        do {
+            try publisher.publish(dueSets)
+            dueSets = []
+        } catch {
+            logger.error("sets of channels wait", metadata: ["error": "\(error)"])
+            retryAt = time.now() + .seconds(5)
+        }
+    }
+}
+
+extension HostRecord {
+    /// What it asks for, where it follows several channels. Nobody else's word is needed: the file says what is public.
+    fileprivate var channelSet: ChannelSet? {
+        guard identity.standing.isActive, delivery == .pull else { return nil }
+        return inventory?.channels.flatMap { ChannelSet($0) }
     }
 }
 
@@ -92,6 +136,29 @@ extension FleetState {
         var view = view
         view.excluded = Set(view.excluded + disbelieved.map(\.id)).sorted()
         return view
+    }
+
+    /// Hosts that a newer rollout of the same channel ordered back and that did not hear it before it ended: by their last
+    /// word they run it still. A revocation by hand orders nobody back, so nobody is named for it.
+    func takenBack(beside shown: RolloutRecord) -> [TakenBackRelease]? {
+        guard let channel = shown.plan?.channel else { return nil }
+        var found: [TakenBackRelease] = []
+        for id in rolloutOrder.reversed().prefix(while: { $0 != shown.id }) {
+            guard let record = rollouts[id], !record.isActive, let plan = record.plan, plan.channel == channel,
+                let view = record.channelView, view.order.action == .backOut, found.count < TakenBackRelease.countMax,
+                releases[plan.definition.release]?.revocation(in: plan.definition.environment) != nil
+            else { continue }
+            let product = plan.definition.release.product
+            let left = record.hosts.keys.filter { id in
+                hosts[id]?.running[product]?.manifest == plan.manifest && hosts[id]?.delivery == .pull && view.names(id)
+            }.sorted()
+            guard !left.isEmpty else { continue }
+            found.append(
+                TakenBackRelease(
+                    order: view.order, release: plan.definition.release, manifest: plan.manifest,
+                    hosts: Array(left.prefix(TakenBackRelease.hostsMax))))
+        }
+        return found.isEmpty ? nil : found
     }
 
     /// The newest rollout of the product that sent this host an order.

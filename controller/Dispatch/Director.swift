@@ -27,14 +27,15 @@ struct Director: Sendable {
     /// For everyone who follows the channel of the plan's environment and product.
     func assignment(
         _ view: ChannelView, of plan: RolloutPlan, counter: Int64, revoked: [SHA256Digest],
-        patches: [AssignedPatch]? = nil, at now: UTCInstant
+        takenBack: [TakenBackRelease]? = nil, patches: [AssignedPatch]? = nil, at now: UTCInstant
     ) throws -> JSONValue {
         let audience = AssignmentAudience.channel(
             plan.channel, bucketBound: view.bucketBound, included: view.included, excluded: view.excluded)
-        return try sign(
-            Self.draft(
-                view.order, of: plan, audience: audience, counter: counter, revoked: revoked, patches: patches,
-                expiresAt: now + Self.channelLifetime))
+        var draft = Self.draft(
+            view.order, of: plan, audience: audience, counter: counter, revoked: revoked, patches: patches,
+            expiresAt: now + Self.channelLifetime)
+        draft.takenBack = takenBack
+        return try sign(draft)
     }
 
     private static func draft(

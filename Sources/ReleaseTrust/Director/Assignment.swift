@@ -43,6 +43,24 @@ extension AssignmentAudience: Codable {
     }
 }
 
+/// What a channel says beside its release: hosts that were out of reach until a back-out had ended are ordered back by it
+/// still, each by name. Everybody else has left the release, and the channel names another one to them.
+public struct TakenBackRelease: Sendable, Hashable, Codable {
+    public static let countMax = 8
+    public static let hostsMax = 4096
+
+    /// Of the back-out.
+    public var order: OrderID
+    /// What they leave: revoked by the same assignment.
+    public var release: ReleaseName
+    public var manifest: SHA256Digest
+    public var hosts: [HostID]
+
+    public init(order: OrderID, release: ReleaseName, manifest: SHA256Digest, hosts: [HostID]) {
+        (self.order, self.release, self.manifest, self.hosts) = (order, release, manifest, hosts)
+    }
+}
+
 /// What the director says: this host (or channel) shall run, or leave, this release now. It is the payload of a DSSE
 /// envelope and can only name what approvers have signed; it carries no URL, command or path.
 public struct Assignment: Sendable, Equatable, Codable {
@@ -62,6 +80,8 @@ public struct Assignment: Sendable, Equatable, Codable {
     public var expiresAt: UTCInstant
     /// Manifests that no host of this environment and product may install or return to. What runs goes on.
     public var revoked: [SHA256Digest]
+    /// Releases that were backed out while hosts were out of reach: these leave them when they hear it. nil for none.
+    public var takenBack: [TakenBackRelease]?
     /// Shorter ways to the release's payloads, for hosts that run the releases they begin at; nil for none.
     public var patches: [AssignedPatch]?
     /// Bytes a second that a host's downloads for it may take together; nil: what the host allows.
@@ -74,8 +94,9 @@ public struct Assignment: Sendable, Equatable, Codable {
     public init(
         order: OrderID, environment: EnvironmentName, audience: AssignmentAudience, release: ReleaseName,
         manifest: SHA256Digest, targetPath: String, counter: Int64, notBefore: UTCInstant? = nil,
-        expiresAt: UTCInstant, revoked: [SHA256Digest] = [], patches: [AssignedPatch]? = nil,
-        bandwidth: ByteCount? = nil, migrates: [HostID]? = nil, ignoreStopFailure: Bool? = nil
+        expiresAt: UTCInstant, revoked: [SHA256Digest] = [], takenBack: [TakenBackRelease]? = nil,
+        patches: [AssignedPatch]? = nil, bandwidth: ByteCount? = nil, migrates: [HostID]? = nil,
+        ignoreStopFailure: Bool? = nil
     ) {
         self.order = order
         self.environment = environment
@@ -87,6 +108,7 @@ public struct Assignment: Sendable, Equatable, Codable {
         self.notBefore = notBefore
         self.expiresAt = expiresAt
         self.revoked = revoked
+        self.takenBack = takenBack
         self.patches = patches
         self.bandwidth = bandwidth
         self.migrates = migrates

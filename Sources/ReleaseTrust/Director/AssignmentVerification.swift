@@ -84,6 +84,16 @@ extension Assignment {
         guard counter >= 0 else {
             throw .assignment("form", "its counter is \(counter)", remedy: "Nothing was done.")
         }
+        let takenBack = takenBack ?? []
+        let isBackOut = takenBack.allSatisfy { one in
+            one.order.action == .backOut && one.release.product == release.product && revoked.contains(one.manifest)
+                && one.hosts.count <= TakenBackRelease.hostsMax
+        }
+        guard isBackOut, takenBack.count <= TakenBackRelease.countMax else {
+            throw .assignment(
+                "form", "it takes back a release that it does not revoke, of another product, or too many",
+                remedy: "Nothing was done.")
+        }
         let patches = patches ?? []
         guard patches.count <= AssignedPatch.countMax,
             patches.allSatisfy({ (1...AssignedPatch.lengthMax.value).contains($0.length.value) })

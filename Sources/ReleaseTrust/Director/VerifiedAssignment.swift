@@ -7,17 +7,20 @@ public struct VerifiedAssignment: Sendable, Equatable {
     init(assignment: Assignment) { self.assignment = assignment }
 }
 
-/// Manifests that the director revoked for an environment and product. Only `TrustedMetadata` makes one.
+/// What the director says to all hosts of an environment and product, whomever the order is for: manifests that are
+/// revoked, and who leaves them still. Only `TrustedMetadata` makes one.
 public struct VerifiedRevocations: Sendable, Equatable {
     public let environment: EnvironmentName
     public let product: ProductName
     public let manifests: [SHA256Digest]
+    public let takenBack: [TakenBackRelease]
     public let counter: Int64
 
     init(_ assignment: Assignment) {
         environment = assignment.environment
         product = assignment.release.product
         manifests = assignment.revoked
+        takenBack = assignment.takenBack ?? []
         counter = assignment.counter
     }
 }

@@ -41,10 +41,18 @@ struct HostPresentation: Presentable {
             ["PRODUCT", "WANTED", "RUNNING", "HEALTHY", "ROLLOUT"],
             host.products.map {
                 [
-                    $0.product.text, $0.wanted?.text ?? "-", $0.running?.text ?? "-", $0.isHealthy ? "yes" : "no",
+                    $0.product.text, $0.wanted?.text ?? "-", $0.runningWords, $0.isHealthy ? "yes" : "no",
                     $0.rollout?.text ?? "-",
                 ]
             })
         return facts.text + (host.products.isEmpty ? "" : "\n" + products.text)
+    }
+}
+
+extension HostProductView {
+    /// What runs, and whether it should not any more.
+    var runningWords: String {
+        guard let running else { return "-" }
+        return isRevoked == true ? "\(running) (revoked)" : running.text
     }
 }
