@@ -6,16 +6,18 @@ import ReleaseTrust
 
 /// Releases: the record of what was submitted, where it is approved, where it is revoked.
 extension Controller {
-    /// Records a built release and approves it for its first environment. The same bytes again change nothing.
+    /// Records a built release and has it approved for its first environment. The same bytes again change nothing.
+    /// - Parameter mayApprove: whether the caller may approve there. Who may not does not get the signatures of keys that
+    ///   lie here: the release is recorded, and waits for somebody to promote it.
     func submit(
-        _ manifest: Manifest, bytes: [UInt8], environment: EnvironmentName, by actor: String
+        _ manifest: Manifest, bytes: [UInt8], environment: EnvironmentName, by actor: String, mayApprove: Bool
     ) throws -> ReleaseView {
         try checkEnvironment(environment)
         let digest = SHA256Digest(of: bytes)
         if let known = state.releases[manifest.name] {
             guard known.submitted.manifest == digest else { throw Self.different(known, digest) }
             try refuseRevoked(known, in: environment)
-            try approve(known.submitted, in: environment, by: actor)
+            if mayApprove || keys.approvers.isEmpty { try approve(known.submitted, in: environment, by: actor) }
             return try releaseView(manifest.name)
         }
         try obeyPolicy(manifest.name, manifest.category, in: environment)
@@ -24,8 +26,12 @@ extension Controller {
             release: manifest.name, manifest: digest, manifestLength: ByteCount(bytes.count),
             category: manifest.category, summary: manifest.summary, owner: manifest.owner,
             units: manifest.units.map { UnitSubmitted($0) }, requires: manifest.requires)
-        try approve(
-            submitted, in: environment, by: actor, first: [NewEvent(actor: actor, event: .releaseSubmitted(submitted))])
+        let first = NewEvent(actor: actor, event: .releaseSubmitted(submitted))
+        if mayApprove || keys.approvers.isEmpty {
+            try approve(submitted, in: environment, by: actor, first: [first])
+        } else {
+            try commit(StoreChange(events: [first]), at: time.now())
+        }
         return try releaseView(manifest.name)
     }
 

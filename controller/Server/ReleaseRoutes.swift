@@ -14,13 +14,15 @@ extension ControllerRoutes {
                         "environment", "The request names no environment.", remedy: "Add ?environment=NAME.")
                 }
                 let built = try await ReleaseIntake(controller: controller).manifest(from: request)
-                try request.require(
-                    .submitReleases, on: ScopedObject(product: built.manifest.product, environment: environment))
+                let place = ScopedObject(product: built.manifest.product, environment: environment)
+                try request.require(.submitReleases, on: place)
                 let isNew = await controller.manifest(of: built.manifest.name) == nil
+                let mayApprove = request.covers(.approveReleases, place)
                 // The upload is read once.
                 let view = try await controller.deciding {
                     try await controller.submit(
-                        built.manifest, bytes: built.bytes, environment: environment, by: request.actor)
+                        built.manifest, bytes: built.bytes, environment: environment, by: request.actor,
+                        mayApprove: mayApprove)
                 }
                 await controller.beginPatches(to: built.manifest.name)
                 return Responses.json(view, status: isNew ? .created : .ok)

@@ -29,7 +29,10 @@ extension ReleaseView {
     /// Where its approval stands.
     func words(in environment: EnvironmentName) -> String {
         guard let waiting = waiting.first(where: { $0.environment == environment }) else {
-            return "\(release) is approved for \(environment) and published."
+            return environments.contains { $0.environment == environment }
+                ? "\(release) is approved for \(environment) and published."
+                : "\(release) is recorded and not approved for \(environment): your token may submit, not approve. Somebody "
+                    + "who may approves it with: slipway release promote \(release) --to \(environment)"
         }
         let first = waiting.waitsFor.map { "First, \($0). " } ?? ""
         return "\(release) waits for approval in \(environment): \(waiting.words). \(first)An approver "

@@ -110,6 +110,70 @@ struct ScopeTests {
         }
     }
 
+    @Test(
+        "To submit and to approve are two rights, each in its place: who may only submit gets no signature of the controller"
+    )
+    func submittingIsNotApproving() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            func client(_ name: String, _ grants: [(String, String?)]) async throws -> TestClient {
+                for (set, environment) in grants {
+                    let request = GrantRequest(
+                        person: name, set: set, environment: try environment.map { try EnvironmentName($0) })
+                    try #require(try await admin.post("/v1/grants", request).status == 201)
+                }
+                return try TestClient(test, running, token: try await TokenTests.person(name, [], admin).token)
+            }
+            func environments(_ response: HTTPResponse) throws -> [String] {
+                try response.json(ReleaseView.self).environments.map(\.environment.text)
+            }
+            let bob = try await client("bob", [("builder", nil)])
+            for set in [bob] {
+                let first = try await TestFleet.submit("1.0", environment: "production", by: set)
+                #expect(try first.status == 201 && environments(first).isEmpty)
+                // The same bytes again are no other right.
+                let again = try await TestFleet.submit("1.0", environment: "production", by: set)
+                #expect(try again.status == 200 && environments(again).isEmpty)
+            }
+            let promotion = PromotionRequest(environment: try EnvironmentName("production"))
+            let refused = try await bob.post("/v1/releases/web/1.0/promote", promotion)
+            #expect(refused.problemCode == "controller.access.permission")
+            let repository = await running.controller.repository
+            #expect(repository.version(ofRole: "production-web") == repository.version(ofRole: "staging-web"))
+
+            // Approver of staging alone: there, and not in production.
+            let carol = try await client("carol", [("builder", nil), ("approver", "staging")])
+            #expect(try environments(try await TestFleet.submit("1.0", environment: "production", by: carol)).isEmpty)
+            #expect(
+                try await carol.post("/v1/releases/web/1.0/promote", promotion).problemCode
+                    == "controller.access.scope")
+            #expect(try environments(try await TestFleet.submit("1.0", by: carol)) == ["staging"])
+
+            // Approver and no builder: promotes what somebody submitted, submits nothing.
+            let dave = try await client("dave", [("approver", "production")])
+            #expect(try await TestFleet.submit("2.0", environment: "production", by: dave).status == 403)
+            #expect(
+                try environments(try await dave.post("/v1/releases/web/1.0/promote", promotion)).contains("production"))
+            // A service owner submits, deploys and revokes; that is not to approve.
+            let erin = try await client("erin", [("serviceOwner", nil)])
+            #expect(try environments(try await TestFleet.submit("3.0", by: erin)).isEmpty)
+            for one in [admin, bob, carol, dave, erin] { await one.close() }
+        }
+    }
+
+    @Test("Where people hold the keys, to submit is to ask them: the right to approve is not needed for that")
+    func submittingAsks() async throws {
+        let people = try TestPeople()
+        try await people.run { running, admin in
+            let token = try await TokenTests.person("bob", ["builder"], admin).token
+            let bob = try TestClient(people.test, running, token: token)
+            let view = try await TestFleet.submit("1.0", by: bob).json(ReleaseView.self)
+            #expect(view.environments.isEmpty && view.waiting.map(\.votes) == [0])
+            await bob.close()
+        }
+    }
+
     @Test("Two grants in two places do not add up to a third")
     func noFlattening() throws {
         func grant(_ set: PermissionSet, _ product: String, _ environment: String) throws -> PermissionGrant {
