@@ -1,7 +1,9 @@
+import ControllerAPI
 import Effects
 import Glibc
 import NIOCore
 import ReleaseDefinition
+import Synchronization
 import Testing
 
 @testable import ControllerLibrary
@@ -66,6 +68,134 @@ struct PatienceTests {
             let second = try await Self.client(running.port, sends: "PRI * HTTP/2.0\\r\\n\\r\\nSM", "-alpn h2")
             guard case .exited = second else { throw TestFailure("HTTP/2 is not closed: \(second)") }
         }
+    }
+
+    @Test("A body that is dripped byte by byte is refused once its grace is over, by whoever it is sent")
+    func drippedBody() async throws {
+        let test = try TestController()
+        var patience = ConnectionPatience(head: .seconds(2), idle: .seconds(2))
+        patience.body = BodyPace(grace: .milliseconds(500), bytesPerSecond: 1000)
+        try await test.run(patience: patience) { running in
+            let heads = [
+                "POST /v1/agent/join HTTP/1.1", "POST /console/sign-in HTTP/1.1",
+                "POST /v1/releases?environment=staging HTTP/1.1\\r\\nAuthorization: Bearer \(test.adminToken)\\r\\n"
+                    + "Content-Type: \(ReleaseSubmissionType.package.rawValue)",
+            ]
+            for head in heads {
+                // Never idle, never done: it ends when the server closes.
+                let script = """
+                    /usr/bin/openssl s_client -quiet -connect 127.0.0.1:\(running.port) 2>/dev/null < <(
+                      printf '\(head)\\r\\nHost: x\\r\\nContent-Length: 5000\\r\\n\\r\\n'
+                      for _ in {1..900}; do printf x; read -rt 0.05 <> <(:); done)
+                    """
+                let result = try await LiveProcesses().run(
+                    ProcessCommand(
+                        executable: "/bin/bash", arguments: ["-c", script], workingDirectory: "/",
+                        timeout: .seconds(45)))
+                let said = result.output
+                #expect(said.contains("408 Request Timeout") && said.contains("controller.request.tooSlow"), "\(said)")
+                guard case .exited = result.end else { throw TestFailure("not closed: \(head)") }
+            }
+        }
+    }
+
+    @Test("A body is judged by all that came since its head: a pause is forgiven, a drip is not")
+    func bodyPace() throws {
+        let pace = BodyPace(grace: .seconds(30), bytesPerSecond: 1000)
+        let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+        for (received, seconds, isTaken) in [
+            (Int64(0), Int64(30), true), (0, 31, false), (999, 31, false), (1000, 31, true), (1 << 20, 1000, true),
+            (60, 60, false),
+        ] {
+            let now = start + .seconds(seconds)
+            if isTaken {
+                try pace.check(received, since: start, at: now)
+            } else {
+                #expect(throws: ControllerError.self) { try pace.check(received, since: start, at: now) }
+            }
+        }
+    }
+
+    @Test("A connection whose peer does not read what it asked for is closed; who reads gets all of it")
+    func slowReader() async throws {
+        let test = try TestController()
+        var patience = ConnectionPatience()
+        patience.writing = WritePace(stretch: .milliseconds(500), bytesPerSecond: 4)
+        let path = "blobs/" + String(repeating: "0", count: 64)
+        let size = Int64(48 << 20)
+        try await test.run(patience: patience) { running in
+            let repository = try running.controller.folder.directory.directory(ControllerDirectory.repositoryName)
+            try repository.createFile(path).truncate(to: ByteCount(Int(size)))
+            let script = """
+                import socket, ssl, sys, time
+                port, own = \(running.port), None
+                raw = socket.socket()
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                raw.connect(("127.0.0.1", port))
+                own = raw.getsockname()[1]
+                context = ssl.create_default_context()
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                tls = context.wrap_socket(raw)
+                tls.sendall(b"GET /repository/\(path) HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+                def is_open():
+                    with open("/proc/net/tcp") as table:
+                        rows = [line.split() for line in table]
+                    ends = (":%04X" % port, ":%04X" % own)
+                    return any(r[1].endswith(ends[0]) and r[2].endswith(ends[1]) and r[3] == "01" for r in rows)
+                print(tls.recv(15))
+                deadline = time.monotonic() + 40
+                while is_open() and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                print("open" if is_open() else "closed")
+                """
+            let result = try await LiveProcesses().run(
+                ProcessCommand(
+                    executable: "/usr/bin/python3", arguments: ["-c", script], workingDirectory: "/",
+                    timeout: .seconds(60)))
+            #expect(result.output == "b'HTTP/1.1 200 OK'\nclosed\n")
+            let client = try TestClient(test, running)
+            let request = HTTPRequest(
+                "GET", client.baseURL + "/repository/\(path)", responseSizeMax: ByteCount(64 << 20))
+            #expect(try await client.http.send(request).body.count == Int(size))
+            await client.close()
+        }
+    }
+
+    @Test("Connections beyond the descriptors wait at the kernel, and are served when others have gone")
+    func acceptPause() async throws {
+        let test = try TestController()
+        var patience = ConnectionPatience()
+        patience.connectionsMax = 3
+        try await test.run(patience: patience) { running in
+            let sockets = try (1...3).map { _ in try Self.connect(running.port) }
+            let client = try TestClient(test, running, token: test.adminToken)
+            let isAnswered = Flag()
+            let answer = Task {
+                let status = try await client.send("GET", "/v1/hosts").status
+                isAnswered.state.withLock { $0 = true }
+                return status
+            }
+            // The kernel has taken the fourth connection, and nobody else has.
+            try await eventually { try await Self.connections(to: running.port) >= 4 }
+            #expect(!isAnswered.state.withLock { $0 })
+            for socket in sockets { close(socket) }
+            #expect(try await answer.value == 200)
+            await client.close()
+        }
+    }
+
+    private final class Flag: Sendable { let state = Mutex(false) }
+
+    /// By the kernel's table: the server's ends.
+    private static func connections(to port: Int) async throws -> Int {
+        let hex = String(port, radix: 16, uppercase: true)
+        let end = String(repeating: "0", count: 4 - hex.count) + hex
+        let found = try await LiveProcesses().run(
+            ProcessCommand(
+                executable: "/usr/bin/grep",
+                arguments: ["-cE", "^ *[0-9]+: [0-9A-F]+:\(end) [0-9A-F:]+ 01 ", "/proc/self/net/tcp"],
+                workingDirectory: "/", timeout: .seconds(20)))
+        return Int(found.output.filter(\.isNumber)) ?? 0
     }
 
     @Test("The stream of a host outlives every patience")

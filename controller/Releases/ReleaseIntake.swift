@@ -65,17 +65,7 @@ struct ReleaseIntake: Sendable {
 
     private func receive(_ request: RouteRequest, into own: Directory) async throws -> OpenFile {
         let file = try own.createFile("upload", mode: 0o600)
-        var size: Int64 = 0
-        for try await buffer in request.request.body {
-            size += Int64(buffer.readableBytes)
-            guard size <= request.bodySizeMax.value else {
-                throw ControllerError(
-                    .contentTooLarge, code: "request.bodyTooLarge",
-                    summary: "The upload is longer than \(request.bodySizeMax).",
-                    remedy: "Build the package where the files are, and leave out what hosts do not need.")
-            }
-            try file.write(Array(buffer.readableBytesView))
-        }
+        try await request.readBody { try file.write(Array($0.readableBytesView)) }
         return try own.openFile("upload")
     }
 

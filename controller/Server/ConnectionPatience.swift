@@ -10,6 +10,10 @@ struct ConnectionPatience: Sendable {
     var head = TimeAmount.seconds(30)
     /// Between two requests, and between two parts of a request's body.
     var idle = TimeAmount.seconds(75)
+    var body = BodyPace()
+    var writing = WritePace()
+    /// How many are open at once, of all addresses; nil: as the process has descriptors.
+    var connectionsMax: Int?
     /// How many of one address may wait; nil: as `limits` says, and this machine's own are not counted.
     var perAddress: Int?
 }
@@ -137,7 +141,8 @@ enum OpenConnections {
     /// For the log, keys, packages that are being sent.
     private static let reserve = 256
 
-    static func asManyAsDescriptors() -> MaximumAvailableConnections? {
+    static func most(_ given: Int?) -> MaximumAvailableConnections? {
+        if let given { return MaximumAvailableConnections(given) }
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
         let all = Int(clamping: limit.rlim_cur)

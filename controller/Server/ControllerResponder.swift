@@ -9,6 +9,7 @@ import ReleaseDefinition
 struct ControllerResponder: HTTPResponder {
     let table: RouteTable
     let controller: Controller
+    let pace: BodyPace
 
     func respond(to request: Request, context: ControllerContext) async throws -> Response {
         let started = ContinuousClock.now
@@ -40,7 +41,8 @@ struct ControllerResponder: HTTPResponder {
                     remedy: "Send a smaller body.")
             }
             let wanted = RouteRequest(
-                request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax)
+                request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax,
+                pace: pace)
             try await controller.deciding { try await admission.allow(wanted, route) }
             let response = try await controller.idempotencyKeys.answer(wanted, at: controller.time.now()) {
                 try await controller.deciding {

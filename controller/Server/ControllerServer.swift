@@ -32,11 +32,11 @@ public struct ControllerServer: Sendable {
         let tls = ServerTLS(try await controller.tlsMaterial().configuration(), waiting: waiting)
         await controller.watchCertificates { try tls.replace(by: $0.configuration()) }
         let application = Application(
-            responder: ControllerResponder(table: table, controller: controller),
+            responder: ControllerResponder(table: table, controller: controller, pace: patience.body),
             server: tls.server,
             configuration: .init(
                 address: .hostname(listen.host, port: listen.port), serverName: "slipway", backlog: Self.backlog,
-                availableConnectionsDelegate: OpenConnections.asManyAsDescriptors()),
+                availableConnectionsDelegate: OpenConnections.most(patience.connectionsMax)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? listen.port) },
             logger: controller.logger)
         let group = ServiceGroup(

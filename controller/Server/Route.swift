@@ -38,13 +38,17 @@ public struct RouteRequest: Sendable {
     /// By the names in the route's path; `**` under that name.
     public var parameters: [String: String]
     public var bodySizeMax: ByteCount
+    let pace: BodyPace
     private let read = RequestBody()
 
-    public init(request: Request, caller: Caller, parameters: [String: String], bodySizeMax: ByteCount) {
+    init(
+        request: Request, caller: Caller, parameters: [String: String], bodySizeMax: ByteCount, pace: BodyPace
+    ) {
         self.request = request
         self.caller = caller
         self.parameters = parameters
         self.bodySizeMax = bodySizeMax
+        self.pace = pace
     }
 
     /// The audit log's word for the caller.
@@ -67,17 +71,10 @@ public struct RouteRequest: Sendable {
     /// The whole body, bounded; the same as often as it is asked for.
     public func body() async throws -> [UInt8] {
         if let bytes = read.bytes { return bytes }
-        do {
-            let buffer = try await request.body.collect(upTo: Int(bodySizeMax.value))
-            let bytes = Array(buffer.readableBytesView)
-            read.keep(bytes)
-            return bytes
-        } catch {
-            throw ControllerError(
-                .contentTooLarge, code: "request.bodyTooLarge",
-                summary: "The body is longer than \(bodySizeMax), or it broke off.",
-                remedy: "Send a smaller body.", cause: "\(error)")
-        }
+        var bytes: [UInt8] = []
+        try await readBody { bytes += $0.readableBytesView }
+        read.keep(bytes)
+        return bytes
     }
 
     /// The body as strict JSON.

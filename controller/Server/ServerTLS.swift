@@ -66,7 +66,12 @@ private struct ReplaceableChannel: HTTPChannelHandler {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         // A channel that is set up fails no accept loop; it is closed right after.
         if !waiting.accept(channel) { channel.eventLoop.execute { channel.close(promise: nil) } }
-        return present().setup(channel: channel, logger: logger)
+        let (present, pace) = (present, waiting.patience.writing)
+        return channel.eventLoop.flatSubmit {
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(WriteWatch(pace), position: .first)
+            }
+        }.flatMap { present().setup(channel: channel, logger: logger) }
     }
 
     func handle(value: Value, logger: Logger) async { await present().handle(value: value, logger: logger) }
