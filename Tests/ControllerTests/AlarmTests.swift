@@ -49,6 +49,41 @@ struct AlarmTests {
         }
     }
 
+    @Test("A host's certificate that was not renewed is told once at 14 and 3 days and at its end, over restarts too")
+    func certificates() async throws {
+        let test = try TestController()
+        let (host, end) = try await test.run { running in
+            let host = try await TestHost.join(test, running, labels: ["name": "web-1"]).id
+            let gone = try await TestHost.join(test, running, labels: ["name": "web-2"]).id
+            let admin = try TestClient(test, running, token: test.adminToken)
+            let retired = HostReasonRequest(reason: "gone")
+            #expect(try await admin.post("/v1/hosts/\(gone)/retire", retired).status == 200)
+            await admin.close()
+            let controller = running.controller
+            let end = try #require(await controller.state.hosts[host]?.identity.newest.notAfter)
+            // It has 30 days, and renews when half of them are over.
+            for left: TimeSpan in [.days(30), .days(15), .days(14), .days(4)] {
+                try await controller.noteCertificates(at: end - left)
+                try await controller.noteCertificates(at: end - left)
+                let told = await controller.state.certificateExpiries[host]?.level
+                #expect(told == (left > .days(14) ? nil : .days14), "\(left)")
+            }
+            #expect(await controller.certificateNotices(at: end - .days(15)).isEmpty)
+            let notice = try #require(await controller.certificateNotices(at: end - .days(2)).first)
+            #expect(notice.text == "1 host with a certificate that ends within 3d and was not renewed: web-1")
+            return (host, end)
+        }
+        try await test.run { running in
+            let before = await running.controller.store.sequence
+            for left: TimeSpan in [.days(10), .days(3), .days(1), .zero, TimeSpan(milliseconds: -86_400_000)] {
+                try await running.controller.noteCertificates(at: end - left)
+            }
+            let entries = try await running.controller.auditEntries(after: before, limit: 10)
+            #expect(entries.map(\.action) == ["certificates.expiring", "certificates.expiring"])
+            #expect(await running.controller.state.certificateExpiries[host]?.level == .expired)
+        }
+    }
+
     @Test("snapshot and timestamp are renewed long before their ends, by a clock that runs a fortnight")
     func renewedAhead() async throws {
         let time = ManualTime(now: SystemTime().now())
@@ -176,8 +211,10 @@ struct AlarmTests {
         }
     }
 
-    @Test("The authorisation of a rollout with windows ends with the window that opens next, whatever was signed")
-    func authorisationEndsWithWindow() async throws {
+    @Test(
+        "The authorisation of a rollout with windows ends with the window that opens next, whatever was signed",
+        arguments: [true, false])
+    func authorisationEndsWithWindow(isOfPolicy: Bool) async throws {
         let day = SystemTime().now().millisecondsSince1970 / 86_400_000 - 1
         let noon = UTCInstant(secondsSince1970: day * 86_400 + 43_200)
         let time = ManualTime(now: noon)
@@ -186,9 +223,19 @@ struct AlarmTests {
             _ = try await TestHost.join(people.test, running, labels: [:])
             try await people.approve("1.0", client: client)
             var definition = try TestFleet.definition("1.0")
-            definition.windows = [
-                MaintenanceWindow(opens: try CalendarExpression("22:00"), span: .hours(2), zone: "UTC")
-            ]
+            if isOfPolicy {
+                let policy = """
+                    windows: { nights: { opens: "22:00", for: 2h, zone: UTC } }
+                    environments: { staging: { windows: [nights] } }
+
+                    """
+                let applied = try await client.post("/v1/policy", PolicyRequest(text: policy, reason: "tests"))
+                #expect(applied.status == 201, "\(String(decoding: applied.body, as: UTF8.self))")
+            } else {
+                definition.windows = [
+                    MaintenanceWindow(opens: try CalendarExpression("22:00"), span: .hours(2), zone: "UTC")
+                ]
+            }
             let plan = try await client.post("/v1/rollouts/plans", definition).json(RolloutPlanView.self)
             let consent = RolloutConsent(plan: plan.digest, validUntil: noon + .days(6))
             let envelope = try DSSEEnvelope.sign(
@@ -198,8 +245,10 @@ struct AlarmTests {
                 "/v1/rollouts/plans/\(plan.digest)/authorisations", RolloutAuthorisation(envelope: envelope.json))
             let end = try #require(try yes.json(RolloutPlanView.self).authorisedUntil)
             #expect(end > noon + .hours(10) && end <= noon + .hours(12))
-            time.setNow(end)
-            #expect(try await client.startRollout(definition).problemCode == "controller.approval.authorisation")
+            // In the window after that one the policy lets it start, and nobody has authorised it.
+            time.setNow(isOfPolicy ? end + .hours(23) : end)
+            let late = try await client.startRollout(definition)
+            #expect(late.problemCode == "controller.approval.authorisation")
             time.setNow(end - .seconds(1))
             #expect(try await client.startRollout(definition).status == 201)
         }

@@ -75,6 +75,39 @@ struct KeyCeremonyTests {
         }
     }
 
+    @Test("A rotation that was overtaken when the controller ended is written anew when it begins, with its signers")
+    func overtakenBeforeStart() async throws {
+        let people = try TestPeople()
+        let id = try await people.run { running, client in
+            try await people.approve("1.0", client: client)
+            let rotation = try await open(client, edits(try newApprovers()))
+            let controller = running.controller
+            let submitted = try #require(await controller.state.releases.values.first?.submitted)
+            let approval = RoleEdit.approve(
+                .init(
+                    place: .environment(try EnvironmentName("production")), release: submitted.release,
+                    manifest: submitted.manifest, length: submitted.manifestLength))
+            // As a version did that left the rotation as it was.
+            let (repository, keys, now) = (await controller.repository, await controller.keys, SystemTime().now())
+            let proposal = try #require(
+                try RepositoryWriter.propose([approval], in: repository, signers: ProductSigners(keys), at: now))
+            let signatures = try RepositoryWriter.sign(
+                proposal, in: repository, by: [people.key("approver-1"), people.key("approver-2")])
+            let change = try RepositoryWriter.publish(
+                proposal, signatures: signatures, to: repository, keys: keys, at: now)
+            try await controller.commit([], metadata: [change], at: now)
+            return rotation.id
+        }
+        try await people.run { _, client in
+            let anew = try await client.send("GET", "/v1/keys/changes/\(id)").json(MetadataChangeView.self)
+            #expect(anew.candidates.map(\.role) == ["targets", "staging-web", "production-web"])
+            #expect(anew.standings.allSatisfy { !$0.signers.isEmpty })
+            let keys = try [people.key("targets"), TestPeople.ownKey("a1"), TestPeople.ownKey("a2")]
+            let done = try await TestPeople.sign(anew, with: keys, client: client).json(MetadataChangeView.self)
+            #expect(done.state == .published)
+        }
+    }
+
     @Test("Keys that were taken out of the folder are forgotten, and remembered as having been there")
     func offline() async throws {
         let test = try TestController()

@@ -28,8 +28,8 @@ struct SetupTests {
         #expect(!String(decoding: database, as: UTF8.self).contains(String(decoding: token, as: UTF8.self)))
     }
 
-    @Test("A folder that is there is closed to others by init, and run refuses one into which others may write")
-    func folderMode() throws {
+    @Test("A folder is closed to others by init and by run, and run refuses one into which others may write")
+    func folderMode() async throws {
         let directory = try Directory.open(folder.path)
         try directory.setMode(0o777)
         let plan = try Initialisation(listen: "127.0.0.1:0", profile: "solo", environments: "staging")
@@ -40,8 +40,12 @@ struct SetupTests {
             let error = #expect(throws: ControllerError.self) { try Controller(directory: folder.path) }
             #expect(error?.code == "controller.setup.folderMode")
         }
-        try directory.setMode(0o755)
-        _ = try Controller(directory: folder.path)
+        for mode: UInt16 in [0o755, 0o750, 0o701] {
+            try directory.setMode(mode)
+            let controller = try Controller(directory: folder.path)
+            #expect(try directory.status().mode == 0o700)
+            await controller.close()
+        }
     }
 
     @Test("A folder that holds anything is not overwritten")

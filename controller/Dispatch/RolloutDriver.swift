@@ -253,6 +253,8 @@ extension Controller {
         // Where several share the record, the one that leads does the rest.
         guard shared == nil else { return keepPlaceOnce() }
         try completePublication()
+        // What an earlier version, or a kill, left waiting for signatures that nothing can come of any more.
+        try settle(at: time.now())
         try publishAllChannels()
         for record in state.channelRollouts { if let plan = record.plan { beginPatches(to: plan.definition.release) } }
         tellAll(.controllerReturned) { _ in true }

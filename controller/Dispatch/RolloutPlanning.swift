@@ -229,7 +229,9 @@ extension Controller {
         }
         if let plan = state.plans[digest] { try refuseOutOfTurn(signer, plan, by: approvers) }
         let now = time.now()
-        let limit = state.plans[digest]?.plan.authorisableUntil(from: now, withoutWindow: RolloutConsent.lifetime)
+        let limit = state.plans[digest]?.plan.authorisableUntil(
+            from: now, withoutWindow: RolloutConsent.lifetime,
+            policyHasWindows: policyHasWindows(planned.release, in: planned.environment))
         guard let limit else {
             throw ControllerError.conflict(
                 "planWindow", "No window of the plan \(digest.short)… is left.",

@@ -36,6 +36,12 @@ extension Controller {
     func startsThatRemain(_ definition: RolloutDefinition) throws -> [StartInterval]? {
         StartInterval.common(try ownIntervals(definition), try policyIntervals(definition))
     }
+
+    /// Whether windows of the policy bound when hosts of this release start.
+    func policyHasWindows(_ release: ReleaseName, in environment: EnvironmentName) -> Bool {
+        guard let policy, !policy.windows(of: environment).isEmpty else { return false }
+        return !state.policy.isOverridden(.window, release, in: environment, at: time.now())
+    }
 }
 
 extension StartInterval {

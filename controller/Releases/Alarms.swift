@@ -2,7 +2,8 @@ import ControllerAPI
 import ReleaseDefinition
 import ReleaseTrust
 
-/// What somebody must be told without asking: metadata that ends soon, emergencies that nobody has reviewed.
+/// What somebody must be told without asking: metadata and certificates that end soon, emergencies that nobody has
+/// reviewed.
 extension Controller {
     /// Once for each role, end and level, also over restarts.
     func noteExpiries(at now: UTCInstant) throws {
@@ -65,6 +66,10 @@ extension Controller {
         return record
     }
 
+    private func revokedNotices() -> [ConsoleNotice] {
+        state.revokedStillRunning().map { ConsoleNotice(tone: "failed", text: $0.words, command: $0.remedy) }
+    }
+
     /// For the console: a sentence each, the most urgent first.
     func notices() -> [ConsoleNotice] {
         let now = time.now()
@@ -85,7 +90,7 @@ extension Controller {
                 text: "Metadata of \(warning.role) (until \(ConsoleWords.moment(warning.expiresAt))) \(warning.words)",
                 command: nil)
         }
-        return owed + state.standingFreezes.map(\.notice) + ends
+        return owed + state.standingFreezes.map(\.notice) + revokedNotices() + certificateNotices(at: now) + ends
     }
 }
 

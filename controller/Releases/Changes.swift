@@ -207,7 +207,7 @@ extension Controller {
 
     /// What the last publication left behind is written anew, and its signatures are void; changes that waited for
     /// others to be out are written; those that are not possible any more are dropped.
-    private func settle(at now: UTCInstant) throws {
+    func settle(at now: UTCInstant) throws {
         for record in state.openChanges where isStale(record) { try redraft(record, at: now) }
         var taken = Set(state.openChanges.filter { $0.state == .open }.flatMap(\.roles))
         for record in state.openChanges where record.state == .queued {

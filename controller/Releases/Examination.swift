@@ -16,7 +16,7 @@ extension Controller {
         let findings =
             [clockFinding(at: now)] + metadataFindings(at: now) + certificateFindings(at: now)
             + Self.profileFindings(view) + keyFindings() + spaceFindings() + repositoryFindings()
-            + signatureFindings(at: now) + reviewFindings() + witnessFindings()
+            + signatureFindings(at: now) + reviewFindings() + witnessFindings() + revokedFindings()
         return DoctorReport(at: now, findings: findings)
     }
 
@@ -70,19 +70,13 @@ extension Controller {
                 .certificates, level, "the certificate of \(name) is valid until \(facts.notAfter)",
                 remedy: level == .good ? nil : remedy)
         }
-        let late = state.hosts.values.filter { host in
-            host.identity.standing.isActive && host.identity.newest.notAfter <= now
-        }.map(\.id.text).sorted()
-        let hosts =
-            late.isEmpty
-            ? []
-            : [
-                DoctorFinding(
-                    .certificates, .warning,
-                    "\(late.count.of("host")) with an expired certificate: \(late.prefix(10).joined(separator: ", "))"
-                        + (late.count > 10 ? ", …" : ""),
-                    remedy: "Start their agents: they renew by proof of their key for 90 days; else retire them.")
-            ]
+        let warnings = state.certificateWarnings(at: now)
+        let hosts = ExpiryLevel.allCases.reversed().compactMap { level -> DoctorFinding? in
+            let late = warnings.filter { $0.level == level }.map(\.host)
+            guard !late.isEmpty else { return nil }
+            return DoctorFinding(
+                .certificates, .warning, CertificateWarning.words(level, late), remedy: CertificateWarning.remedy)
+        }
         return [
             finding(
                 "the server", try? folder.text(ControllerDirectory.serverCertificateName),
@@ -152,6 +146,12 @@ extension Controller {
                 .disk, level, "\(free) free for \(folder.directory.path)",
                 remedy: level == .good ? nil : "Make room: without it nothing is recorded and nothing starts.")
         ]
+    }
+
+    private func revokedFindings() -> [DoctorFinding] {
+        let found = state.revokedStillRunning()
+        guard !found.isEmpty else { return [DoctorFinding(.hosts, .good, "no host runs a release that was revoked")] }
+        return found.map { DoctorFinding(.hosts, .warning, $0.words, remedy: $0.remedy) }
     }
 
     private func reviewFindings() -> [DoctorFinding] {

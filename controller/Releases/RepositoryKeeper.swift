@@ -65,8 +65,10 @@ extension Controller {
             if let due = RepositoryWriter.renewalDueAt(repository), due <= now {
                 let change = try RepositoryWriter.renew(repository, keys: keys, at: now)
                 try commit([], metadata: [change], at: now)
+                try settle(at: now)
             }
             try noteExpiries(at: now)
+            try noteCertificates(at: now)
             if now >= channelsPublishedAt + .days(1) { try publishAllChannels() }
         } catch {
             logger.error("metadata not renewed", metadata: ["error": "\(error)"])

@@ -37,9 +37,14 @@ struct ControllerDirectory: Sendable {
     }
 
     /// - Throws: `controller.setup.folderMode` where others may put files into the folder: keys, tokens, the record.
-    func refuseWritableByOthers() throws {
+    /// - Returns: the mode it had, where others could look into it; it is closed to them then.
+    func closeToOthers() throws -> String? {
         let mode = try directory.status().mode & 0o777
-        guard mode & 0o022 != 0 else { return }
+        guard mode & 0o022 != 0 else {
+            guard mode & 0o077 != 0 else { return nil }
+            try directory.setMode(0o700)
+            return String(mode, radix: 8)
+        }
         throw ControllerError.setup(
             "folderMode", "The folder \(directory.path) has mode \(String(mode, radix: 8)): others may write into it.",
             remedy: "Look at what is in it, then: chmod 700 \(directory.path)")

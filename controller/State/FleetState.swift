@@ -1,5 +1,6 @@
 import AgentProtocol
 import ReleaseDefinition
+import ReleaseTrust
 
 /// Everything the controller knows, computed from the log and the reports alone. Pure: the same entries in the same
 /// order give the same state, which is how a restart resumes.
@@ -36,6 +37,8 @@ struct FleetState: Sendable {
     private(set) var emergencies: [EmergencyRecord] = []
     /// What was said last of each role that comes to its end.
     private(set) var expiries: [String: MetadataExpiring] = [:]
+    /// What was said last of each host's certificate that comes to its end.
+    private(set) var certificateExpiries: [HostID: (end: UTCInstant, level: ExpiryLevel)] = [:]
     /// Keys that lay on the controller once.
     var formerlyOnline: Set<String> = []
 
@@ -85,7 +88,7 @@ struct FleetState: Sendable {
         case .policyOverridden(let event): policy.apply(event, at: entry.at, by: entry.actor)
         case .rolloutPlanned(let event):
             plans[event.digest] = PlannedRollout(plan: event.plan, digest: event.digest, by: entry.actor, at: entry.at)
-        case .emergencyReleased, .emergencyReviewed, .metadataExpiring: applyAlarm(entry)
+        case .emergencyReleased, .emergencyReviewed, .metadataExpiring, .certificatesExpiring: applyAlarm(entry)
         case .freezeDeclared, .freezeLifted: applyFreeze(entry)
         case .rolloutAuthorised(let event): plans[event.digest]?.authorise(event, at: entry.at)
         case .rolloutChanged(let event):
@@ -106,6 +109,8 @@ struct FleetState: Sendable {
                 emergencies[position].note(event, at: entry.at, by: entry.actor)
             }
         case .metadataExpiring(let event): expiries[event.role] = event
+        case .certificatesExpiring(let event):
+            for one in event.hosts { certificateExpiries[one.host] = (one.expiresAt, event.level) }
         default: break
         }
     }

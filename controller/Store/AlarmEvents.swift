@@ -24,6 +24,18 @@ public struct MetadataExpiring: Sendable, Equatable, Codable {
     public var level: ExpiryLevel
 }
 
+/// Certificates of hosts come near their ends, though hosts renew theirs when half of their time is over: these did not.
+/// Once for each certificate and level.
+public struct CertificatesExpiring: Sendable, Equatable, Codable {
+    public struct Host: Sendable, Equatable, Codable {
+        public var host: HostID
+        public var expiresAt: UTCInstant
+    }
+
+    public var level: ExpiryLevel
+    public var hosts: [Host]
+}
+
 struct EmergencyRecord: Sendable {
     let released: EmergencyReleased
     let at: UTCInstant

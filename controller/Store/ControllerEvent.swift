@@ -47,6 +47,7 @@ public enum ControllerEvent: Sendable, Codable {
     case emergencyReviewed(EmergencyReviewed)
     case metadataExpiring(MetadataExpiring)
     case controllerRestored(ControllerRestored)
+    case certificatesExpiring(CertificatesExpiring)
 
     /// The permanent name of the act, the same in log, audit and documentation.
     public var action: String {
@@ -94,6 +95,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .emergencyReviewed: "emergency.reviewed"
         case .metadataExpiring: "metadata.expiring"
         case .controllerRestored: "controller.restored"
+        case .certificatesExpiring: "certificates.expiring"
         }
     }
 
@@ -140,6 +142,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .emergencyReviewed(let it): "rollout:\(it.rollout)"
         case .metadataExpiring(let it): "metadata:\(it.role)"
         case .controllerRestored: "controller"
+        case .certificatesExpiring: "hosts"
         }
     }
 }
