@@ -252,6 +252,23 @@ struct ChannelTests {
         }
     }
 
+    @Test("Hosts that report to nobody have the file of their channels where controller.json names these")
+    func namedSets() async throws {
+        let test = try TestController()
+        let channels = try ["production.web", "production.db"].map { try ChannelName($0) }
+        let folder = try ControllerDirectory.open(test.folder.path)
+        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        configuration.channelSets = [channels, [channels[0]]]
+        try folder.directory.writeDurably(
+            ControllerDirectory.configurationName, JSONCoding.value(of: configuration).prettyBytes)
+        try await test.run { running in
+            let client = try TestClient(test, running)
+            let set = try #require(ChannelSet(channels))
+            #expect(try await client.send("GET", "/repository/" + RepositoryLayout.set(set)).status == 200)
+            await client.close()
+        }
+    }
+
     @Test("A host's several channels have one file, which follows their words, and goes with the last host of the set")
     func sets() async throws {
         let test = try TestController()

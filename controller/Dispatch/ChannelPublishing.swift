@@ -67,7 +67,8 @@ extension Controller {
 
     /// Each host has one set at most, so a host that says something else every time makes no more of them.
     private func noteChannelSets() throws {
-        let sets = Set(state.hosts.values.lazy.compactMap(\.channelSet))
+        let named = (configuration.channelSets ?? []).compactMap { ChannelSet($0) }
+        let sets = Set(state.hosts.values.lazy.compactMap(\.channelSet)).union(named)
         guard sets != channelSets else { return }
         dueSets = dueSets.union(sets.subtracting(channelSets)).intersection(sets)
         channelSets = sets

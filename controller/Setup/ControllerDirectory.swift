@@ -105,6 +105,8 @@ struct ControllerConfiguration: Sendable, Codable {
     var environments: [EnvironmentName]
     /// How often one may ask; nil: `RateRules` as they are.
     var limits: RateRules?
+    /// Channels that hosts follow together and do not say so, because they report to nobody: each set gets its file.
+    var channelSets: [[ChannelName]]?
     /// A connection string of PostgreSQL; nil: `events.sqlite` in the folder.
     var database: String?
     /// An absolute path where `repository/` lies, for controllers that share a database; nil: in the folder.
