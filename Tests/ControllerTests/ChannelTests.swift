@@ -184,7 +184,6 @@ struct ChannelTests {
             let verb = RolloutVerbRequest(reason: "wrong")
             #expect(try await admin.post("/v1/rollouts/\(second)/back-out", verb).status == 200)
             let back = try await one.word { $0.order == OrderID(rollout: second, action: .backOut) }
-            #expect(back.addresses(host: two.host.id))
             let gone = OrderOutcome(
                 order: back.order, release: bad.release, outcome: .backedOut(nil),
                 running: InstalledRelease(release: good.release, manifest: good.manifest, isHealthy: true))
