@@ -52,7 +52,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
             the controller reads its log again; with either, every entry is read and checked here.
             """)
 
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var connection: OptionalConnection
     @OptionGroup var output: OutputOptions
 
     @Option(help: "A log that slipway audit export wrote, instead of the controller's.")
