@@ -73,7 +73,7 @@ struct PatienceTests {
     @Test("A body that is dripped byte by byte is refused once its grace is over, by whoever it is sent")
     func drippedBody() async throws {
         let test = try TestController()
-        var patience = ConnectionPatience(head: .seconds(2), idle: .seconds(2))
+        var patience = ConnectionPatience(head: .seconds(30), idle: .seconds(8))
         patience.body = BodyPace(grace: .milliseconds(500), bytesPerSecond: 1000)
         try await test.run(patience: patience) { running in
             let heads = [
@@ -81,22 +81,27 @@ struct PatienceTests {
                 "POST /v1/releases?environment=staging HTTP/1.1\\r\\nAuthorization: Bearer \(test.adminToken)\\r\\n"
                     + "Content-Type: \(ReleaseSubmissionType.package.rawValue)",
             ]
-            for head in heads {
-                // Never idle, never done: it ends when the server closes.
-                let script = """
-                    /usr/bin/openssl s_client -quiet -connect 127.0.0.1:\(running.port) 2>/dev/null < <(
-                      printf '\(head)\\r\\nHost: x\\r\\nContent-Length: 5000\\r\\n\\r\\n'
-                      for _ in {1..900}; do printf x; read -rt 0.05 <> <(:); done)
-                    """
-                let result = try await LiveProcesses().run(
-                    ProcessCommand(
-                        executable: "/bin/bash", arguments: ["-c", script], workingDirectory: "/",
-                        timeout: .seconds(45)))
-                let said = result.output
-                #expect(said.contains("408 Request Timeout") && said.contains("controller.request.tooSlow"), "\(said)")
-                guard case .exited = result.end else { throw TestFailure("not closed: \(head)") }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for head in heads { group.addTask { try await Self.expectRefusedDrip(running.port, head) } }
+                try await group.waitForAll()
             }
         }
+    }
+
+    /// It drips for some seconds, and ends when the server closes.
+    private static func expectRefusedDrip(_ port: Int, _ head: String) async throws {
+        let script = """
+            /usr/bin/openssl s_client -quiet -connect 127.0.0.1:\(port) 2>/dev/null < <(
+              printf '\(head)\\r\\nHost: x\\r\\nContent-Length: 5000\\r\\n\\r\\n'
+              for _ in {1..120}; do printf x; read -rt 0.05 <> <(:); done)
+            """
+        let result = try await LiveProcesses().run(
+            ProcessCommand(
+                executable: "/bin/bash", arguments: ["-c", script], workingDirectory: "/",
+                timeout: .seconds(45)))
+        let said = result.output
+        #expect(said.contains("408 Request Timeout") && said.contains("controller.request.tooSlow"), "\(said)")
+        guard case .exited = result.end else { throw TestFailure("not closed: \(head)") }
     }
 
     @Test("A body is judged by all that came since its head: a pause is forgiven, a drip is not")
@@ -120,9 +125,9 @@ struct PatienceTests {
     func slowReader() async throws {
         let test = try TestController()
         var patience = ConnectionPatience()
-        patience.writing = WritePace(stretch: .milliseconds(500), bytesPerSecond: 4)
+        patience.writing = WritePace(stretch: .seconds(8), bytesPerSecond: 1)
         let path = "blobs/" + String(repeating: "0", count: 64)
-        let size = Int64(48 << 20)
+        let size = Int64(24 << 20)
         try await test.run(patience: patience) { running in
             let repository = try running.controller.folder.directory.directory(ControllerDirectory.repositoryName)
             try repository.createFile(path).truncate(to: ByteCount(Int(size)))
