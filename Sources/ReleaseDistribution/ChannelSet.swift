@@ -4,7 +4,7 @@ import ReleaseDefinition
 /// each one's word, so that a host with nothing new asks for one file and not for one a channel.
 ///
 /// It is not signed, and need not be: it says which channels to ask, never what to do. What a false or a forgotten one can
-/// hold back ends with `askAnywayAfter` (decision 0021).
+/// hold back ends with `askAnywayAfter` (decision 0019).
 public struct ChannelSet: Hashable, Sendable {
     public static let channelsMax = 64
     /// After so long each channel is asked itself, whatever the set says: far sooner than the day in which channels are
