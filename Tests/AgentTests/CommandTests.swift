@@ -50,6 +50,22 @@ struct AgentCommandTests {
         #expect(try await run("join", "slipway1.x", dir: TemporaryFolder()).end == .exited(2))
     }
 
+    @Test("What is written goes to a file in one step; a device, a link or a pipe is written to and stays what it is")
+    func output() throws {
+        let folder = try TemporaryFolder()
+        try Output.write([1, 2], to: folder.path + "/new")
+        try Output.write([3], to: folder.path + "/new")
+        #expect(try folder.directory.read("new", sizeMax: ByteCount(9)) == [3])
+        // As /dev/stdout is.
+        try folder.directory.createSymlink("null", to: "/dev/null")
+        try Output.write([4], to: folder.path + "/null")
+        #expect(try folder.directory.status("null")?.kind == .symlink)
+        try Output.write([5], to: "/dev/null")
+        #expect(try Directory.open("/dev").status("null")?.kind == .other)
+        _ = try folder.directory.createDirectory("there")
+        #expect(throws: AgentError.self) { try Output.write([6], to: folder.path + "/there") }
+    }
+
     @Test(
         "A join string comes as the argument, on standard input or from a file; one that is none ends with 2 and a cure"
     )

@@ -39,6 +39,14 @@ enum FileHandleOutput {
     @discardableResult
     static func standardOutput(_ text: String) -> Bool { write(all: Array(text.utf8), to: STDOUT_FILENO) }
 
+    /// To what is there already and is no regular file.
+    static func existing(_ path: String, _ bytes: [UInt8]) -> Bool {
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return write(all: bytes, to: descriptor)
+    }
+
     private static func write(all bytes: [UInt8], to descriptor: Int32) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {

@@ -188,11 +188,21 @@ enum Output {
         }
     }
 
-    /// To a file, replaced in one step; - is stdout.
+    /// To a file, replaced in one step; what is there and is none is written to; - is stdout.
     static func write(_ bytes: [UInt8], to path: String) throws {
         if path == "-" { return try data(bytes) }
         let file = try PathOfFile(JoinCommand.absolute(path))
-        try Directory.open(file.folder).writeDurably(file.name, bytes)
+        let folder = try Directory.open(file.folder)
+        // /dev/null, /dev/stdout, a pipe: written to, and never replaced by a file.
+        if let status = try folder.status(file.name), status.kind != .file {
+            guard FileHandleOutput.existing(JoinCommand.absolute(path), bytes) else {
+                throw AgentError(
+                    code: "output", summary: "\(path) is no file and cannot be written to.",
+                    remedy: "Name another file.")
+            }
+            return
+        }
+        try folder.writeDurably(file.name, bytes)
     }
 
     static func table(_ rows: [[String]]) -> String {
