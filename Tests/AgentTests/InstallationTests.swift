@@ -100,13 +100,13 @@ struct InstallationTests {
         }
         let one: [BackOutStep] = [.stopping(unit: 0), .switching(unit: 0), .starting(unit: 0), .checking(unit: 0)]
         #expect(
-            try steps(failingAt: .check(unit: 1)) == [.starting(unit: 1), .checking(unit: 1), .retiring(unit: 1)] + one)
+            try steps(failingAt: .check(unit: 1)) == one + [.starting(unit: 1), .checking(unit: 1), .retiring(unit: 1)])
         let back: [BackOutStep] = [
             .starting(unit: 1), .takingOver(unit: 1), .checking(unit: 1), .retiring(unit: 1),
         ]
-        #expect(try steps(failingAt: .drain(unit: 1)) == back + one)
-        #expect(try steps(failingAt: .start(unit: 2)) == [.stopping(unit: 2), .switching(unit: 2)] + back + one)
-        #expect(try steps(failingAt: .stop(unit: 1)) == [.starting(unit: 1), .checking(unit: 1)] + one)
+        #expect(try steps(failingAt: .drain(unit: 1)) == one + back)
+        #expect(try steps(failingAt: .start(unit: 2)) == [.stopping(unit: 2), .switching(unit: 2)] + one + back)
+        #expect(try steps(failingAt: .stop(unit: 1)) == one + [.starting(unit: 1), .checking(unit: 1)])
     }
 
     @Test("A restart of the host that does not come is waited for once, and backed out")
@@ -195,6 +195,25 @@ struct InstallationTests {
                 .verifying, .stopping(unit: 1), .switching(unit: 1), .stopping(unit: 0), .switching(unit: 0),
                 .starting(unit: 0), .checking(unit: 0),
             ])
+    }
+
+    @Test("Nothing starts on the way back before all that it requires is the old release's again")
+    func startsInOrder() throws {
+        // The release to return to had: gone, then file, service, other. What a release drops is dropped last.
+        var changes = [try change("file"), try change("service"), try change("other"), try change("gone", .remove)]
+        for (at, order) in [1, 2, 3, 0].enumerated() { changes[at].orderBack = order }
+        var installation = Installation(try task(), at: start)
+        try installation.advance(to: .checking, changes: changes)
+        while installation.pendingAction(at: start) != .switchOver(unit: 3) { try installation.take(.done) }
+        try installation.take(.failed(failure()))
+        var steps: [BackOutStep] = []
+        while case .backOut(let step, _) = installation.pendingAction(at: start) {
+            steps.append(step)
+            try installation.take(.done)
+        }
+        let down = [3, 2, 1, 0].flatMap { [BackOutStep.stopping(unit: $0), .switching(unit: $0)] }
+        let up = [3, 0, 1, 2].flatMap { [BackOutStep.starting(unit: $0), .checking(unit: $0)] }
+        #expect(steps == [.verifying] + down + up)
     }
 
     @Test("R13: a back-out that fails three times ends with hands off, both errors kept, and nothing after it")

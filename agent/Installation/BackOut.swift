@@ -1,8 +1,8 @@
 import AgentProtocol
 import ReleaseDefinition
 
-/// The way back: the units that were touched, in reverse order, each stopped, switched, started and checked. All old
-/// trees are re-hashed before the first of them is switched to.
+/// The way back: the units that were touched are stopped and switched in reverse order, then started and checked in the
+/// order of their requirements. All old trees are re-hashed before the first of them is switched to.
 public struct BackOut: Sendable, Equatable {
     /// nil: ordered, not forced.
     public let failure: InstallationFailure?
@@ -50,21 +50,20 @@ public struct BackOut: Sendable, Equatable {
         deadlineAt = notBefore + Installation.tidyDeadline
     }
 
-    /// The step after the present one; nil: the restored release is healthy.
+    /// The step after the present one; nil: the restored release is healthy. First the units are put back from the last to
+    /// the first, then started in the old release's order: nothing starts on what the release that is left brought.
     func next(_ changes: [UnitChange]) -> BackOutStep? {
         switch step {
-        case .verifying: firstStep(of: lastUnit, changes)
+        case .verifying: putBack(from: lastUnit, changes)
         case .stopping(let unit): .switching(unit: unit)
-        case .switching(let unit), .rebooting(let unit, _, _):
-            // A unit that the old release did not have is gone now; there is nothing to start.
-            changes.kind(of: unit) == .add ? below(unit, changes) : .starting(unit: unit)
+        case .switching(let unit), .rebooting(let unit, _, _): putBack(from: unit - 1, changes)
         case .starting(let unit):
             changes.parallel(unit)?.old != nil && (tookOver(unit) || !changes.isBeside(unit))
                 ? .takingOver(unit: unit) : .checking(unit: unit)
         case .takingOver(let unit): .checking(unit: unit)
         case .checking(let unit):
-            changes.isBeside(unit) && wasTouched(unit) ? .retiring(unit: unit) : below(unit, changes)
-        case .retiring(let unit): below(unit, changes)
+            changes.isBeside(unit) && wasTouched(unit) ? .retiring(unit: unit) : start(after: unit, changes)
+        case .retiring(let unit): start(after: unit, changes)
         }
     }
 
@@ -79,14 +78,25 @@ public struct BackOut: Sendable, Equatable {
 
     private func wasTouched(_ unit: Int) -> Bool { unit < lastUnit || lastWasSwitched }
 
-    private func below(_ unit: Int, _ changes: [UnitChange]) -> BackOutStep? {
-        unit > 0 ? firstStep(of: unit - 1, changes) : nil
+    /// Where both run side by side nothing is put back: the old one serves again before the new one stops.
+    private func putBack(from unit: Int, _ changes: [UnitChange]) -> BackOutStep? {
+        let next = stride(from: min(unit, last(changes)), through: 0, by: -1).first {
+            wasTouched($0) && !changes.isBeside($0)
+        }
+        return next.map { .stopping(unit: $0) } ?? start(after: nil, changes)
     }
 
-    /// Where both run, the old one serves again before the new one stops.
-    private func firstStep(of unit: Int, _ changes: [UnitChange]) -> BackOutStep {
-        wasTouched(unit) && !changes.isBeside(unit) ? .stopping(unit: unit) : .starting(unit: unit)
+    private func start(after unit: Int?, _ changes: [UnitChange]) -> BackOutStep? {
+        // A unit that the old release did not have is gone now; there is nothing to start.
+        let order = (0...last(changes)).filter {
+            changes.isBeside($0) || !wasTouched($0) || changes.kind(of: $0) != .add
+        }.sorted { changes.orderBack(of: $0) < changes.orderBack(of: $1) }
+        guard let unit else { return order.first.map { .starting(unit: $0) } }
+        return order.drop { $0 != unit }.dropFirst().first.map { .starting(unit: $0) }
     }
+
+    /// The number may come from a journal.
+    private func last(_ changes: [UnitChange]) -> Int { max(0, min(lastUnit, changes.count - 1)) }
 }
 
 public enum BackOutStep: Sendable, Equatable, Codable {

@@ -53,6 +53,8 @@ public struct UnitChange: Sendable, Equatable, Codable {
     public var parallel: ParallelChange?
     /// Set where the host is restarted before the unit is started; nil: never.
     public var reboot: RebootPolicy?
+    /// The unit's number in the release that the way back restores, whose units start in that order; nil: it has none.
+    public var orderBack: Int?
 
     public init(
         unit: UnitName, kind: Kind, stepTimeout: TimeSpan, healthyDeadline: TimeSpan, isReversible: Bool? = nil
@@ -93,6 +95,8 @@ extension [UnitChange] {
 
     /// The first unit up to `last` from which there is no way back.
     func irreversible(upTo last: Int) -> UnitName? { prefix(last + 1).first { $0.isReversible == false }?.unit }
+
+    func orderBack(of unit: Int) -> Int { (indices.contains(unit) ? self[unit].orderBack : nil) ?? unit }
 
     /// A number from a journal is never trusted as an index.
     func kind(of unit: Int) -> UnitChange.Kind { indices.contains(unit) ? self[unit].kind : .replace }

@@ -52,6 +52,7 @@ struct UnitPairs: Sendable {
             last.parallel = slots.change(from: unit, to: nil)
             changes.append(last)
         }
+        for at in changes.indices { changes[at].orderBack = before.firstIndex { $0.name == changes[at].unit } }
         return changes
     }
 
