@@ -140,6 +140,18 @@ struct HostRuleTests {
         driver.expectReplay()
     }
 
+    @Test("An ephemeral host that stays in contact and never answers its order is not reached: it has not left")
+    func ephemeralInContact() throws {
+        let hosts = (0..<4).map { Fixture.host("h\($0)", ["ephemeral": "true"]) }
+        var driver = try Driver(
+            Fixture.plan(.bigBang, hosts: hosts, limits: Fixture.atOnce(offline: Tolerance(percent: 100))))
+        for host in ["h0", "h1"] { try driver.contact(host, .online) }
+        try driver.contact("h1", .offline)
+        try driver.advance(.minutes(30))
+        #expect(try driver.host("h0").state == "offline")
+        #expect(try driver.host("h1").state == "gone")
+    }
+
     @Test("An ephemeral host that stays in contact and does not finish is lost like any other")
     func ephemeralLost() throws {
         let hosts = (0..<4).map { Fixture.host("h\($0)", ["ephemeral": "true"]) }

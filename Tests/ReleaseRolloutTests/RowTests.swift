@@ -106,6 +106,20 @@ struct RowTests {
         }
     }
 
+    @Test("A host below the bound that is not meant is left out by name")
+    func leftOut() throws {
+        let hosts = (0..<3000).map { Fixture.host("p\($0)", ["late": $0 % 50 == 0 ? "true" : "false"], pulls: true) }
+        let phases: [PhaseDefinition] = [
+            .init(size: .percent(100), members: .query(try HostQuery("not late"))), .init(size: .percent(100)),
+        ]
+        let plan = try Fixture.plan(
+            .phased(phases), hosts: hosts, limits: RolloutLimits(parallelism: .percent(100)))
+        let view = try #require(try Driver(plan).channels.last)
+        #expect(view.bucketBound > 0)
+        #expect(!view.excluded.isEmpty && view.excluded.count <= 60)
+        for host in hosts { #expect(view.names(host.id) == (host.labels["late"] == "false"), "\(host.id)") }
+    }
+
     @Test("Many pulling hosts are meant by a bound of their buckets, with at most 1 000 exceptions either way")
     func bucketBound() throws {
         let count = 6000

@@ -55,7 +55,7 @@ extension Rollout {
         let view =
             backOut != nil || pulling.contains { $0.backOut?.isOpen == true }
             ? backOutView(pulling, plan) : installView(pulling, plan)
-        return view.included.isEmpty && !view.everyone && publishedChannel == nil ? nil : view
+        return view.included.isEmpty && view.bucketBound == 0 && publishedChannel == nil ? nil : view
     }
 
     private func installView(_ pulling: [HostRecord], _ plan: RolloutPlan) -> ChannelView {
