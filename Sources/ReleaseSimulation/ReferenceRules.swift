@@ -312,8 +312,9 @@ extension ReferenceRollout {
         let isProved = plan.urgency.isEmergency || wave.contains { hosts[$0].wayBack == .back(wasOrdered: true) }
         // Hosts that never said a word have hardly anything to go back from: they prove nothing and come last.
         let real = ready.filter { !hosts[$0].hardly }
-        if !isProved, let newest = real.map({ hosts[$0].phase }).max() {
-            guard awaited.isEmpty, !hasTraffic(newest), let first = real.first(where: { hosts[$0].phase == newest })
+        // The side that has the traffic waits for the other to be back.
+        if !isProved, let newest = real.map({ hosts[$0].phase }).max(), !hasTraffic(newest) {
+            guard awaited.isEmpty, let first = real.first(where: { hosts[$0].phase == newest })
             else { return false }
             hosts[first].wayBack = .ordered(at: now, hasBegun: false)
             return true

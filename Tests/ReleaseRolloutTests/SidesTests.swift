@@ -74,6 +74,25 @@ struct SidesTests {
         driver.expectReplay()
     }
 
+    @Test("Backed out while the second side had said nothing: it is asked back, then the traffic, then the first side")
+    func backUnheard() throws {
+        var driver = try Driver(plan())
+        try driver.succeedAll()
+        try answer(&driver)
+        #expect(driver.ordered.count == 3)
+        try driver.do(.backOut(.rollout, by: "eva", reason: "bad"))
+        try driver.advance(.seconds(60))
+        #expect(Set(driver.sent.filter { $0.action == .backOut }.map(\.host)) == ["h3", "h4", "h5"])
+        for host in ["h3", "h4", "h5"] { try driver.report(host, .alreadyCurrent, action: .backOut) }
+        #expect(driver.switches.map(\.isBack) == [false, true])
+        try answer(&driver)
+        // The brake holds for the side that has something to leave.
+        #expect(driver.sent.count { $0.action == .backOut } == 4)
+        try driver.backOutAll()
+        #expect(driver.state == "backedOut")
+        driver.expectReplay()
+    }
+
     @Test("A failing second side is backed out alone: the traffic stays on the first")
     func backSecond() throws {
         var driver = try Driver(plan(backOut: .phase))

@@ -44,8 +44,8 @@ extension Rollout {
         let newest = hosts.statistics.indices.last {
             backOut.covers(phase: $0) && hosts.statistics[$0].backOut.inTurnHeard > 0
         }
-        if needsBrake, let newest {
-            guard !carriesTraffic(phase: newest) else { return [] }
+        // Where these carry the traffic, it waits for the other side to be back: that goes on without a brake.
+        if needsBrake, let newest, !carriesTraffic(phase: newest) {
             guard wave.allSatisfy({ $0.awaited == 0 }) else { return [] }
             return firstOfWave(in: newest)
         }
