@@ -86,11 +86,16 @@ extension EndToEnd.ByHand {
         let result = try await ChildProcess.run(
             "/bin/cp", ["-a", agent.folder, host.folder], folder: fleet.folder + "/run")
         #expect(result.status == 0)
+        // Its own root is another folder: with --root alone that would be an image for some other host.
+        let file = host.folder + "/agent.json"
+        let text = try Files.read(file)
+        try #require(text.contains(agent.root))
+        try Files.write(file, text.replacing(agent.root, with: host.root), mode: 0o600)
         return host
     }
 
     private func words(_ package: String, on host: Host) -> [String] {
-        [Files.programs + "/slipway-agent", "install", package, "--dir", host.folder, "--root", host.root]
+        [Files.programs + "/slipway-agent", "install", package, "--dir", host.folder]
     }
 
     private func install(
