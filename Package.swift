@@ -84,6 +84,9 @@ let package = Package(
             "ReleaseDistribution",
             ["ReleaseDefinition", "ReleasePackaging", "ReleaseTrust", "Effects", systemPackage]),
         module("ReleaseRollout", ["ReleaseDefinition", "AgentProtocol"]),
+        module("ReleaseLifecycle", ["ReleaseDefinition"]),
+        module(
+            "ReleaseReporting", ["ReleaseDefinition", "AgentProtocol", "ReleaseRollout", "ReleaseLifecycle"]),
         module("ReleaseSimulation", ["ReleaseDefinition", "AgentProtocol", "ReleaseRollout"]),
 
         .target(
@@ -101,9 +104,8 @@ let package = Package(
             name: "ControllerLibrary",
             dependencies: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "CPostgres",
-                x509,
-                argumentParser, logging,
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseLifecycle",
+                "ReleaseReporting", "Effects", "CPostgres", x509, argumentParser, logging,
                 systemPackage, nioCore, nioPosix, nioSSL,
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -122,7 +124,7 @@ let package = Package(
             dependencies: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
                 "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseSimulation",
-                "Effects",
+                "ReleaseLifecycle", "Effects",
                 argumentParser, logging,
                 systemPackage,
             ],
@@ -144,6 +146,10 @@ let package = Package(
             "ReleaseDistributionTests",
             ["ReleaseDistribution", "ReleasePackaging", "ReleaseTrust", "ReleaseDefinition", "Effects", "TestSupport"]),
         tests("ReleaseRolloutTests", ["ReleaseRollout", "ReleaseDefinition", "AgentProtocol"]),
+        tests("ReleaseLifecycleTests", ["ReleaseLifecycle", "ReleaseDefinition", "TestSupport"]),
+        tests(
+            "ReleaseReportingTests",
+            ["ReleaseReporting", "ReleaseLifecycle", "ReleaseRollout", "AgentProtocol", "ReleaseDefinition"]),
         tests(
             "ReleaseSimulationTests", ["ReleaseSimulation", "ReleaseRollout", "ReleaseDefinition", "AgentProtocol"],
             folder: "ReleaseSimulation", resources: [.copy("Seeds")]),
@@ -160,7 +166,7 @@ let package = Package(
                 "ReleasePackaging",
                 "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "TestSupport", x509,
             ]),
-        tests("CommandTests", ["slipway", "ControllerAPI", "ReleaseDefinition", "Effects"]),
+        tests("CommandTests", ["slipway", "ControllerAPI", "DefinitionFiles", "ReleaseDefinition", "Effects"]),
         // Real processes of all three programs: no module of ours but the vocabulary and the doors.
         tests("EndToEnd", ["ReleaseDefinition", "AgentProtocol", "ControllerAPI", "Effects", "TestSupport"]),
         tests("Tidy", []),

@@ -46,6 +46,7 @@ struct GoldenCase: CustomTestStringConvertible {
                 case "release": try JSONCoding.value(of: ReleaseFile.parse(input, file: "release.yaml"))
                 case "policy":
                     try JSONCoding.value(of: Self.withoutPlaces(PolicyFile.parse(input, file: "policy.yaml")))
+                case "plan": try JSONCoding.value(of: ReleasePlanFile.parse(input, file: "release-plan.yaml"))
                 case "values": try SignedValuesFile.parse(input, file: "values.yaml").root
                 default: try JSONCoding.value(of: RolloutFile.parse(input, file: "rollout.yaml"))
                 }

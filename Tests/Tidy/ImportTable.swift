@@ -37,6 +37,10 @@ enum ImportTable {
         "ReleaseDistribution": ImportRow(
             ours: ["ReleaseDefinition", "ReleasePackaging", "ReleaseTrust", "Effects"]),
         "ReleaseRollout": ImportRow(ours: ["ReleaseDefinition", "AgentProtocol"], isPure: true),
+        "ReleaseLifecycle": ImportRow(ours: ["ReleaseDefinition"], isPure: true, isInAgent: false),
+        "ReleaseReporting": ImportRow(
+            ours: ["ReleaseDefinition", "AgentProtocol", "ReleaseRollout", "ReleaseLifecycle"], isPure: true,
+            isInAgent: false),
         "ReleaseSimulation": ImportRow(
             ours: ["ReleaseDefinition", "AgentProtocol", "ReleaseRollout"], isPure: true, isInAgent: false),
         "agent": ImportRow(
@@ -49,7 +53,8 @@ enum ImportTable {
         "controller": ImportRow(
             ours: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
-                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects",
+                "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseLifecycle",
+                "ReleaseReporting", "Effects",
             ],
             libraries: server.union(certificates).union(["ArgumentParser"]), isInAgent: false),
         "controller/main": ImportRow(ours: ["ControllerLibrary"], libraries: ["ArgumentParser"], isInAgent: false),
@@ -57,7 +62,7 @@ enum ImportTable {
             ours: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
                 "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseSimulation",
-                "Effects",
+                "ReleaseLifecycle", "Effects",
             ],
             libraries: ["ArgumentParser"], isInAgent: false),
     ]

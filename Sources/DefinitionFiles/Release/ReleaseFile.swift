@@ -100,9 +100,8 @@ public enum ReleaseFile {
     }
 
     /// mission.md D4: a major release is numbered 2.0, a minor one 1.3, an emergency fix 1.2.4.
-    private static func checkNumbering(
-        _ version: ReleaseVersion, _ category: ReleaseCategory, _ mapping: MappingReader
-    ) {
+    /// - Returns: what is expected instead; nil: they agree.
+    private static func numbering(violatedBy version: ReleaseVersion, _ category: ReleaseCategory) -> String? {
         let (expected, isNumbered) =
             switch category {
             case .major: ("N.0 for a major release", version.minor == 0 && version.patch == 0)
@@ -110,9 +109,15 @@ public enum ReleaseFile {
                 ("N.N with a second number above 0 for a minor release", version.minor > 0 && version.patch == 0)
             case .emergency: ("N.N.N with a third number above 0 for an emergency fix", version.patch > 0)
             }
-        guard !isNumbered else { return }
+        return isNumbered ? nil : expected
+    }
+
+    static func checkNumbering(
+        _ version: ReleaseVersion, _ category: ReleaseCategory, _ mapping: MappingReader, at key: String = "version"
+    ) {
+        guard let expected = numbering(violatedBy: version, category) else { return }
         mapping.refuseRule(
-            at: "version", "numbering", found: "version \(version) with category \(category.rawValue)",
+            at: key, "numbering", found: "version \(version) with category \(category.rawValue)",
             expected: expected, remedy: "Change the number or the category so that they agree.")
     }
 

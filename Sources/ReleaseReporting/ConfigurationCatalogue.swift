@@ -1,0 +1,118 @@
+import ReleaseDefinition
+
+/// What is known of a host at a moment, as the catalogue takes it.
+public struct CatalogueHost: Sendable {
+    public var id: HostID
+    public var environment: EnvironmentName
+    public var labels: [String: String]
+    public var agentVersion: String?
+    public var system: String?
+    public var isActive: Bool
+    public var installed: [CatalogueUnit]
+
+    public init(
+        id: HostID, environment: EnvironmentName, labels: [String: String], agentVersion: String?, system: String?,
+        isActive: Bool, installed: [CatalogueUnit]
+    ) {
+        self.id = id
+        self.environment = environment
+        self.labels = labels
+        self.agentVersion = agentVersion
+        self.system = system
+        self.isActive = isActive
+        self.installed = installed
+    }
+}
+
+public struct CatalogueUnit: Sendable {
+    public var release: ReleaseName
+    public var manifest: SHA256Digest
+    public var isHealthy: Bool
+    public var isDrifted: Bool
+
+    public init(release: ReleaseName, manifest: SHA256Digest, isHealthy: Bool, isDrifted: Bool) {
+        self.release = release
+        self.manifest = manifest
+        self.isHealthy = isHealthy
+        self.isDrifted = isDrifted
+    }
+}
+
+/// What a plan adds to the catalogue: who owns a service, under which contracts it runs.
+public struct CatalogueService: Sendable {
+    public var product: ProductName
+    public var owner: String
+    public var summary: String
+    public var contracts: [PlannedContract]
+
+    public init(product: ProductName, owner: String, summary: String, contracts: [PlannedContract]) {
+        self.product = product
+        self.owner = owner
+        self.summary = summary
+        self.contracts = contracts
+    }
+}
+
+/// The configuration items of a fleet, from what hosts report and plans say.
+public enum ConfigurationCatalogue {
+    /// Sorted by id, so that the same fleet gives the same bytes.
+    public static func items(_ hosts: [CatalogueHost], _ services: [CatalogueService]) -> [ConfigurationItem] {
+        var items = hosts.flatMap(items)
+        for service in services {
+            let place = ConfigurationItem.id(.service, service.product.text)
+            items.append(
+                ConfigurationItem(
+                    .service, service.product.text, ["owner": service.owner, "summary": service.summary]))
+            for contract in service.contracts {
+                items.append(
+                    ConfigurationItem(
+                        .contract, contract.name, ["change": contract.change.rawValue],
+                        links: [.init(.covers, place)]))
+            }
+        }
+        var seen: Set<String> = []
+        return items.sorted { $0.id < $1.id }.filter { seen.insert($0.id).inserted }
+    }
+
+    private static func items(_ host: CatalogueHost) -> [ConfigurationItem] {
+        var attributes = Dictionary(
+            host.labels.map { ("label.\($0.key)", $0.value) }, uniquingKeysWith: { first, _ in first })
+        attributes["environment"] = host.environment.text
+        attributes["agent"] = host.agentVersion
+        attributes["system"] = host.system
+        attributes["state"] = host.isActive ? "active" : "inactive"
+        let own = ConfigurationItem(.host, host.id.text, attributes)
+        return [own]
+            + host.installed.map { unit in
+                ConfigurationItem(
+                    .unit, "\(host.id)/\(unit.release.product)",
+                    [
+                        "product": unit.release.product.text, "version": unit.release.version.text,
+                        "manifest": unit.manifest.hex, "health": unit.isHealthy ? "healthy" : "unhealthy",
+                        "drift": unit.isDrifted ? "drifted" : "none", "environment": host.environment.text,
+                    ],
+                    links: [
+                        .init(.runsOn, own.id),
+                        .init(.partOf, ConfigurationItem.id(.service, unit.release.product.text)),
+                    ])
+            }
+    }
+
+    /// RFC 4180: a line for each item, an attribute in each column, links as `relation item` with `; ` between.
+    public static func csv(_ items: [ConfigurationItem]) -> String {
+        let names = Set(items.flatMap(\.attributes.keys)).sorted()
+        let rows = items.map { item in
+            [item.id, item.kind.rawValue] + names.map { item.attributes[$0] ?? "" }
+                + [item.links.map { "\($0.relation.rawValue) \($0.item)" }.joined(separator: "; ")]
+        }
+        return ([["id", "kind"] + names + ["links"]] + rows)
+            .map { $0.map(quoted).joined(separator: ",") + "\r\n" }.joined()
+    }
+
+    /// What a spreadsheet would take for a formula is told apart by a quote in front.
+    private static func quoted(_ text: String) -> String {
+        let safe = text.first.map { "=+-@\t\r".contains($0) } == true ? "'\(text)" : text
+        guard safe.contains(where: { ",\"\r\n".contains($0) }) else { return safe }
+        return "\"" + safe.replacing("\"", with: "\"\"") + "\""
+    }
+}

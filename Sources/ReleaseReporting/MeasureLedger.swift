@@ -1,0 +1,105 @@
+import AgentProtocol
+import ReleaseDefinition
+import ReleaseRollout
+
+/// What measures need of each rollout, kept while the log is read: a few numbers, whatever the size of the fleet.
+public struct MeasureLedger: Sendable {
+    /// A release as measures know it.
+    struct Release: Sendable {
+        var category: ReleaseCategory
+        var builtAt: UTCInstant
+        /// Of its changes; nil: none says when it was made.
+        var firstChangeAt: UTCInstant?
+    }
+
+    public struct Entry: Sendable, Equatable {
+        public var id: RolloutID
+        public var release: ReleaseName
+        public var environment: EnvironmentName
+        public var isEmergency: Bool
+        public var startedAt: UTCInstant
+        public var endedAt: UTCInstant?
+        public var verdict: RolloutEndKind?
+        public var earlyLife: TimeSpan
+        public var hosts: Int
+        public var firstHostAt: UTCInstant?
+        public var lastHostAt: UTCInstant?
+        public var failedHosts = 0
+        public var backedOutHosts = 0
+        public var halts = 0
+        /// A phase or the whole of it was taken back, or a host was.
+        public var hasBackOut = false
+        public var phases = 0
+        public var phasesPassed = 0
+    }
+
+    public enum RolloutEndKind: String, Sendable, Codable { case succeeded, backedOut, abandoned }
+
+    private(set) var releases: [ReleaseName: Release] = [:]
+    public private(set) var entries: [Entry] = []
+    private var places: [RolloutID: Int] = [:]
+
+    public init() {}
+
+    public mutating func noteRelease(
+        _ release: ReleaseName, category: ReleaseCategory, builtAt: UTCInstant, firstChangeAt: UTCInstant? = nil
+    ) {
+        releases[release] = Release(category: category, builtAt: builtAt, firstChangeAt: firstChangeAt)
+    }
+
+    /// A plan names its changes when it comes, before the package or after it.
+    public mutating func noteChanges(
+        of release: ReleaseName, firstAt: UTCInstant?, category: ReleaseCategory, at: UTCInstant
+    ) {
+        if releases[release] == nil { releases[release] = Release(category: category, builtAt: at) }
+        releases[release]?.firstChangeAt = firstAt
+    }
+
+    public func entry(_ id: RolloutID) -> Entry? { places[id].map { entries[$0] } }
+
+    public mutating func note(_ id: RolloutID, _ event: RolloutEvent) {
+        if case .started(let plan, _) = event.fact {
+            guard places[id] == nil else { return }
+            places[id] = entries.count
+            entries.append(
+                Entry(
+                    id: id, release: plan.definition.release, environment: plan.definition.environment,
+                    isEmergency: plan.urgency.isEmergency, startedAt: event.at,
+                    earlyLife: plan.definition.limits.earlyLife ?? .hours(24),
+                    hosts: plan.phases.reduce(0) { $0 + $1.hosts.count }, phases: plan.phases.count))
+            return
+        }
+        guard let place = places[id] else { return }
+        switch event.fact {
+        case .hostEnded(let ending): Self.note(ending, at: event.at, &entries[place])
+        case .hostUnhealthy: entries[place].failedHosts += 1
+        case .halted: entries[place].halts += 1
+        case .backOutStarted, .hostBackOutStarted: entries[place].hasBackOut = true
+        case .phasePassed: entries[place].phasesPassed += 1
+        case .hostJoined: entries[place].hosts += 1
+        case .ended(let end):
+            entries[place].endedAt = event.at
+            switch end {
+            case .succeeded: entries[place].verdict = .succeeded
+            case .backedOut: entries[place].verdict = .backedOut
+            case .stopped, .failed, .superseded: entries[place].verdict = .abandoned
+            }
+        default: break
+        }
+    }
+
+    private static func note(_ ending: HostEnding, at: UTCInstant, _ entry: inout Entry) {
+        switch ending.outcome {
+        case .succeeded:
+            if entry.firstHostAt == nil { entry.firstHostAt = at }
+            // Those that come late, after the end, are not what the release waited for.
+            if entry.endedAt == nil { entry.lastHostAt = at }
+        case .failed: entry.failedHosts += 1
+        case .backedOut(let cause):
+            entry.backedOutHosts += 1
+            if cause != nil { entry.failedHosts += 1 }
+        case .backOutFailed: entry.failedHosts += 1
+        default: break
+        }
+    }
+}
