@@ -71,6 +71,11 @@ public actor Controller {
     /// Continuous rollouts are being looked after.
     var isFollowing = false
     var timer: Task<Void, Never>?
+    /// Messages on their way; nil until they were looked at.
+    var outbox: NotificationOutbox?
+    var outboxKeptAt = UTCInstant(secondsSince1970: 0)
+    /// To the nearest deadline of a release's record.
+    var lifecycleTimer: Task<Void, Never>?
     /// Something could not be written: when to try again.
     var retryAt: UTCInstant?
     /// Held as long as the controller lives: one process a folder.
@@ -157,6 +162,9 @@ public actor Controller {
         for entry in entries { applyToState(entry) }
         repository.checkpoint = store.head.checkpoint
         for report in change.reports { state.apply(report) }
+        if isRunning, leads, !state.unsettledLifecycles.isEmpty {
+            Task { [weak self] in await self?.settleLifecycles() }
+        }
         if isRunning, leads, !state.continuousRollouts.isEmpty,
             entries.contains(where: { if case .releaseApproved = $0.event { true } else { false } })
         {

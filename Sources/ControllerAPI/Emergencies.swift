@@ -13,10 +13,14 @@ public struct EmergencyView: Sendable, Equatable, Codable {
     public var startedBy: String
     /// nil: the review is still owed.
     public var review: EmergencyReviewView?
+    /// Until when the review must be held: three working days after the start.
+    public var dueAt: UTCInstant?
+    public var isOverdue: Bool?
 
     public init(
         rollout: RolloutID, release: ReleaseName, environment: EnvironmentName, reason: String, change: String?,
-        startedAt: UTCInstant, startedBy: String, review: EmergencyReviewView?
+        startedAt: UTCInstant, startedBy: String, review: EmergencyReviewView?, dueAt: UTCInstant? = nil,
+        isOverdue: Bool? = nil
     ) {
         self.rollout = rollout
         self.release = release
@@ -26,6 +30,8 @@ public struct EmergencyView: Sendable, Equatable, Codable {
         self.startedAt = startedAt
         self.startedBy = startedBy
         self.review = review
+        self.dueAt = dueAt
+        self.isOverdue = isOverdue
     }
 }
 

@@ -13,6 +13,7 @@ struct SlipwayCommand: AsyncParsableCommand {
             PushCommand.self, EmergencyCommand.self, FreezeCommand.self, KeysCommand.self, TokensCommand.self,
             GrantsCommand.self,
             AuditCommand.self, RepositoryCommand.self, SimulateCommand.self,
-            WindowCommand.self, PolicyCommand.self, DoctorCommand.self, VersionCommand.self,
+            WindowCommand.self, PolicyCommand.self, DeviationCommand.self, ReportCommand.self,
+            CmdbCommand.self, NotificationsCommand.self, DoctorCommand.self, VersionCommand.self,
         ])
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControllerAPI
+import DefinitionFiles
 import Effects
 import ReleaseDefinition
 import Testing
@@ -66,6 +67,20 @@ import Testing
 }
 
 @Suite struct OptionTests {
+    @Test("A plan of each category that the command prints is one that it takes", arguments: ReleaseCategory.allCases)
+    func templates(_ category: ReleaseCategory) throws {
+        let plan = try ReleasePlanFile.parse(Array(PlanTemplate.text(category, release: nil).utf8), file: "x")
+        #expect(plan.category == category)
+        #expect(plan.backOut != nil && plan.earlyLife != nil && !plan.evidence.isEmpty)
+    }
+
+    @Test("Versions of other people's packages compare part by part")
+    func materialOrder() {
+        #expect(MaterialOrder.isBelow("3.0.11", "3.0.13") && MaterialOrder.isBelow("3.0.9", "3.0.13"))
+        #expect(!MaterialOrder.isBelow("3.0.13", "3.0.13") && !MaterialOrder.isBelow("3.1", "3.0.13"))
+        #expect(MaterialOrder.isBelow("1.1.1k", "1.1.1w") && MaterialOrder.isBelow("1.1.1", "1.1.1a"))
+    }
+
     @Test("A push to nobody in particular is refused: --hosts or --all, never both")
     func hostSelection() {
         let connection = ["--dir", "x"]

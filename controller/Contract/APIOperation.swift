@@ -4,6 +4,7 @@ struct APIOperation: Sendable {
         case json = "application/json"
         case text = "text/plain"
         case yaml = "application/yaml"
+        case csv = "text/csv"
         case pem = "application/pem-certificate-chain"
         case ndjson = "application/x-ndjson"
         case events = "text/event-stream"
@@ -35,7 +36,7 @@ struct APIOperation: Sendable {
 
     static let all: [String: APIOperation] = {
         var all: [String: APIOperation] = [:]
-        for rows in [general, agents, hosts, releases, rollouts, keys, people] {
+        for rows in [general, agents, hosts, releases, rollouts, keys, people, lifecycle] {
             all.merge(rows) { first, _ in first }
         }
         return all

@@ -63,6 +63,7 @@ extension Controller {
             retryAt = time.now() + .seconds(5)
         }
         if isRunning { followChannels() }
+        settleLifecycles()
         setTimer()
     }
 
@@ -271,6 +272,7 @@ extension Controller {
         stopTimer()
         if isRunning { leave() }
         isRunning = false
+        lifecycleTimer?.cancel()
         patches.stop.set()
     }
 

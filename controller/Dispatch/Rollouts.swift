@@ -127,6 +127,7 @@ extension Controller {
             throw approvalMissing(definition.release, in: environment)
         }
         if !urgency.isEmergency { try obeyPolicyAtStart(definition) }
+        try obeyLifecycle(definition.release, in: environment, isEmergency: urgency.isEmergency)
         let agreed = try agreed.map { (plan: try agreedPlan($0.digest), hostChanges: $0.hostChanges) }
         let id = try authorisedID(definition, urgency, agreed: agreed?.plan, by: actor)
         let plan = try makePlan(definition, id: id, urgency: urgency, admits: admits)

@@ -32,7 +32,7 @@ extension Controller {
     // MARK: Emergencies
 
     /// The newest first.
-    func emergencyViews() -> [EmergencyView] { state.emergencies.reversed().map(\.view) }
+    func emergencyViews() -> [EmergencyView] { state.emergencies.reversed().map { $0.view(at: time.now()) } }
 
     /// - Throws: `controller.conflict.reviewed`, `controller.access.author` in the profile regulated.
     func review(_ rollout: RolloutID, _ request: EmergencyReviewRequest, by actor: String) throws -> EmergencyView {
@@ -55,7 +55,7 @@ extension Controller {
         }
         let event = EmergencyReviewed(rollout: rollout, conclusion: String(request.conclusion.prefix(4000)))
         try commit(.emergencyReviewed(event), by: actor, at: time.now())
-        return try emergency(rollout).view
+        return try emergency(rollout).view(at: time.now())
     }
 
     private func emergency(_ rollout: RolloutID) throws -> EmergencyRecord {
@@ -79,7 +79,8 @@ extension Controller {
                 tone: "failed",
                 text:
                     "Emergency release of \(record.released.release) to \(record.released.environment) by \(record.by)"
-                    + "\(change): \(record.released.reason). Its review is owed.",
+                    + "\(change): \(record.released.reason). Its review is \(record.isOverdue(at: now) ? "OVERDUE since" : "owed until") "
+                    + "\(ConsoleWords.moment(record.reviewDueAt)).",
                 command: "slipway release review \(record.released.rollout) --conclusion …")
         }
         let warnings = ((try? repository.survey()) ?? []).expiryWarnings(at: now)
@@ -104,10 +105,15 @@ struct ConsoleNotice: Sendable, Equatable {
 }
 
 extension EmergencyRecord {
-    var view: EmergencyView {
+    var reviewDueAt: UTCInstant { WorkingDays.after(WorkingDays.emergencyReview, at) }
+
+    func isOverdue(at now: UTCInstant) -> Bool { review == nil && reviewDueAt < now }
+
+    func view(at now: UTCInstant) -> EmergencyView {
         EmergencyView(
             rollout: released.rollout, release: released.release, environment: released.environment,
             reason: released.reason, change: released.change, startedAt: at, startedBy: by,
-            review: review.map { EmergencyReviewView(at: $0.at, by: $0.by, conclusion: $0.conclusion) })
+            review: review.map { EmergencyReviewView(at: $0.at, by: $0.by, conclusion: $0.conclusion) },
+            dueAt: reviewDueAt, isOverdue: isOverdue(at: now))
     }
 }

@@ -110,6 +110,10 @@ enum ErrorStatus {
         case "rollout":
             let isOfOthers = ["rollout.plan.conflict", "rollout.plan.precedence"].contains(error.code)
             return error.code.hasPrefix("rollout.plan.") && !isOfOthers ? .unprocessableContent : .conflict
+        case "lifecycle":
+            // What is missing comes with time or people; what does not fit the package never does.
+            if error.code.hasPrefix("lifecycle.evidence.") { return .unprocessableContent }
+            return error.code.hasSuffix(".refused") ? .init(code: 423) : .conflict
         case "effects":
             // A limit that the sender's archive hit is the sender's; a disk that is full is ours.
             return .internalServerError

@@ -18,7 +18,7 @@ enum ControllerRoutes {
     private static func rows(_ controller: Controller) -> [Route] {
         health(controller) + agents(controller) + hosts(controller) + rollouts(controller) + releases(controller)
             + repository(controller) + keys(controller) + people(controller) + policy(controller)
-            + freezes(controller) + care(controller)
+            + freezes(controller) + care(controller) + lifecycle(controller) + configuration(controller)
     }
 
     private static func health(_ controller: Controller) -> [Route] {

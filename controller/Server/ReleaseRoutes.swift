@@ -123,7 +123,7 @@ extension ControllerRoutes {
         ]
     }
 
-    private static func name(_ request: RouteRequest) throws -> ReleaseName {
+    static func name(_ request: RouteRequest) throws -> ReleaseName {
         let product = try request.parameter("product", as: ProductName.self)
         let text = request.parameters["version"] ?? ""
         guard let version = try? ReleaseVersion(text) else {

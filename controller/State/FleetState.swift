@@ -1,5 +1,7 @@
 import AgentProtocol
 import ReleaseDefinition
+import ReleaseLifecycle
+import ReleaseReporting
 import ReleaseTrust
 
 /// Everything the controller knows, computed from the log and the reports alone. Pure: the same entries in the same
@@ -39,10 +41,16 @@ struct FleetState: Sendable {
     private(set) var expiries: [String: MetadataExpiring] = [:]
     /// What was said last of each host's certificate that comes to its end.
     private(set) var certificateExpiries: [HostID: (end: UTCInstant, level: ExpiryLevel)] = [:]
+    /// The record of each release that was planned or submitted.
+    var lifecycles: [ReleaseName: Lifecycle] = [:]
+    var measures = MeasureLedger()
+    /// Those that something happened to since they were at rest.
+    var unsettledLifecycles: Set<ReleaseName> = []
     /// Keys that lay on the controller once.
     var formerlyOnline: Set<String> = []
 
     mutating func apply(_ entry: EventEntry) {
+        defer { noteLifecycle(entry) }
         switch entry.event {
         case .initialised(let event):
             initialised = event
@@ -83,7 +91,7 @@ struct FleetState: Sendable {
         case .changeProposed, .changeDrafted, .changeSigned, .changePublished, .changeDropped: applyChange(entry)
         case .profileChosen(let event): profile = event.profile
         case .keysTakenOffline(let event): formerlyOnline.formUnion(event.keyIDs)
-        case .keyRotated, .releaseExported, .policyPassedOver, .controllerRestored: break
+        case .keyRotated, .releaseExported, .policyPassedOver, .controllerRestored, .lifecycleChanged: break
         case .policyApplied(let event): policy.apply(event, at: entry.at, by: entry.actor)
         case .policyOverridden(let event): policy.apply(event, at: entry.at, by: entry.actor)
         case .rolloutPlanned(let event):

@@ -48,6 +48,7 @@ public enum ControllerEvent: Sendable, Codable {
     case metadataExpiring(MetadataExpiring)
     case controllerRestored(ControllerRestored)
     case certificatesExpiring(CertificatesExpiring)
+    case lifecycleChanged(LifecycleChanged)
 
     /// The permanent name of the act, the same in log, audit and documentation.
     public var action: String {
@@ -96,6 +97,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .metadataExpiring: "metadata.expiring"
         case .controllerRestored: "controller.restored"
         case .certificatesExpiring: "certificates.expiring"
+        case .lifecycleChanged(let it): it.event.name
         }
     }
 
@@ -143,6 +145,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .metadataExpiring(let it): "metadata:\(it.role)"
         case .controllerRestored: "controller"
         case .certificatesExpiring: "hosts"
+        case .lifecycleChanged(let it): "release:\(it.release)"
         }
     }
 }

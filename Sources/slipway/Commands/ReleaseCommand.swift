@@ -8,7 +8,10 @@ struct ReleaseCommand: AsyncParsableCommand {
         subcommands: [
             ReleaseSubmitCommand.self, ReleaseListCommand.self, ReleaseShowCommand.self, ReleasePromoteCommand.self,
             ReleaseApproveCommand.self, ReleaseRevokeCommand.self, ReleaseWithdrawCommand.self,
-            ReleaseFloorCommand.self, ReleaseExportCommand.self, ReleaseReviewCommand.self,
+            ReleaseFloorCommand.self, ReleaseExportCommand.self, ReleasePlanCommand.self,
+            ReleaseEvidenceCommand.self, ReleaseAuthoriseCommand.self, ReleaseChecklistCommand.self,
+            ReleaseFeedbackCommand.self, ReleaseKnownErrorCommand.self, ReleaseReviewCommand.self,
+            ReleaseCloseCommand.self, ReleaseStatusCommand.self,
         ])
 }
 

@@ -1,0 +1,246 @@
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+
+/// From the log to the sinks: at least once, in order for each sink, over restarts.
+extension Controller {
+    /// Delivers until cancelled. `notifications.json` is read again when it changes, so that no restart is needed.
+    nonisolated func keepNotifications() async throws {
+        let courier = try Courier(folder: folder, source: configuration.url)
+        var deadManAt = UTCInstant(secondsSince1970: 0)
+        while true {
+            do {
+                let settings = try courier.settings()
+                guard await mayDeliver() else {
+                    try await time.sleep(for: .seconds(1))
+                    continue
+                }
+                try await collectNotices(settings)
+                while let batch = try await dueLetters(settings), !batch.isEmpty {
+                    for (letter, notice, sink) in batch {
+                        let outcome = await courier.deliver(notice, to: sink, at: time.now())
+                        try await settle(letter, outcome)
+                    }
+                }
+                if let signal = settings.deadMan, time.now() >= deadManAt + signal.every {
+                    deadManAt = time.now()
+                    await courier.signal(signal)
+                }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                logger.error("notifications wait", metadata: ["error": "\(ReportedError(error))"])
+            }
+            try await time.sleep(for: await nextNotificationWait())
+        }
+    }
+
+    /// Of several controllers the one that leads; what another had delivered by then stands in the store.
+    private func mayDeliver() -> Bool {
+        if !leads { outbox = nil }
+        return leads
+    }
+
+    /// New entries of the log become letters.
+    private func collectNotices(_ settings: NotificationSettings) throws {
+        var outbox = try openOutbox()
+        guard outbox.cursor < store.sequence else { return }
+        let now = time.now()
+        let known = outbox.pending.count
+        // Nobody is told: nothing is read.
+        if settings.sinks.isEmpty { outbox.cursor = store.sequence }
+        var entries = settings.sinks.isEmpty ? [] : try store.entries(after: outbox.cursor, limit: 500)
+        while !entries.isEmpty {
+            for entry in entries {
+                outbox.cursor = entry.sequence
+                guard let notice = Notice(entry, state) else { continue }
+                for sink in settings.sinks where sink.wants(notice) {
+                    outbox.pending.append(
+                        NotificationOutbox.Letter(
+                            sink: sink.name, sequence: entry.sequence,
+                            nextAt: sink.escalateAfter.map { notice.at + $0 } ?? now))
+                }
+            }
+            entries = try store.entries(after: outbox.cursor, limit: 500)
+        }
+        // Entries that concern nobody concern nobody when they are read again.
+        if outbox.pending.count > known || now >= outboxKeptAt + .seconds(30) {
+            try keep(outbox)
+        } else {
+            self.outbox = outbox
+        }
+    }
+
+    /// The first time nothing is told of what was before.
+    private func openOutbox() throws -> NotificationOutbox {
+        if let outbox { return outbox }
+        if let document = try store.document(NotificationOutbox.documentName) {
+            let read = try JSONCoding.decode(NotificationOutbox.self, from: document)
+            outbox = read
+            return read
+        }
+        let new = NotificationOutbox(cursor: store.sequence)
+        try keep(new)
+        return new
+    }
+
+    private func keep(_ new: NotificationOutbox) throws {
+        let bytes = try JSONCoding.value(of: new).wireBytes
+        try commit(StoreChange(documents: [NotificationOutbox.documentName: bytes]), at: time.now())
+        outbox = new
+        outboxKeptAt = time.now()
+    }
+
+    /// What is due now, with everything that its delivery needs.
+    private func dueLetters(
+        _ settings: NotificationSettings
+    ) throws -> [(NotificationOutbox.Letter, Notice, NotificationSink)]? {
+        var outbox = try openOutbox()
+        let before = outbox
+        var found: [(NotificationOutbox.Letter, Notice, NotificationSink)] = []
+        for letter in outbox.due(at: time.now()) {
+            let entry = try store.entries(after: letter.sequence - 1, limit: 1).first
+            guard let sink = settings.sinks.first(where: { $0.name == letter.sink }),
+                let notice = entry.flatMap({ Notice($0, state) }), isStillSo(notice, sink)
+            else {
+                // The sink was taken out of the settings, or what would have been escalated is over.
+                outbox.drop(letter)
+                continue
+            }
+            found.append((letter, notice, sink))
+        }
+        if outbox != before { try keep(outbox) }
+        return found
+    }
+
+    private func isStillSo(_ notice: Notice, _ sink: NotificationSink) -> Bool {
+        guard sink.escalateAfter != nil, notice.page == .halted || notice.page == .insufficientReach,
+            let rollout = notice.rollout
+        else { return true }
+        guard case .halted = state.rollouts[rollout]?.rollout.state else { return false }
+        return true
+    }
+
+    private func settle(_ letter: NotificationOutbox.Letter, _ outcome: Courier.Outcome) throws {
+        var outbox = try openOutbox()
+        switch outcome {
+        case .delivered: outbox.deliver(letter)
+        case .failed(let error):
+            outbox.fail(letter, error, at: time.now())
+            if letter.attempts + 1 >= NotificationOutbox.attemptsMax {
+                logger.error(
+                    "a notification is given up",
+                    metadata: ["sink": "\(letter.sink)", "id": "\(letter.sequence)", "error": "\(error)"])
+            }
+        }
+        try keep(outbox)
+    }
+
+    /// New entries are looked for four times a second: a look costs nothing where there are none.
+    private func nextNotificationWait() -> TimeSpan {
+        guard let next = outbox?.nextAt else { return .milliseconds(250) }
+        return min(max(next.since(time.now()), .milliseconds(10)), .milliseconds(250))
+    }
+
+    // MARK: for people
+
+    func notificationsView() throws -> NotificationsView {
+        let outbox = try openOutbox()
+        func view(_ letter: NotificationOutbox.Letter, isDead: Bool) -> NotificationView {
+            let notice = (try? store.entries(after: letter.sequence - 1, limit: 1))?.first.flatMap { Notice($0, state) }
+            return NotificationView(
+                sink: letter.sink, id: String(letter.sequence), type: notice?.type ?? "-", text: notice?.text ?? "-",
+                attempts: letter.attempts, nextAt: isDead ? nil : letter.nextAt, lastError: letter.lastError,
+                isDead: isDead)
+        }
+        return NotificationsView(
+            delivered: outbox.delivered,
+            items: outbox.dead.map { view($0, isDead: true) }
+                + outbox.pending.prefix(1000).map { view($0, isDead: false) })
+    }
+
+    func replayNotifications(_ request: NotificationReplayRequest) throws -> NotificationsView {
+        var outbox = try openOutbox()
+        let count = outbox.replay(sink: request.sink, at: time.now())
+        guard count > 0 else {
+            throw ControllerError.notFound(
+                request.sink.map { "dead letter for \($0)" } ?? "dead letter",
+                remedy: "slipway notifications list shows what was given up.")
+        }
+        try keep(outbox)
+        return try notificationsView()
+    }
+}
+
+/// Brings messages where they belong: bounded in time, no redirects.
+struct Courier: Sendable {
+    enum Outcome: Sendable, Equatable {
+        case delivered
+        case failed(String)
+    }
+
+    private static let timeout = TimeSpan.seconds(15)
+    private static let workFolder = "notifications"
+
+    private let folder: ControllerDirectory
+    private let source: String
+    private let http: any HTTPDoor
+    private let processes: any ProcessDoor
+
+    init(folder: ControllerDirectory, source: String) throws {
+        self.folder = folder
+        self.source = source
+        let own = try folder.directory.status(NotificationSettings.authorityName) != nil
+        let roots =
+            own
+            ? try folder.text(NotificationSettings.authorityName)
+            : try? String(
+                decoding: Directory.open("/etc/ssl/certs").read("ca-certificates.crt", sizeMax: ByteCount(8 << 20)),
+                as: UTF8.self)
+        http = try LiveHTTP(
+            identity: roots.map { TLSIdentity(trustRoots: $0) }, userAgent: "slipway-controller/\(SlipwayVersion.text)")
+        processes = LiveProcesses()
+    }
+
+    /// As the file is now; without one nobody is told.
+    func settings() throws -> NotificationSettings {
+        guard try folder.directory.status(NotificationSettings.fileName) != nil else { return .none }
+        return try folder.json(NotificationSettings.self, NotificationSettings.fileName)
+    }
+
+    func deliver(_ notice: Notice, to sink: NotificationSink, at now: UTCInstant) async -> Outcome {
+        do {
+            let secret = try sink.secretFile.map { try folder.text($0).filter { !$0.isWhitespace } }
+            let message = Message.make(notice, for: sink, secret: secret, source: source, at: now)
+            if sink.kind == .mail { return try await send(message, sink, notice) }
+            guard let url = sink.url else { return .failed("the sink has no url") }
+            let response = try await http.send(
+                HTTPRequest("POST", url, headers: message.headers, body: message.body, timeout: Self.timeout))
+            return (200..<300).contains(response.status) ? .delivered : .failed("it answered \(response.status)")
+        } catch {
+            return .failed("\(ReportedError(error))")
+        }
+    }
+
+    /// As cron does: the host's sendmail reads the message; who gets it stands in its head.
+    private func send(_ message: Message, _ sink: NotificationSink, _ notice: Notice) async throws -> Outcome {
+        let program = sink.sendmail ?? "/usr/sbin/sendmail"
+        let work = try folder.directory.createDirectory(Self.workFolder, mode: 0o700)
+        let name = "\(sink.name.filter { $0.isLetter || $0.isNumber })-\(notice.id).eml"
+        try work.writeDurably(name, message.body, mode: 0o600)
+        defer { try? work.removeFile(name) }
+        // Programs of ours get no stdin: the shell opens the file, nothing of the message is on its command line.
+        let result = try await processes.run(
+            ProcessCommand(
+                executable: "/bin/sh",
+                arguments: ["-c", "exec \"$0\" -i -t < \"$1\"", program, work.path + "/" + name],
+                environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"], workingDirectory: "/", timeout: Self.timeout))
+        guard result.end == .exited(0) else { return .failed("\(program) ended with \(result.end): \(result.output)") }
+        return .delivered
+    }
+
+    /// Failures say enough by themselves: whoever listens hears nothing.
+    func signal(_ signal: DeadManSignal) async {
+        _ = try? await http.send(HTTPRequest("POST", signal.url, body: [], timeout: Self.timeout))
+    }
+}

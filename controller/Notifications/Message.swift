@@ -1,0 +1,148 @@
+import Effects
+import ReleaseDefinition
+
+/// A notice in the form that its sink takes: a body and its headers.
+struct Message: Sendable, Equatable {
+    var body: [UInt8]
+    var headers: [HTTPField]
+
+    /// - Parameters:
+    ///   - secret: of the sink, without white space around it.
+    ///   - source: the controller's address.
+    static func make(
+        _ notice: Notice, for sink: NotificationSink, secret: String?, source: String, at now: UTCInstant
+    ) -> Message {
+        switch sink.kind {
+        case .webhook: return cloudEvent(notice, secret, source, now)
+        case .slack, .mattermost: return json([JSONMember("text", .string(notice.text))])
+        case .teams:
+            return json([
+                JSONMember("@context", .string("https://schema.org/extensions")),
+                JSONMember("@type", .string("MessageCard")), JSONMember("summary", .string(notice.type)),
+                JSONMember("text", .string(notice.text)),
+            ])
+        case .mail: return Message(body: mail(notice, sink), headers: [])
+        case .alertmanager: return alertmanager(notice, source)
+        case .pagerduty: return pagerDuty(notice, secret, source)
+        case .opsgenie: return opsgenie(notice, secret)
+        }
+    }
+
+    private static func json(_ members: [JSONMember], headers: [HTTPField] = []) -> Message {
+        Message(
+            body: JSONValue.object(members).wireBytes,
+            headers: [HTTPField("Content-Type", "application/json")] + headers)
+    }
+
+    /// CloudEvents 1.0.2 in structured mode. The signature is over `timestamp.body`, so that an old message cannot be sent
+    /// again as a new one.
+    private static func cloudEvent(
+        _ notice: Notice, _ secret: String?, _ source: String, _ now: UTCInstant
+    ) -> Message {
+        var data: [JSONMember] = [JSONMember("text", .string(notice.text))]
+        func add(_ name: String, _ value: String?) {
+            if let value { data.append(JSONMember(name, .string(value))) }
+        }
+        add("release", notice.release?.description)
+        add("rollout", notice.rollout?.text)
+        add("environment", notice.environment?.text)
+        add("page", notice.page?.rawValue)
+        data.append(JSONMember("audience", .array(notice.audience.map { .string($0) })))
+        let body = JSONValue.object([
+            JSONMember("specversion", .string("1.0")), JSONMember("id", .string(notice.id)),
+            JSONMember("source", .string(source)), JSONMember("type", .string(notice.type)),
+            JSONMember("subject", .string(notice.release?.description ?? "controller")),
+            JSONMember("time", .string(notice.at.description)),
+            JSONMember("datacontenttype", .string("application/json")), JSONMember("data", .object(data)),
+        ]).wireBytes
+        var headers = [HTTPField("Content-Type", "application/cloudevents+json")]
+        if let secret {
+            let timestamp = String(now.millisecondsSince1970 / 1000)
+            let mac = MessageAuthentication.hmac(
+                key: Array(secret.utf8), message: Array("\(timestamp).".utf8) + body)
+            headers.append(HTTPField("Slipway-Timestamp", timestamp))
+            headers.append(HTTPField("Slipway-Signature", "sha256=\(mac.hex)"))
+        }
+        return Message(body: body, headers: headers)
+    }
+
+    /// RFC 5322; the host's sendmail adds what else is needed.
+    private static func mail(_ notice: Notice, _ sink: NotificationSink) -> [UInt8] {
+        let lines = [
+            sink.from.map { "From: \(header($0))" }, "To: \((sink.to ?? []).map(header).joined(separator: ", "))",
+            "Subject: [slipway] \(header(notice.text))", "MIME-Version: 1.0",
+            "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit",
+            "Auto-Submitted: auto-generated",
+            "Message-ID: <\(notice.id).\(sink.name)@slipway>", "", notice.text,
+            notice.rollout.map { "Look at it: slipway rollout show \($0)" },
+            notice.release.map { "The record: slipway release checklist \($0)" },
+        ].compactMap { $0 }
+        return Array((lines.joined(separator: "\n") + "\n").utf8)
+    }
+
+    /// No line feed that would begin another header.
+    private static func header(_ text: String) -> String {
+        String(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : Character($0) }.prefix(300))
+    }
+
+    /// Alertmanager's `POST /api/v2/alerts`.
+    private static func alertmanager(_ notice: Notice, _ source: String) -> Message {
+        let labels: [(String, String?)] = [
+            ("alertname", "Slipway_\(notice.page?.rawValue ?? "other")"), ("severity", "critical"),
+            ("rollout", notice.rollout?.text), ("release", notice.release?.description),
+            ("environment", notice.environment?.text), ("owner", notice.owner),
+        ]
+        let alert = JSONValue.object([
+            JSONMember(
+                "labels", .object(labels.compactMap { label in label.1.map { JSONMember(label.0, .string($0)) } })),
+            JSONMember("annotations", .object([JSONMember("summary", .string(notice.text))])),
+            JSONMember("startsAt", .string(notice.at.description)),
+            JSONMember("generatorURL", .string(source)),
+        ])
+        return Message(
+            body: JSONValue.array([alert]).wireBytes, headers: [HTTPField("Content-Type", "application/json")])
+    }
+
+    /// PagerDuty's Events API v2.
+    private static func pagerDuty(_ notice: Notice, _ secret: String?, _ source: String) -> Message {
+        json([
+            JSONMember("routing_key", .string(secret ?? "")), JSONMember("event_action", .string("trigger")),
+            JSONMember("dedup_key", .string(notice.troubleKey)),
+            JSONMember(
+                "payload",
+                .object([
+                    JSONMember("summary", .string(notice.text)), JSONMember("source", .string(source)),
+                    JSONMember("severity", .string("critical")),
+                    JSONMember("timestamp", .string(notice.at.description)),
+                ])),
+        ])
+    }
+
+    /// Opsgenie's Alert API.
+    private static func opsgenie(_ notice: Notice, _ secret: String?) -> Message {
+        let team = notice.owner.map { owner in
+            [
+                JSONMember(
+                    "responders",
+                    .array([.object([JSONMember("name", .string(owner)), JSONMember("type", .string("team"))])]))
+            ]
+        }
+        return json(
+            [
+                JSONMember("message", .string(String(notice.text.prefix(130)))),
+                JSONMember("alias", .string(notice.troubleKey)), JSONMember("description", .string(notice.text)),
+                JSONMember("priority", .string("P1")),
+            ] + (team ?? []), headers: [HTTPField("Authorization", "GenieKey \(secret ?? "")")])
+    }
+}
+
+/// HMAC-SHA256 (RFC 2104).
+enum MessageAuthentication {
+    static func hmac(key: [UInt8], message: [UInt8]) -> SHA256Digest {
+        let block = 64
+        var key = key.count > block ? Hexadecimal.decode(SHA256Digest(of: key).hex) ?? [] : key
+        key += [UInt8](repeating: 0, count: block - key.count)
+        let inner = SHA256Digest(of: key.map { $0 ^ 0x36 } + message)
+        return SHA256Digest(of: key.map { $0 ^ 0x5C } + (Hexadecimal.decode(inner.hex) ?? []))
+    }
+}

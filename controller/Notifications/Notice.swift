@@ -1,0 +1,121 @@
+import ReleaseDefinition
+import ReleaseLifecycle
+import ReleaseRollout
+import ReleaseTrust
+
+/// Something that people are told, made of one entry of the log: the same entry gives the same notice for ever.
+struct Notice: Sendable, Equatable {
+    /// Of the entry: the notice's identity, on which receivers fold duplicates.
+    var sequence: Int64
+    var at: UTCInstant
+    /// nil: it only pages.
+    var moment: ReleaseMoment?
+    /// nil: it wakes nobody.
+    var page: Page?
+    var release: ReleaseName?
+    var rollout: RolloutID?
+    var environment: EnvironmentName?
+    /// One sentence.
+    var text: String
+    /// Of the plan, for that moment; empty: it says nothing.
+    var audience: [String]
+    var owner: String?
+
+    enum Page: String, Sendable, Codable, CaseIterable { case halted, backOutFailed, insufficientReach, expiryNear }
+
+    /// `slipway.release.live`, `slipway.page.halted`
+    var type: String { moment.map { "slipway.release.\($0.rawValue)" } ?? "slipway.page.\(page?.rawValue ?? "other")" }
+    var id: String { String(sequence) }
+    /// The same for every page about one trouble.
+    var troubleKey: String { [rollout?.text, page?.rawValue].compactMap { $0 }.joined(separator: "/") }
+}
+
+extension Notice {
+    /// nil: nobody is told of such entries.
+    init?(_ entry: EventEntry, _ state: FleetState) {
+        let plan: ReleasePlan?
+        switch entry.event {
+        case .lifecycleChanged(let change):
+            // What a rollout does is told by the rollout's own entries.
+            guard case .told(let moment) = change.event.fact,
+                [.scheduled, .live, .operational, .reviewDue, .closed].contains(moment)
+            else { return nil }
+            plan = state.lifecycles[change.release]?.record.plan
+            self.init(
+                sequence: entry.sequence, at: entry.at, moment: moment, page: nil, release: change.release,
+                rollout: nil, environment: state.lifecycle(change.release).live,
+                text: Self.words(moment, change.release, plan), audience: [], owner: plan?.owner)
+        case .rolloutChanged(let change):
+            guard let rollout = state.rollouts[change.rollout]?.plan?.definition,
+                let (moment, page, text) = Self.told(change.event.fact, rollout.release)
+            else { return nil }
+            plan = state.lifecycles[rollout.release]?.record.plan
+            self.init(
+                sequence: entry.sequence, at: entry.at, moment: moment, page: page, release: rollout.release,
+                rollout: change.rollout, environment: rollout.environment, text: text, audience: [], owner: plan?.owner)
+        case .metadataExpiring(let event):
+            plan = nil
+            self.init(
+                sequence: entry.sequence, at: entry.at, moment: nil, page: .expiryNear, release: nil, rollout: nil,
+                environment: nil, text: "Metadata of \(event.role) ends at \(event.expiresAt).", audience: [],
+                owner: nil)
+        default: return nil
+        }
+        if let moment {
+            let groups = plan?.communication.filter { $0.event == moment }.flatMap(\.to) ?? []
+            audience = Set(groups).sorted()
+        }
+    }
+
+    private static func told(
+        _ fact: RolloutFact, _ release: ReleaseName
+    ) -> (ReleaseMoment?, Page?, String)? {
+        switch fact {
+        case .started(let plan, let by):
+            return (
+                .started, nil,
+                "\(release) is being deployed to \(plan.hosts.count.of("host")) in \(plan.definition.environment), by \(by)."
+            )
+        case .phasePassed(let phase): return (.phaseDone, nil, "\(release): phase \(phase + 1) is done.")
+        case .halted(let reason):
+            return (
+                .halted, reason.code == .insufficientReach ? .insufficientReach : .halted,
+                "\(release) is halted: \(reason.text)"
+            )
+        case .haltReminded: return (nil, .halted, "\(release) is still halted and waits for somebody.")
+        case .hostEnded(let ending):
+            guard case .backOutFailed = ending.outcome else { return nil }
+            return (nil, .backOutFailed, "\(ending.host) could not be taken back from \(release).")
+        case .ended(.backedOut(let reason)): return (.backedOut, nil, "\(release) was backed out: \(reason.text)")
+        default: return nil
+        }
+    }
+
+    private static func words(_ moment: ReleaseMoment, _ release: ReleaseName, _ plan: ReleasePlan?) -> String {
+        let what = plan.map { ": \($0.summary)" } ?? ""
+        switch moment {
+        case .scheduled:
+            let when = plan?.schedule.map { " from \($0.from) until \($0.until)" } ?? ""
+            return "\(release) is scheduled\(when)\(what)."
+        case .live: return "\(release) is live, early life support begins\(what)."
+        case .operational: return "\(release) is fully operational, service levels are in force."
+        case .reviewDue: return "The review of \(release) is due."
+        case .closed: return "\(release) is closed."
+        case .started, .phaseDone, .halted, .backedOut: return "\(release): \(moment.rawValue)."
+        }
+    }
+}
+
+extension NotificationSink {
+    /// Whether the sink hears of it; several groups of one sink are one message.
+    func wants(_ notice: Notice) -> Bool {
+        if kind.isPager {
+            guard notice.page != nil else { return false }
+            return owner == nil || notice.owner == owner
+        }
+        guard let moment = notice.moment else { return false }
+        if let moments, !moments.contains(moment) { return false }
+        guard let audience else { return true }
+        return !Set(audience).isDisjoint(with: notice.audience)
+    }
+}
