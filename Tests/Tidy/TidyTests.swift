@@ -44,6 +44,17 @@ struct TidyTests {
         }
     }
 
+    @Test("Every requirement has its row, and every command that a row names exists")
+    func requirements() {
+        let commands = SourceTree.read("docs/commands.md") ?? ""
+        for path in NamedCommands.documents {
+            let text = SourceTree.read(path) ?? ""
+            #expect(NamedCommands.rows(text) == NamedCommands.required)
+            expectNone(NamedCommands.check(path, text, commands: commands))
+        }
+        #expect(NamedCommands.check("x", "`slipway nothing`", commands: commands).count == 1)
+    }
+
     @Test("Decision records are numbered without gaps and have their four sections")
     func decisions() {
         let paths = SourceTree.paths(in: "docs/decisions").sorted()
