@@ -124,7 +124,7 @@ let package = Package(
             dependencies: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
                 "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseSimulation",
-                "ReleaseLifecycle", "Effects",
+                "ReleaseLifecycle", "ReleaseReporting", "Effects",
                 argumentParser, logging,
                 systemPackage,
             ],

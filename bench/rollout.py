@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The rollout engine alone: plan, reports, memory and host queries for 1 000 and 100 000 hosts, and made-up worlds.
+"""The rollout engine alone: plan, reports, memory and host queries for 1 000 and 100 000 hosts, the four measures over
+100 000 rollouts, and made-up worlds.
 
     bench/rollout.py [HOSTS …]
 
@@ -16,6 +17,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SLIPWAY = os.path.join(os.environ.get("SLIPWAY_BIN", os.path.join(ROOT, ".build/release")), "slipway")
 WORLDS = 1000
+ROLLOUTS = 100_000
 
 
 def slipway(*arguments):
@@ -32,6 +34,9 @@ def main():
         print(f"{got['hosts']} hosts: plan {got['planMilliseconds']} ms, {got['reportsPerSecond']} reports/s, "
               f"{got['bytesPerHostUnderWay']} bytes a host under way, {got['bytesPerHostDone']} done; "
               f"query over {got['records']} records {got['queryMilliseconds']} ms")
+    got = json.loads(slipway("--measure-rollouts", str(ROLLOUTS), "--output", "json"))
+    print(f"{got['rollouts']} rollouts in the log: read in {got['readMilliseconds']} ms, the four measures of all and of each "
+          f"product in {got['measuresMilliseconds']} ms, {got['failures']} failures among them")
     for fleet in ([], ["--hosts", "100"]):
         start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         said = json.loads(slipway("--seeds", str(WORLDS), *fleet, "--output", "json"))

@@ -2,7 +2,8 @@ import AgentProtocol
 import ReleaseDefinition
 import ReleaseRollout
 
-/// What measures need of each rollout, kept while the log is read: a few numbers, whatever the size of the fleet.
+/// What measures need of each rollout, kept while the log is read: a few numbers, whatever the size of the fleet. What one
+/// rollout says of another, that it mended it, is known once the other has begun and not looked for again.
 public struct MeasureLedger: Sendable {
     /// A release as measures know it.
     struct Release: Sendable {
@@ -31,12 +32,23 @@ public struct MeasureLedger: Sendable {
         public var hasBackOut = false
         public var phases = 0
         public var phasesPassed = 0
+        /// Place of the next newer release of the same product there, where it began in this one's early life.
+        var next: Int?
     }
 
     public enum RolloutEndKind: String, Sendable, Codable { case succeeded, backedOut, abandoned }
 
+    /// Rollouts of a product in an environment.
+    struct Line: Sendable {
+        /// In the order of their start.
+        var places: [Int] = []
+        /// Those that a newer release may still follow in their early life, by release.
+        fileprivate var awaiting: [ReleaseVersion: [Int]] = [:]
+    }
+
     private(set) var releases: [ReleaseName: Release] = [:]
     public private(set) var entries: [Entry] = []
+    private(set) var lines: [ProductName: [EnvironmentName: Line]] = [:]
     private var places: [RolloutID: Int] = [:]
 
     public init() {}
@@ -60,12 +72,11 @@ public struct MeasureLedger: Sendable {
     public mutating func note(_ id: RolloutID, _ event: RolloutEvent) {
         if case .started(let plan, _) = event.fact {
             guard places[id] == nil else { return }
-            places[id] = entries.count
-            entries.append(
+            start(
                 Entry(
                     id: id, release: plan.definition.release, environment: plan.definition.environment,
                     isEmergency: plan.urgency.isEmergency, startedAt: event.at,
-                    earlyLife: plan.definition.limits.earlyLife ?? .hours(24),
+                    earlyLife: plan.definition.limits.earlyLife ?? plan.earlyLife ?? .hours(24),
                     hosts: plan.phases.reduce(0) { $0 + $1.hosts.count }, phases: plan.phases.count))
             return
         }
@@ -86,6 +97,33 @@ public struct MeasureLedger: Sendable {
             }
         default: break
         }
+    }
+
+    private mutating func start(_ entry: Entry) {
+        let place = entries.count
+        places[entry.id] = place
+        entries.append(entry)
+        let (product, version) = (entry.release.product, entry.release.version)
+        // Taken out and put back, so that nothing of it is copied.
+        var line = lines[product, default: [:]].removeValue(forKey: entry.environment) ?? Line()
+        line.places.append(place)
+        for (older, waiting) in line.awaiting {
+            let still = waiting.filter { isAwaiting($0, at: entry.startedAt) }
+            if older < version {
+                for one in still { entries[one].next = place }
+                line.awaiting[older] = nil
+            } else {
+                line.awaiting[older] = still.isEmpty ? nil : still
+            }
+        }
+        line.awaiting[version, default: []].append(place)
+        lines[product, default: [:]][entry.environment] = line
+    }
+
+    /// Whether what begins now would fall into its early life, or before its end.
+    private func isAwaiting(_ place: Int, at now: UTCInstant) -> Bool {
+        guard let endedAt = entries[place].endedAt else { return true }
+        return entries[place].verdict == .succeeded && now < endedAt + entries[place].earlyLife
     }
 
     private static func note(_ ending: HostEnding, at: UTCInstant, _ entry: inout Entry) {

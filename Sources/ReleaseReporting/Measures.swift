@@ -7,77 +7,102 @@ extension MeasureLedger {
     public func measures(
         from: UTCInstant, until: UTCInstant, live: Set<EnvironmentName>
     ) -> [ReleaseMeasures] {
-        var judged: [ProductName: [Judged]] = [:]
-        for (product, entries) in Dictionary(
-            grouping: entries.filter { live.contains($0.environment) }, by: \.release.product)
-        {
-            let own = judge(entries).filter { ($0.entry.endedAt ?? until) >= from && $0.entry.startedAt < until }
-            if !own.isEmpty { judged[product] = own }
+        var all = Sums()
+        var products: [ReleaseMeasures] = []
+        for product in lines.keys.sorted() {
+            var own = Sums()
+            for (environment, line) in lines[product] ?? [:] where live.contains(environment) {
+                for place in line.places {
+                    // Later ones began later still.
+                    guard entries[place].startedAt < until else { break }
+                    if (entries[place].endedAt ?? until) >= from { own.add(judge(entries[place])) }
+                }
+            }
+            guard own.rollouts > 0 else { continue }
+            products.append(own.measures(of: product, from, until))
+            all.add(own)
         }
-        let all = judged.values.flatMap { $0 }
-        return [Self.sum(all, product: nil, from, until)]
-            + judged.keys.sorted().map { Self.sum(judged[$0] ?? [], product: $0, from, until) }
+        return [all.measures(of: nil, from, until)] + products
     }
 
     private struct Judged {
-        var entry: Entry
+        var isGood: Bool
+        var isEmergency: Bool
         var hasFailed: Bool
-        /// When it was taken back, or mended by the next that went well.
-        var restoredAt: UTCInstant?
+        /// Until it was taken back, or mended by the next that went well.
+        var restore: TimeSpan?
         var toFirst: TimeSpan?
         var toLast: TimeSpan?
     }
 
-    /// - Parameter entries: of one product, in the order of their start.
-    private func judge(_ entries: [Entry]) -> [Judged] {
-        let sorted = entries.sorted { $0.startedAt < $1.startedAt }
-        return sorted.indices.compactMap { place in
-            let entry = sorted[place]
-            guard entry.verdict != nil, entry.verdict != .abandoned else { return nil }
-            let fix = fix(of: entry, among: sorted[(place + 1)...])
-            let hasBackOut = entry.verdict == .backedOut || entry.hasBackOut
-            let since = releases[entry.release].map { $0.firstChangeAt ?? $0.builtAt } ?? entry.startedAt
-            return Judged(
-                entry: entry, hasFailed: hasBackOut || fix != nil,
-                restoredAt: hasBackOut ? entry.endedAt : fix?.endedAt.flatMap { fix?.verdict == .succeeded ? $0 : nil },
-                toFirst: entry.firstHostAt.map { max($0.since(since), .zero) },
-                toLast: entry.lastHostAt.map { max($0.since(since), .zero) })
+    /// nil: it has not ended, or was given up.
+    private func judge(_ entry: Entry) -> Judged? {
+        guard entry.verdict != nil, entry.verdict != .abandoned else { return nil }
+        let fix = fix(of: entry)
+        let hasBackOut = entry.verdict == .backedOut || entry.hasBackOut
+        let restoredAt = hasBackOut ? entry.endedAt : fix?.verdict == .succeeded ? fix?.endedAt : nil
+        let since = releases[entry.release].map { $0.firstChangeAt ?? $0.builtAt } ?? entry.startedAt
+        return Judged(
+            isGood: entry.verdict == .succeeded, isEmergency: entry.isEmergency, hasFailed: hasBackOut || fix != nil,
+            restore: restoredAt.map { $0.since(entry.startedAt) },
+            toFirst: entry.firstHostAt.map { max($0.since(since), .zero) },
+            toLast: entry.lastHostAt.map { max($0.since(since), .zero) })
+    }
+
+    /// The next newer release of the same environment, where it is a hot fix within early life.
+    private func fix(of entry: Entry) -> Entry? {
+        guard entry.verdict == .succeeded, let place = entry.next else { return nil }
+        let next = entries[place]
+        return next.isEmergency || releases[next.release]?.category == .emergency ? next : nil
+    }
+
+    private struct Sums {
+        var rollouts = 0
+        var deployments = 0
+        var emergencies = 0
+        var failures = 0
+        var toFirst: [TimeSpan] = []
+        var toLast: [TimeSpan] = []
+        var restores: [TimeSpan] = []
+
+        mutating func add(_ judged: Judged?) {
+            guard let judged else { return }
+            rollouts += 1
+            if judged.hasFailed {
+                failures += 1
+                if let restore = judged.restore { restores.append(restore) }
+            }
+            guard judged.isGood else { return }
+            if judged.isEmergency { emergencies += 1 } else { deployments += 1 }
+            if let span = judged.toFirst { toFirst.append(span) }
+            if let span = judged.toLast { toLast.append(span) }
         }
-    }
 
-    /// The next newer release of the same environment, where it is a hot fix within early life. What begins later is not
-    /// looked at.
-    private func fix(of entry: Entry, among later: ArraySlice<Entry>) -> Entry? {
-        guard let endedAt = entry.endedAt, entry.verdict == .succeeded else { return nil }
-        let next = later.prefix { $0.startedAt < endedAt + entry.earlyLife }.first {
-            $0.environment == entry.environment && $0.release.version > entry.release.version
+        mutating func add(_ other: Sums) {
+            rollouts += other.rollouts
+            deployments += other.deployments
+            emergencies += other.emergencies
+            failures += other.failures
+            toFirst += other.toFirst
+            toLast += other.toLast
+            restores += other.restores
         }
-        guard let next, next.isEmergency || releases[next.release]?.category == .emergency else { return nil }
-        return next
-    }
 
-    private static func sum(
-        _ judged: [Judged], product: ProductName?, _ from: UTCInstant, _ until: UTCInstant
-    ) -> ReleaseMeasures {
-        let good = judged.filter { $0.entry.verdict == .succeeded }
-        let deployments = good.count { !$0.entry.isEmergency }
-        let failed = judged.filter(\.hasFailed)
-        let span = max(until.since(from).milliseconds, 1)
-        let perThousand = Int64(deployments) * 1000 * TimeSpan.days(1).milliseconds / span
-        return ReleaseMeasures(
-            product: product, from: from, until: until, rollouts: judged.count, deployments: deployments,
-            emergencies: good.count { $0.entry.isEmergency }, deploymentsPerThousandDays: Int(clamping: perThousand),
-            leadTimeToFirstHost: median(good.compactMap(\.toFirst)),
-            leadTimeToLastHost: median(good.compactMap(\.toLast)), failures: failed.count,
-            failuresPermille: judged.isEmpty ? 0 : (failed.count * 1000 + judged.count - 1) / judged.count,
-            timeToRestore: median(
-                failed.compactMap { failure in failure.restoredAt.map { $0.since(failure.entry.startedAt) } }),
-            unrestored: failed.count { $0.restoredAt == nil })
-    }
+        func measures(of product: ProductName?, _ from: UTCInstant, _ until: UTCInstant) -> ReleaseMeasures {
+            let span = max(until.since(from).milliseconds, 1)
+            let perThousand = Int64(deployments) * 1000 * TimeSpan.days(1).milliseconds / span
+            return ReleaseMeasures(
+                product: product, from: from, until: until, rollouts: rollouts, deployments: deployments,
+                emergencies: emergencies, deploymentsPerThousandDays: Int(clamping: perThousand),
+                leadTimeToFirstHost: median(toFirst), leadTimeToLastHost: median(toLast), failures: failures,
+                failuresPermille: rollouts == 0 ? 0 : (failures * 1000 + rollouts - 1) / rollouts,
+                timeToRestore: median(restores), unrestored: failures - restores.count)
+        }
 
-    /// Of two in the middle the longer.
-    private static func median(_ spans: [TimeSpan]) -> TimeSpan? {
-        guard !spans.isEmpty else { return nil }
-        return spans.sorted()[spans.count / 2]
+        /// Of two in the middle the longer.
+        private func median(_ spans: [TimeSpan]) -> TimeSpan? {
+            guard !spans.isEmpty else { return nil }
+            return spans.sorted()[spans.count / 2]
+        }
     }
 }

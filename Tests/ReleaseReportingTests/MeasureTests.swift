@@ -13,20 +13,22 @@ struct MeasuredStory {
     private static let plan = try! RolloutPlan.make(
         RolloutDefinition(release: try! ReleaseName("web@1.0"), environment: live, strategy: .bigBang),
         manifest: SHA256Digest(of: []), id: RolloutID(unchecked: "r0"), hosts: [host])
-    private static let good = ending(.succeeded)
-    private static let bad = ending(.backedOut(.health))
+    private static let good = try! ending(.succeeded)
+    private static let bad = try! ending(.backedOut(.health))
     private var number = 0
 
     /// As the log has it.
-    private static func ending(_ outcome: HostOutcome) -> HostEnding {
+    static func ending(
+        _ outcome: HostOutcome, of host: HostID = host.id, _ action: OrderAction = .install
+    ) throws -> HostEnding {
         struct Logged: Encodable {
             var host: HostID
-            var action = OrderAction.install
+            var action: OrderAction
             var outcome: HostOutcome
             var source = EndingSource.host
         }
-        let value = try! JSONCoding.value(of: Logged(host: host.id, outcome: outcome))
-        return try! JSONCoding.decode(HostEnding.self, from: value)
+        let value = try JSONCoding.value(of: Logged(host: host, action: action, outcome: outcome))
+        return try JSONCoding.decode(HostEnding.self, from: value)
     }
 
     static func at(_ hours: Int64) -> UTCInstant { start + .hours(hours) }

@@ -62,7 +62,7 @@ enum ImportTable {
             ours: [
                 "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ControllerAPI", "ReleasePackaging",
                 "ForeignArchives", "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "ReleaseSimulation",
-                "ReleaseLifecycle", "Effects",
+                "ReleaseLifecycle", "ReleaseReporting", "Effects",
             ],
             libraries: ["ArgumentParser"], isInAgent: false),
     ]

@@ -1,5 +1,6 @@
 import ReleaseDefinition
 import ReleaseLifecycle
+import ReleaseReporting
 import ReleaseRollout
 
 /// What the record of a release decided, or was told by people. What happens to packages and rollouts is in the log by
@@ -23,6 +24,7 @@ extension FleetState {
     mutating func noteLifecycle(_ entry: EventEntry) {
         defer { noteMeasures(entry) }
         let live = liveEnvironment
+        noteDeviations(entry)
         func note(_ release: ReleaseName, _ fact: LifecycleFact) {
             lifecycles[release, default: Lifecycle(release, live: live)]
                 .apply(LifecycleEvent(at: entry.at, by: entry.actor, fact))
@@ -48,6 +50,67 @@ extension FleetState {
             }
         default: return
         }
+    }
+}
+
+/// Deviations that are not written a second time: they are what entries of other names say.
+extension FleetState {
+    fileprivate mutating func noteDeviations(_ entry: EventEntry) {
+        switch entry.event {
+        case .rolloutChanged(let event):
+            guard let plan = rollouts[event.rollout]?.plan?.definition,
+                lifecycle(plan.release).live == plan.environment
+            else { return }
+            let source = source(of: entry, event.rollout, plan.release)
+            let known = lifecycles[plan.release]?.record.deviations ?? []
+            add(RolloutDeviations.facts(of: event.event.fact, source, known: known), to: plan.release, entry)
+        case .policyOverridden(let event):
+            let rules = event.rules.map(\.rawValue).joined(separator: ", ")
+            raise(
+                "\(entry.actor) overrode \(rules) in \(event.environment) until \(event.until): \(event.reason)",
+                source(of: entry, nil, event.release), event.release, entry)
+        case .policyPassedOver(let event):
+            let what = event.refusals.map(\.summary).joined(separator: " ")
+            raise(
+                "the emergency went past: \(what)", source(of: entry, event.rollout, event.release), event.release,
+                entry)
+        case .emergencyReviewed(let event):
+            guard let release = emergencies.first(where: { $0.released.rollout == event.rollout })?.released.release,
+                let record = lifecycles[release]?.record
+            else { return }
+            let own = record.openDeviations.filter {
+                $0.rollout == event.rollout && $0.about == RolloutDeviations.override
+            }
+            add(own.map { .deviationResolved(id: $0.id, action: "reviewed: \(event.conclusion)") }, to: release, entry)
+        default: return
+        }
+    }
+
+    private mutating func raise(
+        _ text: String, _ source: RolloutDeviations.Source, _ release: ReleaseName, _ entry: EventEntry
+    ) {
+        add([.deviationRaised(source.deviation(about: RolloutDeviations.override, text))], to: release, entry)
+    }
+
+    private mutating func add(_ facts: [LifecycleFact], to release: ReleaseName, _ entry: EventEntry) {
+        guard !facts.isEmpty else { return }
+        let live = liveEnvironment
+        for fact in facts {
+            lifecycles[release, default: Lifecycle(release, live: live)]
+                .apply(LifecycleEvent(at: entry.at, by: RolloutDeviations.raiser, fact))
+        }
+        unsettledLifecycles.insert(release)
+    }
+
+    /// Whose affair it is: the deployment manager's, else the owner's.
+    private func source(
+        of entry: EventEntry, _ rollout: RolloutID?, _ release: ReleaseName
+    ) -> RolloutDeviations.Source {
+        let plan = lifecycles[release]?.record.plan
+        let manager = plan?.roles.first { $0.role == .deploymentManager }?.people.first
+        return RolloutDeviations.Source(
+            rollout: rollout, sequence: entry.sequence, at: entry.at,
+            owner: manager ?? plan?.owner ?? releases[release]?.submitted.owner ?? entry.actor)
     }
 }
 

@@ -9,6 +9,7 @@ extension Controller {
     func metricsText() -> String {
         var text = MetricsText()
         writeFleet(&text)
+        writeMeasures(&text)
         writeRecord(&text)
         writeEnds(&text)
         writeRequests(&text)
@@ -34,6 +35,33 @@ extension Controller {
             "slipway_changes_waiting", "Changes to signed metadata that wait for signatures.",
             Double(state.openChanges.count))
     }
+
+    /// The four measures of the last 90 days: of all without a label, and of each product.
+    private func writeMeasures(_ text: inout MetricsText) {
+        let measures = ((try? self.measures(from: nil, until: nil)) ?? []).prefix(1 + Self.measuredProductsMax)
+        func write(_ name: String, _ help: String, _ value: (ReleaseMeasures) -> Double?) {
+            text.gauge(
+                "slipway_\(name)", help,
+                measures.compactMap { one in
+                    value(one).map { (labels: one.product.map { [("product", $0.text)] } ?? [], value: $0) }
+                })
+        }
+        write("deployments_per_day", "Releases that went into service, a day, over 90 days; emergencies apart.") {
+            Double($0.deploymentsPerThousandDays) / 1000
+        }
+        write("emergencies", "Emergencies that went into service in 90 days.") { Double($0.emergencies) }
+        write("lead_time_seconds", "Median from a release's earliest change to the last host, over 90 days.") {
+            $0.leadTimeToLastHost.map { Double($0.milliseconds) / 1000 }
+        }
+        write("change_failure_ratio", "Rollouts with a back-out or a hot fix in early life, of all, over 90 days.") {
+            Double($0.failuresPermille) / 1000
+        }
+        write(
+            "time_to_restore_seconds", "Median from the start of a failing rollout until it was mended, over 90 days."
+        ) { $0.timeToRestore.map { Double($0.milliseconds) / 1000 } }
+    }
+
+    private static let measuredProductsMax = 200
 
     private func writeRecord(_ text: inout MetricsText) {
         text.gauge(

@@ -16,6 +16,11 @@ struct MetricsText {
         for (word, value) in values { sample(name, [(label, word)], value) }
     }
 
+    mutating func gauge(_ name: String, _ help: String, _ values: [(labels: [(String, String)], value: Double)]) {
+        family(name, "gauge", help)
+        for (labels, value) in values { sample(name, labels, value) }
+    }
+
     mutating func counter(_ name: String, _ help: String, _ value: Double) {
         family(name, "counter", help)
         sample(name, [], value)

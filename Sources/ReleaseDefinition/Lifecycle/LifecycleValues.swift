@@ -47,13 +47,15 @@ public struct ChecklistItem: Sendable, Equatable, Codable {
 public struct Deviation: Sendable, Equatable, Codable {
     public enum Kind: String, Sendable, Codable, CaseIterable { case deviation, risk, issue }
 
-    /// Unique in the release, as `d1`.
+    /// Unique in the release, as `d1`; of the engine's, `e` and the log entry's number.
     public var id: String
     public var kind: Kind
     public var text: String
     public var owner: String
     /// In whose course it arose; nil: outside.
     public var rollout: RolloutID?
+    /// Of the engine's: `halt`, `backOut`, `override`, `host:web-1`; nil: a person's.
+    public var about: String?
     public var raisedAt: UTCInstant
     public var raisedBy: String
     public var resolution: Resolution?
@@ -72,14 +74,15 @@ public struct Deviation: Sendable, Equatable, Codable {
     }
 
     public init(
-        id: String, kind: Kind, text: String, owner: String, rollout: RolloutID? = nil, raisedAt: UTCInstant,
-        raisedBy: String, resolution: Resolution? = nil
+        id: String, kind: Kind, text: String, owner: String, rollout: RolloutID? = nil, about: String? = nil,
+        raisedAt: UTCInstant, raisedBy: String, resolution: Resolution? = nil
     ) {
         self.id = id
         self.kind = kind
         self.text = text
         self.owner = owner
         self.rollout = rollout
+        self.about = about
         self.raisedAt = raisedAt
         self.raisedBy = raisedBy
         self.resolution = resolution

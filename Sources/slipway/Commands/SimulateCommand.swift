@@ -44,6 +44,10 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: .hidden)
     var measure: Int?
 
+    /// For scripts/bench: figures of the measures over so many rollouts.
+    @Option(help: .hidden)
+    var measureRollouts: Int?
+
     @Option(help: .hidden)
     var commit: String = SlipwayVersion.text
 
@@ -56,6 +60,9 @@ struct SimulateCommand: AsyncParsableCommand {
 
     func run() async throws {
         if let measure { return try output.print(EngineMeasurement.take(hosts: max(1, measure))) }
+        if let measureRollouts {
+            return try output.print(LedgerMeasurement.take(rollouts: max(1, measureRollouts)))
+        }
         if let histories { return try await compare(histories) }
         let definition = try file.map { try RolloutFile.parse(InputFile.read($0), file: $0) }
         let conditions = try world.conditions
