@@ -74,6 +74,38 @@ struct RevocationTests {
         try await host.end()
     }
 
+    @Test("A way back that the same word tops with another release is taken after all when that release fails here")
+    func owed() async throws {
+        let repository = try TestRepository()
+        let one = try await repository.submit("1.0")
+        let two = try await repository.submit("2.0")
+        let three = try await repository.submit("3.0", files: [TestRepository.serve, TestRepository.broken])
+        let four = try await repository.submit("4.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        func back(_ number: Int, _ release: HostRelease) throws -> TakenBackRelease {
+            TakenBackRelease(
+                order: try order(number, .backOut), release: release.name, manifest: release.manifest,
+                hosts: [TestHost.name])
+        }
+        // 2.0 was taken back while this host was away; the channel is at 3.0 by now, which does not start here.
+        let word = try repository.assignment(3, .install, three, revoked: [two], takenBack: [back(2, two)])
+        #expect(try await host.carryOut(word, order(3)).outcome == .backedOut(.health))
+        #expect(try await host.finished(order(2, .backOut)).outcome == .backedOut(nil))
+        #expect(try host.version() == "1.0")
+        #expect(await host.record.isRevoked == false)
+
+        // Where the release that came along stays, there is nothing left to go back from.
+        try await host.carryOut(repository.assignment(4, .install, four), order(4))
+        let five = try await repository.submit("5.0")
+        let next = try repository.assignment(5, .install, five, revoked: [two, four], takenBack: [back(4, four)])
+        #expect(try await host.carryOut(next, order(5)).outcome == .succeeded)
+        #expect(try await host.finished(order(4, .backOut)).outcome == .superseded)
+        #expect(try host.version() == "5.0")
+        try await host.end()
+    }
+
     @Test("One that comes in the middle of an order leaves what the order returns to")
     func meanwhile() async throws {
         let repository = try TestRepository()

@@ -22,9 +22,11 @@ extension Agent {
         do {
             let word = try await source.revocations(envelope)
             try noteRevocations(word)
+            let verified: Result<VerifiedAssignment, any Error>
+            do { verified = .success(try await source.verify(envelope)) } catch { verified = .failure(error) }
+            if case .success(let own) = verified { try take(own.assignment, envelope) }
             try takeBack(word, envelope)
-            let verified = try await source.verify(envelope)
-            try take(verified.assignment, envelope)
+            _ = try verified.get()
             return true
         } catch let error as TrustError where error.code == "trust.assignment.notAddressed" {
             log.debug("an assignment is for other hosts")
@@ -64,31 +66,58 @@ extension Agent {
     }
 
     /// A rollout was backed out while this host was out of reach, and its channel says something else to the others by
-    /// now: the order to go back is heard all the same.
+    /// now: the order to go back is heard all the same. Where the same word brings this host another release, that goes
+    /// first, and the way back is owed until the release that is to be left is left.
     private func takeBack(_ word: VerifiedRevocations, _ envelope: JSONValue) throws {
         let record = host.record(of: word.product)
+        guard word.counter >= max(record.counter, owed[word.product]?.counter ?? 0) else { return }
+        owed[word.product] = nil
         guard let current = record.current,
             let back = word.takenBack.first(where: {
                 $0.manifest == current.manifest && $0.hosts.contains(configuration.host)
             }), !host.isKnown(back.order), !queue.contains(where: { $0.order == back.order })
         else { return }
-        try enqueue(
-            QueuedOrder(
-                order: back.order, release: back.release, manifest: back.manifest, envelope: envelope,
-                counter: word.counter, isUrgent: false))
+        let order = QueuedOrder(
+            order: back.order, release: back.release, manifest: back.manifest, envelope: envelope,
+            counter: word.counter, isUrgent: false)
+        let brought = Self.assignment(in: envelope)?.order
+        if let brought, host.installation?.task.order == brought || queue.contains(where: { $0.order == brought }) {
+            owed[word.product] = order
+        } else {
+            try giveWay(to: order)
+            queue.append(order)
+            log.info("order received", metadata: ["order": "\(order.order)", "release": "\(order.release)"])
+        }
+    }
+
+    /// What is owed comes into the queue when nothing else of its product is in it.
+    private func collectOwed() throws {
+        for (product, order) in owed where !queue.contains(where: { $0.release.product == product }) {
+            owed[product] = nil
+            if host.record(of: product).current?.manifest == order.manifest {
+                log.info("order taken up again", metadata: ["order": "\(order.order)"])
+                queue.append(order)
+            } else {
+                try finish(order, .superseded)
+            }
+        }
     }
 
     private func enqueue(_ queued: QueuedOrder) throws {
         let record = host.record(of: queued.release.product)
         // Replayed or overtaken: either way something newer was taken up already.
         guard queued.counter ?? 0 > record.counter else { return try finish(queued, .superseded) }
+        try giveWay(to: queued)
+        queue.append(queued)
+        log.info("order received", metadata: ["order": "\(queued.order)", "release": "\(queued.release)"])
+    }
+
+    private func giveWay(to queued: QueuedOrder) throws {
         for older in queue where older.release.product == queued.release.product && older.envelope != nil {
             try finish(older, .superseded)
         }
         queue.removeAll { $0.release.product == queued.release.product && $0.envelope != nil }
         if host.installation?.task.subject?.name.product == queued.release.product { interrupt(.superseded) }
-        queue.append(queued)
-        log.info("order received", metadata: ["order": "\(queued.order)", "release": "\(queued.release)"])
     }
 
     /// What was revoked is not installed any more, whether this host is addressed or not. What runs goes on: a back-out
@@ -116,6 +145,7 @@ extension Agent {
     /// The next order; those that need no work get their word at once.
     func startNext() throws {
         while host.installation == nil {
+            try collectOwed()
             let chosen = queue.indices.filter { !isHeldBack(queue[$0]) }.min { one, other in
                 let (left, right) = (queue[one], queue[other])
                 if left.isUrgent != right.isUrgent { return left.isUrgent }

@@ -28,6 +28,8 @@ actor Agent {
     var host: HostState
     let journal: Journal
     var queue: [QueuedOrder] = []
+    /// Ways back that wait for the end of a release that the same word brought. Heard again after a restart.
+    var owed: [ProductName: QueuedOrder] = [:]
     private let lock: DirectoryLock
     let hold: StartHold
     /// The order in progress that is not wanted any more, its word, and what tells the step that is being taken.
