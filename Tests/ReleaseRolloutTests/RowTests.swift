@@ -120,6 +120,29 @@ struct RowTests {
         for host in hosts { #expect(view.names(host.id) == (host.labels["late"] == "false"), "\(host.id)") }
     }
 
+    @Test("A rollout of a part of the hosts never means strangers: as many as may be named go, then the next")
+    func partNamesOnly() throws {
+        let hosts = (0..<2500).map { Fixture.host("p\($0)", ["zone": "a"], pulls: true) }
+        let plan = try Fixture.plan(
+            .bigBang, hosts: hosts, query: "zone=a", limits: RolloutLimits(parallelism: .percent(100)))
+        var driver = try Driver(plan)
+        driver.carriesOut = false
+        var done: Set<HostID> = []
+        while done.count < hosts.count {
+            let view = try #require(driver.channels.last)
+            #expect(view.bucketBound == 0 && view.excluded.isEmpty && view.included.count <= 1000)
+            #expect(!(0..<500).contains { view.names(HostID(unchecked: "stranger\($0)")) })
+            let next = view.included.filter { !done.contains($0) }
+            try #require(!next.isEmpty)
+            for host in next { try driver.report(host.text, .succeeded) }
+            done.formUnion(next)
+            driver.carriesOut = true
+            try driver.do(.tick)
+            driver.carriesOut = false
+        }
+        #expect(driver.rollout.view?.state == "succeeded")
+    }
+
     @Test("Many pulling hosts are meant by a bound of their buckets, with at most 1 000 exceptions either way")
     func bucketBound() throws {
         let count = 6000

@@ -4,13 +4,20 @@ import ReleaseDefinition
 /// are meant by a bound of their buckets, which engine and host compute alike, with few exceptions either way.
 extension ChannelView {
     /// - Parameter hosts: those that pull.
+    /// - Parameter isOfAll: the rollout means every host. A bound means hosts that the engine does not know as well: that of
+    ///   a part of the hosts would mean the other part.
     /// - Parameter isIndifferent: of those named: leaving it out does no harm.
     init(
-        order: OrderID, naming hosts: [HostRecord], isNamed: (HostRecord) -> Bool, isIndifferent: (HostRecord) -> Bool
+        order: OrderID, naming hosts: [HostRecord], isOfAll: Bool, isNamed: (HostRecord) -> Bool,
+        isIndifferent: (HostRecord) -> Bool
     ) {
         let named = hosts.filter(isNamed)
         guard named.count > Self.namedMax else {
             self.init(order: order, included: named.map(\.id))
+            return
+        }
+        guard isOfAll else {
+            self.init(order: order, naming: named, isIndifferent: isIndifferent)
             return
         }
         let sorted = hosts.sorted { $0.bucket < $1.bucket }
@@ -30,11 +37,18 @@ extension ChannelView {
         }
         // What cannot be said in one assignment is said when others are done: nobody starts who may not.
         guard excluded.count <= Self.namedMax else {
-            self.init(
-                order: order, included: Array(named.filter { !isIndifferent($0) }.prefix(Self.namedMax)).map(\.id))
+            self.init(order: order, naming: named, isIndifferent: isIndifferent)
             return
         }
         self.init(order: order, included: Array(included.prefix(Self.namedMax)), excluded: excluded, bound: bound)
+    }
+
+    /// As many as may be named, those first that were in reach.
+    private init(order: OrderID, naming named: [HostRecord], isIndifferent: (HostRecord) -> Bool) {
+        let wanted = named.filter { !isIndifferent($0) }
+        let isOut = { (host: HostRecord) in host.install == .ended(.offline) || host.backOut == .ended(.offline) }
+        let ordered = wanted.filter { !isOut($0) } + wanted.filter(isOut)
+        self.init(order: order, included: ordered.prefix(Self.namedMax).map(\.id))
     }
 
     /// Below how many of the sorted hosts the bound is drawn, for the fewest exceptions, and how many of these are more

@@ -79,7 +79,8 @@ extension Rollout {
         }
         let cancels = cancelsStarts
         return ChannelView(
-            order: order, naming: pulling, isNamed: { Self.mayHave($0, starts: starts, cancels: cancels) },
+            order: order, naming: pulling, isOfAll: plan.definition.hosts == .all,
+            isNamed: { Self.mayHave($0, starts: starts, cancels: cancels) },
             isIndifferent: \.hasTaken)
     }
 
@@ -108,8 +109,8 @@ extension Rollout {
             }
         }
         return ChannelView(
-            order: OrderID(rollout: plan.id, action: .backOut, attempt: attempt), naming: pulling, isNamed: isNamed,
-            isIndifferent: { $0.backOut?.isEnded == true })
+            order: OrderID(rollout: plan.id, action: .backOut, attempt: attempt), naming: pulling,
+            isOfAll: plan.definition.hosts == .all, isNamed: isNamed, isIndifferent: { $0.backOut?.isEnded == true })
     }
 }
 
