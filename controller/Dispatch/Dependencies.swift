@@ -145,7 +145,8 @@ extension Controller {
 
     /// The order in which rollouts may be started, as their releases require one another.
     func order(_ definitions: [RolloutDefinition]) throws -> [RolloutOrder.Step] {
-        try RolloutOrder.steps(
+        for definition in definitions { try checkEnvironment(definition.environment) }
+        return try RolloutOrder.steps(
             definitions.map { definition in
                 RolloutOrder.Member(
                     release: definition.release, environment: definition.environment,

@@ -11,12 +11,7 @@ extension Controller {
     /// Makes a join token. Only its hash is kept; what it allows is fixed here.
     func invite(_ request: InvitationRequest, by actor: String) throws -> InvitationView {
         let now = time.now()
-        guard configuration.environments.contains(request.environment) else {
-            throw ControllerError.badRequest(
-                "environment",
-                "There is no environment \(request.environment), there are \(configuration.environments.texts).",
-                remedy: "Invite into one of them.")
-        }
+        try checkEnvironment(request.environment)
         guard (1...Self.invitationUsesMax).contains(request.uses),
             request.lifetime > .zero, request.lifetime <= Self.invitationLifetimeMax
         else {

@@ -127,6 +127,7 @@ extension Controller {
     /// Freezes a plan; the same one as long as nothing changes.
     func plan(_ definition: RolloutDefinition, by actor: String) throws -> RolloutPlanView {
         let record = try release(definition.release)
+        try checkEnvironment(definition.environment)
         try refuseRevoked(record, in: definition.environment)
         guard record.isApproved(in: definition.environment) else {
             throw approvalMissing(definition.release, in: definition.environment)

@@ -49,6 +49,7 @@ extension Controller {
         guard !request.reason.isEmpty else {
             throw ControllerError.badRequest("reason", "An override has no reason.", remedy: "Say why, with --reason.")
         }
+        try checkEnvironment(request.environment)
         guard !request.rules.isEmpty, request.valid > .zero, request.valid <= PolicyOverrideRequest.validMax else {
             throw ControllerError.badRequest(
                 "override", "An override of \(request.rules.count.of("rule")) for \(request.valid) is none.",

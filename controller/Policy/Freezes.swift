@@ -11,11 +11,7 @@ extension Controller {
         guard request.reason.contains(where: { !$0.isWhitespace }) else {
             throw ControllerError.badRequest("reason", "A freeze has no reason.", remedy: "Say why, with --reason.")
         }
-        if let environment = request.environment, !configuration.environments.contains(environment) {
-            throw ControllerError.badRequest(
-                "environment", "There is no environment \(environment), there are \(configuration.environments.texts).",
-                remedy: "Name one of them, or none.")
-        }
+        if let environment = request.environment { try checkEnvironment(environment) }
         var event = FreezeDeclared(
             id: "f\(state.freezes.count + 1)", reason: String(request.reason.prefix(1000)),
             environment: request.environment, product: request.product, hosts: request.hosts ?? .all, rollouts: [])

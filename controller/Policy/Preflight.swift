@@ -38,6 +38,7 @@ extension Controller {
 
     private func askFacts(_ definition: RolloutDefinition) throws -> (hosts: [HostID], at: UTCInstant) {
         _ = try release(definition.release)
+        try checkEnvironment(definition.environment)
         let now = time.now()
         let asked = preflightHosts(definition).map(\.id)
             .filter { hub.send(.facts, sequence: store.sequence, to: $0) }

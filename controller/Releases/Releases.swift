@@ -95,18 +95,27 @@ extension Controller {
     }
 
     /// Proposes to the approvers that no host may install the release again, for good.
+    /// - Parameter mayApprove: whether the caller may approve there. Who may not can ask those who hold the keys, and does
+    ///   not get the signatures of keys that lie here.
     func withdraw(
-        _ name: ReleaseName, in environment: EnvironmentName, reason: String, by actor: String
+        _ name: ReleaseName, in place: ApprovalPlace, reason: String, by actor: String, mayApprove: Bool
     ) throws -> ReleaseView {
         let record = try release(name)
+        guard mayApprove || keys.approvers.isEmpty else {
+            throw ControllerError.forbidden(
+                "withdrawal",
+                "\(actor) may revoke \(name) and not approve in \(place.word), and this controller holds the approvers' keys.",
+                remedy:
+                    "Revoke it (slipway release revoke): that is at once. Somebody who may approve withdraws it for good."
+            )
+        }
         guard !reason.isEmpty else {
             throw ControllerError.badRequest("reason", "A withdrawal has no reason.", remedy: "Say why, with --reason.")
         }
-        let place = ApprovalPlace(environment)
         let asking = state.openChanges.first { $0.approval.map { $0.release == name && $0.place == place } == true }
         if let asking {
             throw ControllerError.conflict(
-                "notApproved", "\(name) is not approved in \(environment) yet: \(asking.id) asks for it.",
+                "notApproved", "\(name) is not approved in \(place.word) yet: \(asking.id) asks for it.",
                 remedy: "Give that up instead: slipway keys drop \(asking.id) --reason …")
         }
         let withdrawal = RoleEdit.ReleaseWithdrawal(
@@ -117,13 +126,13 @@ extension Controller {
 
     /// Proposes to the approvers that nothing below the release may be installed.
     func setFloor(
-        _ name: ReleaseName, in environment: EnvironmentName, reason: String, by actor: String
+        _ name: ReleaseName, in place: ApprovalPlace, reason: String, by actor: String
     ) throws -> ReleaseView {
         _ = try release(name)
         guard !reason.isEmpty else {
             throw ControllerError.badRequest("reason", "A floor has no reason.", remedy: "Say why, with --reason.")
         }
-        try change([.floor(place: ApprovalPlace(environment), release: name)], reason: reason, by: actor)
+        try change([.floor(place: place, release: name)], reason: reason, by: actor)
         return try releaseView(name)
     }
 
@@ -150,7 +159,14 @@ extension Controller {
         return (try? publisher.blobs.read(blob)).flatMap { try? Manifest(parsing: $0) }
     }
 
-    func checkEnvironment(_ environment: EnvironmentName) throws {
+    /// Where people approve: an environment, or the emergency role.
+    nonisolated func place(_ environment: EnvironmentName) throws -> ApprovalPlace {
+        let place = ApprovalPlace(environment)
+        if place != .emergency { try checkEnvironment(environment) }
+        return place
+    }
+
+    nonisolated func checkEnvironment(_ environment: EnvironmentName) throws {
         guard configuration.environments.contains(environment) else {
             throw ControllerError.badRequest(
                 "environment",

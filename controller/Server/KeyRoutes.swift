@@ -78,6 +78,7 @@ extension Controller {
                 throw ControllerError.badRequest(
                     "edits", "Releases are approved and withdrawn by their own routes.",
                     remedy: "Use slipway release submit, promote or withdraw.")
+            case .delegate(_, let environments): for one in environments { try checkEnvironment(one) }
             default: continue
             }
         }

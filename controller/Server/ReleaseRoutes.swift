@@ -91,18 +91,25 @@ extension ControllerRoutes {
                 scope: .productInEnvironment
             ) { request in
                 let body = try await request.json(WithdrawalRequest.self)
+                let name = try name(request)
+                let place = try controller.place(body.environment)
+                if place == .emergency { try request.require(.pushEmergencies, on: object(name, body.environment)) }
                 return Responses.json(
                     try await controller.withdraw(
-                        try name(request), in: body.environment, reason: body.reason, by: request.actor))
+                        name, in: place, reason: body.reason, by: request.actor,
+                        mayApprove: place == .emergency
+                            || request.covers(.approveReleases, object(name, body.environment))))
             },
             Route(
                 .post, "/v1/releases/{product}/{version}/floor", access: .person(.approveReleases),
                 scope: .productInEnvironment
             ) { request in
                 let body = try await request.json(FloorRequest.self)
+                let name = try name(request)
+                let place = try controller.place(body.environment)
+                if place == .emergency { try request.require(.pushEmergencies, on: object(name, body.environment)) }
                 return Responses.json(
-                    try await controller.setFloor(
-                        try name(request), in: body.environment, reason: body.reason, by: request.actor))
+                    try await controller.setFloor(name, in: place, reason: body.reason, by: request.actor))
             },
         ]
     }
@@ -113,6 +120,10 @@ extension ControllerRoutes {
                 "environment", "The request names no environment.", remedy: "Add ?environment=NAME.")
         }
         return environment
+    }
+
+    private static func object(_ release: ReleaseName, _ environment: EnvironmentName) -> ScopedObject {
+        ScopedObject(product: release.product, environment: environment)
     }
 
     static func repository(_ controller: Controller) -> [Route] {
