@@ -122,6 +122,7 @@ extension Controller {
     ) throws -> ControllerAPI.RolloutView {
         let record = try release(definition.release)
         let environment = definition.environment
+        try checkEnvironment(environment)
         try refuseRevoked(record, in: environment)
         guard record.isApproved(in: environment) || urgency.isEmergency else {
             throw approvalMissing(definition.release, in: environment)
@@ -209,7 +210,7 @@ extension Controller {
     }
 
     /// The one environment of the hosts that match.
-    private func environment(of query: HostQuery) throws -> EnvironmentName {
+    func environment(of query: HostQuery) throws -> EnvironmentName {
         let matching = state.hostsInOrder.filter {
             $0.identity.standing.isActive && query.matches(id: $0.id, labels: $0.labels)
         }

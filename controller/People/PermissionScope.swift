@@ -20,8 +20,11 @@ public struct PermissionScope: Sendable, Equatable, Codable {
         if let product, object.product != product { return false }
         if let environment, object.environment != environment { return false }
         guard let hosts else { return true }
-        guard let host = object.host else { return false }
-        return hosts.matches(id: host.id, labels: host.labels)
+        switch object.hosts {
+        case .none: return false
+        case .one(let id, let labels): return hosts.matches(id: id, labels: labels)
+        case .later(let query, let known): return query.isWithin(hosts, beside: known)
+        }
     }
 
     /// Whether nothing can be in both.
@@ -43,24 +46,26 @@ public struct PermissionScope: Sendable, Equatable, Codable {
 
 /// What an act is on, as far as scopes ask.
 public struct ScopedObject: Sendable {
-    public struct Host: Sendable {
-        public var id: HostID
-        public var labels: [String: String]
+    public enum Hosts: Sendable {
+        case none
+        case one(id: HostID, labels: [String: String])
+        /// Those that join later and match; the known ones are objects of their own.
+        case later(HostQuery, known: Set<HostID>)
     }
 
     public var product: ProductName?
     public var environment: EnvironmentName?
-    public var host: Host?
+    public var hosts: Hosts
 
-    init(product: ProductName? = nil, environment: EnvironmentName? = nil, host: Host? = nil) {
+    init(product: ProductName? = nil, environment: EnvironmentName? = nil, hosts: Hosts = .none) {
         self.product = product
         self.environment = environment
-        self.host = host
+        self.hosts = hosts
     }
 
     init(_ host: HostRecord, product: ProductName? = nil) {
         self.init(
-            product: product, environment: host.environment, host: Host(id: host.id, labels: host.labels))
+            product: product, environment: host.environment, hosts: .one(id: host.id, labels: host.labels))
     }
 }
 

@@ -24,7 +24,7 @@ extension ControllerRoutes {
     /// Whoever stops a part of the fleet must have the right over all of that part.
     private static let freezeScope = RouteScope.objects("freeze") { request, controller in
         let body = try await request.json(FreezeRequest.self)
-        return await controller.scopedObjects(body.product, body.environment, frozen: body.hosts ?? .all)
+        return await controller.scopedObjects(body.product, body.environment, matching: body.hosts ?? .all)
     }
 
     private static let liftScope = RouteScope.objects("freeze") { request, controller in
@@ -32,20 +32,6 @@ extension ControllerRoutes {
         guard let it = await controller.state.freezes.first(where: { $0.declared.id == id })?.declared else {
             return []
         }
-        return await controller.scopedObjects(it.product, it.environment, frozen: it.hosts)
-    }
-}
-
-extension Controller {
-    fileprivate func scopedObjects(
-        _ product: ProductName?, _ environment: EnvironmentName?, frozen hosts: HostQuery
-    ) -> [ScopedObject] {
-        // Hosts that are to come are meant as well: nobody is let in by the hosts that are there now.
-        guard hosts != .all else { return [ScopedObject(product: product, environment: environment)] }
-        let found = state.hosts.values.filter { host in
-            (environment == nil || host.environment == environment) && hosts.matches(id: host.id, labels: host.labels)
-        }
-        if found.isEmpty { return [ScopedObject(product: product, environment: environment)] }
-        return found.map { ScopedObject($0, product: product) }
+        return await controller.scopedObjects(it.product, it.environment, matching: it.hosts)
     }
 }

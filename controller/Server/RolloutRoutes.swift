@@ -68,7 +68,7 @@ extension ControllerRoutes {
             },
         ]
             + RolloutVerb.allCases.map { verb in
-                Route(.post, "/v1/rollouts/{id}/\(verb.rawValue)", access: .person(.deploy), scope: .rollout) {
+                Route(.post, "/v1/rollouts/{id}/\(verb.rawValue)", access: .person(.deploy), scope: .rolloutInFuture) {
                     request in
                     let id = try request.parameter("id", as: RolloutID.self)
                     let body = try await request.json(RolloutVerbRequest.self)

@@ -66,16 +66,26 @@ extension RouteScope {
         let id = wanted.labels[Controller.nameLabel].flatMap { try? HostID($0) } ?? HostID(unchecked: "host-new")
         return [
             ScopedObject(
-                environment: wanted.environment, host: ScopedObject.Host(id: id, labels: wanted.labels))
+                environment: wanted.environment, hosts: .one(id: id, labels: wanted.labels))
         ]
     }
 
     /// The rollout in the path: its product, in its environment, on each of its hosts.
     static let rollout = RouteScope.objects("rollout") { request, controller in
         let id = try request.parameter("id", as: RolloutID.self)
-        guard let plan = await controller.state.rollouts[id]?.plan else { return [] }
-        return await controller.scopedObjects(
-            plan.definition.release.product, plan.definition.environment, plan.hosts.map(\.id))
+        guard let record = await controller.state.rollouts[id] else { return [] }
+        return await controller.scopedObjects(of: record)
+    }
+
+    /// The same, and the hosts that it will take along when they join.
+    static let rolloutInFuture = RouteScope.objects("rollout") { request, controller in
+        let id = try request.parameter("id", as: RolloutID.self)
+        guard let record = await controller.state.rollouts[id], let definition = record.plan?.definition else {
+            return []
+        }
+        let later = await controller.laterHosts(
+            definition.release.product, definition.environment, matching: definition.hosts)
+        return await controller.scopedObjects(of: record) + [later]
     }
 
     /// A rollout that is to be.
@@ -96,12 +106,12 @@ extension RouteScope {
 
     static let push = RouteScope.objects("rollout") { request, controller in
         let push = try await request.json(PushRequest.self)
-        return await controller.scopedObjects(push.release.product, push.environment, matching: push.hosts)
+        return await controller.pushedObjects(push.release.product, push.environment, matching: push.hosts)
     }
 
     static let emergencyPush = RouteScope.objects("rollout") { request, controller in
         let push = try await request.json(EmergencyPushRequest.self)
-        return await controller.scopedObjects(push.release.product, push.environment, matching: push.hosts)
+        return await controller.pushedObjects(push.release.product, push.environment, matching: push.hosts)
     }
 
     private struct Place: Decodable {
@@ -110,22 +120,37 @@ extension RouteScope {
 }
 
 extension Controller {
+    /// The hosts that match, and those that will: a right over some hosts is none over whoever joins later.
     /// - Parameter environment: nil: of all.
     func scopedObjects(
-        _ product: ProductName, _ environment: EnvironmentName?, matching hosts: HostQuery
+        _ product: ProductName?, _ environment: EnvironmentName?, matching hosts: HostQuery
     ) -> [ScopedObject] {
         let found = state.hosts.values.filter { host in
             (environment == nil || host.environment == environment) && hosts.matches(id: host.id, labels: host.labels)
         }
-        if found.isEmpty { return [ScopedObject(product: product, environment: environment)] }
-        return found.map { ScopedObject($0, product: product) }
+        return found.map { ScopedObject($0, product: product) } + [laterHosts(product, environment, matching: hosts)]
     }
 
-    func scopedObjects(
-        _ product: ProductName, _ environment: EnvironmentName, _ hosts: [HostID]
+    /// Of a push, which need not name the environment of its hosts.
+    fileprivate func pushedObjects(
+        _ product: ProductName, _ environment: EnvironmentName?, matching hosts: HostQuery
     ) -> [ScopedObject] {
-        if hosts.isEmpty { return [ScopedObject(product: product, environment: environment)] }
-        return hosts.map { id in
+        scopedObjects(product, environment ?? (try? self.environment(of: hosts)), matching: hosts)
+    }
+
+    func laterHosts(
+        _ product: ProductName?, _ environment: EnvironmentName?, matching hosts: HostQuery
+    ) -> ScopedObject {
+        let known = hosts.namedHosts.filter { state.hosts[$0] != nil }
+        return ScopedObject(product: product, environment: environment, hosts: .later(hosts, known: known))
+    }
+
+    /// With those that joined it since.
+    fileprivate func scopedObjects(of record: RolloutRecord) -> [ScopedObject] {
+        guard let definition = record.plan?.definition else { return [] }
+        let (product, environment) = (definition.release.product, definition.environment)
+        if record.hosts.isEmpty { return [ScopedObject(product: product, environment: environment)] }
+        return record.hosts.keys.map { id in
             state.hosts[id].map { ScopedObject($0, product: product) }
                 ?? ScopedObject(product: product, environment: environment)
         }
@@ -165,8 +190,7 @@ extension Controller {
 
     func sees(_ person: PersonRecord, _ id: RolloutID) -> Bool {
         if person.mayEverywhere(.view) { return true }
-        guard let plan = state.rollouts[id]?.plan else { return false }
-        return scopedObjects(plan.definition.release.product, plan.definition.environment, plan.hosts.map(\.id))
-            .allSatisfy { person.may(.view, on: $0) }
+        guard let record = state.rollouts[id], record.plan != nil else { return false }
+        return scopedObjects(of: record).allSatisfy { person.may(.view, on: $0) }
     }
 }

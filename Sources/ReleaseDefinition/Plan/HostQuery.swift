@@ -6,7 +6,7 @@
 /// A bare KEY holds where the host has the label with any value but `false`. `id` is the host's id.
 public struct HostQuery: Sendable, Hashable, Codable, CustomStringConvertible {
     public let text: String
-    private let expression: Expression
+    let expression: Expression
 
     indirect enum Expression: Sendable, Hashable {
         case all
@@ -34,7 +34,7 @@ public struct HostQuery: Sendable, Hashable, Codable, CustomStringConvertible {
         Self.evaluate(expression) { $0 == "id" ? id.text : labels[$0] }
     }
 
-    private static func evaluate(_ expression: Expression, _ label: (String) -> String?) -> Bool {
+    static func evaluate(_ expression: Expression, _ label: (String) -> String?) -> Bool {
         switch expression {
         case .all: true
         case .has(let key): label(key).map { $0 != "false" } ?? false

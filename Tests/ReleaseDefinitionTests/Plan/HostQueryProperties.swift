@@ -87,6 +87,55 @@ struct HostQueryProperties {
         }
     }
 
+    @Test("What is said to lie within another query has no host outside it; what is not has one, on made-up hosts")
+    func within() throws {
+        let words = ["a", "b", "zone", "x-1", "y.z", "r/1", "true", "false", "all2", "something-else"]
+        var contained = 0
+        for seed in 0..<UInt64(2000) {
+            var maker = Maker(state: seed &* 0x9E37_79B9_7F4A_7C15)
+            let (one, other) = (maker.tree(2), maker.tree(1))
+            let both = maker.number(3) == 0 ? Tree.and(one, other) : one
+            let inner = try HostQuery(maker.text(both, rank: 0))
+            let outer = try HostQuery(maker.text(other, rank: 0))
+            let isWithin = inner.isWithin(outer)
+            contained += isWithin ? 1 : 0
+            for _ in 0..<200 {
+                var labels: [String: String] = [:]
+                for _ in 0..<maker.number(6) { labels[words[maker.number(9)]] = words[maker.number(10)] }
+                let id = HostID(unchecked: words[maker.number(10)])
+                if inner.matches(id: id, labels: labels), !outer.matches(id: id, labels: labels) {
+                    #expect(!isWithin, "\(inner) is not within \(outer): \(id) \(labels)")
+                }
+            }
+        }
+        #expect(contained > 200)
+    }
+
+    @Test(
+        "Within another query, or not",
+        arguments: [
+            ("all", "all", true), ("zone=a", "all", true), ("all", "zone=a", false), ("zone=a", "zone=a", true),
+            ("role=web and zone=a", "zone=a", true), ("zone=a or zone=b", "zone=a", false),
+            ("zone in (a,b) and not zone=b", "zone=a", true), ("zone", "zone=a", false), ("zone=a", "zone", true),
+            ("zone=a", "not zone=b", true), ("zone!=b", "zone=a", false), ("not not zone=a", "zone in (a,c)", true),
+            ("zone=false", "zone", false), ("id=h1", "zone=a", true), ("id in (h1,h2)", "zone=a", false),
+            ("id=h1 or zone=a", "zone=a", true), ("id=h3", "id in (h3,h4)", true), ("not id=h1", "zone=a", false),
+        ])
+    func withinWords(_ row: (String, String, Bool)) throws {
+        let known: Set<HostID> = [HostID(unchecked: "h1")]
+        #expect(try HostQuery(row.0).isWithin(HostQuery(row.1), beside: known) == row.2)
+    }
+
+    @Test("Two queries of hundreds of labels are compared at once; what cannot be told is not within")
+    func withinLarge() throws {
+        let many = (0..<200).map { "k\($0)=v" }.joined(separator: " and ")
+        let clock = ContinuousClock.now
+        #expect(try HostQuery(many + " and zone=a").isWithin(HostQuery("zone=a")))
+        #expect(try !HostQuery(many).isWithin(HostQuery("zone=a")))
+        #expect(try !HostQuery(many).isWithin(HostQuery(many.replacing("=v", with: "!=w"))))
+        #expect(ContinuousClock.now - clock < .seconds(45))
+    }
+
     @Test("A query cut anywhere, or with a byte exchanged, is read or refused; it never traps")
     func damaged() throws {
         for seed in 0..<UInt64(400) {
