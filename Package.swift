@@ -130,6 +130,14 @@ let package = Package(
             ],
             swiftSettings: strict, linkerSettings: shipped),
 
+        // The clients of bench/load.py; not shipped.
+        .executableTarget(
+            name: "slipway-load",
+            dependencies: [
+                "ReleaseDefinition", "AgentProtocol", "Effects", argumentParser, nioCore, nioPosix, nioSSL,
+            ],
+            path: "bench/load", swiftSettings: strict),
+
         tests("ReleaseDefinitionTests", ["ReleaseDefinition"]),
         tests("DefinitionFilesTests", ["DefinitionFiles", "ReleaseDefinition"], resources: [.copy("Cases")]),
         // What several test targets need; no program links it.

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Effects
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// The clients of `bench/load.py`: hosts that do nothing but talk, thousands in one process, over TLS and with
+/// certificates of their own.
+@main
+struct Load: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "slipway-load", subcommands: [Enrol.self, Hosts.self, Poll.self])
+}
+
+struct Enrol: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Joins COUNT hosts and writes down who they are.")
+    @Argument var join: String
+    @Argument var count: Int
+    @Argument(help: "The authority's certificate; anybody who has one of its is believed.") var authority: String
+    @Argument(help: "Where they are appended, one a line.") var file: String
+
+    func run() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 4)
+        try await Enroller(join: join, authority: authority, group: group).run(count: count, into: file)
+        try await group.shutdownGracefully()
+    }
+}
+
+struct Hosts: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Holds the streams of COUNT hosts open; commands on stdin, one JSON line on stdout for each.")
+    @Argument var file: String
+    @Argument var count: Int
+    @Argument(help: "Port of the controller on 127.0.0.1.") var port: Int
+
+    func run() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 4)
+        let identities = try LoadIdentity.read(file, count: count)
+        let fleet = try LoadFleet(identities, port: port, group: group)
+        while let line = readLine() {
+            let words = line.split(separator: " ").map(String.init)
+            guard words.first != "quit" else { break }
+            print(try fleet.obey(words))
+            // A pipe is buffered.
+            fflush(nil)
+        }
+        // Thousands of connections that come back by themselves are not worth an orderly end.
+        Glibc.exit(0)
+    }
+}
+
+struct Poll: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Asks for PATH over kept connections as fast as it is answered, with If-None-Match.")
+    @Argument var port: Int
+    @Argument var path: String
+    @Argument var tag: String
+    @Argument var connections: Int
+    @Argument var seconds: Int
+    @Argument(help: "Identities to use; the first of them for every connection.") var file: String
+
+    func run() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let poll = try LoadPoll(
+            port: port, path: path, tag: tag, identity: LoadIdentity.read(file, count: 1)[0], group: group)
+        print(try await poll.run(connections: connections, seconds: seconds))
+        try await group.shutdownGracefully()
+    }
+}
