@@ -1,6 +1,7 @@
 import Effects
 import ReleaseDefinition
 import ReleasePackaging
+import Synchronization
 
 /// What must be at hand to run, leave or return to a release with no network: its manifest, indexes and hooks, in
 /// `releases/PRODUCT/RELEASE/`, beside the trees and never inside them.
@@ -12,6 +13,13 @@ struct ReleaseStore: Sendable {
     let root: String
     /// Where the trees of units lie that have no folder of their own on the host.
     let units: String
+    private let parsed = ParsedManifests()
+
+    init(directory: Directory, root: String, units: String) {
+        self.directory = directory
+        self.root = root
+        self.units = units
+    }
 
     /// Keeps what a verified manifest names for this host; the payloads are not kept, the installed tree is the cache.
     func keep(_ manifest: Manifest, bytes: [UInt8], blobs: BlobStore) throws -> StoredRelease {
@@ -53,7 +61,7 @@ struct ReleaseStore: Sendable {
                 remedy: "Order the release again; check the disk.")
         }
         return StoredRelease(
-            release: release, manifest: try Manifest(parsing: bytes).chosen(for: .current),
+            release: release, manifest: try parsed.manifest(release.manifest, bytes).chosen(for: .current),
             folder: try directory.directory(path), root: root, units: units)
     }
 
@@ -75,6 +83,28 @@ struct ReleaseStore: Sendable {
 
     func delete(_ release: HostRelease) throws {
         try directory.removeTree(release.name.product.text + "/" + release.folder)
+    }
+}
+
+/// The manifests of the last releases that were looked at: an order asks for the same two at each of its steps, and parsing
+/// is most of the work of a small one.
+private final class ParsedManifests: Sendable {
+    private static let countMax = 2
+    /// Larger ones are not held in memory for nothing.
+    private static let bytesMax = 64 << 10
+
+    private let kept = Mutex<[(digest: SHA256Digest, manifest: Manifest)]>([])
+
+    /// - Parameter bytes: what has that digest.
+    func manifest(_ digest: SHA256Digest, _ bytes: [UInt8]) throws -> Manifest {
+        if let known = kept.withLock({ $0.first { $0.digest == digest }?.manifest }) { return known }
+        let manifest = try Manifest(parsing: bytes)
+        guard bytes.count <= Self.bytesMax else { return manifest }
+        kept.withLock { kept in
+            if kept.count == Self.countMax { kept.removeFirst() }
+            kept.append((digest, manifest))
+        }
+        return manifest
     }
 }
 

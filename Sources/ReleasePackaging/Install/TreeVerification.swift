@@ -20,23 +20,29 @@ extension PayloadInstaller {
         let persistent = try unit.definition.persistent.map { try EntryPath(plain: $0) }
         let entries = index.entries.filter { entry in !persistent.contains { entry.path.isAtOrBelow($0) } }
         let accounts = try HostAccounts(resolving: entries)
-        let turn = Turn(entries.count)
+        let known = Set(entries.map(\.path))
+        // The first turn looks for what is not in the index, while the others read what is.
+        let turn = Turn(entries.count + 1)
+        let extras = Mutex<[String]>([])
         let flaws = Mutex<[(path: String, text: String)]>([])
         try Workers.run(max(1, min(jobs, 64))) {
             let maker = FileMaker(root: tree, accounts: accounts)
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: FileBuffer.size, alignment: 16)
             defer { buffer.deallocate() }
-            try turn.each { place in
-                let entry = entries[place]
+            try turn.each { number in
+                guard number > 0 else {
+                    var found: [String] = []
+                    try findExtras(in: tree, at: "", known: known, persistent: persistent, into: &found)
+                    return extras.withLock { $0 = found }
+                }
+                let entry = entries[number - 1]
                 guard let flaw = try Self.flaw(of: entry, maker, accounts, buffer) else { return }
                 flaws.withLock { $0.append((entry.path.text, flaw)) }
             }
         }
-        let known = Set(entries.map(\.path))
-        var extras: [String] = []
-        try findExtras(in: tree, at: "", known: known, persistent: persistent, into: &extras)
         var problems = flaws.withLock { $0 }
-        if extra == .refused { problems += extras.map { ($0, "is not part of the release") } }
+        let found = extras.withLock { $0.sorted() }
+        if extra == .refused { problems += found.map { ($0, "is not part of the release") } }
         guard problems.isEmpty else {
             let shown = problems.sorted { $0.path < $1.path }.prefix(10).map { "\($0.path) \($0.text)" }
             throw PackagingError(
@@ -47,7 +53,7 @@ extension PayloadInstaller {
                     "Install the release again. Find out who wrote there: a service keeps its data in persistent paths."
             )
         }
-        return extras.sorted()
+        return found
     }
 
     private static func flaw(
