@@ -6,9 +6,14 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 
-/// How the programs that are shipped are linked: docs/decisions/0015-shipped-programs-export-no-names.md.
+/// How the programs that are shipped are linked: docs/decisions/0015-shipped-programs-export-no-names.md and
+/// docs/decisions/0022-shipped-programs-have-no-unwind-tables.md.
 let shipped: [LinkerSetting] = [
-    .unsafeFlags(["-use-ld=lld", "-Xlinker", "--no-export-dynamic"], .when(configuration: .release))
+    .unsafeFlags(
+        [
+            "-use-ld=lld", "-Xlinker", "--no-export-dynamic",
+            "-Xlinker", "--script=\(Context.packageDirectory)/packaging/link/no-unwind-tables.ld",
+        ], .when(configuration: .release))
 ]
 
 /// A module of ours: `Sources/NAME` and `Tests/NAMETests`.
