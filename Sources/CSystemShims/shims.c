@@ -75,6 +75,8 @@ static int give_back_pages(struct dl_phdr_info *object, size_t size, void *unuse
 
 void slipway_give_back_program_pages(void) { dl_iterate_phdr(give_back_pages, NULL); }
 
+void slipway_share_heaps(int count) { mallopt(M_ARENA_MAX, count); }
+
 void slipway_map_large_pieces(void) { mallopt(M_MMAP_THRESHOLD, 128 << 10); }
 
 int slipway_has_capability(int directory, const char *name) {

@@ -26,6 +26,7 @@ struct NetworkCommand: AsyncParsableCommand {
     func run() async throws {
         let program = ProgramLink()
         program.handOver()
+        Heap.share(1)
         let log = AgentLog.make(logLevel)
         let time = SystemTime()
         let half = NetworkHalf(
@@ -44,9 +45,7 @@ struct NetworkCommand: AsyncParsableCommand {
                     ).run { true }
                 }
             }
-            group.addTask {
-                while (try? await time.sleep(for: .seconds(30))) != nil { ProgramPages.giveBack() }
-            }
+            group.addTask { await IdleMemory.keep(time) }
             await half.run()
             group.cancelAll()
         }

@@ -33,6 +33,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await ProgramLauncher.handOver(dir: dir)
+        Heap.share(1)
         let folder = try AgentFolder.open(dir)
         try AgentFolder.refuseWritableByOthers(folder.base)
         let configuration = try AgentConfiguration.read(in: folder.base)

@@ -36,10 +36,7 @@ struct AgentProgram: Sendable {
             group.addTask { await agent.keepInPlace() }
             group.addTask { await agent.installForever() }
             group.addTask { await beside() }
-            // It waits, most of the time: what it started, or installed, with is the host's again.
-            group.addTask {
-                while (try? await doors.time.sleep(for: .seconds(30))) != nil { ProgramPages.giveBack() }
-            }
+            group.addTask { await IdleMemory.keep(doors.time) }
             group.addTask { await agent.watchDrift(random: doors.random) }
             group.addTask { await MetadataLoop(source: source, doors: doors, log: log).run() }
             if let controller = configuration.controller, let keeper {

@@ -55,6 +55,9 @@ void slipway_trim_heap(void);
 /// the kernel maps a page again when it is used.
 void slipway_give_back_program_pages(void);
 
+/// mallopt(3): threads that come from now on share so many heaps.
+void slipway_share_heaps(int count);
+
 /// mallopt(3): pieces of 128 KiB and more are mapped, and unmapped when they are freed, for good.
 void slipway_map_large_pieces(void);
 

@@ -1,6 +1,5 @@
 import AsyncHTTPClient
 import NIOCore
-import NIOPosix
 import NIOSSL
 import ReleaseDefinition
 
@@ -29,13 +28,11 @@ enum ClockDoubt {
                 host: proxy.host, port: proxy.port,
                 authorization: proxy.credential.map { .basic(username: $0.user, password: $0.password) })
         }
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+        let client = HTTPClient(eventLoopGroupProvider: .shared(EventLoopThread.shared), configuration: configuration)
         var request = HTTPClientRequest(url: parts[0...2].joined(separator: "/") + "/")
         request.method = .HEAD
         let head = try? await client.execute(request, timeout: timeout)
         try? await client.shutdown()
-        try? await group.shutdownGracefully()
         return head?.headers.first(name: "Date").flatMap(instant)
     }
 

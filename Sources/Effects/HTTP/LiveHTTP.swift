@@ -1,11 +1,10 @@
 import AsyncHTTPClient
 import NIOCore
-import NIOPosix
 import NIOSSL
 import ReleaseDefinition
 
-/// HTTP/1.1 over TLS 1.3 against a private authority, or in the clear for `http:` addresses. One thread; no redirects, no
-/// decompression, no cookies. HTTP/2 is left out on purpose: the client beneath has no back-pressure there.
+/// HTTP/1.1 over TLS 1.3 against a private authority, or in the clear for `http:` addresses. No redirects, no decompression,
+/// no cookies; one thread for all clients of the process, which lasts as long as it. HTTP/2 is left out on purpose: the client beneath has no back-pressure there.
 ///
 /// The owner calls `shutdown()` when open transfers should end; the last reference gone does the same a moment later.
 public final class LiveHTTP: HTTPDoor {
@@ -13,7 +12,6 @@ public final class LiveHTTP: HTTPDoor {
     /// For servers that the proxy is not asked for; nil: there are none.
     private let direct: HTTPClient?
     private let proxy: HTTPProxy?
-    private let group: MultiThreadedEventLoopGroup
     private let userAgent: String
     private let hasAuthority: Bool
     let limits: HTTPLimits
@@ -44,7 +42,7 @@ public final class LiveHTTP: HTTPDoor {
         configuration.httpVersion = .http1Only
         // A failed connection is told at once; who wants to try again decides so.
         configuration.connectionPool.retryConnectionEstablishment = false
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let group = EventLoopThread.shared
         let needsDirect = proxy.map { !$0.except.isEmpty } ?? false
         direct = needsDirect ? HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration) : nil
         configuration.proxy = proxy.map { proxy in
@@ -67,19 +65,17 @@ public final class LiveHTTP: HTTPDoor {
 
     /// The client beneath traps when it goes without having been shut down, and a door is often made for one request.
     deinit {
-        let (client, direct, group) = (self.client, self.direct, self.group)
+        let (client, direct) = (self.client, self.direct)
         Task {
             try? await client.shutdown()
             try? await direct?.shutdown()
-            try? await group.shutdownGracefully()
         }
     }
 
-    /// Ends open transfers and the thread.
+    /// Ends open transfers.
     public func shutdown() async {
         try? await client.shutdown()
         try? await direct?.shutdown()
-        try? await group.shutdownGracefully()
     }
 
     public func send(_ request: HTTPRequest) async throws -> HTTPResponse {
