@@ -1,9 +1,11 @@
 """The agent: what it holds when idle, how long it takes to be connected, what an installation and a way back cost.
-Peers, idle, by /work/shared/bench/agents.sh where that is there (AGENTS_SH), in the same run.
+Peers stand idle in the same minutes: mender-client where it is installed (scripts/bench installs it), and whatever
+else AGENTS_SH measures (a script that is given a folder).
 
     agent.py [CORPUS]        a folder with cli/v1, cli/v2, svc/v1, svc/v2; /work/corpus unless named
 
-Times are of the wall; beside them stands what the processor worked, for machines that do other things as well.
+Times are of the wall, best of several; beside them stands what the processor worked, and what the disk took for the
+same number of fsync in the same minute, for machines that do other things as well.
 """
 import json
 import os
@@ -13,11 +15,12 @@ import subprocess
 import sys
 import time
 
-from fleet import BIN, Fleet
+from fleet import BIN, Fleet, wait_until
 
-AGENTS_SH = os.environ.get("AGENTS_SH", "/work/shared/bench/agents.sh")
-IDLE = 45
-MEASURED = 120
+AGENTS_SH = os.environ.get("AGENTS_SH", "")
+# Memory is looked at after each of these seconds since the start, so that no moment is chosen.
+LOOKS = [45, 75, 105, 135, 165]
+BACK_OUTS = 5
 
 
 def smaps(process, key):
@@ -25,10 +28,9 @@ def smaps(process, key):
         return next(int(line.split()[1]) for line in rollup if line.startswith(key + ":")) / 1024
 
 
-def ticks(process):
-    with open(f"/proc/{process}/stat", encoding="ascii") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def worked(process):
+    """Seconds that all threads of a process worked, by the kernel's clock of it."""
+    return time.clock_gettime((~process << 3) | 2)
 
 
 def row(name, found, goal):
@@ -54,33 +56,138 @@ def measured(arguments):
     return time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def idle(fleet):
-    agent = fleet.agents[0].pid
-    time.sleep(IDLE)
-    before, start = ticks(agent), time.monotonic()
-    time.sleep(MEASURED)
-    share = (ticks(agent) - before) / (time.monotonic() - start) * 100
-    row("idle, connected: RSS, MiB", f"{smaps(agent, 'Rss'):.1f}", "20")
-    row("idle, connected: private-dirty, MiB", f"{smaps(agent, 'Private_Dirty'):.1f}", "6 (both halves)")
-    row(f"idle, connected: processor over {MEASURED} s, %", f"{share:.3f}", "0.02")
+class Halves:
+    """The agent of host 0 in two processes, as its Debian package runs it (here both as one user)."""
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.folder = os.path.join(fleet.folder, "agent-0")
+        self.socket = os.path.join(fleet.folder, "halves", "socket")
+        os.makedirs(os.path.dirname(self.socket), exist_ok=True)
+        self.root = self.network = None
+
+    def start(self):
+        self.root = self.fleet.start(
+            "slipway-agent", "run", "--dir", self.folder, "--socket", self.socket, "--network-user", "root")
+        self.network = self.fleet.start(
+            "slipway-agent", "network", "--socket", self.socket, "--tls", os.path.join(self.folder, "tls"))
+
+    def stop(self):
+        for process in [self.network, self.root]:
+            process.terminate()
+            process.wait()
+
+
+def stop(process):
+    process.terminate()
+    process.wait()
+
+
+def looked_at(processes, peers):
+    """RSS of each and private-dirty of all together, at each look; the share of a processor between first and last."""
+    start = time.monotonic()
+    resident, dirty, before = [], [], None
+    for second in LOOKS:
+        time.sleep(max(0, start + second - time.monotonic()))
+        resident.append([smaps(process.pid, "Rss") for process in processes])
+        dirty.append(sum(smaps(process.pid, "Private_Dirty") for process in processes))
+        if before is None:
+            before = ([worked(process.pid) for process in processes], time.monotonic())
+            for peer in peers:
+                peer.begin()
+    for peer in peers:
+        peer.end()
+    took = time.monotonic() - before[1]
+    shares = [(worked(process.pid) - first) / took * 100 for process, first in zip(processes, before[0])]
+    return resident, dirty, shares, took
+
+
+def idle(fleet, peers):
+    halves = Halves(fleet)
+    stop(fleet.agents[0])
+    halves.start()
+    wait_until("the two halves are online", lambda: fleet.online() == 1)
+    resident, dirty, shares, took = looked_at([halves.root, halves.network], peers)
+    print(f"  looked at {', '.join(map(str, LOOKS))} s after the start; load {os.getloadavg()[0]:.1f}")
+    most = [max(look[number] for look in resident) for number in range(2)]
+    row("two halves, idle, connected: RSS of each, MiB", f"{most[0]:.1f} and {most[1]:.1f}", "20 (each)")
+    row("  private-dirty of both, MiB, least to most", f"{min(dirty):.1f} to {max(dirty):.1f}", "6")
+    row(
+        f"  processor over {took:.0f} s, %, root half and network half", f"{shares[0]:.3f} and {shares[1]:.3f}",
+        "0.02 (each)")
+    halves.stop()
+    took = []
+    for _ in range(5):
+        start = time.monotonic()
+        halves.start()
+        while not connected(halves.network.pid):
+            if time.monotonic() - start > 30:
+                raise SystemExit("the two halves did not connect")
+            time.sleep(0.001)
+        took.append((time.monotonic() - start, worked(halves.root.pid) + worked(halves.network.pid)))
+        halves.stop()
+    row("  start to a connection that stands, ms, best of 5", best(took), "100")
+    fleet.agents[0] = fleet.start("slipway-agent", "run", "--dir", halves.folder)
+    resident, dirty, shares, _ = looked_at([fleet.agents[0]], [])
+    row("one process, idle, connected: RSS, MiB", f"{max(r[0] for r in resident):.1f}", "20")
+    row("  private-dirty, MiB, least to most", f"{min(dirty):.1f} to {max(dirty):.1f}", "")
+    row("  processor, %", f"{shares[0]:.3f}", "0.02")
+
+
+def best(took):
+    """Of pairs of wall and processor time."""
+    return f"{min(t[0] for t in took) * 1000:.0f} (CPU {min(t[1] for t in took) * 1000:.0f})"
+
+
+class Mender:
+    """mender-client as Debian has it, idle, with nobody to talk to: what a host pays before anything is installed."""
+
+    def __init__(self, folder):
+        self.folder = os.path.join(folder, "mender")
+        os.makedirs(self.folder)
+        self.process = None
+        self.before = None
+
+    def begin(self):
+        settings = {
+            "ServerURL": "https://127.0.0.1:1", "DBus": {"Enabled": False}, "UpdatePollIntervalSeconds": 1800,
+            "RetryPollIntervalSeconds": 30}
+        with open(os.path.join(self.folder, "c.json"), "w", encoding="utf-8") as file:
+            json.dump(settings, file)
+        with open(os.path.join(self.folder, "device_type"), "w", encoding="utf-8") as file:
+            file.write("device_type=x\n")
+        log = open(os.path.join(self.folder, "log"), "ab")
+        self.process = subprocess.Popen(
+            ["mender", "--config", os.path.join(self.folder, "c.json"), "--data", self.folder, "daemon"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.before = time.monotonic()
+
+    def end(self):
+        if self.process.poll() is not None:
+            print("  mender-client ended: see what its Debian package wants")
+            return
+        share = worked(self.process.pid) / (time.monotonic() - self.before) * 100
+        row(
+            "mender-client, idle, alone: RSS; private-dirty, MiB",
+            f"{smaps(self.process.pid, 'Rss'):.1f}; {smaps(self.process.pid, 'Private_Dirty'):.1f}", "(peer)")
+        row("  processor with its start, %", f"{share:.3f}", "(peer)")
+        stop(self.process)
 
 
 def start_to_connected(fleet):
-    """The agent is ended and started; the controller says when it is there."""
+    """The agent is ended and started; the kernel says when it is connected."""
     took = []
     for _ in range(5):
-        fleet.agents[0].terminate()
-        fleet.agents[0].wait()
-        log = os.path.join(fleet.folder, f"slipway-agent-{len(fleet.processes)}.log")
+        stop(fleet.agents[0])
         start = time.monotonic()
         fleet.agents[0] = fleet.start("slipway-agent", "run", "--dir", os.path.join(fleet.folder, "agent-0"))
         pid = fleet.agents[0].pid
         while not connected(pid):
             if time.monotonic() - start > 30:
-                raise SystemExit(f"the agent did not connect: {open(log, encoding='utf-8').read()}")
+                raise SystemExit("the agent did not connect")
             time.sleep(0.001)
-        took.append(time.monotonic() - start)
-    row("start to a connection that stands, ms, best of 5", f"{min(took) * 1000:.0f}", "100")
+        took.append((time.monotonic() - start, worked(pid)))
+    row("  start to a connection that stands, ms, best of 5", best(took), "100")
 
 
 def connected(process):
@@ -121,15 +228,48 @@ def packages(fleet, corpus):
             print(f"  install {os.path.basename(out)}: {wall:.2f} s, processor {processor:.2f} s, peak {peak:.1f} MiB")
         if product == "cli":
             row("installing cli (v1, then v2 over it): peak, MiB", f"{max(peaks):.1f}", "48")
-        started = min(measured([*agent, "status", *folder])[0] for _ in range(5))
+        backed_out(fleet, agent, folder, product, limit)
+
+
+def backed_out(fleet, agent, folder, product, limit):
+    """The way back, several times: between them the journal and the link are put where they were."""
+    state, kept = os.path.join(fleet.folder, "agent-0"), os.path.join(fleet.folder, f"kept-{product}")
+    shutil.copytree(state, kept, symlinks=True)
+    link = os.path.join(fleet.folder, "host-0", "opt", product)
+    newer = os.readlink(link)
+    took, waits = [], []
+    for _ in range(BACK_OUTS):
+        started = min(measured([*agent, "status", *folder])[:2] for _ in range(3))
         wall, processor, _ = measured([*agent, "back-out", product, *folder])
-        row(
-            f"back-out of {product}, without a program's start, ms",
-            f"{(wall - started) * 1000:.0f} (CPU {processor * 1000:.0f})", str(limit))
+        took.append((wall - started[0], processor - started[1]))
+        waits.append(flushed(fleet.folder))
+        shutil.rmtree(state)
+        shutil.copytree(kept, state, symlinks=True)
+        os.symlink(newer, link + ".next")
+        os.rename(link + ".next", link)
+    row(f"back-out of {product}, without a program's start, ms, best of {BACK_OUTS}", best(took), str(limit))
+    least, most = min(waits) * 1000, max(waits) * 1000
+    print(f"  {FLUSHES} small writes with fsync in the same minute: {least:.1f} to {most:.1f} ms")
 
 
-def peers(folder):
-    if not os.path.exists(AGENTS_SH):
+# As many as a way back has: the journal's entries, and the link's folder.
+FLUSHES = 12
+
+
+def flushed(folder):
+    path = os.path.join(folder, "flushed")
+    start = time.monotonic()
+    with open(path, "ab", buffering=0) as file:
+        for _ in range(FLUSHES):
+            file.write(b"x" * 500)
+            os.fsync(file.fileno())
+    took = time.monotonic() - start
+    os.remove(path)
+    return took
+
+
+def other_peers(folder):
+    if not AGENTS_SH:
         return
     work = os.path.join(folder, "peers")
     os.makedirs(work)
@@ -143,13 +283,16 @@ def main():
     row("the program, MB", f"{size:.1f}", "32")
     fleet = Fleet(1)
     try:
-        idle(fleet)
+        mender = [Mender(fleet.folder)] if shutil.which("mender") else []
+        if not mender:
+            print("no mender-client on this host: apt-get install mender-client, for the peer's figures")
+        idle(fleet, mender)
         start_to_connected(fleet)
         if os.path.isdir(corpus):
             packages(fleet, corpus)
         else:
             print(f"no corpus at {corpus}: bench/corpus.py makes one")
-        peers(fleet.folder)
+        other_peers(fleet.folder)
     finally:
         fleet.close()
 
