@@ -83,6 +83,38 @@ struct ProfileTests {
             } == "controller.setup.emergency")
         #expect(try refusal(.team) { $0.approvers = holders } == nil)
     }
+
+    @Test("A person has one name and one key among the signers, checked before anything is written")
+    func onePerson() async throws {
+        let keys = try ["a", "b", "c"].map { try TestPeople.ownKey($0).publicKey }
+        func holders(_ names: [String], _ keys: [PublicKey]) -> [KeyHolder] {
+            zip(names, keys).map { KeyHolder(name: $0, key: $1) }
+        }
+        let crooked = [
+            (holders(["ann", "ann", "bob"], keys), "trust.writer.keyTwice"),
+            (holders(["ann", "bob", "eve"], [keys[0], keys[0], keys[1]]), "trust.writer.keyTwice"),
+            (holders(["ann", "Ann", "bob"], keys), "controller.request.person"),
+            (holders(["ann", "bob", "ann\u{200B}"], keys), "controller.request.person"),
+        ]
+        for (people, code) in crooked {
+            let offline = try TemporaryFolder()
+            let made = try TemporaryFolder()
+            var plan = KeyPlan(profile: .team, offlineFolder: offline.path)
+            plan.approvers = people
+            let setup = try Initialisation(
+                listen: "127.0.0.1:0", profile: "team", environments: "staging", keyPlan: plan, database: nil)
+            #expect { try setup.perform(in: made.path) } throws: { ($0 as? any ReportableError)?.code == code }
+            #expect(try Directory.open(offline.path).list().isEmpty && Directory.open(made.path).list().isEmpty)
+        }
+        let people = try TestPeople()
+        try await people.run { running, client in
+            let edit = RoleEdit.delegatedKeys(
+                .init(approvers: RoleSigners(holders(["ann", "Ann", "bob"], keys), threshold: 2)))
+            let request = MetadataChangeRequest(edits: [try JSONCoding.value(of: edit)], reason: "a test")
+            #expect(try await client.post("/v1/keys/changes", request).problemCode == "controller.request.person")
+            #expect(await running.controller.state.openChanges.isEmpty)
+        }
+    }
 }
 
 @Suite("The doctor")

@@ -4,7 +4,7 @@ import ReleaseDefinition
 /// People, as far as this controller knows them: by their tokens and grants.
 extension Controller {
     func createToken(_ request: TokenRequest, by actor: String) throws -> NewToken {
-        let name = try checkedPerson(request.person)
+        let name = try Self.checkedPerson(request.person)
         guard request.lifetime > .zero, request.lifetime <= TokenRequest.lifetimeMax else {
             throw ControllerError.badRequest(
                 "lifetime", "A token for \(request.lifetime) is not made.",
@@ -46,8 +46,8 @@ extension Controller {
             revokedBecause: token.revocation?.reason)
     }
 
-    private func checkedPerson(_ name: String) throws -> String {
-        // The form of a host's id: it stands in the log, in paths and beside the names of keys.
+    /// The form of a host's id: it stands in the log, in paths and beside the names of keys, where it says who is one person.
+    static func checkedPerson(_ name: String) throws -> String {
         guard (try? HostID(name)) != nil else {
             throw ControllerError.badRequest(
                 "person", "\(name.debugDescription) is no name for a person.",
@@ -59,7 +59,7 @@ extension Controller {
     // MARK: grants
 
     func grant(_ request: GrantRequest, by actor: String) throws -> GrantView {
-        let person = try checkedPerson(request.person)
+        let person = try Self.checkedPerson(request.person)
         guard let set = PermissionSet(rawValue: request.set) else {
             throw ControllerError.badRequest(
                 "permissionSet", "There is no permission set \(request.set.debugDescription).",

@@ -12,12 +12,13 @@ extension ControllerRoutes {
             Route(.get, "/v1/keys", access: .person(.view)) { _ in
                 Responses.json(try await controller.keysView())
             },
-            Route(.get, "/v1/keys/changes/{id}", access: .person(.view)) { request in
+            Route(.get, "/v1/keys/changes/{id}", access: .person(.view), scope: .change) { request in
                 let id = request.parameters["id"] ?? ""
                 return Responses.json(try await controller.changeView(id))
             },
-            // Who may sign is decided by the key, not by the token: this right only keeps strangers from the log.
-            Route(.post, "/v1/keys/changes/{id}/signatures", access: .person(.approveReleases)) { request in
+            Route(
+                .post, "/v1/keys/changes/{id}/signatures", access: .person(.sendSignatures), scope: .change
+            ) { request in
                 let upload = try await request.json(SignatureUpload.self)
                 let id = request.parameters["id"] ?? ""
                 return Responses.json(try await controller.signView(id, upload, by: request.actor))
@@ -79,13 +80,22 @@ extension Controller {
                     "edits", "Releases are approved and withdrawn by their own routes.",
                     remedy: "Use slipway release submit, promote or withdraw.")
             case .delegate(_, let environments): for one in environments { try checkEnvironment(one) }
-            default: continue
+            case .topKeys, .delegatedKeys: try checkNames(edit.newHolders)
+            case .renew: continue
             }
         }
         if case .waiting(let id) = try change(edits, reason: request.reason, by: actor) {
             return ListView(items: [view(try change(id))])
         }
         return ListView(items: [])
+    }
+
+    /// "Alice" would be nobody who submits or plans as alice, and could sign what alice may not.
+    private func checkNames(_ holders: [KeyHolder]) throws {
+        let known = Set(try repository.survey().flatMap(\.signers).map { [$0.name, $0.keyID] })
+        for holder in holders where !known.contains([holder.name, holder.key.keyID]) {
+            _ = try Self.checkedPerson(holder.name)
+        }
     }
 
     /// - Throws: `controller.conflict.profile` where the keys do not earn it.
@@ -107,5 +117,17 @@ extension Controller {
             try commit(.profileChosen(ProfileChosen(profile: profile.rawValue)), by: actor, at: time.now())
         }
         return try keysView()
+    }
+}
+
+extension RoleEdit {
+    fileprivate var newHolders: [KeyHolder] {
+        let signers: [RoleSigners?] =
+            switch self {
+            case .topKeys(let keys): [keys.root, keys.targets, keys.snapshot, keys.timestamp]
+            case .delegatedKeys(let keys): [keys.director, keys.approvers, keys.emergency]
+            case .approve, .withdraw, .floor, .renew, .delegate: []
+            }
+        return signers.compactMap(\.self).flatMap(\.holders)
     }
 }

@@ -3,6 +3,8 @@ import ReleaseDefinition
 /// One right. A route names exactly one; a person's permission sets say which of them the person has.
 public enum Permission: String, Sendable, Codable, CaseIterable {
     case view, submitReleases, approveReleases, deploy, revokeReleases, pushEmergencies, manageHosts, administer
+    /// Who may sign is decided by the key: this right only keeps strangers from the log.
+    case sendSignatures
 }
 
 /// Named sets of permissions (trust.md "API rights").
@@ -14,11 +16,11 @@ public enum PermissionSet: String, Sendable, Codable, CaseIterable {
         case .viewer: [.view]
         case .builder: [.view, .submitReleases]
         case .operator: [.view, .deploy, .manageHosts]
-        case .approver: [.view, .approveReleases]
+        case .approver: [.view, .approveReleases, .sendSignatures]
         // Meant for one product: its scope is the difference to a release manager.
         case .serviceOwner: [.view, .submitReleases, .deploy, .revokeReleases]
         case .releaseManager: [.view, .submitReleases, .deploy, .revokeReleases]
-        case .emergency: [.view, .pushEmergencies, .revokeReleases]
+        case .emergency: [.view, .pushEmergencies, .revokeReleases, .sendSignatures]
         case .admin: Set(Permission.allCases)
         }
     }

@@ -71,7 +71,7 @@ extension ControllerRoutes {
                 return Responses.json(try await controller.changeView(of: try name(request), in: environment))
             },
             Route(
-                .post, "/v1/releases/{product}/{version}/approvals", access: .person(.approveReleases),
+                .post, "/v1/releases/{product}/{version}/approvals", access: .person(.sendSignatures),
                 scope: .productQuery
             ) { request in
                 let upload = try await request.json(SignatureUpload.self)
@@ -79,7 +79,7 @@ extension ControllerRoutes {
                 return Responses.json(try await controller.signView(change.id, upload, by: request.actor))
             },
             Route(
-                .post, "/v1/releases/{product}/{version}/emergency", access: .person(.pushEmergencies)
+                .post, "/v1/releases/{product}/{version}/emergency", access: .person(.pushEmergencies), scope: .product
             ) { request in
                 let body = try await request.json(EmergencyApprovalRequest.self)
                 return Responses.json(

@@ -23,11 +23,11 @@ extension ControllerRoutes {
                 let body = try await request.json(RolloutOrderRequest.self)
                 return Responses.json(ListView(items: try await controller.order(body.rollouts)))
             },
-            Route(.get, "/v1/rollouts/plans/{digest}", access: .person(.view)) { request in
+            Route(.get, "/v1/rollouts/plans/{digest}", access: .person(.view), scope: .plan) { request in
                 Responses.json(try await controller.planView(planDigest(request)))
             },
             Route(
-                .post, "/v1/rollouts/plans/{digest}/authorisations", access: .person(.approveReleases)
+                .post, "/v1/rollouts/plans/{digest}/authorisations", access: .person(.approveReleases), scope: .plan
             ) { request in
                 let body = try await request.json(RolloutAuthorisation.self)
                 return Responses.json(

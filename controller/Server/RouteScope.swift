@@ -1,6 +1,7 @@
 import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
+import ReleaseTrust
 
 /// On what a route acts: which grants are enough. It stands beside the permission, row by row; a row that names none needs
 /// a grant that holds everywhere.
@@ -95,6 +96,21 @@ extension RouteScope {
             definition.release.product, definition.environment, matching: definition.hosts)
     }
 
+    /// The frozen plan in the path: its product, in its environment, on each of its hosts.
+    static let plan = RouteScope.objects("plan") { request, controller in
+        guard let digest = try? SHA256Digest(hex: request.parameters["digest"] ?? ""),
+            let plan = await controller.state.plans[digest]?.plan
+        else { return [] }
+        return await controller.scopedObjects(of: plan.definition, on: plan.hosts.map(\.id))
+    }
+
+    /// The change in the path: where it approves or takes back; one of keys needs a grant that holds everywhere.
+    static let change = RouteScope.objects("change") { request, controller in
+        guard let change = await controller.state.changes[request.parameters["id"] ?? ""] else { return [] }
+        let places = change.edits.compactMap(\.scopedObject)
+        return places.isEmpty ? [ScopedObject()] : places
+    }
+
     static let orderedRollouts = RouteScope.objects("rollout") { request, controller in
         var objects: [ScopedObject] = []
         for definition in try await request.json(RolloutOrderRequest.self).rollouts {
@@ -147,13 +163,43 @@ extension Controller {
 
     /// With those that joined it since.
     fileprivate func scopedObjects(of record: RolloutRecord) -> [ScopedObject] {
-        guard let definition = record.plan?.definition else { return [] }
-        let (product, environment) = (definition.release.product, definition.environment)
-        if record.hosts.isEmpty { return [ScopedObject(product: product, environment: environment)] }
-        return record.hosts.keys.map { id in
-            state.hosts[id].map { ScopedObject($0, product: product) }
-                ?? ScopedObject(product: product, environment: environment)
+        record.plan.map { scopedObjects(of: $0.definition, on: Array(record.hosts.keys)) } ?? []
+    }
+
+    fileprivate func scopedObjects(of definition: RolloutDefinition, on hosts: [HostID]) -> [ScopedObject] {
+        let place = ScopedObject(product: definition.release.product, environment: definition.environment)
+        if hosts.isEmpty { return [place] }
+        return hosts.map { id in
+            state.hosts[id].map { ScopedObject($0, product: definition.release.product) } ?? place
         }
+    }
+}
+
+extension RoleEdit {
+    /// nil: it is of keys. A new product is handed over together with its first approval, which says where.
+    fileprivate var scopedObject: ScopedObject? {
+        switch self {
+        case .approve(let it): ScopedObject(it.place, it.release)
+        case .withdraw(let it): ScopedObject(it.place, it.release)
+        case .floor(let place, let release): ScopedObject(place, release)
+        case .renew(let role): ScopedObject(role: role)
+        case .delegate, .topKeys, .delegatedKeys: nil
+        }
+    }
+}
+
+extension ScopedObject {
+    fileprivate init(_ place: ApprovalPlace, _ release: ReleaseName) {
+        self.init(product: release.product, environment: place.environment)
+    }
+
+    /// Of `staging-web`; nil: it is of no product.
+    fileprivate init?(role: String) {
+        let words = role.split(separator: "-", maxSplits: 1)
+        guard words.count == 2, let environment = try? EnvironmentName(String(words[0])),
+            let product = try? ProductName(String(words[1]))
+        else { return nil }
+        self.init(product: product, environment: ApprovalPlace(environment).environment)
     }
 }
 

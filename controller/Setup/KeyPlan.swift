@@ -70,6 +70,11 @@ struct KeyPlan: Sendable {
                 "approvers", "\(threshold) of \(approvers.count) approvers can never sign.",
                 remedy: "Name at least \(threshold) with --approver NAME=FILE.pub, or lower --threshold.")
         }
+        // Before anything is written: what is half made is in the way of the next try.
+        for (role, people) in [(KeyName.releases, approvers), (KeyName.emergency, emergency)] where !people.isEmpty {
+            try RoleSigners(people).check(role)
+            for person in people { _ = try Controller.checkedPerson(person.name) }
+        }
     }
 
     /// Makes the keys: online ones into the controller's folder, the others into the offline folder, each with its

@@ -51,7 +51,7 @@ public struct RoleSigners: Sendable, Equatable, Codable {
     }
 
     /// - Throws: `trust.writer.threshold`, `trust.writer.keyTwice`.
-    func check(_ role: String) throws(TrustError) {
+    public func check(_ role: String) throws(TrustError) {
         guard threshold >= 1, threshold <= holders.count else {
             throw .writer(
                 "threshold", "\(threshold) of \(holders.count) keys for \(role) can never sign",
