@@ -175,7 +175,7 @@ class Bench:
             file.write(
                 f'product: {product}\nversion: "{version}"\ncategory: {"major" if version.endswith(".0") else "emergency"}\n'
                 "summary: A bench\nowner: bench\nunits:\n  - name: files\n    source: ./files\n"
-                f"    installTo: /opt/{product}\n    health: none\n    minimumHealthy: 1ms\n")
+                f"    installTo: /opt/{product}\n    health: none\n    minimumHealthy: 1ms\n    healthyDeadline: 30s\n")
         self.slipway("release", "submit", folder)
 
     def rows_of_reports(self):
