@@ -43,6 +43,7 @@ public enum RolloutDeviations {
             return raise(source.deviation(about: about(host), "\(host) became unhealthy: \(detail)"), own)
         case .halted(let reason): return [.deviationRaised(source.deviation(about: halt, "halted: \(reason.text)"))]
         case .resumed(let by, let reason): return resolve(open, { $0 == halt }, "resumed by \(by): \(reason)")
+        case .promoted(_, let by, let reason): return resolve(open, { $0 == halt }, "promoted by \(by): \(reason)")
         case .gatesWaived(let phase, let by, let reason):
             let text = "phase \(phase + 1) passed whatever its gates say, by \(by): \(reason)"
             return [.deviationRaised(source.deviation(about: override, text))]

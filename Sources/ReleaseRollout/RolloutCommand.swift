@@ -60,7 +60,7 @@ public enum RolloutCommand: Sendable, Equatable {
     case retry([HostID], by: String, reason: String)
     /// Hosts that have not begun are left out.
     case skip([HostID], by: String, reason: String)
-    /// Lets a phase pass that waits for it.
+    /// Lets a phase pass that waits for it; `resume` does not.
     case promote(by: String, reason: String)
     /// Freeze now: halts, whatever it is at but a back-out.
     case freeze(by: String, reason: String)
@@ -70,4 +70,7 @@ public enum RolloutCommand: Sendable, Equatable {
     /// A newer rollout of the same product takes the hosts over. Tell the ones that have succeeded too: else a host that
     /// comes back late still catches up with them.
     case supersede(by: RolloutID)
+    /// Hosts that run the release of this superseded rollout still, because it brought it and no newer one changed that, and
+    /// that no rollout under way has: a back-out reaches them again. Hosts of which that cannot be are left out.
+    case reclaim([HostID])
 }

@@ -73,6 +73,13 @@ public enum RolloutFact: Sendable, Equatable, Codable {
     case trafficFailed(phase: Int, isBack: Bool, detail: String)
     /// A newer rollout has the hosts: nothing of this one is sent any more.
     case superseded(by: RolloutID)
+    /// A newer rollout has the others, and left these on this one's release.
+    case hostsReclaimed(hosts: [HostID])
+    /// A person let the phase pass that waited for it.
+    case promoted(phase: Int, by: String, reason: String)
+    /// A person holds the channel of a continuous rollout that is over: no newer release starts by itself.
+    case channelHeld(reason: StatusReason)
+    case channelReleased(by: String, reason: String)
 
     /// A case's name, without its values.
     public var name: String {
@@ -104,6 +111,10 @@ public enum RolloutFact: Sendable, Equatable, Codable {
         case .backOutStarted: "backOutStarted"
         case .ended: "ended"
         case .superseded: "superseded"
+        case .hostsReclaimed: "hostsReclaimed"
+        case .promoted: "promoted"
+        case .channelHeld: "channelHeld"
+        case .channelReleased: "channelReleased"
         case .hostFound: "hostFound"
         case .hostJoined: "hostJoined"
         case .trafficSwitching: "trafficSwitching"

@@ -80,6 +80,7 @@ struct EngineInvariants {
             (isHeld, hasSucceeded) = (true, false)
             dropUnsent()
         case .resumed: (isHeld, wasResumed) = (false, true)
+        case .promoted: isHeld = false
         case .backOutStarted:
             (isHeld, isRevoked, isOver) = (true, true, false)
             dropUnsent()
@@ -104,7 +105,7 @@ struct EngineInvariants {
             .clocksRestarted,
             .bakeStarted, .haltReminded, .hostBackOutStarted, .startsOpened, .silentAdmitted,
             .earlyLifePaged, .trafficBegun, .trafficSwitched, .trafficWatched, .trafficFailed, .trafficSwitching,
-            .hostJoined, .hostFound:
+            .hostJoined, .hostFound, .hostsReclaimed, .channelHeld, .channelReleased:
             break
         }
     }

@@ -25,7 +25,7 @@ extension ModelCheck {
         case ..<78: return joins()
         case ..<80: return retryOrSkip()
         case ..<87: return .tick
-        case ..<93: return reference.isHeld ? .resume : .tick
+        case ..<93: return goOn()
         default: return verb()
         }
     }
@@ -91,13 +91,20 @@ extension ModelCheck {
         }
     }
 
+    private mutating func goOn() -> ReferenceInput {
+        if reference.isWaitingForPromotion { return .promote }
+        let isForgotten = reference.awaitsPromotion && !reference.isPausedByPerson
+        if reference.isHeld, isForgotten, choice.chance(50) { return .promote }
+        return reference.isHeld ? .resume : .tick
+    }
+
     private mutating func verb() -> ReferenceInput {
         let canHold = reference.state == .running || reference.state.isBaking || reference.state.isBackingOut
         let isBackingOut = reference.inner.isBackingOut
         switch choice.number(0..<11) {
-        case 0...1: return canHold ? .pause : .tick
+        case 0...1: return canHold || reference.isWaitingForPromotion ? .pause : .tick
         case 2: return canHold ? .halt : .tick
-        case 3...4: return reference.isHeld ? .resume : .tick
+        case 3...4: return goOn()
         case 5:
             let canStop = canHold && !isBackingOut || reference.isHeld
             return canStop ? .stop : .tick

@@ -107,7 +107,7 @@ public struct ModelCheck {
             return switching.map { .trafficAnswered($0, succeeded: succeeded, detail: "exit 1") } ?? .tick
         case .retry(let place): return .retry([id(place)], by: "eva", reason: "r")
         case .skip(let place): return .skip([id(place)], by: "eva", reason: "s")
-        case .pause, .halt, .resume, .stop, .backOutPhase, .backOutRollout, .freeze, .supersede:
+        case .pause, .halt, .resume, .promote, .stop, .backOutPhase, .backOutRollout, .freeze, .supersede:
             return verb(input)
         }
     }
@@ -117,6 +117,7 @@ public struct ModelCheck {
         case .pause: .pause(by: "eva", reason: "p")
         case .halt: .halt(by: "eva", reason: "h")
         case .resume: .resume(by: "eva", reason: "r")
+        case .promote: .promote(by: "eva", reason: "q")
         case .stop: .stop(by: "eva", reason: "s")
         case .backOutPhase: .backOut(.phase, by: "eva", reason: "b")
         case .backOutRollout: .backOut(.rollout, by: "eva", reason: "b")

@@ -13,7 +13,7 @@ enum ReferenceInput: Equatable {
     case joins(PlanHost)
     case trafficSaid(Bool)
     case retry(Int), skip(Int)
-    case pause, halt, resume, stop, backOutPhase, backOutRollout, freeze, supersede
+    case pause, halt, resume, promote, stop, backOutPhase, backOutRollout, freeze, supersede
 }
 
 extension ReferenceRollout {
@@ -42,20 +42,26 @@ extension ReferenceRollout {
             if case .switching(_, let isBack) = traffic { trafficSaid(succeeded, isBack: isBack, at: now) }
         case .retry(let place): tryAgain(place, at: now)
         case .skip(let place): (hosts[place].course, hosts[place].isTold) = (.skipped, false)
-        case .pause, .halt, .freeze, .resume, .stop, .backOutPhase, .backOutRollout, .supersede: verb(input, at: now)
+        case .pause, .halt, .freeze, .resume, .promote, .stop, .backOutPhase, .backOutRollout, .supersede:
+            verb(input, at: now)
         }
     }
 
     private mutating func verb(_ input: ReferenceInput, at now: UTCInstant) {
         switch input {
         case .pause:
-            awaitsPromotion = false
+            // Where it waits to be promoted it still does after that.
+            awaitsPromotion = isWaitingForPromotion
+            isPausedByPerson = true
             state = .paused(of: inner, since: now, left: left(at: now))
         case .halt, .freeze:
             awaitsPromotion = false
             state = .halted(of: inner, since: now, left: left(at: now))
             isHaltedByPilot = false
         case .resume: resume(at: now)
+        case .promote:
+            promoted = phase
+            resume(at: now)
         case .stop:
             if isHeld, inner.isBackingOut { end("failed", at: now) } else { stop(at: now) }
         case .backOutPhase: takeBack(wholeRollout: false, at: now)
@@ -149,8 +155,7 @@ extension ReferenceRollout {
     /// Semantics 3: what failed so far is acknowledged; hosts that were not reached get another try.
     private mutating func resume(at now: UTCInstant) {
         let before = state
-        if awaitsPromotion { promoted = phase }
-        awaitsPromotion = false
+        (awaitsPromotion, isPausedByPerson) = (false, false)
         switch inner {
         case .baking:
             if case .paused(_, _, let left) = state { state = .baking(until: now + left) }

@@ -80,6 +80,7 @@ struct ReferenceRollout {
     var pilotMayBeEmpty = false
     /// It waits for a person after a phase; the newest phase that a person let pass.
     var awaitsPromotion = false
+    var isPausedByPerson = false
     var promoted: Int?
     /// What the windows said when they were looked at last.
     var isOpen = false
@@ -122,6 +123,11 @@ struct ReferenceRollout {
     }
 
     var isHeld: Bool { inner != state }
+
+    /// Semantics 4: what waits for a person after a phase is promoted, not resumed.
+    var isWaitingForPromotion: Bool {
+        if case .paused = state { awaitsPromotion && !isPausedByPerson } else { false }
+    }
 
     var mayStart: Bool {
         guard isOpen, traffic == .before || traffic == .switched else { return false }

@@ -37,7 +37,7 @@ extension ReferenceRollout {
                 return true
             }
             guard now >= since + .hours(24) else { return false }
-            return halt(of, left, at: now)
+            return halt(of, left, at: now, isForgotten: true)
         case .halted(let of, let since, _):
             if !of.isBackingOut, trip(at: now) { return true }
             guard now >= since + .hours(24) else { return false }
@@ -148,7 +148,7 @@ extension ReferenceRollout {
         if phase + 1 < plan.phases.count {
             if plan.phases[phase].promotion == .manual, promoted != phase {
                 state = .paused(of: inner, since: now, left: left(at: now))
-                awaitsPromotion = true
+                (awaitsPromotion, isPausedByPerson) = (true, false)
                 return
             }
             phase += 1
@@ -186,9 +186,11 @@ extension ReferenceRollout {
         }
     }
 
-    private mutating func halt(_ of: State, _ left: TimeSpan, at now: UTCInstant) -> Bool {
-        // One that was forgotten while it waited for a person is promoted by whoever resumes it.
-        if case .paused(_, let since, _) = state, now >= since + .hours(24) {} else { awaitsPromotion = false }
+    private mutating func halt(
+        _ of: State, _ left: TimeSpan, at now: UTCInstant, isForgotten: Bool = false
+    ) -> Bool {
+        // One that was forgotten while it waited for a person can still be promoted.
+        awaitsPromotion = awaitsPromotion && isForgotten && !isPausedByPerson
         state = .halted(of: of, since: now, left: left)
         isHaltedByPilot = false
         return true

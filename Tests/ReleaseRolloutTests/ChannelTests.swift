@@ -158,4 +158,27 @@ struct ChannelTests {
         try driver.report(second, .backedOut(nil), action: .backOut, attempt: 3)
         #expect(try driver.host(second).state == "backedOut")
     }
+
+    @Test(
+        "A pulling host whose time was up before the channel named it is listed and asked back (seed 242805871885108)")
+    func namedTooLate() throws {
+        let plan = try Fixture.plan(
+            .bigBang, hosts: Fixture.fleet(10, pulling: 0..<1),
+            limits: Fixture.atOnce(offline: Tolerance(percent: 100), grace: .seconds(5)))
+        // The channel is written late.
+        var driver = try Driver(plan, carriesOut: false)
+        try driver.advance(.seconds(6))
+        #expect(try driver.host("h0").state == "offline")
+        driver.carriesOut = true
+        try driver.do(.tick)
+        #expect(names(driver.channels.last) == ["h0"])
+        try driver.do(.backOut(.rollout, by: "eva", reason: "bad"))
+        #expect(driver.view.stillRunning.map(\.text).contains("h0"))
+        while !driver.view.isOver {
+            try driver.backOutAll()
+            if !driver.view.isOver { try driver.wait() }
+        }
+        #expect(names(driver.channels.last) == ["h0"] && driver.channels.last?.order.action == .backOut)
+        driver.expectReplay()
+    }
 }

@@ -22,7 +22,10 @@ struct Driver {
     var gateVerdicts: [GateJudgement] = []
     var gatesAsked: [String] = []
 
-    init(_ plan: RolloutPlan) throws { try self.do(.start(plan, by: "eva")) }
+    init(_ plan: RolloutPlan, carriesOut: Bool = true) throws {
+        self.carriesOut = carriesOut
+        try self.do(.start(plan, by: "eva"))
+    }
 
     @discardableResult
     mutating func `do`(_ command: RolloutCommand) throws -> [RolloutEvent] {

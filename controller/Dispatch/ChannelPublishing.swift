@@ -144,8 +144,12 @@ extension FleetState {
     func takenBack(beside shown: RolloutRecord) -> [TakenBackRelease]? {
         guard let channel = shown.plan?.channel else { return nil }
         var found: [TakenBackRelease] = []
-        for id in rolloutOrder.reversed().prefix(while: { $0 != shown.id }) {
-            guard let record = rollouts[id], !record.isActive, let plan = record.plan, plan.channel == channel,
+        var isNewer = true
+        for id in rolloutOrder.reversed() {
+            if id == shown.id { isNewer = false }
+            // Of an older one: what it took back after it had been superseded.
+            guard id != shown.id, let record = rollouts[id], isNewer || record.rollout.reclaims, !record.isActive,
+                let plan = record.plan, plan.channel == channel,
                 let view = record.channelView, view.order.action == .backOut, found.count < TakenBackRelease.countMax,
                 releases[plan.definition.release]?.revocation(in: plan.definition.environment) != nil
             else { continue }
@@ -179,7 +183,7 @@ extension FleetState {
             candidates[plan.channel, default: []].append(record)
         }
         return candidates.values.compactMap { records in
-            let active = records.filter(\.isActive)
+            let active = records.filter(\.speaks)
             let good = records.first { record in
                 guard record.end == .succeeded, let definition = record.plan?.definition else { return false }
                 return releases[definition.release]?.revocation(in: definition.environment) == nil

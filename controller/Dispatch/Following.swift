@@ -39,10 +39,9 @@ extension Controller {
         defer { isFollowing = false }
         var seen: Set<String> = []
         for id in state.continuousRollouts.reversed() {
-            guard let record = state.rollouts[id], let definition = record.plan?.definition else { continue }
-            let release = definition.release
-            let key = "\(definition.environment) \(release.product) \(definition.hosts.text)"
-            guard seen.insert(key).inserted, let next = successor(of: record) else { continue }
+            guard let record = state.rollouts[id], let definition = record.plan?.definition,
+                seen.insert(definition.channelKey).inserted, let next = successor(of: record)
+            else { continue }
             var following = definition
             following.release = next
             do {
@@ -63,4 +62,16 @@ extension Controller {
         }
         return record.rollout.successor(among: candidates.map(\.submitted.release))
     }
+}
+
+extension FleetState {
+    /// Of the continuous rollouts to the same hosts, the one that the next release follows; nil: it is not continuous.
+    func newestOfChannel(_ definition: RolloutDefinition) -> RolloutID? {
+        guard definition.strategy.isContinuous else { return nil }
+        return continuousRollouts.last { rollouts[$0]?.plan?.definition.channelKey == definition.channelKey }
+    }
+}
+
+extension RolloutDefinition {
+    fileprivate var channelKey: String { "\(environment) \(release.product) \(hosts.text)" }
 }

@@ -105,7 +105,8 @@ extension Controller {
                 try recordDone(.cancelSent(host, order), on: record.id, at: now)
             case .switchTraffic(let order): try switchTraffic(order, of: record, at: now)
             case .publishChannel(let view):
-                try publish(view, of: record)
+                // A newer rollout has the channel of one that was superseded, but while that takes hosts back.
+                if record.speaks || !record.rollout.isSuperseded { try publish(view, of: record) }
                 try recordDone(.channelPublished(view), on: record.id, at: now)
             case .judgeGate(let phase, let gate, let round): ask(gate, of: record, phase: phase, round: round)
             }
@@ -295,8 +296,16 @@ extension RolloutRecord {
         return isActive || known.outcome == .offline || !rollout.outstandingOrders(for: host).isEmpty
     }
 
-    /// Why it is in its state, in words.
+    /// Why it is in its state, in words; where a person holds the channel of one that is over, that.
     var reason: String? {
+        guard case .ended = rollout.state, let hold = rollout.channelHold else { return reasonOfState }
+        let held =
+            "No newer release starts by itself: \(hold.by ?? "a person") holds the channel (\(hold.text)); "
+            + "slipway rollout resume \(id) lifts it."
+        return reasonOfState.map { "\($0) \(held)" } ?? held
+    }
+
+    private var reasonOfState: String? {
         switch rollout.state {
         case .planned, .running, .baking: nil
         case .paused(let it), .halted(let it): it.reason.text

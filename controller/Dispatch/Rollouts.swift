@@ -60,22 +60,43 @@ extension Controller {
             case .skip: .skip(try named(request, verb), by: actor, reason: reason)
             }
         if verb.startsHosts { try refuseFrozen(id) }
-        if verb == .backOut { try noteContact(of: id) }
-        try tell(id, command, by: actor)
+        if let record = state.rollouts[id], !record.isActive {
+            try actAfterEnd(verb, command, on: record, by: actor)
+        } else {
+            try tell(id, command, by: actor)
+        }
         return try rolloutView(id)
     }
 
     /// A rollout that has ended is not told who comes and goes; its back-out must not wait for hosts that are there, nor
-    /// begin with one that is not.
-    private func noteContact(of id: RolloutID) throws {
-        guard let record = state.rollouts[id], let plan = record.plan, !record.isActive else { return }
+    /// begin with one that is not. One that was superseded has again the hosts that were left on what it brought.
+    private func actAfterEnd(
+        _ verb: RolloutVerb, _ command: RolloutCommand, on record: RolloutRecord, by actor: String
+    ) throws {
+        try refuseOlder(verb, of: record)
         let (now, online) = (time.now(), onlineHosts)
         var decisions = Decisions()
-        for host in plan.hosts where host.delivery == .push {
-            let command = RolloutCommand.contact(host.id, online.contains(host.id) ? .online : .offline)
-            try decisions.decide(command, on: record, by: Self.engineActor, at: now)
+        if verb == .backOut {
+            let left = state.hostsLeft(on: record)
+            if !left.isEmpty { try decisions.decide(.reclaim(left), on: record, by: actor, at: now) }
+            for host in record.plan?.hosts ?? [] where host.delivery == .push {
+                let contact = RolloutCommand.contact(host.id, online.contains(host.id) ? .online : .offline)
+                try decisions.decide(contact, on: record, by: Self.engineActor, at: now)
+            }
         }
+        try decisions.decide(command, on: record, by: actor, at: now)
         try commit(StoreChange(events: decisions.events), at: now)
+        drive()
+    }
+
+    /// The newest rollout of a channel is the one by which it is held and let go.
+    private func refuseOlder(_ verb: RolloutVerb, of record: RolloutRecord) throws {
+        guard [.pause, .halt, .stop, .resume].contains(verb), let definition = record.plan?.definition,
+            let newest = state.newestOfChannel(definition), newest != record.id
+        else { return }
+        throw ControllerError.conflict(
+            "channel", "Rollout \(record.id) is over, and its channel has gone on to rollout \(newest).",
+            remedy: "Use slipway rollout \(verb.rawValue) \(newest) --reason … instead.")
     }
 
     private func reason(of verb: RolloutVerb, _ request: RolloutVerbRequest) throws -> String {

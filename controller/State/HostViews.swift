@@ -52,59 +52,19 @@ extension Controller {
     }
 }
 
-/// Hosts that run a release which was revoked in their environment.
-struct RevokedRelease: Sendable {
-    var release: ReleaseName
-    var environment: EnvironmentName
-    var hosts: [HostID]
-    /// The rollout that brought it, where it can be backed out.
-    var rollout: RolloutID?
-
-    var words: String {
-        let names = hosts.prefix(10).map(\.text).joined(separator: ", ") + (hosts.count > 10 ? ", …" : "")
-        return "\(hosts.count.of("host")) in \(environment) \(hosts.count == 1 ? "runs" : "run") \(release), which was "
-            + "revoked: \(names)"
-    }
-
-    var remedy: String {
-        rollout.map { "slipway rollout back-out \($0) --reason …" }
-            ?? "Roll another release out to them, or on each: slipway-agent back-out \(release.product)"
-    }
-}
-
 extension FleetState {
-    /// By the host's last word.
-    func runsRevoked(_ host: HostRecord, _ product: ProductName) -> Bool {
-        guard let running = host.running[product], let release = releases[running.release] else { return false }
-        return release.submitted.manifest == running.manifest && release.revocation(in: host.environment) != nil
-    }
-
-    /// A revocation moves no host: who still runs what was revoked is listed until nobody does.
-    func revokedStillRunning() -> [RevokedRelease] {
-        var found: [String: RevokedRelease] = [:]
-        for host in hostsInOrder where host.identity.standing.isActive {
-            for (product, running) in host.running where runsRevoked(host, product) {
-                let key = "\(host.environment) \(running.release)"
-                if found[key] == nil {
-                    let bringer = rolloutOrder.last {
-                        let definition = rollouts[$0]?.plan?.definition
-                        return definition?.release == running.release && definition?.environment == host.environment
-                    }
-                    found[key] = RevokedRelease(
-                        release: running.release, environment: host.environment, hosts: [], rollout: bringer)
-                }
-                found[key]?.hosts.append(host.id)
-            }
-        }
-        return found.keys.sorted().compactMap { found[$0] }
-    }
-
     /// By the last decision about each product: after a back-out it is what the host ran before.
     func wanted(on host: HostID) -> [ProductName: (version: ReleaseVersion?, rollout: RolloutID)] {
         var wanted: [ProductName: (version: ReleaseVersion?, rollout: RolloutID)] = [:]
+        var decidedAt: [ProductName: UTCInstant] = [:]
         for id in rolloutOrder {
-            guard let record = rollouts[id], let plan = record.plan, let order = record.hosts[host]?.order else {
-                continue
+            guard let record = rollouts[id], let plan = record.plan, let known = record.hosts[host],
+                let order = known.order
+            else { continue }
+            // An older rollout may take its release back after a newer one that brought nothing.
+            if let startedAt = known.startedAt {
+                if let last = decidedAt[plan.definition.release.product], last > startedAt { continue }
+                decidedAt[plan.definition.release.product] = startedAt
             }
             let release = plan.definition.release
             var isBackOut = order.action == .backOut

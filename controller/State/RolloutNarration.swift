@@ -55,6 +55,13 @@ enum RolloutNarration {
             "backing out \(hosts.map(\.text).joined(separator: ", ")): \(reason.text)"
         case .backOutStarted(let scope, _, let reason): "backing out the \(scope.rawValue): \(reason.text)"
         case .superseded(let by): "superseded by \(by)"
+        case .hostsReclaimed(let hosts):
+            "\(hosts.map(\.text).joined(separator: ", ")): still on this release, taken back by the rollout that brought it"
+        case .promoted(let phase, let by, let reason): "\(phaseName(phase)) promoted by \(by): \(oneLine(reason))"
+        case .channelHeld(let reason):
+            "no newer release starts by itself: held by \(reason.by ?? "nobody"): \(reason.text)"
+        case .channelReleased(let by, let reason):
+            "newer releases start by themselves again, by \(by): \(oneLine(reason))"
         case .ended(let end): text(of: end)
         case .startsOpened(let until): "hosts may start until \(until)"
         case .startsShut(let next):

@@ -41,6 +41,9 @@ struct RolloutRecord: Sendable {
 
     var end: RolloutEnd? { if case .ended(let end, _) = rollout.state { end } else { nil } }
 
+    /// It is under way, or takes hosts back that a newer one had left on its release: the channel is its.
+    var speaks: Bool { isActive || rollout.isTakingBack }
+
     func contains(_ host: HostID) -> Bool { hosts[host] != nil }
 
     mutating func apply(_ event: RolloutEvent, _ entry: EventEntry) {
@@ -99,7 +102,7 @@ extension RolloutFact {
         switch self {
         case .phaseStarted(let phase), .phasePassed(let phase), .bakeStarted(let phase, _): phase + 1
         case .gatesAsked(let phase, _, _), .gateJudged(let phase, _, _, _), .gatesWaived(let phase, _, _): phase + 1
-        case .backOutStarted(_, let phase, _): phase + 1
+        case .backOutStarted(_, let phase, _), .promoted(let phase, _, _): phase + 1
         default: nil
         }
     }

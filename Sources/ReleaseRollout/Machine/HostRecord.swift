@@ -263,6 +263,8 @@ struct HostRecord: Sendable, Equatable {
         return backOut.map { $0.isEnded && backOutSucceeded != false } ?? true
     }
 
+    var canRetryBackOut: Bool { backOutSucceeded == false && backOutRetries < Self.backOutRetriesMax }
+
     /// It was ordered back and went: it shows that going back works. A host that had nothing to leave shows nothing.
     var provesBackOut: Bool {
         switch backOut {

@@ -7,7 +7,7 @@ extension Rollout {
         guard let plan else { return [] }
         // A revocation outlives everything, also a newer rollout.
         var actions: [RolloutAction] = revocation == .wanted ? [.revoke(plan.manifest)] : []
-        guard successor == nil else { return actions }
+        guard !isRetired else { return actions }
         for host in hosts.wantedHosts {
             if host.cancelling == .wanted {
                 actions.append(.cancelOrder(host: host.id, order: order(.install, for: host)))
@@ -26,7 +26,7 @@ extension Rollout {
     /// before `contact(host, .online)` is decided, which may make new orders pending. A host that has said nothing yet is
     /// not started anew during a halt.
     public func outstandingOrders(for host: HostID) -> [OrderID] {
-        guard successor == nil, let record = record(host), record.delivery == .push else { return [] }
+        guard !isRetired, let record = record(host), record.delivery == .push else { return [] }
         if let backOut = record.backOut {
             switch backOut {
             case .working: return [order(.backOut, for: record)]
@@ -53,7 +53,7 @@ extension Rollout {
         guard let plan else { return nil }
         let pulling = hosts.pulling == 0 ? [] : hosts.filter { $0.delivery == .pull }
         let view =
-            backOut != nil || pulling.contains { $0.backOut?.isOpen == true }
+            backOut != nil || reclaims || pulling.contains { $0.backOut?.isOpen == true }
             ? backOutView(pulling, plan) : installView(pulling, plan)
         return view.included.isEmpty && view.bucketBound == 0 && publishedChannel == nil ? nil : view
     }

@@ -44,14 +44,13 @@ extension Rollout {
         case .backOut(let target, let by, let reason):
             return try startBackOut(target, StatusReason(.operatorBackedOut, reason, by: by))
         case .supersede(let by): return try supersede(by: by)
+        case .reclaim(let hosts): return reclaim(hosts)
         }
     }
 
     /// The host's record, if the order is one of this rollout and not an older attempt than the current one.
     private func record(_ host: HostID, for order: OrderID) -> HostRecord? {
-        guard let frozen, order.rollout == frozen.value.id, let record = record(host), successor == nil else {
-            return nil
-        }
+        guard let frozen, order.rollout == frozen.value.id, let record = record(host), !isRetired else { return nil }
         let attempt = order.action == .install ? record.installAttempt : record.backOutAttempt
         return order.attempt >= attempt ? record : nil
     }
@@ -146,7 +145,7 @@ extension Rollout {
     }
 
     private func contact(_ host: HostID, _ contact: HostContact) -> [RolloutFact] {
-        guard let record = record(host), record.delivery == .push, record.contact != contact, successor == nil else {
+        guard let record = record(host), record.delivery == .push, record.contact != contact, !isRetired else {
             return []
         }
         var facts = [RolloutFact.contactChanged(host: host, contact: contact)]
@@ -161,16 +160,17 @@ extension Rollout {
     }
 
     private var catchesUp: Bool {
+        guard successor == nil else { return false }
         switch state {
-        case .running, .baking, .ended(.succeeded, _): true
+        case .running, .baking, .ended(.succeeded, _): return true
         // What was held goes on; a back-out that is held starts nobody.
-        case .paused(let held), .halted(let held): if case .backingOut = held.of { false } else { true }
-        case .planned, .stopping, .backingOut, .ended: false
+        case .paused(let held), .halted(let held): if case .backingOut = held.of { return false } else { return true }
+        case .planned, .stopping, .backingOut, .ended: return false
         }
     }
 
     private func gone(_ host: HostID) -> [RolloutFact] {
-        guard let record = record(host), successor == nil else { return [] }
+        guard let record = record(host), !isRetired else { return [] }
         let left = { (action: OrderAction) in
             RolloutFact.hostEnded(HostEnding(host: host, action: action, outcome: .gone, source: .engine))
         }
@@ -190,7 +190,7 @@ extension Rollout {
     }
 
     private func controllerReturned() -> [RolloutFact] {
-        guard plan != nil, successor == nil else { return [] }
+        guard plan != nil, !isRetired else { return [] }
         let concerns = hosts.contains { $0.install.isOpen || $0.backOut?.isOpen == true || $0.contact != nil }
         return concerns || !isOver ? [.clocksRestarted] : []
     }
@@ -198,7 +198,7 @@ extension Rollout {
 
 extension HostRecord {
     /// It may come back, and has said nothing about its order.
-    fileprivate var isAbsentForNow: Bool {
+    var isAbsentForNow: Bool {
         install == .ended(.offline) || isEphemeral && install == .ended(.gone) && !hasInstallWord
     }
 }

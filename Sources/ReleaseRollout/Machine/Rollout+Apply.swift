@@ -6,6 +6,7 @@ extension Rollout {
     public mutating func apply(_ event: RolloutEvent) {
         let at = event.at
         defer { hosts.setClocks(startsHosts: startsHosts, backsOut: backsOut) }
+        noteChannelHold(event.fact)
         switch event.fact {
         case .started(let plan, let by): start(plan, by: by, at: at)
         case .phaseStarted(let phase): startPhase(phase, at: at)
@@ -16,14 +17,18 @@ extension Rollout {
         case .gateJudged(_, let gate, _, let judgement): gateRound?.verdicts[gate] = judgement
         case .gatesWaived(let phase, _, _): gatesWaived = phase
         case .paused(let reason):
-            awaitsPromotion = reason.code == .awaitsPromotion
+            // A person's pause on top of it is a pause of its own: it still waits when that is over.
+            awaitsPromotion = reason.code == .awaitsPromotion || awaitsPromotion && reason.by != nil
             hold(at: at, reason) { .paused($0) }
         case .halted(let reason):
-            // Nobody promoted it in a day: who resumes it then, does. What turned bad is looked at first.
-            if reason.code != .pausedTooLong { awaitsPromotion = false }
+            // Nobody promoted it in a day: that can still be done. What turned bad, or a person held, is looked at first.
+            awaitsPromotion = awaitsPromotion && reason.code == .pausedTooLong && isPausedForPromotion
             hold(at: at, reason) { .halted($0) }
         case .haltReminded: remind(at: at)
         case .resumed: resume(at: at)
+        case .promoted(let phase, _, _):
+            promoted = phase
+            resume(at: at)
         case .stopping(let reason):
             cancelStarts(at: at)
             state = .stopping(reason)
@@ -42,8 +47,11 @@ extension Rollout {
         case .earlyLifePaged: earlyLife.isPaged = true
         case .superseded(let by):
             successor = by
+            reclaims = false
             cancelStarts(at: at)
             if !isOver { end(.superseded(by: by), at: at) }
+        case .hostsReclaimed(let ids): takeOver(ids)
+        case .channelHeld, .channelReleased: break
         case .revocationPublished: revocation = .published
         case .channelPublished(let view): publish(view, at: at)
         case .clocksRestarted:
@@ -114,7 +122,6 @@ extension Rollout {
     }
 
     private mutating func resume(at: UTCInstant) {
-        if awaitsPromotion { promoted = phase }
         awaitsPromotion = false
         endGateRound()
         switch state {
@@ -246,7 +253,7 @@ extension HostRecord {
     /// host any more.
     fileprivate mutating func retryBackOut(orAcknowledge acknowledges: Bool, at: UTCInstant) {
         guard backOutSucceeded == false else { return }
-        if backOutRetries < Self.backOutRetriesMax {
+        if canRetryBackOut {
             backOutRetries += 1
             backOutAttempt += 1
             hasBackOutWord = false

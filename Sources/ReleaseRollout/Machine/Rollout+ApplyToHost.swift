@@ -107,6 +107,9 @@ extension Rollout {
                         host.install = .ordered(since: at)
                         // It hears the channel's number, which a retry of another host may have raised.
                         host.installAttempt = max(host.installAttempt, view.order.attempt)
+                    } else if host.install == .ended(.offline) {
+                        // Its time was up before this word was out; now it may take the order unseen.
+                        host.markUnheard()
                     }
                 } else {
                     host.withdrawInstall(mayStartLater: mayStartLater, at: at)

@@ -83,7 +83,9 @@ extension Rollout {
     func pause(_ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {
         switch state {
         case .running, .baking, .backingOut: return [.paused(reason: reason)]
-        case .paused: return []
+        // The engine's own pause, which waits for a person, is not a person's.
+        case .paused(let held): return held.reason.by == nil ? [.paused(reason: reason)] : []
+        case .ended where isContinuous: return holdChannel(reason)
         case .planned, .halted, .stopping, .ended: throw refusal("paused", remedy: "No new host starts as it is.")
         }
     }
@@ -92,13 +94,18 @@ extension Rollout {
         switch state {
         case .running, .baking, .backingOut, .paused: return [.halted(reason: reason)]
         case .halted: return []
+        case .ended where isContinuous: return holdChannel(reason)
         case .planned, .stopping, .ended: throw refusal("halted", remedy: "No new host starts as it is.")
         }
     }
 
     func resume(by: String, reason: String) throws(RolloutError) -> [RolloutFact] {
         switch state {
+        case .paused where isPausedForPromotion:
+            throw refusal(
+                "resumed", remedy: "A phase is done and waits to be promoted: slipway rollout promote ID --reason …")
         case .paused, .halted: return [.resumed(by: by, reason: reason)]
+        case .ended where channelHold != nil: return [.channelReleased(by: by, reason: reason)]
         case .planned, .running, .baking, .stopping, .backingOut, .ended:
             throw refusal("resumed", remedy: "Only a paused or halted rollout can be.")
         }
@@ -111,7 +118,16 @@ extension Rollout {
         guard awaitsPromotion else {
             throw refusal("promoted", remedy: "Only a rollout that waits for it after a phase can be.")
         }
-        return try resume(by: by, reason: reason)
+        if case .paused(let held) = state, let person = held.reason.by {
+            throw refusal(
+                "promoted", remedy: "\(person) paused it while it waited: resume it first (slipway rollout resume ID).")
+        }
+        return [.promoted(phase: phase, by: by, reason: reason)]
+    }
+
+    /// The engine's pause after a phase with manual promotion, and nobody's but its.
+    var isPausedForPromotion: Bool {
+        if case .paused(let held) = state { held.reason.code == .awaitsPromotion } else { false }
     }
 
     /// Semantics 4: everything in scope but back-outs. What stands or ends already needs no halt.
@@ -133,6 +149,7 @@ extension Rollout {
         case .stopping: return []
         case .backingOut:
             throw refusal(verb, remedy: "Let the back-out end, or pause it first if it has to be left half done.")
+        case .ended where isContinuous && reason.code == .operatorStopped: return holdChannel(reason)
         case .planned, .ended: throw refusal(verb, remedy: "There is nothing to stop.")
         }
     }
@@ -150,7 +167,7 @@ extension Rollout {
         return try stop(reason, verb: "aborted") + startBackOut(target, reason)
     }
 
-    private var isBackingOut: Bool {
+    var isBackingOut: Bool {
         switch state {
         case .backingOut: true
         case .paused(let held), .halted(let held): if case .backingOut = held.of { true } else { false }
@@ -160,12 +177,14 @@ extension Rollout {
 
     func startBackOut(_ target: BackOutTarget, _ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {
         guard plan != nil else { throw refusal("backed out", remedy: "It was not started.") }
-        if let successor {
+        if let successor, isRetired {
             // Never cascade to older releases: whoever has the hosts now decides.
             throw RolloutError(
                 code: "verb.superseded",
                 summary: "\(description) cannot be backed out: rollout \(successor) has its hosts.",
-                remedy: "Back out rollout \(successor), or start a rollout of the release that is wanted.")
+                remedy:
+                    "Back out rollout \(successor) instead. Hosts that it left on this release can be backed out here once "
+                    + "no rollout under way has them: slipway doctor names them.")
         }
         switch target {
         case .hosts(let ids): return try backOutHosts(ids, reason)
@@ -186,7 +205,7 @@ extension Rollout {
                     + unable.prefix(10).map(\.text).joined(separator: ", "),
                 remedy:
                     "Only hosts on which this rollout has ended and to which it brought the release can be; one that ran a "
-                    + "migration goes back last, with the whole rollout.")
+                    + "migration goes back last, with the whole rollout." + remedyOfOthers)
         }
         return [.hostBackOutStarted(hosts: wanted, reason: reason)]
     }
@@ -203,17 +222,25 @@ extension Rollout {
             guard concerns else {
                 throw RolloutError(
                     code: "verb.nothingToBackOut", summary: "\(description): 0 hosts have its release from it.",
-                    remedy: "Nothing is left to do; `rollout show` lists what each host runs.")
+                    remedy: "Nothing is left to do here; `rollout show` lists what each host runs." + remedyOfOthers)
             }
         }
         return [.backOutStarted(scope: scope, phase: phase, reason: reason)]
     }
 
     func supersede(by rollout: RolloutID) throws(RolloutError) -> [RolloutFact] {
-        guard let plan, plan.id != rollout, successor == nil else { return [] }
+        guard let plan, plan.id != rollout, !isRetired else { return [] }
         // A back-out is finished in any case, also for hosts that come back later: those that the newer rollout does not
         // mean would be left on a release that was found bad. Those that run the newer one answer `alreadyCurrent`.
         return isBackingOut || backOut != nil ? [] : [.superseded(by: rollout)]
+    }
+
+    /// Who had the release before this rollout has it from another.
+    private var remedyOfOthers: String {
+        let count = hosts.count { $0.presence == .before }
+        guard count > 0 else { return "" }
+        return
+            " \(count.of("host")) had it before: slipway doctor names the rollout that brought it, where it was revoked."
     }
 
     func refusal(_ verb: String, remedy: String) -> RolloutError {

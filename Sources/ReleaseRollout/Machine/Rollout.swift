@@ -34,7 +34,12 @@ public struct Rollout: Sendable, Equatable {
     var gateRound: GateRound?
     /// The newest phase that a person let pass whatever its gates say.
     var gatesWaived: Int?
+    /// A newer rollout has the hosts, all but those that were reclaimed.
     var successor: RolloutID?
+    /// Hosts on which the newer rollout left this one's release are taken back after all: of the others nothing is said.
+    public internal(set) var reclaims = false
+    /// Of a continuous rollout: a person holds its channel, until a person lifts it. No newer rollout and no end does.
+    public internal(set) var channelHold: StatusReason?
     /// nil: hosts may start at any time.
     var schedule: StartSchedule?
     /// Every host ran the release before.
@@ -76,7 +81,7 @@ public struct Rollout: Sendable, Equatable {
 
     /// What follows by itself from the state and the time: one step of it, nothing if all is at rest.
     private func consequences(at now: UTCInstant) -> [RolloutFact] {
-        guard frozen != nil, successor == nil else { return [] }
+        guard frozen != nil, !isRetired else { return [] }
         let expired = expiries(at: now)
         if !expired.isEmpty { return expired }
         if mayMoveByTime {
@@ -91,7 +96,7 @@ public struct Rollout: Sendable, Equatable {
 
     /// When `tick` is due; nil: nothing waits for time.
     public var nextDeadlineAt: UTCInstant? {
-        guard frozen != nil, successor == nil else { return nil }
+        guard frozen != nil, !isRetired else { return nil }
         func earlier(_ one: UTCInstant?, _ other: UTCInstant?) -> UTCInstant? {
             guard let one, let other else { return one ?? other }
             return min(one, other)
@@ -143,6 +148,7 @@ public struct Rollout: Sendable, Equatable {
 
     /// Whoever has not switched is to drop its order: nothing starts any more.
     var cancelsStarts: Bool {
+        if successor != nil { return true }
         switch state {
         case .stopping, .backingOut: return true
         case .ended(.succeeded, _): return false
@@ -154,7 +160,7 @@ public struct Rollout: Sendable, Equatable {
 
     /// Whether back-outs may be started now: always, but while the back-out itself is held.
     var backsOut: Bool {
-        guard successor == nil else { return false }
+        guard !isRetired else { return false }
         switch state {
         case .paused(let held), .halted(let held):
             if case .backingOut = held.of { return false }
@@ -163,6 +169,11 @@ public struct Rollout: Sendable, Equatable {
         case .running, .baking, .stopping, .backingOut, .ended: return true
         }
     }
+
+    /// A newer rollout has its hosts: nothing of this one is done any more.
+    var isRetired: Bool { successor != nil && !reclaims }
+
+    public var isSuperseded: Bool { successor != nil }
 
     /// The verdict is closed. Hosts that are late may still be under way: `nextDeadlineAt` says.
     public var isOver: Bool { if case .ended = state { true } else { false } }

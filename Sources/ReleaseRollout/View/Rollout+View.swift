@@ -92,7 +92,7 @@ extension Rollout {
         return HostView(
             id: host.id, phase: host.phase + 1, delivery: host.delivery, state: words.state, step: words.step,
             failure: words.failure, error: host.error, running: host.running, reason: words.reason,
-            deadlineAt: successor == nil ? deadline(of: host)?.at : nil)
+            deadlineAt: isRetired ? nil : deadline(of: host)?.at)
     }
 }
 

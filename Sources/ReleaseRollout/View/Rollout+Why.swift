@@ -69,7 +69,7 @@ extension Rollout {
 
     /// What holds one host; nil: it is done, or not one of this rollout's.
     public func hold(of id: HostID) -> Hold? {
-        guard let place = hosts.place(of: id), successor == nil else { return nil }
+        guard let place = hosts.place(of: id), !isRetired else { return nil }
         let host = hosts[place]
         let until = deadline(of: host)?.at
         if let backOut = host.backOut { return hold(ofBackOut: backOut, host, until: until) }

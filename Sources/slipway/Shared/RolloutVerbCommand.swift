@@ -13,6 +13,7 @@ struct RolloutVerbOptions: ParsableArguments {
     func perform(_ verb: RolloutVerb, _ request: RolloutVerbRequest) async throws {
         let view = try await connection.withClient { try await $0.act(verb, on: rollout, request) }
         Talk.say("Rollout \(rollout) is \(view.state.rawValue).")
+        if view.state.isFinal, let reason = view.reason { Talk.say(reason) }
         try output.print(RolloutPresentation(rollout: view))
     }
 }
