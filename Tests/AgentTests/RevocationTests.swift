@@ -106,6 +106,38 @@ struct RevocationTests {
         try await host.end()
     }
 
+    @Test(
+        "Counters that a thief of the director's key drove up end with the key: the next one's orders are carried out")
+    func drivenUp() async throws {
+        let repository = try TestRepository()
+        let one = try await repository.submit("1.0")
+        let two = try await repository.submit("2.0")
+        let three = try await repository.submit("3.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one, counter: 10), order(1))
+        // He has no release to install, so he repeats one, and closes the way to the others.
+        let highest: Int64 = (1 << 53) - 1
+        try await host.carryOut(
+            repository.assignment(2, .install, one, revoked: [two, three], counter: highest), order(2))
+        try repository.rotateDirector(keepingOld: true)
+        // A key that was only added leaves the protection against replay in place.
+        let fenced = try await host.carryOut(repository.assignment(3, .install, two, counter: 11), order(3))
+        #expect(fenced.outcome == .superseded)
+        #expect(await host.record.revoked.count == 2)
+        try repository.rotateDirector()
+        let free = try await host.carryOut(repository.assignment(4, .install, two, counter: 12), order(4))
+        #expect(free.outcome == .succeeded, "\(free)")
+        #expect(try host.version() == "2.0")
+        let replay = try await host.carryOut(repository.assignment(5, .install, three, counter: 11), order(5))
+        #expect(replay.outcome == .superseded)
+        // The journal says it again after a restart.
+        await host.stop()
+        await host.agent.close()
+        let again = try await TestHost(repository, dir: host.dir, root: host.root)
+        #expect(await again.record.counter == 12)
+        try await again.end()
+    }
+
     @Test("One that comes in the middle of an order leaves what the order returns to")
     func meanwhile() async throws {
         let repository = try TestRepository()

@@ -16,9 +16,9 @@ final class TestRepository {
 
     let folder: TemporaryFolder
     private let publisher: RepositoryPublisher
-    private let keys: RepositoryKeys
+    private var keys: RepositoryKeys
     private var state: RepositoryState
-    private let director: SigningKey
+    private var director: SigningKey
     let firstRoot: [UInt8]
     private var counter: Int64 = 0
     private let time = SystemTime()
@@ -135,6 +135,24 @@ final class TestRepository {
                 blobs: built.manifest.allBlobs, targets: [PublishedTarget(path: path, bytes: built.manifestBytes)],
                 metadata: change.files))
         return HostRelease(name: definition.name, manifest: built.digest)
+    }
+
+    /// As `slipway keys rotate director`: the owner of targets names another key, or one beside the one there was.
+    func rotateDirector(keepingOld: Bool = false) throws {
+        let key = try SigningKey(pem: KeyGeneration.ed25519PrivateKeyPEM())
+        let holders =
+            (keepingOld ? [KeyHolder(name: "old", key: director.publicKey)] : []) + [
+                KeyHolder(name: "director", key: key.publicKey)
+            ]
+        let edit = RoleEdit.delegatedKeys(.init(director: RoleSigners(holders)))
+        let proposal = try #require(
+            try RepositoryWriter.propose([edit], in: state, signers: ProductSigners(keys), at: now))
+        let signatures = try RepositoryWriter.sign(proposal, in: state, by: keys.targets + keys.approvers)
+        director = key
+        keys.director = keepingOld ? keys.director + [key] : [key]
+        let change = try RepositoryWriter.publish(proposal, signatures: signatures, to: state, keys: keys, at: now)
+        state = change.state
+        try publisher.publish(RepositoryPublication(metadata: change.files))
     }
 
     /// The director's word for every host of the channel.

@@ -19,8 +19,9 @@ public enum HostChange: Sendable, Equatable, Codable {
     case installation(event: InstallationEvent)
     /// An order that got its final word without being taken up.
     case refused(order: FinishedOrder, counter: Int64?)
-    /// The whole set for the product, as the latest assignment gives it.
-    case revoked(product: ProductName, manifests: [SHA256Digest], counter: Int64)
+    /// The whole set for the product, as the latest assignment gives it. `director`: its keys, where they are others than
+    /// were known; with none of those among them, all counters begin anew.
+    case revoked(product: ProductName, manifests: [SHA256Digest], counter: Int64, director: [String]? = nil)
     case unlocked(product: ProductName)
     /// What ran there before any agent became the release to go back to.
     case adopted(release: HostRelease)

@@ -41,8 +41,11 @@ public struct HostState: Sendable, Equatable {
         case .refused(let finishedOrder, let counter):
             remember(finishedOrder)
             update(finishedOrder.release.product) { $0.counter = max($0.counter, counter ?? 0) }
-        case .revoked(let product, let manifests, let counter):
-            update(product) { ($0.revoked, $0.revocationCounter) = (manifests, counter) }
+        case .revoked(let product, let manifests, let counter, let director):
+            update(product) { record in
+                if let director { record.follow(director) }
+                (record.revoked, record.revocationCounter) = (manifests, counter)
+            }
         case .keep(let product, let count): update(product) { $0.keep = count }
         case .adopted(let release):
             update(release.name.product) { record in

@@ -14,6 +14,8 @@ public struct ProductRecord: Sendable, Equatable, Codable {
     public var revoked: [SHA256Digest]
     /// The counter of the assignment that said so; an older one does not change it.
     public var revocationCounter: Int64
+    /// The director's keys when the highest counter was accepted; nil: of an agent that did not note it.
+    public var director: [String]?
     /// Set by a failed back-out: nothing is installed until a person unlocks the product.
     public var lockedBy: OrderID?
     /// How many releases to keep, from the running release's manifest.
@@ -34,6 +36,17 @@ public struct ProductRecord: Sendable, Equatable, Codable {
         keep = BackOutSettings().keep
         slots = nil
         warm = nil
+    }
+
+    /// None of the keys that were known speaks for the director any more: whoever stole one may have driven the counter up,
+    /// and what he signed counts for nothing now. One that was only added leaves the protection against replay in place.
+    func isReplaced(by director: [String]) -> Bool {
+        self.director.map { Set($0).isDisjoint(with: director) } ?? false
+    }
+
+    mutating func follow(_ director: [String]) {
+        if isReplaced(by: director) { (counter, revocationCounter) = (0, 0) }
+        self.director = director
     }
 
     /// Of units that serve from a slot.

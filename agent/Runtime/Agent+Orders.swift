@@ -124,10 +124,20 @@ extension Agent {
     /// is an order, host after host with its brake, and a host that cannot return is not left with nothing.
     private func noteRevocations(_ revocations: VerifiedRevocations) throws {
         let record = host.record(of: revocations.product)
-        guard revocations.counter >= record.revocationCounter, record.revoked != revocations.manifests else { return }
+        let isReplaced = record.isReplaced(by: revocations.director)
+        let isNewest = revocations.counter >= max(record.counter, record.revocationCounter)
+        let isOther = isReplaced || (isNewest && record.director != revocations.director)
+        guard isReplaced || revocations.counter >= record.revocationCounter,
+            isOther || record.revoked != revocations.manifests
+        else { return }
+        if isReplaced {
+            log.warning("the director's keys were replaced: orders are counted anew")
+            owed[revocations.product] = nil
+        }
         try self.record([
             .revoked(
-                product: revocations.product, manifests: revocations.manifests, counter: revocations.counter)
+                product: revocations.product, manifests: revocations.manifests, counter: revocations.counter,
+                director: isOther ? revocations.director : nil)
         ])
         cancel(whatIsRevokedOf: revocations.product)
         guard let current = record.current, host.record(of: revocations.product).isRevoked else { return }

@@ -37,7 +37,8 @@ extension TrustedMetadata {
     public func verifyRevocations(
         assignment envelope: JSONValue, environment: EnvironmentName, at now: UTCInstant
     ) throws(TrustError) -> VerifiedRevocations {
-        VerifiedRevocations(try signedAssignment(envelope, environment: environment, at: now))
+        let assignment = try signedAssignment(envelope, environment: environment, at: now)
+        return VerifiedRevocations(assignment, director: (topTargets?.director?.keys ?? []).map(\.keyID).sorted())
     }
 
     private func signedAssignment(

@@ -15,8 +15,11 @@ public struct VerifiedRevocations: Sendable, Equatable {
     public let manifests: [SHA256Digest]
     public let takenBack: [TakenBackRelease]
     public let counter: Int64
+    /// The ids of the keys that speak for the director now, in their order: counters are compared within one director.
+    public let director: [String]
 
-    init(_ assignment: Assignment) {
+    init(_ assignment: Assignment, director: [String]) {
+        self.director = director
         environment = assignment.environment
         product = assignment.release.product
         manifests = assignment.revoked
