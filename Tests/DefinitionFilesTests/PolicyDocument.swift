@@ -49,3 +49,38 @@ struct PolicyDocument {
         }
     }
 }
+
+@Suite("Words that a policy nearly has")
+struct PolicyWordTests {
+    private func problems(_ text: String, zones: [String] = []) throws -> [DefinitionProblem] {
+        do {
+            _ = try PolicyFile.parse(Array(text.utf8), file: "b2.yaml", zones: zones)
+            return []
+        } catch { return error.problems }
+    }
+
+    @Test(
+        "A key that begins like a known one is answered with that one",
+        arguments: [("strategy", "strategies"), ("authorization", "authorisations"), ("windw", "windows")])
+    func keys(_ written: String, _ meant: String) throws {
+        let problem = try #require(try problems("environments: { a: { \(written): x } }").first)
+        #expect(problem.remedy == "Did you mean \(meant)?")
+    }
+
+    @Test("A time zone that there is not is named with its line, together with everything else, and the nearest one")
+    func zones() throws {
+        let text = """
+            environments: { production: { windows: [week-night] } }
+            windows:
+              nights: { opens: "22:00", for: 1h, zone: Europe/Berlino }
+              other: { opens: "26:00", for: 1h, zone: UTC }
+            """
+        let found = try problems(text, zones: ["Europe/Berlin", "Europe/Rome"])
+        #expect(found.map(\.line) == [1, 3, 4])
+        #expect(found.map(\.path) == ["environments.production.windows", "windows.nights.zone", "windows.other.opens"])
+        #expect(found[1].remedy == "Did you mean Europe/Berlin?")
+        #expect(found[2].found.contains("\"26\" is no hour of 0 to 23"))
+        // Where nobody looked, any name may be one.
+        #expect(try problems(text).map(\.line) == [1, 4])
+    }
+}

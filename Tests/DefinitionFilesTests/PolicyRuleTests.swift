@@ -132,6 +132,25 @@ struct PolicyRuleTests {
         #expect(try policy().refusals(of: rollout(), facts("2026-11-28T22:10:00Z")).map(\.rule) == [.window])
     }
 
+    @Test("Freeze, cadence and window name one moment: the first at which all three let it start")
+    func oneMoment() throws {
+        let text = """
+            environments: { production: { windows: [saturdays], cadence: { atMost: 1, within: 7d } } }
+            windows: { saturdays: { opens: Sat 22:00, for: 4h } }
+            freezes: [{ from: "2026-11-20T00:00:00Z", until: "2026-12-01T00:00:00Z", reason: sale }]
+            """
+        let policy = try PolicyFile.parse(Array(text.utf8), file: "policy.yaml")
+        var facts = try facts("2026-11-23T22:10:00Z")
+        facts.starts = [try UTCInstant("2026-11-23T20:00:00Z")]
+        let refusals = try policy.refusals(of: rollout(), facts)
+        #expect(refusals.map(\.rule) == [.cadence, .freeze, .window])
+        let until = try ["2026-11-30T20:00:00Z", "2026-12-01T00:00:00Z", "2026-11-28T22:00:00Z"].map(UTCInstant.init)
+        #expect(refusals.map(\.until) == until)
+        #expect(refusals.allSatisfy { $0.remedy.hasPrefix("Start it at 2026-12-05T22:00:00.000Z: ") })
+        facts.now = try UTCInstant("2026-12-05T22:00:00Z")
+        #expect(try policy.refusals(of: rollout(), facts).isEmpty)
+    }
+
     @Test("A freeze of some hosts holds a rollout that touches one of them, and no other")
     func freeze() throws {
         var facts = try facts("2026-12-21T22:10:00Z")

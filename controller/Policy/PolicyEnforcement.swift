@@ -120,10 +120,26 @@ extension Controller {
         throw ControllerError(
             isTime ? .init(code: 423) : .unprocessableContent, code: "policy.\(first.rule.rawValue)",
             summary: "\(name) refuses \(release) in \(environment) by \(rules).",
-            remedy: policy?.overrides.isEmpty == false
-                ? "Those who may set a rule aside do so with slipway policy override."
-                : "Nobody may set a rule aside: see each line for what helps.",
+            remedy: overrideRemedy(Set(standing.map(\.rule)).sorted { $0.rawValue < $1.rawValue }, release, environment),
             cause: standing.map(\.line).joined(separator: "\n"))
+    }
+}
+
+extension Controller {
+    /// Says to set rules aside only where somebody may, and to whom.
+    private func overrideRemedy(
+        _ rules: [PolicyRule], _ release: ReleaseName, _ environment: EnvironmentName
+    ) -> String {
+        let rights = rules.map { rule in policy?.overrides.first { $0.rule == rule }?.by ?? [] }
+        let fixed = zip(rules, rights).filter { $0.1.isEmpty }.map(\.0.rawValue)
+        guard fixed.isEmpty else {
+            return "Each line says what helps. The policy lets nobody set aside \(fixed.joined(separator: ", "))."
+        }
+        let who = zip(rules, rights).map { "\($0.rawValue): \($1.joined(separator: " or "))" }
+        let options = rules.map { "--rule \($0.rawValue)" }.joined(separator: " ")
+        return "Each line says what helps. If it cannot wait, some people may set it aside "
+            + "(\(who.joined(separator: ", "))): "
+            + "slipway policy override \(release) --environment \(environment) \(options) --reason REASON"
     }
 }
 

@@ -34,18 +34,9 @@ enum PolicyWindowReader {
             $0.value("a calendar expression") { text throws(DefinitionError) in try CalendarExpression(text) }
         }
         let span = mapping.required("for", example: "for: 4h") { $0.span(.minutes(1) ... .days(31)) }
-        let zone = mapping.optional("zone", default: "UTC", readZone)
+        let zone = mapping.optional("zone", default: "UTC") { $0.zone() }
         guard let opens, let span, let zone else { return nil }
         return MaintenanceWindow(opens: opens, span: span, zone: zone)
-    }
-
-    /// A path below the zone folder, without a way out of it.
-    private static func readZone(_ field: Field) -> String? {
-        guard case .text(let text, _) = field.node.content, MaintenanceWindow.isZoneName(text) else {
-            return field.refuse(
-                "value.zone", expected: "the IANA name of a time zone", remedy: "Write it as Europe/Berlin or UTC.")
-        }
-        return text
     }
 
     /// `[{ from: 2026-12-18T00:00:00Z, until: 2027-01-04T00:00:00Z, reason: end of the year, hosts: role=shop }]`

@@ -109,10 +109,11 @@ enum ToleranceReader {
             digits = text.hasSuffix("%") ? String(text.dropLast()) : isQuoted ? "" : text
             if digits.hasSuffix(" ") { digits.removeLast() }
         }
-        guard let value = Field.decimal(digits), range.contains(value) else {
+        let value = Field.decimal(digits)
+        guard let value, range.contains(value) else {
             return field.refuse(
                 "value.percent", expected: "a whole percentage from \(range.lowerBound) to \(range.upperBound)",
-                remedy: "Write it as 50.")
+                remedy: value == nil ? "Write it as 50%." : "Choose one in that range.")
         }
         return value
     }

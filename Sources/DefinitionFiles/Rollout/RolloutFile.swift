@@ -2,13 +2,15 @@ import ReleaseDefinition
 
 /// Reads `rollout.yaml`.
 public enum RolloutFile {
-    /// - Parameter file: the name that problems cite.
+    /// - Parameters:
+    ///   - file: the name that problems cite.
+    ///   - zones: the time zones that there are; empty: nobody looked, and any name may be one.
     /// - Throws: every problem at once, in the order of the lines.
     public static func parse(
-        _ text: [UInt8], file: String
+        _ text: [UInt8], file: String, zones: [String] = []
     ) throws(DefinitionProblems) -> RolloutDefinition {
         let root = try YAMLDocument.read(text, file: file)
-        let list = ProblemList(file: file)
+        let list = ProblemList(file: file, zones: zones)
         return try list.finish(read(Field(node: root, path: "", list: list)))
     }
 

@@ -31,7 +31,7 @@ enum WindowReader {
             $0.value("a calendar expression") { text throws(DefinitionError) in try CalendarExpression(text) }
         }
         let span = mapping.required("for", example: "for: 4h") { $0.span(.minutes(1) ... .days(30)) }
-        let zone = mapping.optional("zone", default: "UTC") { $0.text(lengthMax: 64, what: "an IANA zone") }
+        let zone = mapping.optional("zone", default: "UTC") { $0.zone() }
         guard let opens, let span, let zone else { return nil }
         return MaintenanceWindow(opens: opens, span: span, zone: zone)
     }
@@ -54,5 +54,23 @@ enum WindowReader {
 
     private static func instant(_ field: Field) -> UTCInstant? {
         field.value("a moment in UTC") { text throws(DefinitionError) in try UTCInstant(text) }
+    }
+}
+
+extension Field {
+    /// The name of a time zone, as a path below the zone folder without a way out of it; one that there is, where somebody
+    /// looked.
+    func zone() -> String? {
+        guard case .text(let text, _) = node.content, MaintenanceWindow.isZoneName(text) else {
+            return refuse(
+                "value.zone", expected: "the IANA name of a time zone", remedy: "Write it as Europe/Berlin or UTC.")
+        }
+        guard text == "UTC" || list.zones.isEmpty || list.zones.contains(text) else {
+            let meant = nearest(to: text, of: list.zones).map { "Did you mean \($0)?" }
+            return refuse(
+                "value.zone", expected: "a time zone that there is",
+                remedy: meant ?? "Write an IANA name as Europe/Berlin; install the package tzdata if the name is right.")
+        }
+        return text
     }
 }

@@ -7,11 +7,14 @@ final class ProblemList {
     let file: String
     /// Whether problems name the column as well as the line.
     let precision: PlacePrecision
+    /// The time zones that there are; empty: nobody looked.
+    let zones: [String]
     private(set) var problems: [DefinitionProblem] = []
 
-    init(file: String, precision: PlacePrecision = .line) {
+    init(file: String, precision: PlacePrecision = .line, zones: [String] = []) {
         self.file = file
         self.precision = precision
+        self.zones = zones
     }
 
     func add(
@@ -75,7 +78,8 @@ struct Field {
         return text
     }
 
-    /// A value that has a reader of its own in `ReleaseDefinition`; the problem takes over its remedy.
+    /// A value that has a reader of its own in `ReleaseDefinition`; the problem takes over its remedy, and which part of
+    /// the text it is about.
     func value<Value>(_ what: String, _ read: (String) throws(DefinitionError) -> Value) -> Value? {
         guard case .text(let text, _) = node.content else {
             return refuse("value.form", expected: what, remedy: "Write one word.")
@@ -83,7 +87,8 @@ struct Field {
         do {
             return try read(text)
         } catch {
-            return refuse("value.form", expected: what, remedy: error.remedy)
+            let found = error.cause.map { "\(node.found) (\($0))" }
+            return refuse("value.form", found: found, expected: what, remedy: error.remedy)
         }
     }
 

@@ -1,11 +1,19 @@
-/// The word of `words` that `word` was probably meant to be: at most a third of its letters differ; nil if none is near.
+/// The word of `words` that `word` was probably meant to be: at most a third of its letters differ, or it begins alike and
+/// ends otherwise (`strategy`, `strategies`); nil if none is near.
 func nearest(to word: String, of words: [String]) -> String? {
     let letters = Array(word.lowercased().unicodeScalars.prefix(64))
     let limit = max(1, letters.count / 3)
     let candidates = words.map { ($0, editDistance(letters, Array($0.lowercased().unicodeScalars))) }
     let best = candidates.min { ($0.1, $0.0) < ($1.1, $1.0) }
-    guard let best, best.1 <= limit else { return nil }
-    return best.0
+    if let best, best.1 <= limit { return best.0 }
+    let alike = words.map { ($0, commonBeginning(letters, Array($0.lowercased().unicodeScalars))) }
+    let longest = alike.max { ($0.1, $1.0) < ($1.1, $0.0) }
+    guard let longest, longest.1 >= 4, longest.1 * 4 >= letters.count * 3 else { return nil }
+    return longest.0
+}
+
+private func commonBeginning(_ one: [Unicode.Scalar], _ other: [Unicode.Scalar]) -> Int {
+    zip(one, other).prefix { $0 == $1 }.count
 }
 
 /// Insertions, removals, replacements and swaps of neighbours that turn one into the other (optimal string alignment).

@@ -22,6 +22,24 @@ public enum ZoneFolder {
         }
     }
 
+    /// What there is, for a reader that names the nearest; empty where the package tzdata is missing.
+    public static var names: [String] {
+        var names: [String] = []
+        func collect(_ folder: String, beneath depth: Int) {
+            let prefix = folder == "." ? "" : folder + "/"
+            for entry in (try? Directory.open(path).list(folder)) ?? [] {
+                guard !entry.name.contains("."), entry.name.first?.isUppercase == true else { continue }
+                switch entry.kind {
+                case .directory where depth > 0: collect(prefix + entry.name, beneath: depth - 1)
+                case .file, .symlink: names.append(prefix + entry.name)
+                default: break
+                }
+            }
+        }
+        collect(".", beneath: 2)
+        return names
+    }
+
     /// Of all windows of a policy.
     /// - Throws: as `rules(_:)`.
     public static func rules(of policy: ReleasePolicy) throws -> [String: ZoneRules] {

@@ -23,7 +23,7 @@ extension ReleasePolicy {
         let absent = environmentRefusals(rollout.environment)
         guard absent.isEmpty, let environment = environment(rollout.environment) else {
             return absent + gateRefusals(rollout) + earlyLifeRefusals(rollout, facts)
-                + freezeRefusals(rollout.environment, facts)
+                + agreeing(freezeRefusals(rollout.environment, facts), rollout.environment, facts)
         }
         let path = "environments.\(environment.name)"
         var refusals: [PolicyRefusal] = []
@@ -51,8 +51,42 @@ extension ReleasePolicy {
         }
         return refusals + gateRefusals(rollout) + earlyLifeRefusals(rollout, facts)
             + backOutRefusals(rollout, environment.backOut, hostCount: facts.hosts.count, path)
-            + cadenceRefusals(environment, facts, path) + freezeRefusals(environment.name, facts)
-            + windowRefusals(environment, facts, path) + overlapRefusals(environment, facts, path)
+            + agreeing(waits(environment.name, facts), environment.name, facts)
+            + overlapRefusals(environment, facts, path)
+    }
+
+    /// What only time cures.
+    private func waits(_ name: EnvironmentName, _ facts: PolicyFacts) -> [PolicyRefusal] {
+        guard let environment = environment(name) else { return freezeRefusals(name, facts) }
+        let path = "environments.\(name)"
+        return cadenceRefusals(environment, facts, path) + freezeRefusals(name, facts)
+            + windowRefusals(environment, facts, path)
+    }
+
+    /// A freeze may end while no window is open: each names the first moment at which none of them holds, where it is
+    /// another than its own.
+    private func agreeing(
+        _ refusals: [PolicyRefusal], _ environment: EnvironmentName, _ facts: PolicyFacts
+    ) -> [PolicyRefusal] {
+        guard let moment = firstStart(environment, facts) else { return refusals }
+        return refusals.map { refusal in
+            guard let own = refusal.until, own != moment else { return refusal }
+            var refusal = refusal
+            refusal.remedy = "Start it at \(moment): not before do cadence, freezes and windows all allow it."
+            return refusal
+        }
+    }
+
+    private func firstStart(_ environment: EnvironmentName, _ facts: PolicyFacts) -> UTCInstant? {
+        var facts = facts
+        for _ in 0..<500 {
+            let waits = waits(environment, facts)
+            if waits.isEmpty { return facts.now }
+            guard waits.allSatisfy({ $0.until != nil }), let next = waits.compactMap(\.until).max(), next > facts.now
+            else { return nil }
+            facts.now = next
+        }
+        return nil
     }
 
     private func environmentRefusals(_ name: EnvironmentName) -> [PolicyRefusal] {

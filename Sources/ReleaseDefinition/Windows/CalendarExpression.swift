@@ -150,6 +150,6 @@ private struct CalendarReader {
     private func refuse(_ what: String) -> DefinitionError {
         DefinitionError(
             code: "calendar", summary: "The calendar expression \(text.debugDescription) cannot be read: \(what).",
-            remedy: "Write it as Mon..Fri 22:00, Sat *-*-1..7 02:30 or *-*-* 0/6:00.")
+            remedy: "Write it as Mon..Fri 22:00, Sat *-*-1..7 02:30 or *-*-* 0/6:00.", cause: what)
     }
 }

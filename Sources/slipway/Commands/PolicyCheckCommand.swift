@@ -54,7 +54,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
                     release: release.name, category: release.category, environment: environment, known: known))
         }
         if let rolloutFile {
-            let rollout = try RolloutFile.parse(InputFile.read(rolloutFile), file: rolloutFile)
+            let rollout = try RolloutText.read(rolloutFile)
             let facts = try await facts(rollout, policy, zones)
             refusals += policy.refusals(of: rollout, facts) + (try await declaredFreezes(rollout, facts.hosts))
         }
@@ -77,7 +77,11 @@ struct PolicyCheckCommand: AsyncParsableCommand {
         }
         let (policy, text) = try PolicyText.read(file)
         if connection.isGiven {
-            _ = try await connection.withClient { try await $0.checkPolicy(PolicyRequest(text: text, reason: "check")) }
+            _ = try await connection.withClient { client in
+                try await PolicyText.named(file) {
+                    try await client.checkPolicy(PolicyRequest(text: text, reason: "check"))
+                }
+            }
         }
         return (file, policy)
     }
@@ -138,15 +142,6 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             (policy.freezes.count, "freeze"), (policy.gates.count, "gate"),
         ]
         return parts.map { "\($0) \($1)\($0 == 1 ? "" : "s")" }.joined(separator: ", ")
-    }
-}
-
-/// A file that is a policy.
-enum PolicyText {
-    static func read(_ path: String) throws -> (ReleasePolicy, text: String) {
-        let bytes = try InputFile.read(path, sizeMax: ByteCount(PolicyFile.bytesMax))
-        let policy = try PolicyFile.parse(bytes, file: path)
-        return (policy, String(decoding: bytes, as: UTF8.self))
     }
 }
 

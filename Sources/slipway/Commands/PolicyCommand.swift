@@ -26,8 +26,10 @@ struct PolicyApplyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (_, text) = try PolicyText.read(file)
-        let view = try await connection.withClient {
-            try await $0.applyPolicy(PolicyRequest(text: text, reason: reason))
+        let view = try await connection.withClient { client in
+            try await PolicyText.named(file) {
+                try await client.applyPolicy(PolicyRequest(text: text, reason: reason))
+            }
         }
         try output.print(PolicyPresentation(policy: view))
     }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import ControllerAPI
-import DefinitionFiles
 import Effects
 import ReleaseDefinition
 import ReleaseRollout
@@ -17,7 +16,7 @@ struct RolloutPlanCommand: AsyncParsableCommand {
     var file: String
 
     func run() async throws {
-        let definition = try RolloutFile.parse(InputFile.read(file), file: file)
+        let definition = try RolloutText.read(file)
         let plan = try await connection.withClient { try await $0.plan(definition) }
         try output.print(RolloutPlanPresentation(plan: plan))
     }

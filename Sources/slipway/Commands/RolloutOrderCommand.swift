@@ -1,6 +1,5 @@
 import ArgumentParser
 import ControllerAPI
-import DefinitionFiles
 import ReleaseDefinition
 
 struct RolloutOrderCommand: AsyncParsableCommand {
@@ -14,7 +13,7 @@ struct RolloutOrderCommand: AsyncParsableCommand {
     var files: [String]
 
     func run() async throws {
-        let definitions = try files.map { try RolloutFile.parse(InputFile.read($0), file: $0) }
+        let definitions = try files.map { try RolloutText.read($0) }
         let steps = try await connection.withClient { try await $0.order(RolloutOrderRequest(rollouts: definitions)) }
         try output.print(steps.map { OrderRow(step: $0) })
     }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import ControllerAPI
-import DefinitionFiles
 import ReleaseDefinition
 
 struct RolloutPreflightCommand: AsyncParsableCommand {
@@ -28,7 +27,7 @@ struct RolloutPreflightCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let definition = try RolloutFile.parse(InputFile.read(file), file: file)
+        let definition = try RolloutText.read(file)
         let view = try await connection.withClient {
             try await $0.preflight(PreflightRequest(rollout: definition, wait: wait))
         }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import ControllerAPI
-import DefinitionFiles
 import ReleaseDefinition
 
 struct RolloutStartCommand: AsyncParsableCommand {
@@ -38,7 +37,7 @@ struct RolloutStartCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var definition = try RolloutFile.parse(InputFile.read(file), file: file)
+        var definition = try RolloutText.read(file)
         if let release { definition.release = release }
         if let environment { definition.environment = environment }
         let start = definition

@@ -1,5 +1,4 @@
 import ArgumentParser
-import DefinitionFiles
 import Effects
 import ReleaseDefinition
 import ReleasePackaging
@@ -64,7 +63,7 @@ struct SimulateCommand: AsyncParsableCommand {
             return try output.print(LedgerMeasurement.take(rollouts: max(1, measureRollouts)))
         }
         if let histories { return try await compare(histories) }
-        let definition = try file.map { try RolloutFile.parse(InputFile.read($0), file: $0) }
+        let definition = try file.map { try RolloutText.read($0) }
         let conditions = try world.conditions
         if seeds == 1, lasting == nil {
             guard let simulation = try madeUp(seed, definition, conditions) else { return }
