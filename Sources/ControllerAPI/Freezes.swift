@@ -42,12 +42,16 @@ public struct FreezeView: Sendable, Equatable, Codable {
     public var liftReason: String?
     /// What it halted.
     public var rollouts: [RolloutID]
+    /// Hosts that it concerns now; hosts that are to come are meant as well. nil: of the policy, or an older controller's.
+    public var hostCount: Int?
 
     public init(
         id: String, origin: Origin, reason: String, environments: [EnvironmentName], product: ProductName?,
         hosts: HostQuery, from: UTCInstant, until: UTCInstant?, by: String, isStanding: Bool,
-        liftedAt: UTCInstant? = nil, liftedBy: String? = nil, liftReason: String? = nil, rollouts: [RolloutID] = []
+        liftedAt: UTCInstant? = nil, liftedBy: String? = nil, liftReason: String? = nil, rollouts: [RolloutID] = [],
+        hostCount: Int? = nil
     ) {
+        self.hostCount = hostCount
         self.id = id
         self.origin = origin
         self.reason = reason

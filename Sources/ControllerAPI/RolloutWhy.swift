@@ -26,13 +26,16 @@ public struct RolloutWhyView: Sendable, Equatable, Codable {
 /// One thing that holds.
 public struct RolloutHold: Sendable, Equatable, Codable {
     /// A permanent word: `window`, `paused`, `halted`, `promotion`, `bake`, `phase`, `parallelism`, `group`, `contact`,
-    /// `answer`, `ended`, `approval`, `revoked`, `query`, `noRollout`.
+    /// `answer`, `ended`, `approval`, `revoked`, `query`, `noRollout`, `running`, `outcome`, `stillRunning`.
     public var what: String
     public var text: String
     /// When it lets go by itself; nil: it does not, or nobody knows.
     public var until: UTCInstant?
+    /// The commands that let it go; nil: none does, or it is not a person's to decide.
+    public var remedy: String?
 
-    public init(_ what: String, _ text: String, until: UTCInstant? = nil) {
+    public init(_ what: String, _ text: String, until: UTCInstant? = nil, remedy: String? = nil) {
+        self.remedy = remedy
         self.what = what
         self.text = text
         self.until = until

@@ -32,12 +32,19 @@ public struct RolloutView: Sendable, Equatable, Codable {
     public var endedAt: UTCInstant?
     public var phases: [PhaseView]
     public var hosts: [RolloutHostView]
+    /// Who has, or may have, the release once it is revoked; nil: it is not, or the hosts were not asked for.
+    public var stillRunning: [HostID]?
+    /// The rollout that has its hosts since; nil: none.
+    public var successor: RolloutID?
 
     public init(
         id: RolloutID, sequence: Int64, release: ReleaseName, manifest: SHA256Digest, environment: EnvironmentName,
         query: HostQuery, isEmergency: Bool, state: RolloutState, reason: String?, startedAt: UTCInstant,
-        startedBy: String, endedAt: UTCInstant?, phases: [PhaseView], hosts: [RolloutHostView]
+        startedBy: String, endedAt: UTCInstant?, phases: [PhaseView], hosts: [RolloutHostView],
+        stillRunning: [HostID]? = nil, successor: RolloutID? = nil
     ) {
+        self.stillRunning = stillRunning
+        self.successor = successor
         self.id = id
         self.sequence = sequence
         self.release = release
@@ -99,6 +106,8 @@ public struct RolloutHostView: Sendable, Equatable, Codable {
     public var delivery: DeliveryMode
     /// What it ran when the rollout was planned.
     public var before: ReleaseVersion?
+    /// That was revoked since, or then: a back-out does not return there. nil: it was not.
+    public var isBeforeRevoked: Bool?
     /// The order that counts now; nil: none was sent yet.
     public var order: OrderID?
     public var step: InstallationStep?
@@ -111,8 +120,9 @@ public struct RolloutHostView: Sendable, Equatable, Codable {
     public init(
         host: HostID, phase: Int, delivery: DeliveryMode, before: ReleaseVersion?, order: OrderID?,
         step: InstallationStep?, outcome: HostOutcome?, evidence: FailureEvidence?, startedAt: UTCInstant?,
-        endedAt: UTCInstant?
+        endedAt: UTCInstant?, isBeforeRevoked: Bool? = nil
     ) {
+        self.isBeforeRevoked = isBeforeRevoked
         self.host = host
         self.phase = phase
         self.delivery = delivery

@@ -14,8 +14,9 @@ extension ReportableError {
     public var description: String {
         var text = "\(code): \(summary)"
         if let cause { text += " (\(cause))" }
-        if !remedy.isEmpty { text += " \(remedy)" }
-        return text
+        guard !remedy.isEmpty else { return text }
+        let isSentence = text.last.map { ".!?:)\n".contains($0) } ?? true
+        return text + (isSentence ? " " : ". ") + remedy
     }
 }
 

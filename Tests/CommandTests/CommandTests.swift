@@ -114,6 +114,39 @@ import Testing
     }
 }
 
+@Suite struct FreezeNameTests {
+    @Test(
+        "A freeze of the policy is not lifted, and a name that is none is not there",
+        arguments: [
+            ("policy.yaml:9:5", "command.freeze.policy", ProgramExit.conflict),
+            ("freezes[0]", "command.freeze.policy", .conflict),
+            ("no freeze", "command.freeze.unknown", .notFound),
+        ])
+    func names(_ name: String, _ code: String, _ exit: ProgramExit) throws {
+        let error = try #require(throws: CommandError.self) { try FreezeLiftCommand.named(name) }
+        #expect(error.code == code)
+        #expect(ProgramExit.report(error) == exit)
+        #expect(try FreezeLiftCommand.named("f12").text == "f12")
+    }
+
+    @Test("What a controller finds in a policy is told with the name that the file has here")
+    func files() {
+        let text = "policy.yaml:3:5: environments.x: none\nfreeze f1: frozen"
+        #expect(PolicyText.lines(text, of: "b2.yaml") == "b2.yaml:3:5: environments.x: none\nfreeze f1: frozen")
+    }
+
+    @Test("A back-out reaches back over a phase, a rollout or named hosts, and nothing else is offered")
+    func scopes() throws {
+        let rest = ["r1", "--reason", "x", "--dir", "d"]
+        #expect(throws: Never.self) { try RolloutBackOutCommand.parse(rest + ["--scope", "phase"]) }
+        #expect(throws: Never.self) { try RolloutBackOutCommand.parse(rest + ["--host", "web-1"]) }
+        #expect(throws: (any Error).self) { try RolloutBackOutCommand.parse(rest + ["--scope", "host"]) }
+        #expect(throws: (any Error).self) {
+            try RolloutBackOutCommand.parse(rest + ["--scope", "phase", "--host", "a"])
+        }
+    }
+}
+
 @Suite struct PresentationTests {
     @Test("Columns are as wide as their widest cell and lines have no trailing space")
     func table() {

@@ -1,7 +1,10 @@
+import AgentProtocol
 import ControllerAPI
 import Effects
 import ReleaseDefinition
 import Testing
+
+@testable import slipway
 
 @Suite struct RolloutWatchTests {
     @Test("A watch that loses the controller goes on after the last change it saw, and tells nothing twice")
@@ -27,6 +30,43 @@ import Testing
             ]),
         ])
         #expect(try await Self.watch(http) == [.change(9), .change(12), .change(15)])
+    }
+
+    @Test("A watch of one host's back-out goes on past a rollout that has ended, or is paused, until that host is back")
+    func hostBackOut() async throws {
+        func hosts(_ outcome: HostOutcome?) throws -> [RolloutHostView] {
+            let order = OrderID(rollout: Sample.id, action: .backOut)
+            return [
+                RolloutHostView(
+                    host: try HostID("web-1"), phase: 1, delivery: .push, before: nil, order: order, step: nil,
+                    outcome: outcome, evidence: nil, startedAt: nil, endedAt: nil)
+            ]
+        }
+        func view(_ sequence: Int64, _ outcome: HostOutcome?) throws -> JSONValue {
+            var view = try Sample.rollout(.succeeded, sequence: sequence)
+            view.hosts = try hosts(outcome)
+            return try JSONCoding.value(of: view)
+        }
+        let host = try HostID("web-1")
+        let http = ScriptedHTTP([
+            .status(200, try view(9, nil)),
+            .events([
+                try Sample.event(5, .succeeded), try Sample.event(9, .succeeded), try Sample.event(12, .succeeded),
+            ]),
+            .status(200, try view(9, nil)), .status(200, try view(12, .backedOut(nil))),
+        ])
+        let client = ControllerClient(http: http, baseURL: "https://controller:8443/", token: "secret")
+        var seen: [Int64] = []
+        let isDone: @Sendable (RolloutView) -> Bool = { ProgramExit(backOutOf: [host], in: $0) != nil }
+        for try await event in client.watch(Sample.id, isDone: isDone, time: PatientTime()) {
+            if case .change(let change) = event { seen.append(change.sequence) }
+        }
+        #expect(seen == [5, 9, 12])
+        var rollout = try Sample.rollout(.paused, sequence: 1)
+        rollout.hosts = try hosts(.backedOut(nil))
+        #expect(ProgramExit(backOutOf: [host], in: rollout) == .backedOut)
+        rollout.hosts = try hosts(.backOutFailed)
+        #expect(ProgramExit(backOutOf: [host], in: rollout) == .failed)
     }
 
     @Test("A rollout that has ended and was told ends the watch without a stream")

@@ -52,7 +52,7 @@ struct FreezeTests {
             #expect(view.isStanding && view.by.hasPrefix("person:"))
             #expect(try await state(of: id, client) == .halted)
             let why = try await client.send("GET", "/v1/rollouts/\(id)").json(RolloutView.self).reason
-            #expect(why == "freeze f1: the site is on fire")
+            #expect(why == "freeze f1: the site is on fire (by person:admin)")
             for verb in ["resume", "promote"] {
                 let answer = try await client.post("/v1/rollouts/\(id)/\(verb)", RolloutVerbRequest(reason: "go on"))
                 #expect(answer.status == 423)
@@ -113,15 +113,24 @@ struct FreezeTests {
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             _ = try await freeze(
                 client, FreezeRequest(reason: "there", environment: try EnvironmentName("production")))
+            let shop = try TestFleet.archive(version: "1.0") {
+                $0.replacing("product: web", with: "product: shop").replacing("/opt/web", with: "/opt/shop")
+            }
+            #expect(try await TestFleet.submit(archive: shop, by: client).status == 201)
             _ = try await freeze(client, FreezeRequest(reason: "other", product: try ProductName("shop")))
-            _ = try await freeze(client, FreezeRequest(reason: "one host", hosts: try HostQuery("name=host2")))
+            let one = try await freeze(client, FreezeRequest(reason: "one host", hosts: try HostQuery("name=host2")))
+            #expect(one.hostCount == 1)
             var definition = try TestFleet.definition("1.0")
             let refused = try await client.startRollout(definition)
             #expect(try refused.json(Problem.self).cause?.contains("one host") == true)
             definition.hosts = try HostQuery("name=host1")
             #expect(try await TestFleet.rollOut(definition, by: client).state == .succeeded)
             let nowhere = FreezeRequest(reason: "x", environment: try EnvironmentName("lab"))
-            #expect(try await client.post("/v1/freezes", nowhere).problemCode == "controller.request.environment")
+            let answer = try await client.post("/v1/freezes", nowhere)
+            #expect(answer.status == 404 && answer.problemCode == "controller.request.environment")
+            let nothing = try await client.post("/v1/freezes", FreezeRequest(reason: "x", product: ProductName("wbe")))
+            #expect(nothing.status == 404)
+            #expect(try nothing.json(Problem.self).detail == "There is no product wbe, there are shop, web.")
             let why = try await client.send("GET", "/v1/hosts/host2/why?release=web@1.0").json(RolloutWhyView.self)
             #expect(why.reasons.map(\.what).contains("freeze"))
             let free = try await client.send("GET", "/v1/hosts/host1/why?release=web@1.0").json(RolloutWhyView.self)

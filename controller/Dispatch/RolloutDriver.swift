@@ -308,16 +308,20 @@ extension RolloutRecord {
     private var reasonOfState: String? {
         switch rollout.state {
         case .planned, .running, .baking: nil
-        case .paused(let it), .halted(let it): it.reason.text
-        case .stopping(let reason): reason.text
-        case .backingOut(let it): it.reason.text
+        case .paused(let it), .halted(let it): Self.words(it.reason)
+        case .stopping(let reason): Self.words(reason)
+        case .backingOut(let it): Self.words(it.reason)
         case .ended(let end, _):
             switch end {
             case .succeeded: rollout.hadNothingToDo ? "Nothing to do: every host ran the release already." : nil
-            case .backedOut(let reason), .stopped(let reason), .failed(let reason): reason.text
+            case .backedOut(let reason), .stopped(let reason), .failed(let reason): Self.words(reason)
             case .superseded: RolloutNarration.text(of: end)
             }
         }
+    }
+
+    private static func words(_ reason: StatusReason) -> String {
+        reason.text + (reason.by.map { " (by \($0))" } ?? "")
     }
 }
 

@@ -107,6 +107,7 @@ extension Controller {
     /// Semantics 7: a material change is refused and shown; hosts that came or went are tolerated up to a number.
     func refuseChange(of agreed: PlannedRollout, to plan: RolloutPlan, accepting count: Int) throws {
         var changes = plan.materialChanges(since: agreed.plan)
+        let isMaterial = !changes.isEmpty
         let hosts = plan.hostChanges(since: agreed.plan)
         let changed = plan.changedHosts(since: agreed.plan)
         let total = hosts.came.count + hosts.left.count + changed.count
@@ -120,8 +121,8 @@ extension Controller {
         guard !changes.isEmpty else { return }
         throw ControllerError.conflict(
             "planChanged", "The plan is not what \(agreed.digest.short)… was: \(changes.joined(separator: "; ")).",
-            remedy: "Look at it again: slipway rollout plan FILE. Hosts that came or went can be accepted with "
-                + "--accept-host-changes \(total).")
+            remedy: "Look at it again (slipway rollout plan FILE), and start it with the digest that it prints"
+                + (isMaterial ? "." : "; or accept that hosts came, left or changed: --accept-host-changes \(total)."))
     }
 
     /// Freezes a plan; the same one as long as nothing changes.
@@ -175,7 +176,8 @@ extension Controller {
             needsAuthorisation: authorisationsNeeded(definition) > 0,
             authorisedUntil: valid.map(\.validUntil).max(), hosts: hostViews(of: plan, at: now),
             latestEndAt: PlanSchedule(plan, at: now).latestEnd,
-            warnings: plan.warnings + overlapWarnings(definition) + policyWarnings(definition))
+            warnings: plan.warnings + surroundingWarnings(planned.plan) + overlapWarnings(definition)
+                + policyWarnings(definition))
     }
 
     private func hostViews(of plan: RolloutPlan, at now: UTCInstant) -> [PlannedHostView] {
@@ -186,7 +188,7 @@ extension Controller {
                     host: host.0.id, phase: number + 1, order: order + 1, delivery: host.0.delivery,
                     now: host.0.running,
                     then: plan.definition.release,
-                    backOutTo: plan.irreversible == nil ? host.0.running?.description ?? "nothing" : nil,
+                    backOutTo: plan.irreversible == nil ? wayBack(of: host.0, in: plan) : nil,
                     earliestStartAt: host.1)
             }
         }

@@ -59,6 +59,7 @@ extension Controller {
             case .retry: .retry(try named(request, verb), by: actor, reason: reason)
             case .skip: .skip(try named(request, verb), by: actor, reason: reason)
             }
+        try requireHosts(request.hosts ?? [], in: id)
         if verb.startsHosts { try refuseFrozen(id) }
         if let record = state.rollouts[id], !record.isActive {
             try actAfterEnd(verb, command, on: record, by: actor)
@@ -66,6 +67,14 @@ extension Controller {
             try tell(id, command, by: actor)
         }
         return try rolloutView(id)
+    }
+
+    func requireHosts(_ hosts: [HostID], in id: RolloutID) throws {
+        guard let record = state.rollouts[id], let stranger = hosts.first(where: { !record.contains($0) }) else {
+            return
+        }
+        throw ControllerError.notFound(
+            "host \(stranger) in rollout \(id)", remedy: "Look at its hosts with slipway rollout show \(id).")
     }
 
     /// A rollout that has ended is not told who comes and goes; its back-out must not wait for hosts that are there, nor
@@ -128,8 +137,8 @@ extension Controller {
         case .rollout: .rollout
         case .host:
             throw ControllerError.badRequest(
-                "scope", "A back-out by hand is of a phase or of the rollout, not of one host.",
-                remedy: "Use scope phase or rollout.")
+                "scope", "A back-out by hand is of a phase or of the rollout, or of hosts that are named.",
+                remedy: "Name them with --host HOST, or use scope phase or rollout.")
         }
     }
 }

@@ -25,7 +25,7 @@ extension Controller {
         guard let found = chosen ?? (version == nil ? state.policy.current : nil) else {
             throw ControllerError.notFound(
                 version.map { "version \($0) of the policy" } ?? "policy",
-                remedy: "Put one in force with slipway policy apply FILE.")
+                remedy: "Put one in force with slipway policy apply FILE --reason REASON.")
         }
         return Self.view(found)
     }

@@ -12,6 +12,7 @@ extension Controller {
             throw ControllerError.badRequest("reason", "A freeze has no reason.", remedy: "Say why, with --reason.")
         }
         if let environment = request.environment { try checkEnvironment(environment) }
+        if let product = request.product { try checkProduct(product) }
         var event = FreezeDeclared(
             id: "f\(state.freezes.count + 1)", reason: String(request.reason.prefix(1000)),
             environment: request.environment, product: request.product, hosts: request.hosts ?? .all, rollouts: [])
@@ -30,7 +31,12 @@ extension Controller {
         try commit(
             StoreChange(events: [NewEvent(actor: actor, event: .freezeDeclared(event))] + decisions.events), at: now)
         drive()
-        return try freezeView(event.id)
+        var view = try freezeView(event.id)
+        view.hostCount = state.hosts.values.count { host in
+            (event.environment == nil || event.environment == host.environment)
+                && event.hosts.matches(id: host.id, labels: host.labels)
+        }
+        return view
     }
 
     func liftFreeze(_ id: String, _ request: ReasonRequest, by actor: String) throws -> FreezeView {
@@ -60,6 +66,18 @@ extension Controller {
             throw ControllerError.notFound("freeze \(id)", remedy: "slipway freeze list shows what stands.")
         }
         return record
+    }
+
+    /// A freeze of a name that nobody uses would stand over nothing, and whoever declared it would believe that it holds.
+    private func checkProduct(_ product: ProductName) throws {
+        let known = Set(state.releases.keys.map(\.product)).union(state.hosts.values.flatMap { Array($0.running.keys) })
+        guard !known.contains(product) else { return }
+        throw ControllerError(
+            .notFound, code: "request.product",
+            summary: "There is no product \(product)"
+                + (known.isEmpty
+                    ? "." : ", there are \(known.sorted().prefix(20).map(\.text).joined(separator: ", "))."),
+            remedy: "Nothing is frozen. Name one of them, or leave --product out and freeze everything.")
     }
 
     // MARK: what it holds
@@ -148,7 +166,7 @@ extension FreezeRecord {
         PolicyRefusal(
             rule: .freeze, path: "freeze \(declared.id)", place: nil,
             summary: "frozen since \(at) by \(by): \(declared.reason).",
-            remedy: "Start it once somebody has lifted it (slipway freeze lift \(declared.id)).")
+            remedy: "Start it once somebody has lifted it (slipway freeze lift \(declared.id) --reason REASON).")
     }
 
     var view: FreezeView {

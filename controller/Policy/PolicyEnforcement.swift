@@ -120,7 +120,8 @@ extension Controller {
         throw ControllerError(
             isTime ? .init(code: 423) : .unprocessableContent, code: "policy.\(first.rule.rawValue)",
             summary: "\(name) refuses \(release) in \(environment) by \(rules).",
-            remedy: overrideRemedy(Set(standing.map(\.rule)).sorted { $0.rawValue < $1.rawValue }, release, environment),
+            remedy: overrideRemedy(
+                Set(standing.map(\.rule)).sorted { $0.rawValue < $1.rawValue }, release, environment),
             cause: standing.map(\.line).joined(separator: "\n"))
     }
 }

@@ -168,9 +168,9 @@ extension Controller {
 
     nonisolated func checkEnvironment(_ environment: EnvironmentName) throws {
         guard configuration.environments.contains(environment) else {
-            throw ControllerError.badRequest(
-                "environment",
-                "There is no environment \(environment), there are \(configuration.environments.texts).",
+            throw ControllerError(
+                .notFound, code: "request.environment",
+                summary: "There is no environment \(environment), there are \(configuration.environments.texts).",
                 remedy: "Name one of them.")
         }
     }

@@ -23,7 +23,8 @@ enum RolloutNarration {
         }
     }
 
-    static func text(of fact: RolloutFact, phaseName: (Int) -> String) -> String {
+    /// - Parameter isPromotion: it waited for a person to let the next phase start.
+    static func text(of fact: RolloutFact, isPromotion: Bool = false, phaseName: (Int) -> String) -> String {
         switch fact {
         case .started(let plan, let by): started(plan, by)
         case .phaseStarted(let phase): "\(phaseName(phase)) begins"
@@ -46,14 +47,14 @@ enum RolloutNarration {
             "the gate \(gate) of \(phaseName(phase)): \(it.verdict.rawValue): \(oneLine(it.detail))"
         case .gatesWaived(let phase, let by, let reason):
             "\(phaseName(phase)) passes whatever its gates say, by \(by): \(oneLine(reason))"
-        case .paused(let reason): "paused: \(reason.text)"
-        case .halted(let reason): "halted: \(reason.text)"
+        case .paused(let reason): "paused\(words(reason))"
+        case .halted(let reason): "halted\(words(reason))"
         case .haltReminded: "still halted: somebody must resume, back out or let it end"
-        case .resumed(let by, let reason): "resumed by \(by): \(reason)"
-        case .stopping(let reason): "stopping: \(reason.text)"
+        case .resumed(let by, let reason): "\(isPromotion ? "promoted" : "resumed") by \(by): \(reason)"
+        case .stopping(let reason): "stopping\(words(reason))"
         case .hostBackOutStarted(let hosts, let reason):
-            "backing out \(hosts.map(\.text).joined(separator: ", ")): \(reason.text)"
-        case .backOutStarted(let scope, _, let reason): "backing out the \(scope.rawValue): \(reason.text)"
+            "backing out \(hosts.map(\.text).joined(separator: ", "))\(words(reason))"
+        case .backOutStarted(let scope, _, let reason): "backing out the \(scope.rawValue)\(words(reason))"
         case .superseded(let by): "superseded by \(by)"
         case .hostsReclaimed(let hosts):
             "\(hosts.map(\.text).joined(separator: ", ")): still on this release, taken back by the rollout that brought it"
@@ -84,12 +85,17 @@ enum RolloutNarration {
         }
     }
 
+    /// ` by admin: the reason`, or `: the reason` where it was the engine's.
+    private static func words(_ reason: StatusReason) -> String {
+        "\(reason.by.map { " by \($0)" } ?? ""): \(oneLine(reason.text))"
+    }
+
     static func text(of end: RolloutEnd) -> String {
         switch end {
         case .succeeded: "succeeded"
-        case .backedOut(let reason): "backed out: \(reason.text)"
-        case .stopped(let reason): "stopped: \(reason.text)"
-        case .failed(let reason): "failed: \(reason.text)"
+        case .backedOut(let reason): "backed out\(words(reason))"
+        case .stopped(let reason): "stopped\(words(reason))"
+        case .failed(let reason): "failed\(words(reason))"
         case .superseded(let by): "superseded by \(by)"
         }
     }

@@ -47,13 +47,15 @@ struct RolloutRecord: Sendable {
     func contains(_ host: HostID) -> Bool { hosts[host] != nil }
 
     mutating func apply(_ event: RolloutEvent, _ entry: EventEntry) {
+        let isPromotion = rollout.waitsForPromotion
         rollout.apply(event)
         lastSequence = entry.sequence
         note(event)
         changes.append(
             RolloutChange(
                 sequence: entry.sequence, at: event.at, rollout: id, kind: event.name,
-                text: RolloutNarration.text(of: event.fact, phaseName: phaseName), phase: event.fact.phaseNumber,
+                text: RolloutNarration.text(of: event.fact, isPromotion: isPromotion, phaseName: phaseName),
+                phase: event.fact.phaseNumber,
                 host: event.fact.host, state: RolloutNarration.state(of: rollout.state)))
     }
 

@@ -34,7 +34,9 @@ extension Controller {
             state: RolloutNarration.state(of: record.rollout.state), reason: record.reason, startedAt: startedAt,
             startedBy: record.startedBy, endedAt: record.endedAt,
             phases: engine.phases.map { phase(of: $0, record, plan) },
-            hosts: withHosts ? engine.hosts.map { host(of: $0, record, before: before[$0.id] ?? nil) } : [])
+            hosts: withHosts ? engine.hosts.map { host(of: $0, record, plan, before: before[$0.id] ?? nil) } : [],
+            stillRunning: withHosts && engine.isRevoked ? engine.stillRunning : nil,
+            successor: record.rollout.followedBy)
     }
 
     private func phase(
@@ -57,14 +59,16 @@ extension Controller {
     }
 
     private func host(
-        of host: ReleaseRollout.HostView, _ record: RolloutRecord, before: ReleaseVersion?
+        of host: ReleaseRollout.HostView, _ record: RolloutRecord, _ plan: RolloutPlan, before: ReleaseVersion?
     ) -> RolloutHostView {
+        let release = before.map { ReleaseName(product: plan.definition.release.product, version: $0) }
+        let wasRevoked = release.flatMap { state.releases[$0]?.revocation(in: plan.definition.environment) } != nil
         let facts = record.hosts[host.id]
         let evidence = facts?.order.flatMap { state.hosts[host.id]?.outcomes[$0]?.evidence }
         return RolloutHostView(
             host: host.id, phase: host.phase, delivery: host.delivery, before: before, order: facts?.order,
             step: facts?.step, outcome: facts?.outcome, evidence: evidence, startedAt: facts?.startedAt,
-            endedAt: facts?.endedAt)
+            endedAt: facts?.endedAt, isBeforeRevoked: wasRevoked ? true : nil)
     }
 }
 

@@ -11,11 +11,8 @@ extension Controller {
         guard let record = state.rollouts[id], let plan = record.plan else {
             throw ControllerError.notFound("rollout \(id)", remedy: "List them with slipway rollout list.")
         }
-        if let host, !record.contains(host) {
-            throw ControllerError.notFound(
-                "host \(host) in rollout \(id)", remedy: "Look at its hosts with slipway rollout show \(id).")
-        }
-        let holds = record.rollout.holds.map(RolloutHold.init)
+        if let host { try requireHosts([host], in: id) }
+        let holds = record.rollout.holds.map { hold($0, of: record) }
         let views = record.rollout.view?.hosts ?? []
         let held = views.lazy.filter { host == nil || $0.id == host }.compactMap { view in
             record.rollout.hold(of: view.id).map {
@@ -24,8 +21,8 @@ extension Controller {
         }.prefix(Self.hostsMax)
         let moments = holds.compactMap(\.until) + held.compactMap(\.hold.until)
         return RolloutWhyView(
-            release: plan.definition.release, rollout: id, reasons: holds, hosts: Array(held),
-            nextAttemptAt: host == nil ? record.rollout.nextDeadlineAt : moments.min())
+            release: plan.definition.release, rollout: id, reasons: holds + stillRunning(record), hosts: Array(held),
+            nextAttemptAt: host == nil && !record.waitsForPerson ? record.rollout.nextDeadlineAt : moments.min())
     }
 
     /// What stands between a release and a host.
@@ -37,37 +34,117 @@ extension Controller {
         let newest = state.rolloutOrder.reversed().first { id in
             state.rollouts[id].map { $0.contains(host) && $0.plan?.definition.release == name } ?? false
         }
-        var view =
-            try newest.map { try why($0, host: host) }
-            ?? RolloutWhyView(
-                release: name, rollout: nil, reasons: [], hosts: [], nextAttemptAt: nil)
-        view.reasons = holds(record, on: known) + view.reasons
-        if newest == nil, known.running[name.product]?.release != name {
-            view.reasons.append(RolloutHold("noRollout", "No rollout of \(name) has \(host) among its hosts."))
+        let empty = RolloutWhyView(release: name, rollout: newest, reasons: [], hosts: [], nextAttemptAt: nil)
+        if let running = known.running[name.product], running.release == name {
+            var view = empty
+            view.reasons = [
+                RolloutHold(
+                    "running", "It runs \(name)\(running.isHealthy ? " and is healthy." : ", and is not healthy.")")
+            ]
+            view.reasons += holds(record, on: known).filter { $0.what == "revoked" }
+            // It may be on its way back.
+            if let newest { view.hosts = try why(newest, host: host).hosts }
+            return view
         }
+        guard let newest else {
+            var view = empty
+            view.reasons = holds(record, on: known)
+            view.reasons.append(
+                RolloutHold(
+                    "noRollout", "No rollout of \(name) has \(host) among its hosts.",
+                    remedy: "slipway rollout start FILE"))
+            return view
+        }
+        var view = try why(newest, host: host)
+        view.reasons = holds(record, on: known) + ended(host, in: newest) + view.reasons
         return view
+    }
+
+    /// How it ended there, where nothing of the rollout holds it any more.
+    private func ended(_ host: HostID, in id: RolloutID) -> [RolloutHold] {
+        guard let rollout = state.rollouts[id]?.rollout, rollout.hold(of: host) == nil, rollout.followedBy == nil,
+            let words = rollout.view?.hosts.first(where: { $0.id == host })
+        else { return [] }
+        return [RolloutHold("outcome", "In rollout \(id): \(words.reason)")]
+    }
+
+    private func stillRunning(_ record: RolloutRecord) -> [RolloutHold] {
+        guard !record.isActive, let view = record.rollout.view, !view.stillRunning.isEmpty else { return [] }
+        let named = view.stillRunning.prefix(10).map(\.text).joined(separator: ", ")
+        return [
+            RolloutHold(
+                "stillRunning",
+                "\(view.stillRunning.count.of("host")) may run \(view.release) still, which is revoked: \(named)"
+                    + (view.stillRunning.count > 10 ? ", …" : "."), remedy: "slipway doctor")
+        ]
     }
 
     private func holds(_ record: ReleaseRecord, on host: HostRecord) -> [RolloutHold] {
         var holds: [RolloutHold] = []
-        let environment = host.environment
+        let (environment, name) = (host.environment, record.submitted.release)
         if let revocation = record.revocation(in: environment) {
             holds.append(
                 RolloutHold("revoked", "It was revoked for \(environment) by \(revocation.by): \(revocation.reason)"))
         }
         if !record.isApproved(in: environment) {
-            holds.append(RolloutHold("approval", "It is not approved for \(environment)."))
+            holds.append(
+                RolloutHold(
+                    "approval", "It is not approved for \(environment).",
+                    remedy: "slipway release promote \(name) --to \(environment)"))
         }
         for freeze in state.standingFreezes
-        where freeze.concerns(record.submitted.release.product, in: environment)
-            && freeze.concerns(host.id, labels: host.labels)
-        {
-            holds.append(RolloutHold("freeze", "\(freeze.refusal)"))
+        where freeze.concerns(name.product, in: environment) && freeze.concerns(host.id, labels: host.labels) {
+            holds.append(
+                RolloutHold(
+                    "freeze", "\(freeze.refusal)", remedy: "slipway freeze lift \(freeze.declared.id) --reason REASON"))
         }
         if !host.identity.standing.isActive {
-            holds.append(RolloutHold("standing", "The host is \(host.identity.standing.word.rawValue)."))
+            holds.append(
+                RolloutHold(
+                    "standing", "The host is \(host.identity.standing.word.rawValue).",
+                    remedy: "slipway hosts show \(host.id)"))
         }
         return holds
+    }
+
+    /// With what a person can do about it.
+    private func hold(_ hold: Hold, of record: RolloutRecord) -> RolloutHold {
+        var words = RolloutHold(hold)
+        let resume = "slipway rollout resume \(record.id) --reason REASON"
+        switch hold.what {
+        case .promotion: words.remedy = "slipway rollout promote \(record.id)"
+        case .paused: words.remedy = resume
+        case .halted:
+            let backOut = "slipway rollout back-out \(record.id) --reason REASON"
+            let isHeldBackOut = record.rollout.holds.contains { $0.what == .backOut }
+            words.remedy =
+                isHeldBackOut
+                ? resume : "\(resume), or \(backOut), or slipway rollout abort \(record.id) --reason REASON"
+            words.text += freezeWords(of: record)
+        default: break
+        }
+        return words
+    }
+
+    /// What a freeze halted stays halted when it is over.
+    private func freezeWords(of record: RolloutRecord) -> String {
+        guard case .halted(let held) = record.rollout.state, held.reason.code == .operatorFroze,
+            let freeze = state.freezes.last(where: { $0.declared.rollouts.contains(record.id) })
+        else { return "" }
+        guard let lift = freeze.lift else {
+            return " The freeze stands: slipway freeze lift \(freeze.declared.id) --reason REASON comes first."
+        }
+        return " The freeze was lifted at \(lift.at) by \(lift.by)."
+    }
+}
+
+extension RolloutRecord {
+    /// Nothing moves by itself but hosts that are in flight.
+    fileprivate var waitsForPerson: Bool {
+        switch rollout.state {
+        case .paused, .halted: true
+        case .planned, .running, .baking, .stopping, .backingOut, .ended: false
+        }
     }
 }
 

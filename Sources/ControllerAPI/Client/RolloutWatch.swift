@@ -13,12 +13,15 @@ extension ControllerClient {
     /// A rollout's changes after `sequence` (0: from its start) until its state is final and told. A stream that breaks is
     /// opened again after the last change seen, so nothing is lost or told twice; the watch fails only when the
     /// controller was away for `absenceMax`, or refuses.
+    /// - Parameter isDone: when it ends instead, asked of the rollout after each change; a part of it may be waited for.
     public func watch(
-        _ id: RolloutID, after sequence: Int64 = 0, absenceMax: TimeSpan = .minutes(10), time: any TimeDoor
+        _ id: RolloutID, after sequence: Int64 = 0, absenceMax: TimeSpan = .minutes(10),
+        isDone: (@Sendable (RolloutView) -> Bool)? = nil, time: any TimeDoor
     ) -> AsyncThrowingStream<RolloutWatchEvent, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task {
-                var watch = RolloutWatch(client: self, id: id, seen: sequence, absenceMax: absenceMax, time: time)
+                var watch = RolloutWatch(
+                    client: self, id: id, seen: sequence, absenceMax: absenceMax, isDone: isDone, time: time)
                 do {
                     try await watch.run { continuation.yield($0) }
                     continuation.finish()
@@ -40,6 +43,7 @@ private struct RolloutWatch {
     let id: RolloutID
     var seen: Int64
     let absenceMax: TimeSpan
+    let isDone: (@Sendable (RolloutView) -> Bool)?
     let time: any TimeDoor
 
     mutating func run(_ report: (RolloutWatchEvent) -> Void) async throws {
@@ -50,7 +54,7 @@ private struct RolloutWatch {
                 let view = try await client.rollout(id)
                 if lostAt != nil { report(.found) }
                 lostAt = nil
-                if view.state.isFinal, seen >= view.sequence { return }
+                if isEnd(view) { return }
                 if try await follow(until: view.sequence, report) == .ended { return }
                 // The controller closed the stream without an error, as it does when it is told to stop.
                 try await time.sleep(for: Self.pause)
@@ -63,6 +67,10 @@ private struct RolloutWatch {
                 try await time.sleep(for: Self.pause)
             }
         }
+    }
+
+    private func isEnd(_ view: RolloutView) -> Bool {
+        seen >= view.sequence && (isDone?(view) ?? view.state.isFinal)
     }
 
     private enum End { case ended, broken }
@@ -82,7 +90,12 @@ private struct RolloutWatch {
                 guard change.sequence > seen else { continue }
                 seen = change.sequence
                 report(.change(change))
-                if change.state.isFinal, change.sequence >= latest { return .ended }
+                guard change.sequence >= latest else { continue }
+                if isDone == nil {
+                    if change.state.isFinal { return .ended }
+                } else if isEnd(try await client.rollout(id)) {
+                    return .ended
+                }
             }
             return .broken
         } catch let error as EffectsError {

@@ -69,7 +69,8 @@ extension Field {
             let meant = nearest(to: text, of: list.zones).map { "Did you mean \($0)?" }
             return refuse(
                 "value.zone", expected: "a time zone that there is",
-                remedy: meant ?? "Write an IANA name as Europe/Berlin; install the package tzdata if the name is right.")
+                remedy: meant ?? "Write an IANA name as Europe/Berlin; install the package tzdata if the name is right."
+            )
         }
         return text
     }

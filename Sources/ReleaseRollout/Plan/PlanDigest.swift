@@ -13,22 +13,24 @@ extension RolloutPlan {
     public func materialChanges(since agreed: RolloutPlan) -> [String] {
         let (old, new) = (agreed.definition, definition)
         var changes: [String] = []
-        func note<Value: Equatable>(_ what: String, _ old: Value, _ new: Value) {
-            if old != new { changes.append("\(what) was \(old), is \(new)") }
+        func note<Value: Equatable>(
+            _ what: String, _ old: Value, _ new: Value, _ words: (Value) -> String = { "\($0)" }
+        ) {
+            if old != new { changes.append(PlanWords.difference(what, words(old), words(new))) }
         }
         note("the release", old.release, new.release)
         note("the manifest", agreed.manifest, manifest)
         note("the environment", old.environment, new.environment)
         note("the host query", old.hosts.text, new.hosts.text)
-        note("the strategy", old.strategy, new.strategy)
-        note("the limits", old.limits, new.limits)
-        note("the back-out scope", old.backOut, new.backOut)
+        note("the strategy", old.strategy, new.strategy, PlanWords.strategy)
+        changes += PlanWords.differences(old.limits, new.limits)
+        note("the back-out scope", old.backOut, new.backOut, \.rawValue)
         note("the early life support", agreed.earlyLife ?? .hours(24), earlyLife ?? .hours(24))
         note("the priority", old.priority ?? 0, new.priority ?? 0)
-        note("the windows", old.windows ?? [], new.windows ?? [])
-        note("the freezes", old.freezes ?? [], new.freezes ?? [])
+        note("the list of windows", old.windows ?? [], new.windows ?? [], PlanWords.windows)
+        note("the list of freezes", old.freezes ?? [], new.freezes ?? [], PlanWords.freezes)
         note("what cannot be taken back", old.irreversible ?? "nothing", new.irreversible ?? "nothing")
-        note("the urgency", agreed.urgency, urgency)
+        note("the urgency", agreed.urgency, urgency) { $0.isEmergency ? "an emergency" : "ordinary" }
         return changes
     }
 

@@ -41,7 +41,7 @@ public struct Supersession: Sendable, Equatable {
             code: "plan.precedence",
             summary: "\(plan.definition.release) would take hosts from rollout \(other.id) of "
                 + "\(other.definition.release), which goes before it.",
-            remedy: "Wait for its end, or stop it first.")
+            remedy: "Wait for its end, or stop it first: slipway rollout stop \(other.id)")
     }
 
     private static func conflict(_ plan: RolloutPlan, with other: RolloutPlan) -> RolloutError {
@@ -49,7 +49,8 @@ public struct Supersession: Sendable, Equatable {
             code: "plan.conflict",
             summary: "\(plan.definition.release) would take hosts from rollout \(other.id) of "
                 + "\(other.definition.release), which is under way on them and ranks the same.",
-            remedy: "Wait for its end, or pause, stop or back it out first.")
+            remedy:
+                "Wait for its end, or pause it first, and this one takes its hosts: slipway rollout pause \(other.id)")
     }
 }
 

@@ -24,10 +24,14 @@ extension Rollout {
         switch state {
         case .planned: holds.append(Hold(what: .phase, text: "It has not started."))
         case .paused(let held):
-            let what = held.reason.code == .awaitsPromotion ? Hold.What.promotion : .paused
-            holds.append(Hold(what: what, text: Self.text(held.reason, "It is paused"), until: nil))
+            let what = waitsForPromotion ? Hold.What.promotion : .paused
+            let halts = " Unless somebody acts it halts at \(held.since + RolloutClocks.pauseMax)."
+            holds.append(Hold(what: what, text: Self.text(held.reason, "It is paused") + halts))
+            holds += heldBackOut(held.of)
         case .halted(let held):
-            holds.append(Hold(what: .halted, text: Self.text(held.reason, "It is halted"), until: nil))
+            let stops = " Unless somebody acts it stops at \(held.since + RolloutClocks.haltMax)."
+            holds.append(Hold(what: .halted, text: Self.text(held.reason, "It is halted") + stops))
+            holds += heldBackOut(held.of)
         case .stopping(let reason): holds.append(Hold(what: .stopping, text: Self.text(reason, "It is being stopped")))
         case .backingOut(let it):
             holds.append(Hold(what: .backOut, text: Self.text(it.reason, "It is being backed out")))
@@ -63,8 +67,34 @@ extension Rollout {
         return holds
     }
 
+    /// A phase that is done waits for a person to let the next one start.
+    public var waitsForPromotion: Bool { awaitsPromotion }
+
+    /// Its hosts are another rollout's now.
+    public var followedBy: RolloutID? { successor }
+
     private static func text(_ reason: StatusReason, _ state: String) -> String {
-        "\(state)\(reason.by.map { " by \($0)" } ?? ""): \(reason.text)"
+        "\(state)\(reason.by.map { " by \($0)" } ?? ""): \(reason.text.sentence)"
+    }
+
+    /// A back-out that is held leaves hosts on the release: which.
+    private func heldBackOut(_ held: RolloutState.Interrupted) -> [Hold] {
+        guard case .backingOut(let backOut) = held else { return [] }
+        let left = hosts.filter { host in
+            guard let order = host.backOut else { return false }
+            if case .ended = order { return host.backOutSucceeded == false }
+            return true
+        }
+        guard !left.isEmpty else { return [] }
+        func words(_ what: String, _ hosts: [HostRecord]) -> String {
+            let named = hosts.prefix(5).map(\.id.text).joined(separator: ", ") + (hosts.count > 5 ? ", …" : "")
+            return hosts.isEmpty ? "" : ", \(hosts.count) \(what): \(named)"
+        }
+        let text =
+            "The back-out of the \(backOut.scope.rawValue) is held: \(left.count.of("host")) \(left.count == 1 ? "is" : "are") "
+            + "not back" + words("out of contact", left.filter(\.isOutOfContact))
+            + words("that could not be brought back", left.filter { $0.backOutSucceeded == false }) + "."
+        return [Hold(what: .backOut, text: text)]
     }
 
     /// What holds one host; nil: it is done, or not one of this rollout's.
@@ -105,10 +135,17 @@ extension Rollout {
         case .ended: return nil
         case .waiting where host.isOutOfContact:
             return Hold(what: .contact, text: "It is out of contact and is to be backed out.", until: until)
-        case .waiting where !backsOut: return holds.last
+        case .waiting where !backsOut:
+            guard let hold = holds.first else { return nil }
+            return Hold(what: hold.what, text: "It is to be backed out and waits. \(hold.text)", until: hold.until)
         case .waiting: return Hold(what: .backOut, text: "It waits for its turn to be backed out.", until: nil)
         case .admitted, .ordered, .working:
             return Hold(what: .answer, text: "It is being backed out; its answer is waited for.", until: until)
         }
     }
+}
+
+extension String {
+    /// With its full stop.
+    fileprivate var sentence: String { last.map { ".!?…".contains($0) } == true ? self : self + "." }
 }

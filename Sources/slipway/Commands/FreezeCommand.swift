@@ -39,6 +39,11 @@ struct FreezeNowCommand: AsyncParsableCommand {
         Talk.say(
             "Freeze \(view.id) stands over \(view.scopeWords). It halted \(view.rollouts.count.of("rollout"))\(halted)."
         )
+        if view.hostCount == 0 {
+            Talk.say(
+                "warning: No host is in its scope now. Is the query what you mean? slipway hosts list shows the labels."
+            )
+        }
         try output.print(FreezeRow(freeze: view))
     }
 }
@@ -62,14 +67,13 @@ struct FreezeListCommand: AsyncParsableCommand {
 
 struct FreezeLiftCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lift", abstract: "End a freeze. What it halted stays halted until slipway rollout resume.")
+        commandName: "lift", abstract: "End a freeze. What it halted stays halted until somebody resumes it.")
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(
-        help: "The freeze, as f1; may be left out where one alone stands.", transform: { try HostID($0) })
-    var freeze: HostID?
+    @Argument(help: "The freeze, as f1; may be left out where one alone stands.")
+    var freeze: String?
 
     @Option(help: "Why it may end; it stands in the log.")
     var reason: String
@@ -86,8 +90,26 @@ struct FreezeLiftCommand: AsyncParsableCommand {
         try output.print(FreezeRow(freeze: view))
     }
 
-    private static func chosen(_ freeze: HostID?, _ client: ControllerClient) async throws -> HostID {
-        if let freeze { return freeze }
+    /// What may be lifted by that name.
+    static func named(_ freeze: String) throws -> HostID {
+        // As slipway freeze list names those of the policy.
+        if freeze.contains(":") || freeze.hasPrefix("freezes[") {
+            throw CommandError(
+                code: "freeze.policy", summary: "\(freeze) is a freeze of the policy, which nobody lifts.",
+                remedy:
+                    "Take it out of the file and put that in force: slipway policy apply FILE --reason REASON. For one "
+                    + "release: slipway policy override RELEASE --environment E --rule freeze --reason REASON")
+        }
+        guard let id = try? HostID(freeze) else {
+            throw CommandError(
+                code: "freeze.unknown", summary: "There is no freeze \(freeze.debugDescription).",
+                remedy: "slipway freeze list shows what stands.")
+        }
+        return id
+    }
+
+    private static func chosen(_ freeze: String?, _ client: ControllerClient) async throws -> HostID {
+        if let freeze { return try named(freeze) }
         let standing = try await client.freezes().filter { $0.origin == .now && $0.isStanding }
         guard let only = standing.first, standing.count == 1 else {
             let names = standing.map(\.id).joined(separator: ", ")
@@ -96,7 +118,7 @@ struct FreezeLiftCommand: AsyncParsableCommand {
                 summary: standing.isEmpty
                     ? "No freeze that a person declared stands." : "\(standing.count) freezes stand: \(names).",
                 remedy: standing.isEmpty
-                    ? "A freeze of the policy ends by slipway policy apply; slipway freeze list shows both."
+                    ? "A freeze of the policy ends by slipway policy apply FILE --reason REASON; slipway freeze list shows both."
                     : "Name one of them.")
         }
         return try HostID(only.id)

@@ -132,7 +132,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             PolicyRefusal(
                 rule: .freeze, path: "freeze \($0.id)", place: nil,
                 summary: "frozen since \($0.from) by \($0.by): \($0.reason).",
-                remedy: "Start it once somebody has lifted it (slipway freeze lift \($0.id)).")
+                remedy: "Start it once somebody has lifted it (slipway freeze lift \($0.id) --reason REASON).")
         }
     }
 

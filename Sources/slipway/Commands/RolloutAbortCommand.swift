@@ -13,7 +13,7 @@ struct RolloutAbortCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("back-out"),
-        help: "Back out too: host, phase or rollout. Nothing given keeps what is installed.")
+        help: "Back out too, how far. Nothing given keeps what is installed.")
     var scope: ScopeArgument?
 
     func run() async throws {
@@ -22,11 +22,10 @@ struct RolloutAbortCommand: AsyncParsableCommand {
 }
 
 enum ScopeArgument: String, CaseIterable, ExpressibleByArgument {
-    case host, phase, rollout
+    case phase, rollout
 
     var scope: BackOutScope {
         switch self {
-        case .host: .host
         case .phase: .phase
         case .rollout: .rollout
         }

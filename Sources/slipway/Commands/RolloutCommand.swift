@@ -30,12 +30,15 @@ struct RolloutPresentation: Presentable {
     func encode(to encoder: any Encoder) throws { try rollout.encode(to: encoder) }
 
     var details: String {
-        let facts = TextTable(pairs: [
-            ("rollout", rollout.id.text), ("release", rollout.release.description),
-            ("environment", rollout.environment.text), ("hosts", rollout.query.description),
-            ("state", rollout.state.rawValue), ("reason", rollout.reason ?? "-"),
-            ("started", "\(rollout.startedAt) by \(rollout.startedBy)"), ("ended", rollout.endedAt?.description ?? "-"),
-        ])
+        let left = rollout.stillRunning.map { [("still running", $0.isEmpty ? "nobody" : HostList.words($0))] } ?? []
+        let facts = TextTable(
+            pairs: [
+                ("rollout", rollout.id.text), ("release", rollout.release.description),
+                ("environment", rollout.environment.text), ("hosts", rollout.query.description),
+                ("state", rollout.state.rawValue), ("reason", rollout.reason ?? "-"),
+                ("started", "\(rollout.startedAt) by \(rollout.startedBy)"),
+                ("ended", rollout.endedAt?.description ?? "-"),
+            ] + left)
         let phases = TextTable(
             ["PHASE", "SIZE", "STATE", "HOSTS", "SUCCEEDED", "FAILED", "BACKED OUT", "IN FLIGHT"],
             rollout.phases.map {
@@ -48,7 +51,8 @@ struct RolloutPresentation: Presentable {
             ["HOST", "PHASE", "DELIVERY", "BEFORE", "STEP", "OUTCOME"],
             rollout.hosts.map {
                 [
-                    $0.host.text, String($0.phase), $0.delivery.rawValue, $0.before?.text ?? "-",
+                    $0.host.text, String($0.phase), $0.delivery.rawValue,
+                    ($0.before?.text ?? "-") + ($0.isBeforeRevoked == true ? " (revoked)" : ""),
                     $0.step?.rawValue ?? "-", $0.outcome?.words ?? "-",
                 ]
             })

@@ -59,7 +59,9 @@ struct RolloutWhyPresentation: Presentable {
             ("release", why.release.description), ("rollout", why.rollout?.text ?? "-"),
             ("next attempt", why.nextAttemptAt?.description ?? "-"),
         ])
-        let reasons = why.reasons.map { "\($0.what): \($0.text)\n" }.joined()
+        let reasons = why.reasons.map { hold in
+            "\(hold.what): \(hold.text)\n" + (hold.remedy.map { "    \($0)\n" } ?? "")
+        }.joined()
         let hosts = TextTable(
             ["HOST", "PHASE", "STATE", "HELD BY", "UNTIL", "WHY"],
             why.hosts.map {

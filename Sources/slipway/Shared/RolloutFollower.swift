@@ -11,13 +11,17 @@ struct FollowOptions: ParsableArguments {
     var timeout: TimeSpan?
 
     /// Watches to the end and leaves with the final state's code.
+    /// - Parameter hosts: whose back-out is watched to its end, whatever becomes of the rollout; empty: the rollout is.
     /// - Throws: `ProgramExit` for any end but `succeeded`.
-    func follow(_ rollout: RolloutView, client: ControllerClient, output: OutputOptions) async throws {
+    func follow(
+        _ rollout: RolloutView, hosts: [HostID] = [], client: ControllerClient, output: OutputOptions
+    ) async throws {
         guard !detach else {
             try output.print(RolloutPresentation(rollout: rollout))
             return
         }
-        let final = try await RolloutFollower(client: client, output: output).run(rollout.id, timeout: timeout)
+        let final = try await RolloutFollower(client: client, output: output, backingOut: hosts)
+            .run(rollout.id, timeout: timeout)
         guard final == .done else { throw final }
     }
 }
@@ -26,6 +30,8 @@ struct FollowOptions: ParsableArguments {
 struct RolloutFollower {
     let client: ControllerClient
     let output: OutputOptions
+    /// Hosts that are backed out by name; empty: it is about the whole rollout.
+    var backingOut: [HostID] = []
 
     func run(_ id: RolloutID, timeout: TimeSpan?) async throws -> ProgramExit {
         DetachOnInterrupt.start(rollout: id.text)
@@ -46,17 +52,33 @@ struct RolloutFollower {
         }
         let view = try await client.rollout(id)
         if output.output != .ndjson { try output.print(RolloutPresentation(rollout: view)) }
-        guard let exit = ProgramExit(view.state) else {
+        guard let exit = exit(of: view) else {
             Talk.say(
                 isInTime ? "Rollout \(id) is \(view.state.rawValue)." : "Rollout \(id) goes on; this watch timed out.")
             return .timedOut
         }
+        sayWhatFollows(view)
         return exit
+    }
+
+    private func exit(of view: RolloutView) -> ProgramExit? {
+        backingOut.isEmpty ? ProgramExit(view.state) : ProgramExit(backOutOf: backingOut, in: view)
+    }
+
+    private func sayWhatFollows(_ view: RolloutView) {
+        if view.state == .superseded, backingOut.isEmpty, let next = view.successor {
+            Talk.say("Rollout \(next) has its hosts now: slipway rollout watch \(next)")
+        }
+        if let running = view.stillRunning, !running.isEmpty, view.state.isFinal {
+            Talk.say("\(view.release) is revoked and still runs on \(HostList.words(running)).")
+        }
     }
 
     private func tell(_ id: RolloutID) async throws {
         var last: RolloutState?
-        for try await event in client.watch(id, time: SystemTime()) {
+        var isDone: (@Sendable (RolloutView) -> Bool)?
+        if !backingOut.isEmpty { isDone = { [backingOut] in ProgramExit(backOutOf: backingOut, in: $0) != nil } }
+        for try await event in client.watch(id, isDone: isDone, time: SystemTime()) {
             switch event {
             case .change(let change):
                 if output.output == .ndjson {
@@ -64,7 +86,7 @@ struct RolloutFollower {
                 }
                 Talk.say(Self.line(change))
                 if change.state == .halted, last != .halted {
-                    Talk.say("It waits for you: slipway rollout resume, back-out or abort \(id) --reason …")
+                    Talk.say("It waits for you: slipway rollout why \(id) says what you can do.")
                 }
                 last = change.state
             case .lost(let error): Talk.say("The controller is away, waiting for it: \(error.cause ?? error.summary)")
@@ -76,5 +98,23 @@ struct RolloutFollower {
     /// `12:03:04.250  web-1: succeeded`: the text names phase and host where it is about one.
     static func line(_ change: RolloutChange) -> String {
         "\(change.at.description.dropFirst(11).dropLast())  \(change.text)"
+    }
+}
+
+extension ProgramExit {
+    /// Of hosts that are backed out by name: nil until each of them has ended.
+    init?(backOutOf hosts: [HostID], in view: RolloutView) {
+        let rows = view.hosts.filter { hosts.contains($0.host) }
+        guard rows.allSatisfy({ $0.order?.action == .backOut && $0.outcome != nil }) else { return nil }
+        let isBack = rows.allSatisfy { if case .backedOut = $0.outcome { true } else { false } }
+        self = isBack ? .backedOut : .failed
+    }
+}
+
+/// `web-1, web-2 and 3 more`.
+enum HostList {
+    static func words(_ hosts: [HostID]) -> String {
+        let named = hosts.prefix(10).map(\.text).joined(separator: ", ")
+        return hosts.count > 10 ? "\(named) and \(hosts.count - 10) more" : named
     }
 }

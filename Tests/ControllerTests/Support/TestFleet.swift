@@ -76,10 +76,15 @@ struct TestFleet: Sendable {
     static func submit(
         _ version: String, content: String = "x", environment: String = "staging", by client: TestClient
     ) async throws -> HTTPResponse {
+        try await submit(archive: archive(version: version, content: content), environment: environment, by: client)
+    }
+
+    static func submit(
+        archive: [UInt8], environment: String = "staging", by client: TestClient
+    ) async throws -> HTTPResponse {
         try await client.send(
             "POST", "/v1/releases?environment=\(environment)",
-            headers: [HTTPField("Content-Type", ReleaseSubmissionType.sourceArchive.rawValue)],
-            bytes: archive(version: version, content: content))
+            headers: [HTTPField("Content-Type", ReleaseSubmissionType.sourceArchive.rawValue)], bytes: archive)
     }
 
     static func definition(

@@ -1,0 +1,184 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import Testing
+
+@testable import ControllerLibrary
+
+/// What a person is told before a start, and when asking why nothing moves.
+@Suite("What an operator is told")
+struct OperatorTests {
+    private func fleet<Value>(
+        _ count: Int, _ body: (TestFleet, TestClient) async throws -> Value
+    ) async throws -> Value {
+        let test = try TestController()
+        return try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(count, running)
+            return try await fleet.serving(running) { client in try await body(fleet, client) }
+        }
+    }
+
+    private static let manual = RolloutStrategy.phased([
+        PhaseDefinition(size: .count(1), promotion: .manual), PhaseDefinition(size: .percent(100)),
+    ])
+
+    private func plan(_ definition: RolloutDefinition, _ client: TestClient) async throws -> RolloutPlanView {
+        let answer = try await client.post("/v1/rollouts/plans", definition)
+        try #require(answer.status == 201, "\(String(decoding: answer.body, as: UTF8.self))")
+        return try answer.json(RolloutPlanView.self)
+    }
+
+    private func why(_ path: String, _ client: TestClient) async throws -> RolloutWhyView {
+        try await client.send("GET", "/v1/\(path)").json(RolloutWhyView.self)
+    }
+
+    private func act(
+        _ verb: String, _ id: RolloutID, _ client: TestClient, hosts: [HostID]? = nil
+    ) async throws -> HTTPResponse {
+        try await client.post("/v1/rollouts/\(id)/\(verb)", RolloutVerbRequest(reason: "looked at it", hosts: hosts))
+    }
+
+    private func changes(of id: RolloutID, _ client: TestClient) async throws -> [String] {
+        var texts: [String] = []
+        let request = HTTPRequest(
+            "GET", client.baseURL + "/v1/rollouts/\(id)/events",
+            headers: [HTTPField("Authorization", "Bearer \(client.token ?? "")")])
+        for try await event in client.http.events(request, silenceMax: .seconds(60)) {
+            let change = try JSONCoding.decode(RolloutChange.self, from: Array(event.data.utf8))
+            texts.append(change.text)
+            if change.state.isFinal { break }
+        }
+        return texts
+    }
+
+    @Test("A plan names the rollout that its start would end, and what was revoked is no way back")
+    func plans() async throws {
+        try await fleet(2) { fleet, client in
+            for version in ["1.0", "1.1", "1.2"] {
+                #expect(try await TestFleet.submit(version, by: client).status == 201)
+            }
+            _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client)
+            let revoked = try await client.post(
+                "/v1/releases/web/1.0/revoke",
+                RevocationRequest(environment: EnvironmentName("staging"), reason: "it leaks"))
+            #expect(revoked.status == 200)
+            let running = try await client.startRollout(TestFleet.definition("1.1", Self.manual)).json(RolloutView.self)
+            try await eventually { fleet.agents.contains { $0.running?.version.text == "1.1" } }
+            var next = try TestFleet.definition("1.2")
+            next.priority = 10
+            let view = try await plan(next, client)
+            let ends = "Its start ends rollout \(running.id) of web@1.1, which is "
+            #expect(view.warnings.contains { $0.hasPrefix(ends) })
+            #expect(view.warnings.contains { $0.hasPrefix("1 host runs web@1.0, which was revoked: ") })
+            let backTo = view.hosts.map(\.backOutTo)
+            #expect(Set(backTo) == ["web@1.1", "what it had before web@1.0, which is revoked"])
+            let shown = try await client.send("GET", "/v1/rollouts/\(running.id)").json(RolloutView.self)
+            #expect(shown.hosts.allSatisfy { $0.isBeforeRevoked == true })
+        }
+    }
+
+    @Test("A continuous rollout of a release that is overtaken already says so in its plan")
+    func overtaken() async throws {
+        try await fleet(1) { _, client in
+            for version in ["1.0", "1.1"] { #expect(try await TestFleet.submit(version, by: client).status == 201) }
+            let continuous = RolloutStrategy.continuous([PhaseDefinition(size: .percent(100))])
+            let view = try await plan(TestFleet.definition("1.0", continuous), client)
+            #expect(view.warnings.contains { $0.hasPrefix("web@1.1 is approved for staging already: ") })
+            let newest = try await plan(TestFleet.definition("1.1", continuous), client)
+            #expect(!newest.warnings.contains { $0.contains("is approved for staging already") })
+        }
+    }
+
+    @Test(
+        "Why names the command: promote for a phase that waits, resume for a pause; neither has a next attempt by itself"
+    )
+    func waitsForPerson() async throws {
+        try await fleet(2) { fleet, client in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let id = try await client.startRollout(TestFleet.definition("1.0", Self.manual)).json(RolloutView.self).id
+            try await eventually { try await why("rollouts/\(id)/why", client).reasons.first?.what == "promotion" }
+            let view = try await why("rollouts/\(id)/why", client)
+            #expect(view.reasons.first?.remedy == "slipway rollout promote \(id)")
+            #expect(view.nextAttemptAt == nil)
+            let has = try await why("hosts/host1/why?release=web@1.0", client)
+            #expect(has.reasons.map(\.text) == ["It runs web@1.0 and is healthy."])
+            #expect(try await act("skip", id, client, hosts: [HostID("host2")]).status == 200)
+            let skipped = try await why("hosts/host2/why?release=web@1.0", client)
+            #expect(skipped.reasons.contains { $0.what == "outcome" && $0.text.contains("Was skipped: person:admin") })
+            #expect(try await act("promote", id, client).status == 200)
+            let texts = try await changes(of: id, client)
+            #expect(texts.contains("promoted by person:admin: looked at it"))
+        }
+    }
+
+    @Test("A rollout that a freeze halted says when that was lifted, and that resuming it is left")
+    func lifted() async throws {
+        try await fleet(2) { _, client in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let id = try await client.startRollout(TestFleet.definition("1.0", Self.manual)).json(RolloutView.self).id
+            #expect(try await client.post("/v1/freezes", FreezeRequest(reason: "smoke")).status == 201)
+            let frozen = try #require(try await why("rollouts/\(id)/why", client).reasons.first)
+            #expect(frozen.text.contains("slipway freeze lift f1 --reason REASON comes first"))
+            #expect(try await client.post("/v1/freezes/f1/lift", ReasonRequest(reason: "no fire")).status == 200)
+            let halted = try #require(try await why("rollouts/\(id)/why", client).reasons.first)
+            #expect(halted.what == "halted" && halted.text.contains("The freeze was lifted at "))
+            #expect(halted.remedy?.hasPrefix("slipway rollout resume \(id) --reason REASON") == true)
+        }
+    }
+
+    @Test("An environment, or a host of a rollout, that there is not is not found, before anything else is said")
+    func notFound() async throws {
+        try await fleet(1) { _, client in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            var definition = try TestFleet.definition("1.0")
+            definition.environment = try EnvironmentName("prod")
+            let nowhere = try await client.startRollout(definition)
+            #expect(nowhere.status == 404 && nowhere.problemCode == "controller.request.environment")
+            let id = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).id
+            for verb in ["retry", "skip", "back-out"] {
+                let answer = try await act(verb, id, client, hosts: [HostID("nobody")])
+                #expect(answer.status == 404, "\(verb)")
+            }
+        }
+    }
+
+    @Test("A plan that is stale says what differs in the words of rollout.yaml, and what may be accepted")
+    func stale() async throws {
+        try await fleet(1) { _, client in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let agreed = try await plan(TestFleet.definition("1.0"), client)
+            var other = try TestFleet.definition("1.0", Self.manual)
+            other.limits.failureTolerance = Tolerance(percent: 20)
+            let refused = try await client.post("/v1/rollouts?plan=\(agreed.digest)", other)
+            let problem = try refused.json(Problem.self)
+            #expect(problem.code == "controller.conflict.planChanged")
+            #expect(problem.detail.contains("the strategy was bigBang, is phased [{ 1, promotion: manual }, 100%]"))
+            #expect(problem.detail.contains("failureTolerance was not given, is 20%"))
+            #expect(!problem.remedy.contains("--accept-host-changes"))
+        }
+    }
+
+    @Test("A rule is offered to be set aside only where the policy lets somebody do so, with the whole command")
+    func overrides() async throws {
+        try await fleet(1) { _, client in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            func remedy(_ overrides: String) async throws -> String {
+                let text =
+                    "environments: { staging: { windows: [never] } }\n"
+                    + "windows: { never: { opens: \"2099-01-01 00:00\", for: 1h } }\n\(overrides)\n"
+                let applied = try await client.post("/v1/policy", PolicyRequest(text: text, reason: "test"))
+                #expect(applied.status == 201, "\(String(decoding: applied.body, as: UTF8.self))")
+                let refused = try await client.startRollout(TestFleet.definition("1.0"))
+                #expect(refused.status == 423)
+                return try refused.json(Problem.self).remedy
+            }
+            #expect(try await remedy("overrides: { freeze: [admin] }").hasSuffix("lets nobody set aside window."))
+            let offered = try await remedy("overrides: { window: [admin, releaseManager] }")
+            #expect(offered.contains("(window: admin or releaseManager)"))
+            let command = "slipway policy override web@1.0 --environment staging --rule window --reason REASON"
+            #expect(offered.hasSuffix(command))
+        }
+    }
+}
