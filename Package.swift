@@ -179,7 +179,12 @@ let package = Package(
                 "ReleasePackaging",
                 "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "TestSupport", x509,
             ]),
-        tests("CommandTests", ["slipway", "AgentProtocol", "ControllerAPI", "DefinitionFiles", "ReleaseDefinition", "Effects"]),
+        tests(
+            "CommandTests",
+            [
+                "slipway", "AgentLibrary", "ControllerLibrary", "AgentProtocol", "ControllerAPI", "DefinitionFiles",
+                "ReleaseDefinition", "Effects",
+            ]),
         // Real processes of all three programs: no module of ours but the vocabulary and the doors.
         tests("EndToEnd", ["ReleaseDefinition", "AgentProtocol", "ControllerAPI", "Effects", "TestSupport"]),
         tests("Tidy", []),

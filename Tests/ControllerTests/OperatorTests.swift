@@ -160,6 +160,22 @@ struct OperatorTests {
         }
     }
 
+    @Test("What a rollout says of bandwidth and of stop hooks reaches its hosts, and its plan warns of the latter")
+    func orders() async throws {
+        try await fleet(1) { fleet, client in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            var definition = try TestFleet.definition("1.0")
+            definition.limits.bandwidth = ByteCount(512 << 10)
+            definition.ignoreStopFailure = true
+            let warnings = try await plan(definition, client).warnings
+            #expect(warnings.contains { $0.hasPrefix("A stop hook that fails is passed over") })
+            #expect(try await TestFleet.rollOut(definition, by: client).state == .succeeded)
+            let order = try #require(fleet.agents.first?.orders.first)
+            #expect(order.bandwidth == ByteCount(512 << 10))
+            #expect(order.ignoreStopFailure == true)
+        }
+    }
+
     @Test("A rule is offered to be set aside only where the policy lets somebody do so, with the whole command")
     func overrides() async throws {
         try await fleet(1) { _, client in

@@ -48,7 +48,8 @@ struct Director: Sendable {
         return Assignment(
             order: order, environment: environment, audience: audience, release: release, manifest: plan.manifest,
             targetPath: TargetPath.manifest(place, release), counter: counter, expiresAt: expiresAt.wholeSeconds,
-            revoked: revoked, patches: patches, migrates: plan.migrations?.map(\.host))
+            revoked: revoked, patches: patches, bandwidth: plan.definition.limits.bandwidth,
+            migrates: plan.migrations?.map(\.host), ignoreStopFailure: plan.definition.ignoreStopFailure)
     }
 
     private func sign(_ assignment: Assignment) throws -> JSONValue {

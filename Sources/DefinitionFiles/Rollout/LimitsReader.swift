@@ -5,7 +5,7 @@ enum LimitsReader {
     private static let keys = KeyTable(
         known: [
             "parallelism", "failureTolerance", "offlineTolerance", "offlineGrace", "progressDeadline", "maxUnavailable",
-            "expectedDuration", "silentAfter", "unhealthyBefore", "earlyLife",
+            "expectedDuration", "silentAfter", "unhealthyBefore", "earlyLife", "bandwidth",
         ],
         reserved: ["requiredSuccess": "It is a phase's: write requiredSuccesses in the phase."])
     private static let groupKeys = KeyTable(known: ["by", "count"])
@@ -33,13 +33,30 @@ enum LimitsReader {
         let unhealthy = mapping.optional("unhealthyBefore", default: UnhealthyBefore?.none) {
             $0.choice(UnhealthyBefore.self).map(Optional.some)
         }
+        let bandwidth = mapping.optional("bandwidth", default: ByteCount?.none) { readBandwidth($0).map(Optional.some) }
         guard let parallelism, let failures, let offline, let grace, let progress, let group, let expected, let silent,
-            let early, let unhealthy
+            let early, let unhealthy, let bandwidth
         else { return nil }
         return RolloutLimits(
             parallelism: parallelism, failureTolerance: failures, offlineTolerance: offline, offlineGrace: grace,
             progressDeadline: progress, maxUnavailable: group, expectedDuration: expected, silentAfter: silent,
-            unhealthyBefore: unhealthy, earlyLife: early)
+            unhealthyBefore: unhealthy, earlyLife: early, bandwidth: bandwidth)
+    }
+
+    /// `2097152` bytes a second, or `2M`, with K, M or G for 1024, 1024² and 1024³.
+    private static func readBandwidth(_ field: Field) -> ByteCount? {
+        let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
+        if case .text(let text, isQuoted: false) = field.node.content, let last = text.last {
+            let unit = units[last]
+            let digits = Field.decimal(unit == nil ? text : String(text.dropLast()))
+            if let digits, case (let bytes, false) = digits.multipliedReportingOverflow(by: unit ?? 1),
+                ByteCount(bytes) >= RolloutLimits.bandwidthMin, bytes <= 1 << 40
+            {
+                return ByteCount(bytes)
+            }
+        }
+        return field.refuse(
+            "value.bandwidth", expected: "bytes a second, from 1K", remedy: "Write 2097152, 512K or 2M.")
     }
 
     private static func span(_ key: String, _ mapping: MappingReader, _ range: ClosedRange<TimeSpan>) -> TimeSpan?? {

@@ -14,12 +14,16 @@ public struct RolloutDefinition: Sendable, Equatable, Codable {
     public var freezes: [Freeze]?
     /// What cannot be taken back, in words; nil: everything can. A crossed limit then halts, and nothing goes back by itself.
     public var irreversible: String?
+    /// Whether a stop hook of the release that is left may fail (semantics 5); nil: it may not.
+    public var ignoreStopFailure: Bool?
 
     public init(
         release: ReleaseName, environment: EnvironmentName, hosts: HostQuery = .all, strategy: RolloutStrategy,
         limits: RolloutLimits = .init(), backOut: BackOutScope = .phase, priority: Int? = nil,
-        windows: [MaintenanceWindow]? = nil, freezes: [Freeze]? = nil, irreversible: String? = nil
+        windows: [MaintenanceWindow]? = nil, freezes: [Freeze]? = nil, irreversible: String? = nil,
+        ignoreStopFailure: Bool? = nil
     ) {
+        self.ignoreStopFailure = ignoreStopFailure
         self.release = release
         self.environment = environment
         self.hosts = hosts
@@ -269,14 +273,20 @@ public struct RolloutLimits: Sendable, Equatable, Codable {
     public var unhealthyBefore: UnhealthyBefore?
     /// After success: how long a host that turns unhealthy is taken back; nil: 24 h.
     public var earlyLife: TimeSpan?
+    /// Bytes a second that a host's downloads may take; nil: what the host allows, which is never exceeded.
+    public var bandwidth: ByteCount?
+
+    /// Below it nothing would ever arrive.
+    public static let bandwidthMin = ByteCount(1 << 10)
 
     public init(
         parallelism: PhaseSize = .percent(25), failureTolerance: Tolerance? = nil,
         offlineTolerance: Tolerance = Tolerance(percent: 10), offlineGrace: TimeSpan = .minutes(15),
         progressDeadline: TimeSpan = .minutes(10), maxUnavailable: MaxUnavailable? = nil,
         expectedDuration: TimeSpan? = nil, silentAfter: TimeSpan? = nil, unhealthyBefore: UnhealthyBefore? = nil,
-        earlyLife: TimeSpan? = nil
+        earlyLife: TimeSpan? = nil, bandwidth: ByteCount? = nil
     ) {
+        self.bandwidth = bandwidth
         self.parallelism = parallelism
         self.failureTolerance = failureTolerance
         self.offlineTolerance = offlineTolerance

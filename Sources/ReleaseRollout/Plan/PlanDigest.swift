@@ -30,6 +30,9 @@ extension RolloutPlan {
         note("the list of windows", old.windows ?? [], new.windows ?? [], PlanWords.windows)
         note("the list of freezes", old.freezes ?? [], new.freezes ?? [], PlanWords.freezes)
         note("what cannot be taken back", old.irreversible ?? "nothing", new.irreversible ?? "nothing")
+        note("a stop hook", old.ignoreStopFailure ?? false, new.ignoreStopFailure ?? false) {
+            $0 ? "allowed to fail" : "not allowed to fail"
+        }
         note("the urgency", agreed.urgency, urgency) { $0.isEmergency ? "an emergency" : "ordinary" }
         return changes
     }
@@ -59,6 +62,9 @@ extension RolloutPlan {
         if let irreversible {
             warnings.append(
                 "It cannot be taken back: \(irreversible). A crossed limit halts it, and nothing goes back by itself.")
+        }
+        if definition.ignoreStopFailure == true {
+            warnings.append("A stop hook that fails is passed over: what it should have stopped may run on.")
         }
         let current = hosts.count { $0.running == definition.release }
         if current > 0 { warnings.append("\(current) of \(hosts.count) hosts run the release already.") }

@@ -67,6 +67,7 @@ enum PlanWords {
             ("silentAfter", it.silentAfter.map { "\($0)" } ?? "not given"),
             ("unhealthyBefore", it.unhealthyBefore?.rawValue ?? "not given"),
             ("earlyLife", it.earlyLife.map { "\($0)" } ?? "not given"),
+            ("bandwidth", it.bandwidth.map { "\($0.value)" } ?? "not given"),
         ]
     }
 

@@ -12,11 +12,10 @@ struct RolloutPlanCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "A rollout.yaml: release, environment, hosts, strategy, limits.")
-    var file: String
+    @OptionGroup var rollout: RolloutFileOptions
 
     func run() async throws {
-        let definition = try RolloutText.read(file)
+        let definition = try rollout.definition()
         let plan = try await connection.withClient { try await $0.plan(definition) }
         try output.print(RolloutPlanPresentation(plan: plan))
     }

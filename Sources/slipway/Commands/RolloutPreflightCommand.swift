@@ -14,8 +14,7 @@ struct RolloutPreflightCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "A rollout.yaml: release, environment, hosts, strategy, limits.")
-    var file: String
+    @OptionGroup var rollout: RolloutFileOptions
 
     @Option(help: "How long hosts may take to answer, as 10s; 20s at most.", transform: { try TimeSpan($0) })
     var wait = TimeSpan.seconds(10)
@@ -27,7 +26,7 @@ struct RolloutPreflightCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let definition = try RolloutText.read(file)
+        let definition = try rollout.definition()
         let view = try await connection.withClient {
             try await $0.preflight(PreflightRequest(rollout: definition, wait: wait))
         }

@@ -11,14 +11,7 @@ struct RolloutStartCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var following: FollowOptions
 
-    @Argument(help: "A rollout.yaml: release, environment, hosts, strategy, limits.")
-    var file: String
-
-    @Option(help: "Another release than the file names.", transform: { try ReleaseName($0) })
-    var release: ReleaseName?
-
-    @Option(help: "Another environment than the file names.", transform: { try EnvironmentName($0) })
-    var environment: EnvironmentName?
+    @OptionGroup var rollout: RolloutFileOptions
 
     @Option(
         help: """
@@ -37,10 +30,7 @@ struct RolloutStartCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var definition = try RolloutText.read(file)
-        if let release { definition.release = release }
-        if let environment { definition.environment = environment }
-        let start = definition
+        let start = try rollout.definition()
         try await connection.withClient { client in
             var digest = plan
             if digest == nil {
