@@ -68,9 +68,12 @@ public struct LifecycleApproval: Sendable, Equatable, Codable {
     public var plan: SHA256Digest
     public var package: SHA256Digest
     public var until: UTCInstant
+    /// What an outside system said: its change record, its words.
+    public var reference: String?
 
     public init(
-        stage: String, person: String, keyID: String?, plan: SHA256Digest, package: SHA256Digest, until: UTCInstant
+        stage: String, person: String, keyID: String?, plan: SHA256Digest, package: SHA256Digest, until: UTCInstant,
+        reference: String? = nil
     ) {
         self.stage = stage
         self.person = person
@@ -78,6 +81,7 @@ public struct LifecycleApproval: Sendable, Equatable, Codable {
         self.plan = plan
         self.package = package
         self.until = until
+        self.reference = reference
     }
 }
 

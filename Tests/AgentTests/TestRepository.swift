@@ -104,6 +104,7 @@ final class TestRepository {
     func submit(
         _ version: String, files: [File] = [serve, healthy], units: [UnitDefinition]? = nil,
         requires: [ProductRequirement] = [], keep: Int = 3, values: String? = nil,
+        documents: [(path: String, bytes: [UInt8])] = [],
         in place: ApprovalPlace = .environment(environment), product: ProductName = product
     ) async throws -> HostRelease {
         let source = try TemporaryFolder()
@@ -114,6 +115,7 @@ final class TestRepository {
             try source.directory.writeDurably(file.path, file.bytes, mode: file.isProgram ? 0o755 : 0o644)
         }
         var inputs = BuildInputs()
+        inputs.documents = documents
         if let values {
             let signed = try SignedValues(JSONValue(parsing: Array(values.utf8)))
             inputs.values.append((Self.environment, signed))

@@ -111,5 +111,5 @@ struct ConsoleSessionTests {
 }
 
 extension HTTPResponse {
-    fileprivate func header(_ name: String) -> String? { head[name] }
+    func header(_ name: String) -> String? { head[name] }
 }

@@ -57,8 +57,8 @@ struct LifecycleTests {
     }
 
     /// Planned, built, with evidence and approvals, as far as `scheduled`.
-    private func prepare(_ client: TestClient) async throws {
-        try await post(Self.base + "/plan", ReleasePlanRequest(text: Self.plan("1.1")), client)
+    func prepare(_ client: TestClient, plan: String = LifecycleTests.plan("1.1")) async throws {
+        try await post(Self.base + "/plan", ReleasePlanRequest(text: plan), client)
         #expect(try await TestFleet.submit("1.1", by: client).status == 201)
         try await eventually { try await view(client).stage == .built }
         try await post(Self.base + "/evidence", Self.unsigned(.tests, Self.junit), client)

@@ -12,7 +12,7 @@ public struct AgentCommand: AsyncParsableCommand {
             JoinCommand.self, FollowCommand.self, RunCommand.self, NetworkCommand.self, StepCommand.self,
             ConvergeCommand.self,
             InstallCommand.self, RehearseCommand.self,
-            StatusCommand.self,
+            StatusCommand.self, DocsCommand.self,
             HistoryCommand.self,
             BackOutCommand.self,
             WhyCommand.self, VerifyCommand.self, AdoptCommand.self, RestoreCommand.self, UnlockCommand.self,

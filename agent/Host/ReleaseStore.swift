@@ -37,6 +37,9 @@ struct ReleaseStore: Sendable {
             }
         }
         for values in manifest.values where try blobs.has(values.blob) { try kept.add(try blobs.read(values.blob)) }
+        for document in ReleaseDocuments.kept(of: manifest) where try blobs.has(document.blob) {
+            try kept.add(try blobs.read(document.blob))
+        }
         try folder.writeDurably(Self.manifestName, bytes)
         try folder.sync()
         try product.removeTree(release.folder)

@@ -21,6 +21,8 @@ extension InstallationRunner {
                 fetched[unit.name] = try await fetch(unit, old, patches, from: .patch)
             }
         } catch { throw StepError(error, otherwise: .transport) }
+        await fetchDocuments(of: manifest, release)
+        try Task.checkCancellation()
         let kept = try store.keep(manifest, bytes: bytes, blobs: downloads)
         for unit in manifest.units {
             try Task.checkCancellation()
@@ -38,6 +40,16 @@ extension InstallationRunner {
         }
         try await prepare(kept, old)
         try await selfUpdate.prepare(kept)
+    }
+
+    /// What people read comes last: a release goes on without it.
+    private func fetchDocuments(of manifest: Manifest, _ release: HostRelease) async {
+        let documents = ReleaseDocuments.kept(of: manifest).map(\.blob)
+        guard !documents.isEmpty else { return }
+        do { try await source.fetch(documents, into: downloads) } catch {
+            log.warning(
+                "documents were not fetched", metadata: ["release": "\(release)", "error": "\(ReportedError(error))"])
+        }
     }
 
     /// All is there: what activation will do can be tried, and two units at one place be told apart.

@@ -33,10 +33,16 @@ enum ControllerBackup {
         for entry in try folder.directory.list() where !left.contains(entry.name) {
             let isRecord = entry.name.hasPrefix(ControllerDirectory.databaseName)
             if isRecord || entry.name.hasPrefix(".") || entry.name == ControllerDirectory.repositoryName { continue }
+            if entry.name == LifecycleFiles.folderName, folder.sharedRepository != nil { continue }
             try copy(entry.name, in: folder.directory, to: there)
         }
         try copyRepository(
             folder.repository(), to: there.createDirectory(ControllerDirectory.repositoryName))
+        if folder.sharedRepository != nil {
+            let target = try there.createDirectory(LifecycleFiles.folderName, mode: 0o700)
+            let evidence = try folder.evidence()
+            for entry in try evidence.list() { try copy(entry.name, in: evidence, to: target) }
+        }
         let record = BackupRecord(at: now, version: SlipwayVersion.text, log: log)
         try there.sync()
         try there.writeDurably(BackupRecord.name, JSONCoding.value(of: record).prettyBytes)

@@ -7,10 +7,12 @@ import ReleaseDefinition
 enum ConsoleRoutes {
     static func all(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
         pages(controller, templates) + session(controller, templates) + assets
+            + FeedbackPage.routes(controller, templates) + RecordRoutes.all(controller, templates)
     }
 
+    static let mayAsk = RouteAccess.anyone(because: "shows the sign-in form to who has no session")
+
     private static func pages(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
-        let mayAsk = RouteAccess.anyone(because: "shows the sign-in form to who has no session")
         return [
             Route(.get, "/", access: mayAsk) { request in
                 guard let person = await viewer(request, controller) else {
@@ -82,7 +84,7 @@ enum ConsoleRoutes {
     }
 
     /// The person whose session the cookie names and who may look.
-    private static func viewer(_ request: RouteRequest, _ controller: Controller) async -> PersonRecord? {
+    static func viewer(_ request: RouteRequest, _ controller: Controller) async -> PersonRecord? {
         guard let cookie = request.header("Cookie"), let token = controller.sessions.token(cookieHeader: cookie),
             let person = await controller.person(tokenID: token), person.may(.view)
         else { return nil }
@@ -122,14 +124,18 @@ enum ConsoleForm {
         return origin == "https://\(request.request.head.authority ?? "")"
     }
 
-    /// A field of an `application/x-www-form-urlencoded` body, without surrounding space.
+    /// A field that holds no space.
     static func field(_ name: String, of body: [UInt8]) -> String? {
+        text(name, of: body).map { $0.split(whereSeparator: \.isWhitespace).joined() }
+    }
+
+    /// A field of an `application/x-www-form-urlencoded` body.
+    static func text(_ name: String, of body: [UInt8]) -> String? {
         guard let text = String(validating: body, as: UTF8.self) else { return nil }
         for pair in text.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2, parts[0] == name else { continue }
-            let value = parts[1].replacing("+", with: " ").removingPercentEncoding
-            return value.map { $0.split(whereSeparator: \.isWhitespace).joined() }
+            return parts[1].replacing("+", with: " ").removingPercentEncoding
         }
         return nil
     }

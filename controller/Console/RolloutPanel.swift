@@ -217,7 +217,7 @@ struct PhaseBar {
     }
 
     /// Two decimals, without a locale.
-    private static func text(_ value: Double) -> String {
+    static func text(_ value: Double) -> String {
         let hundredths = Int((value * 100).rounded())
         let rest = hundredths % 100
         return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"

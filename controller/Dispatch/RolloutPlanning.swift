@@ -60,10 +60,18 @@ extension Controller {
             healthyDeadline: record.submitted.units.map(\.healthyDeadline).max(),
             starts: urgency.ignoresWindows ? nil : startIntervals(definition),
             migrations: migrations(of: definition.release))
-        plan.earlyLife = policy?.earlyLife.span(of: record.submitted.category)
+        plan.earlyLife = earlyLife(of: definition, record.submitted.category)
         if !urgency.isEmergency { addPolicyGates(to: &plan) }
         try refuseUnfit(plan)
         return plan
+    }
+
+    /// As the release's plan says where it goes into service, the policy's least at any rate.
+    private func earlyLife(of definition: RolloutDefinition, _ category: ReleaseCategory) -> TimeSpan? {
+        let lifecycle = state.lifecycle(definition.release)
+        let planned = lifecycle.live == definition.environment ? lifecycle.record.plan?.earlyLife?.span : nil
+        guard let planned else { return policy?.earlyLife.span(of: category) }
+        return max(planned, policy?.earlyLife.least(of: category) ?? .zero)
     }
 
     /// Steps of the rollout; a unit with variants is one.

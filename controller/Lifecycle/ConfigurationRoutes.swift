@@ -52,7 +52,7 @@ extension Controller {
     }
 
     private func items(of baseline: ConfigurationBaseline) throws -> [ConfigurationItem] {
-        let bytes = try evidenceStore().directory.read(baseline.digest.hex, sizeMax: ByteCount(256 << 20))
+        let bytes = try evidenceStore().directory.read(baseline.digest.hex, sizeMax: ConfigurationBaseline.bytesMax)
         return try JSONCoding.decode([ConfigurationItem].self, from: bytes)
     }
 

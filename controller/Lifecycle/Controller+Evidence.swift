@@ -11,7 +11,7 @@ import ReleaseTrust
 extension Controller {
     /// The documents of statements, and baselines. Not public, unlike the repository's blobs.
     func evidenceStore() throws -> BlobStore {
-        BlobStore(try folder.directory.createDirectory(LifecycleFiles.folderName, mode: 0o700))
+        BlobStore(try folder.evidence())
     }
 
     /// - Throws: `controller.evidence.…`, `lifecycle.evidence.…`, `trust.envelope.…`: nothing was taken.
@@ -110,6 +110,10 @@ extension Controller {
     ) throws -> LifecycleView {
         _ = try known(name)
         let (who, keyID) = try voter(name, request, person)
+        guard !who.hasPrefix(Lifecycle.outsidePrefix) else {
+            throw ControllerError.forbidden(
+                "consent", "\(who) is an outside system, not a person.", remedy: "The controller asks it by itself.")
+        }
         let consent = request.consent
         guard consent.release == name else {
             throw ControllerError.badRequest(

@@ -195,7 +195,7 @@ extension Controller {
 
     // MARK: closure
 
-    private func closureFacts(_ name: ReleaseName) -> ClosureFacts {
+    func closureFacts(_ name: ReleaseName) -> ClosureFacts {
         let lifecycle = state.lifecycle(name)
         let manifest = lifecycle.record.package
         let hosts = state.hostsInOrder.filter {
@@ -235,4 +235,8 @@ enum LifecycleFiles {
     static let planName = "release-plan.yaml"
     /// Documents of evidence and baselines, by their digests, in the controller's folder.
     static let folderName = "evidence"
+}
+
+extension ConfigurationBaseline {
+    static let bytesMax = ByteCount(256 << 20)
 }

@@ -20,11 +20,15 @@ extension APIOperation {
         "POST \(base)/known-errors": APIOperation(
             "An error that is lived with.", body: .json("KnownErrorRequest"), status: [201]),
         "POST \(base)/feedback": APIOperation("How it went.", body: .json("FeedbackRequest"), status: [201]),
+        "POST \(base)/feedback-links": APIOperation(
+            "A link by which people without an account answer.", body: .json("FeedbackLinkRequest"), status: [201]),
         "GET \(base)/review": APIOperation("The review, filled from what happened."),
         "POST \(base)/review": APIOperation("The review is held.", body: .json("ReleaseReviewRequest")),
         "POST \(base)/close": APIOperation("The file is closed.", body: .json("object")),
         "POST \(base)/baselines": APIOperation(
             "Every configuration item is put down.", body: .json("object"), status: [201]),
+        "GET \(base)/documents": APIOperation("The documents of the package."),
+        "GET \(base)/documents/**": APIOperation("A document, as it was signed.", answer: .bytes),
         "GET /v1/reports/measures": APIOperation("The four measures.", query: ["from", "until"]),
         "GET /v1/cmdb/items": APIOperation("Configuration items."),
         "GET /v1/cmdb/items.csv": APIOperation("Configuration items as CSV.", answer: .csv),

@@ -81,6 +81,11 @@ extension ControllerRoutes {
                     try await controller.giveFeedback(try name(request), body, by: try person(request).name),
                     status: .created)
             },
+            Route(.post, "\(base)/feedback-links", access: .person(.deploy), scope: .product) { request in
+                let body = try await request.json(FeedbackLinkRequest.self)
+                return Responses.json(
+                    try await controller.makeFeedbackLink(try name(request), body), status: .created)
+            },
             Route(.get, "\(base)/review", access: .person(.view), scope: .product) { request in
                 Responses.json(try await controller.reviewView(try name(request)))
             },

@@ -1,6 +1,7 @@
 import ControllerAPI
 import Effects
 import ReleaseDefinition
+import ReleaseLifecycle
 
 /// From the log to the sinks: at least once, in order for each sink, over restarts.
 extension Controller {
@@ -190,15 +191,7 @@ struct Courier: Sendable {
     init(folder: ControllerDirectory, source: String) throws {
         self.folder = folder
         self.source = source
-        let own = try folder.directory.status(NotificationSettings.authorityName) != nil
-        let roots =
-            own
-            ? try folder.text(NotificationSettings.authorityName)
-            : try? String(
-                decoding: Directory.open("/etc/ssl/certs").read("ca-certificates.crt", sizeMax: ByteCount(8 << 20)),
-                as: UTF8.self)
-        http = try LiveHTTP(
-            identity: roots.map { TLSIdentity(trustRoots: $0) }, userAgent: "slipway-controller/\(SlipwayVersion.text)")
+        http = try SettledHTTP.live(folder, authority: NotificationSettings.authorityName)
         processes = LiveProcesses()
     }
 
@@ -211,7 +204,8 @@ struct Courier: Sendable {
     func deliver(_ notice: Notice, to sink: NotificationSink, at now: UTCInstant) async -> Outcome {
         do {
             let secret = try sink.secretFile.map { try folder.text($0).filter { !$0.isWhitespace } }
-            let message = Message.make(notice, for: sink, secret: secret, source: source, at: now)
+            let message = Message.make(
+                notice, for: sink, secret: secret, source: source, items: try items(of: notice), at: now)
             if sink.kind == .mail { return try await send(message, sink, notice) }
             guard let url = sink.url else { return .failed("the sink has no url") }
             let response = try await http.send(
@@ -220,6 +214,13 @@ struct Courier: Sendable {
         } catch {
             return .failed("\(ReportedError(error))")
         }
+    }
+
+    /// A baseline's bytes are canonical JSON.
+    private func items(of notice: Notice) throws -> JSONValue? {
+        guard let baseline = notice.baseline else { return nil }
+        return try JSONValue(
+            parsing: folder.evidence().read(baseline.digest.hex, sizeMax: ConfigurationBaseline.bytesMax))
     }
 
     /// As cron does: the host's sendmail reads the message; who gets it stands in its head.

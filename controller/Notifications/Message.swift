@@ -9,11 +9,13 @@ struct Message: Sendable, Equatable {
     /// - Parameters:
     ///   - secret: of the sink, without white space around it.
     ///   - source: the controller's address.
+    ///   - items: of a baseline.
     static func make(
-        _ notice: Notice, for sink: NotificationSink, secret: String?, source: String, at now: UTCInstant
+        _ notice: Notice, for sink: NotificationSink, secret: String?, source: String, items: JSONValue? = nil,
+        at now: UTCInstant
     ) -> Message {
         switch sink.kind {
-        case .webhook: return cloudEvent(notice, secret, source, now)
+        case .webhook, .cmdb: return cloudEvent(notice, secret, source, items, now)
         case .slack, .mattermost: return json([JSONMember("text", .string(notice.text))])
         case .teams:
             return json([
@@ -34,10 +36,9 @@ struct Message: Sendable, Equatable {
             headers: [HTTPField("Content-Type", "application/json")] + headers)
     }
 
-    /// CloudEvents 1.0.2 in structured mode. The signature is over `timestamp.body`, so that an old message cannot be sent
-    /// again as a new one.
+    /// CloudEvents 1.0.2 in structured mode.
     private static func cloudEvent(
-        _ notice: Notice, _ secret: String?, _ source: String, _ now: UTCInstant
+        _ notice: Notice, _ secret: String?, _ source: String, _ items: JSONValue?, _ now: UTCInstant
     ) -> Message {
         var data: [JSONMember] = [JSONMember("text", .string(notice.text))]
         func add(_ name: String, _ value: String?) {
@@ -47,6 +48,9 @@ struct Message: Sendable, Equatable {
         add("rollout", notice.rollout?.text)
         add("environment", notice.environment?.text)
         add("page", notice.page?.rawValue)
+        add("baseline", notice.baseline?.moment.rawValue)
+        add("digest", notice.baseline?.digest.hex)
+        if let items { data.append(JSONMember("items", items)) }
         data.append(JSONMember("audience", .array(notice.audience.map { .string($0) })))
         let body = JSONValue.object([
             JSONMember("specversion", .string("1.0")), JSONMember("id", .string(notice.id)),
@@ -57,11 +61,7 @@ struct Message: Sendable, Equatable {
         ]).wireBytes
         var headers = [HTTPField("Content-Type", "application/cloudevents+json")]
         if let secret {
-            let timestamp = String(now.millisecondsSince1970 / 1000)
-            let mac = MessageAuthentication.hmac(
-                key: Array(secret.utf8), message: Array("\(timestamp).".utf8) + body)
-            headers.append(HTTPField("Slipway-Timestamp", timestamp))
-            headers.append(HTTPField("Slipway-Signature", "sha256=\(mac.hex)"))
+            headers += MessageAuthentication.headers(secret: secret, body: body, at: now)
         }
         return Message(body: body, headers: headers)
     }
@@ -138,6 +138,15 @@ struct Message: Sendable, Equatable {
 
 /// HMAC-SHA256 (RFC 2104).
 enum MessageAuthentication {
+    /// Over `timestamp.body`, so that an old message cannot be sent again as a new one.
+    static func headers(secret: String, body: [UInt8], at now: UTCInstant) -> [HTTPField] {
+        let timestamp = String(now.millisecondsSince1970 / 1000)
+        let mac = hmac(key: Array(secret.utf8), message: Array("\(timestamp).".utf8) + body)
+        return [
+            HTTPField("Slipway-Timestamp", timestamp), HTTPField("Slipway-Signature", "sha256=\(mac.hex)"),
+        ]
+    }
+
     static func hmac(key: [UInt8], message: [UInt8]) -> SHA256Digest {
         let block = 64
         var key = key.count > block ? Hexadecimal.decode(SHA256Digest(of: key).hex) ?? [] : key

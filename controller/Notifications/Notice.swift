@@ -20,11 +20,16 @@ struct Notice: Sendable, Equatable {
     /// Of the plan, for that moment; empty: it says nothing.
     var audience: [String]
     var owner: String?
+    /// What outside CMDBs are sent, and nobody else.
+    var baseline: ConfigurationBaseline?
 
     enum Page: String, Sendable, Codable, CaseIterable { case halted, backOutFailed, insufficientReach, expiryNear }
 
     /// `slipway.release.live`, `slipway.page.halted`
-    var type: String { moment.map { "slipway.release.\($0.rawValue)" } ?? "slipway.page.\(page?.rawValue ?? "other")" }
+    var type: String {
+        if baseline != nil { return "slipway.cmdb.baseline" }
+        return moment.map { "slipway.release.\($0.rawValue)" } ?? "slipway.page.\(page?.rawValue ?? "other")"
+    }
     var id: String { String(sequence) }
     /// The same for every page about one trouble.
     var troubleKey: String { [rollout?.text, page?.rawValue].compactMap { $0 }.joined(separator: "/") }
@@ -36,6 +41,14 @@ extension Notice {
         let plan: ReleasePlan?
         switch entry.event {
         case .lifecycleChanged(let change):
+            if case .baselineTaken(let baseline) = change.event.fact {
+                self.init(
+                    sequence: entry.sequence, at: entry.at, moment: nil, page: nil, release: change.release,
+                    rollout: baseline.rollout, environment: state.lifecycle(change.release).live,
+                    text: "\(baseline.items.of("configuration item")) \(baseline.moment.rawValue) \(change.release).",
+                    audience: [], owner: nil, baseline: baseline)
+                return
+            }
             // What a rollout does is told by the rollout's own entries.
             guard case .told(let moment) = change.event.fact,
                 [.scheduled, .live, .operational, .reviewDue, .closed].contains(moment)
@@ -109,6 +122,7 @@ extension Notice {
 extension NotificationSink {
     /// Whether the sink hears of it; several groups of one sink are one message.
     func wants(_ notice: Notice) -> Bool {
+        if kind == .cmdb || notice.baseline != nil { return kind == .cmdb && notice.baseline != nil }
         if kind.isPager {
             guard notice.page != nil else { return false }
             return owner == nil || notice.owner == owner

@@ -20,6 +20,8 @@ struct NotificationSink: Sendable, Equatable, Codable {
         case slack, teams, mattermost
         case mail
         case alertmanager, pagerduty, opsgenie
+        /// An outside CMDB: each baseline with all its items, as a CloudEvent, signed.
+        case cmdb
 
         /// These are woken, and only by what cannot wait.
         var isPager: Bool {

@@ -64,7 +64,7 @@ extension Controller {
 }
 
 extension RolloutRecord {
-    fileprivate func hasRelease(_ host: HostID) -> Bool {
+    func hasRelease(_ host: HostID) -> Bool {
         switch hosts[host]?.outcome {
         case .succeeded, .alreadyCurrent: true
         default: false

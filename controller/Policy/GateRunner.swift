@@ -68,7 +68,7 @@ struct GateRunner: Sendable {
     ) async -> MetricAnswer {
         var form = [("query", gate.query(for: hosts)), ("timeout", "\(max(1, timeout.milliseconds / 1000))s")]
         if let moment { form.append(("time", moment.description)) }
-        let body = form.map { "\($0)=\(Self.encoded($1))" }.joined(separator: "&")
+        let body = form.map { "\($0)=\($1.percentEncoded)" }.joined(separator: "&")
         let request = HTTPRequest(
             "POST", gate.url + "/api/v1/query",
             headers: [
@@ -81,38 +81,20 @@ struct GateRunner: Sendable {
         }
     }
 
-    private static func encoded(_ text: String) -> String {
-        text.utf8.map { byte in
-            let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                || "-._~".utf8.contains(byte)
-            return isPlain ? String(UnicodeScalar(byte)) : "%" + Hexadecimal.encode([byte]).uppercased()
-        }.joined()
-    }
-
     // MARK: programs
 
     private func judge(_ gate: CommandGate, _ context: GateContext, _ definition: GateDefinition) async -> GateJudgement
     {
-        let name = "\(Self.folderName)/\(gate.program)"
-        let path = folder.path(name)
+        let place = FolderProgram(folder: folder, directory: Self.folderName, name: gate.program)
         do {
-            guard let status = try folder.directory.status(name), status.kind == .file else {
-                return GateJudgement(.noData, "there is no program \(path)")
-            }
-            guard status.mode & 0o022 == 0, status.mode & 0o111 != 0 else {
-                return GateJudgement(
-                    .noData,
-                    "\(path) has the mode \(String(status.mode, radix: 8)): others may write it, or none run it")
-            }
+            if let trouble = try place.trouble() { return GateJudgement(.noData, trouble) }
             let result = try await processes.run(
                 ProcessCommand(
-                    executable: path, arguments: gate.arguments, environment: environment(context, definition),
+                    executable: place.path, arguments: gate.arguments, environment: environment(context, definition),
                     workingDirectory: folder.path(Self.folderName), timeout: definition.timeout))
-            let last =
-                result.output.split(separator: "\n").last { !$0.allSatisfy(\.isWhitespace) }.map(String.init) ?? ""
             switch result.end {
-            case .exited(let code): return GateEvaluation.judge(exitCode: code, lastLine: Self.printable(last))
+            case .exited(let code):
+                return GateEvaluation.judge(exitCode: code, lastLine: FolderProgram.lastLine(of: result.output))
             case .signalled(let signal):
                 return GateJudgement(.inconclusive, "it was ended by signal \(signal)")
             case .timedOut:
@@ -131,11 +113,6 @@ struct GateRunner: Sendable {
             "SLIPWAY_HOSTS": GateHosts.some(context.updated, countMax: 500).map(\.text).joined(separator: ","),
             "SLIPWAY_OTHER_HOSTS": GateHosts.some(context.others, countMax: 500).map(\.text).joined(separator: ","),
         ]
-    }
-
-    private static func printable(_ line: String) -> String {
-        String(
-            String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }).prefix(300))
     }
 
     // MARK: webhooks
@@ -158,7 +135,7 @@ struct GateRunner: Sendable {
                 return GateJudgement(
                     .inconclusive, "\(gate.url) answers something else than {\"verdict\": …, \"detail\": …}")
             }
-            return GateJudgement(answer.verdict, Self.printable(answer.detail ?? "no detail is given"))
+            return GateJudgement(answer.verdict, FolderProgram.printable(answer.detail ?? "no detail is given"))
         } catch {
             return GateJudgement(.noData, ReportedError(error).summary)
         }

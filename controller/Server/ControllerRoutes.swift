@@ -19,6 +19,7 @@ enum ControllerRoutes {
         health(controller) + agents(controller) + hosts(controller) + rollouts(controller) + releases(controller)
             + repository(controller) + keys(controller) + people(controller) + policy(controller)
             + freezes(controller) + care(controller) + lifecycle(controller) + configuration(controller)
+            + documents(controller)
     }
 
     private static func health(_ controller: Controller) -> [Route] {

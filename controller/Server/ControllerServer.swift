@@ -69,6 +69,8 @@ struct BackgroundWork: Service {
                     group.addTask { try await controller.keepServerCertificate() }
                     group.addTask { try await controller.keepLifecycles() }
                     group.addTask { try await controller.keepNotifications() }
+                    group.addTask { try await controller.keepChangeManagement() }
+                    group.addTask { try await controller.keepEarlyLife() }
                     group.addTask {
                         // The actor that decides and writes the record must answer, or the watchdog restarts the daemon.
                         await ServiceManager.ofThisProcess()?.keepWatchdog(controller.time) {

@@ -56,6 +56,16 @@ struct ControllerDirectory: Sendable {
         return try directory.directory(Self.repositoryName)
     }
 
+    /// Documents of evidence and baselines: not public, so not beside the published files.
+    func evidence() throws -> Directory {
+        guard let sharedRepository else {
+            return try directory.createDirectory(LifecycleFiles.folderName, mode: 0o700)
+        }
+        // Beside what is published, on the storage that is shared.
+        let parent = sharedRepository.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+        return try Directory.create("\(parent)/\(LifecycleFiles.folderName)", mode: 0o700)
+    }
+
     /// The exact text that hosts pin.
     func firstRoot() throws -> String {
         let bytes = try repository().read("metadata/\(RepositoryKeeper.firstRootName)", sizeMax: Self.fileSizeMax)
@@ -109,7 +119,7 @@ struct ControllerConfiguration: Sendable, Codable {
     var channelSets: [[ChannelName]]?
     /// A connection string of PostgreSQL; nil: `events.sqlite` in the folder.
     var database: String?
-    /// An absolute path where `repository/` lies, for controllers that share a database; nil: in the folder.
+    /// An absolute path where `repository/` lies, and `evidence/` beside it, for controllers that share a database; nil: in the folder.
     var repository: String?
 
     func openStore(_ folder: ControllerDirectory) throws -> any EventStore {

@@ -46,6 +46,10 @@ extension ControllerClient {
         try await post(path(of: name) + ["feedback"], request)
     }
 
+    public func feedbackLink(_ name: ReleaseName, _ request: FeedbackLinkRequest) async throws -> FeedbackLinkView {
+        try await post(path(of: name) + ["feedback-links"], request)
+    }
+
     public func reviewFields(_ name: ReleaseName) async throws -> ReleaseReviewView {
         try await get(path(of: name) + ["review"])
     }
@@ -76,6 +80,15 @@ extension ControllerClient {
             throw ControllerAPIError(status: response.status, body: response.body, of: request)
         }
         return response.body
+    }
+
+    public func documents(of name: ReleaseName) async throws -> [ReleaseDocumentView] {
+        let list: ListView<ReleaseDocumentView> = try await get(path(of: name) + ["documents"])
+        return list.items
+    }
+
+    public func document(_ path: String, of name: ReleaseName) async throws -> [UInt8] {
+        try await getBytes(self.path(of: name) + ["documents"] + path.split(separator: "/").map { $0.percentEncoded })
     }
 
     /// Every configuration item, as CSV.

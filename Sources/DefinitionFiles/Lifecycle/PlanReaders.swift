@@ -132,7 +132,7 @@ enum PlanReaders {
             .map(BackupPlan.notNeeded)
     }
 
-    private static let earlyLifeKeys = KeyTable(known: ["for", "exit", "handOverTo"])
+    private static let earlyLifeKeys = KeyTable(known: ["for", "exit", "handOverTo", "every", "gates"])
 
     static func earlyLife(_ field: Field) -> EarlyLifePlan? {
         guard let mapping = MappingReader(field, earlyLifeKeys, what: "early life support") else { return nil }
@@ -143,8 +143,14 @@ enum PlanReaders {
         let handOverTo = mapping.required("handOverTo", example: "handOverTo: service desk") {
             $0.text(lengthMax: 100)
         }
-        guard let span, let exit, let handOverTo else { return nil }
-        return EarlyLifePlan(span: span, exit: exit, handOverTo: handOverTo)
+        let every = mapping.optional("every", default: TimeSpan?.none) {
+            $0.span(.seconds(1) ... .days(1)).map(Optional.some)
+        }
+        let gates = mapping.optional("gates", default: [GateName]?.none) {
+            $0.someElements(countMax: 20, what: "gates") { $0.name(GateName.self) }.map(Optional.some)
+        }
+        guard let span, let exit, let handOverTo, let every, let gates else { return nil }
+        return EarlyLifePlan(span: span, exit: exit, handOverTo: handOverTo, every: every, gates: gates)
     }
 
     private static let targetKeys = KeyTable(known: ["leadTime", "duration", "restore", "failures"])

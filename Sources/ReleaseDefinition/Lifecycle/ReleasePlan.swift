@@ -200,11 +200,21 @@ public struct EarlyLifePlan: Sendable, Equatable, Codable {
     /// What must hold at its end, in words; a person says so in the hand-over.
     public var exit: [String]
     public var handOverTo: String
+    /// How often hosts compare their files and the gates are asked in that time; nil: every hour.
+    public var every: TimeSpan?
+    /// Of the policy; nil: none.
+    public var gates: [GateName]?
 
-    public init(span: TimeSpan, exit: [String] = [], handOverTo: String) {
+    public static let everyDefault = TimeSpan.hours(1)
+
+    public init(
+        span: TimeSpan, exit: [String] = [], handOverTo: String, every: TimeSpan? = nil, gates: [GateName]? = nil
+    ) {
         self.span = span
         self.exit = exit
         self.handOverTo = handOverTo
+        self.every = every
+        self.gates = gates
     }
 }
 

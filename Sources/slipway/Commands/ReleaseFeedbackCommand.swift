@@ -13,17 +13,48 @@ struct ReleaseFeedbackCommand: AsyncParsableCommand {
     var release: ReleaseName
 
     @Option(help: "1 (bad) to 5 (good).")
-    var score: Int
+    var score: Int?
 
     @Option(help: "In words.")
-    var text: String
+    var text: String?
+
+    @Flag(help: "Print a link by which people without an account answer; it is signed, and ends.")
+    var link = false
+
+    @Option(name: .customLong("for"), help: "How long the link holds.", transform: { try TimeSpan($0) })
+    var lifetime: TimeSpan?
+
+    @Option(help: "How many answers the link takes.")
+    var uses: Int?
+
+    func validate() throws {
+        if link {
+            guard score == nil, text == nil else { throw ValidationError("--link takes no --score and no --text.") }
+        } else if score == nil || text == nil || lifetime != nil || uses != nil {
+            throw ValidationError("Give --score and --text, or --link with --for and --uses.")
+        }
+    }
 
     func run() async throws {
+        guard let score, let text else {
+            let request = FeedbackLinkRequest(lifetime: lifetime ?? .days(14), uses: uses ?? 100)
+            let view = try await connection.withClient { try await $0.feedbackLink(release, request) }
+            return try output.print(FeedbackLinkPresentation(link: view))
+        }
         let view = try await connection.withClient {
             try await $0.giveFeedback(release, FeedbackRequest(text: text, score: score))
         }
         try output.print(LifecyclePresentation(lifecycle: view))
     }
+}
+
+struct FeedbackLinkPresentation: Presentable {
+    var link: FeedbackLinkView
+
+    static let columns = ["LINK", "ENDS", "ANSWERS"]
+    var cells: [String] { [link.url, link.expiresAt.description, String(link.uses)] }
+    var name: String { link.url }
+    func encode(to encoder: any Encoder) throws { try link.encode(to: encoder) }
 }
 
 struct ReleaseKnownErrorCommand: AsyncParsableCommand {

@@ -1,0 +1,49 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("Early life support is watched more closely")
+struct EarlyLifeTests {
+    private static let base = LifecycleTests.base
+
+    @Test("A gate that fails and files that were changed become issues, once, and hold early life support up")
+    func watched() async throws {
+        let test = try TestController()
+        let folder = try ControllerDirectory.open(test.folder.path).directory
+        try folder.createDirectory(GateRunner.folderName)
+            .writeDurably("errors", Array("#!/bin/sh\necho 7 errors\nexit 1\n".utf8), mode: 0o755)
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(2, running)
+            try await fleet.serving(running) { client in
+                let policy = PolicyRequest(text: "gates: { errors: { command: [errors] } }\n", reason: "tests")
+                let applied = try await client.post("/v1/policy", policy)
+                try #require(applied.status < 300, "\(String(decoding: applied.body, as: UTF8.self))")
+                let plan = LifecycleTests.plan("1.1", earlyLife: "1d").replacing(
+                    "earlyLife: { for: 1d,", with: "earlyLife: { for: 1d, every: 1s, gates: [errors],")
+                try await LifecycleTests().prepare(client, plan: plan)
+                let product = try ProductName("web")
+                for agent in fleet.agents {
+                    agent.stand(HostFacts(sentAt: SystemTime().now(), freeSpace: nil, drifted: [product]))
+                }
+                _ = try await TestFleet.rollOut(TestFleet.definition("1.1"), by: client)
+                func view() async throws -> LifecycleView {
+                    try await client.send("GET", Self.base + "/lifecycle").json(LifecycleView.self)
+                }
+                try await eventually { try await view().deviations.count == 2 }
+                let issues = try await view().deviations
+                #expect(issues.map(\.about) == ["gate:errors", "drift"])
+                #expect(issues.allSatisfy { $0.kind == .issue && $0.owner == "desk" && $0.rollout != nil })
+                #expect(issues[0].text.hasSuffix("7 errors"))
+                let plans = await running.controller.state.rollouts.values.compactMap(\.plan?.earlyLife)
+                #expect(plans == [.days(1)], "the engine watches as long as the plan says")
+                let early = try await client.post(Self.base + "/review", ReleaseReviewRequest(conclusion: "well"))
+                #expect(try early.json(Problem.self).cause?.contains("issues: open: ") == true)
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import ReleaseDefinition
+import ReleaseLifecycle
+
+/// The closer watch of early life support: beside what the engine does with hosts that turn unhealthy, gates are asked and
+/// files compared every so often. What is wrong becomes an issue, which keeps early life support from ending.
+extension Controller {
+    struct EarlyLifeWatch: Sendable {
+        var release: ReleaseName
+        var rollout: RolloutID
+        var every: TimeSpan
+        var gates: [GateDefinition]
+        var context: GateContext
+    }
+
+    /// Nothing of it is kept: a controller that starts again looks again.
+    nonisolated func keepEarlyLife() async throws {
+        var lookedAt: [ReleaseName: UTCInstant] = [:]
+        while true {
+            do {
+                let watches = await earlyLifeWatches()
+                let now = time.now()
+                lookedAt = lookedAt.filter { looked in watches.contains { $0.release == looked.key } }
+                for watch in watches {
+                    // The hosts have just been compared when it begins.
+                    guard let last = lookedAt[watch.release] else {
+                        lookedAt[watch.release] = now
+                        continue
+                    }
+                    guard last + watch.every <= now else { continue }
+                    lookedAt[watch.release] = now
+                    try await look(watch)
+                }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                logger.error("early life is not watched", metadata: ["error": "\(ReportedError(error))"])
+            }
+            try await time.sleep(for: .seconds(1))
+        }
+    }
+
+    private func earlyLifeWatches() -> [EarlyLifeWatch] {
+        guard leads, isRunning else { return [] }
+        return state.lifecycles.values.compactMap { lifecycle in
+            guard case .earlyLifeSupport(let id, _) = lifecycle.state, let support = lifecycle.record.plan?.earlyLife,
+                let rollout = state.rollouts[id], let plan = rollout.plan
+            else { return nil }
+            let hosts = plan.hosts.map(\.id)
+            return EarlyLifeWatch(
+                release: lifecycle.release, rollout: id, every: support.every ?? EarlyLifePlan.everyDefault,
+                gates: (support.gates ?? []).compactMap { policy?.gate($0) },
+                context: GateContext(
+                    rollout: id, release: lifecycle.release, environment: plan.definition.environment,
+                    phase: plan.phases.count, updated: hosts.filter { rollout.hasRelease($0) },
+                    others: hosts.filter { !rollout.hasRelease($0) }, startedAt: rollout.startedAt ?? time.now()))
+        }
+    }
+
+    private nonisolated func look(_ watch: EarlyLifeWatch) async throws {
+        let runner = try GateRunner.live(folder)
+        for gate in watch.gates {
+            let judgement = await runner.judge(gate, watch.context)
+            guard judgement.verdict == .fail else { continue }
+            try await raise(
+                about: "gate:\(gate.name)", "the gate \(gate.name) fails in early life: \(judgement.detail)", watch)
+        }
+        try await lookForDrift(watch.release)
+        try await noteDrift(watch)
+    }
+
+    private func noteDrift(_ watch: EarlyLifeWatch) throws {
+        let drifted = closureFacts(watch.release).drifted
+        guard let first = drifted.first else { return }
+        let what = drifted.count == 1 ? "\(first)" : "\(first) and \(drifted.count - 1) more"
+        try raise(about: "drift", "files were changed in early life on \(what)", watch)
+    }
+
+    /// Once, until it was resolved.
+    private func raise(about: String, _ text: String, _ watch: EarlyLifeWatch) throws {
+        let lifecycle = state.lifecycle(watch.release)
+        guard case .earlyLifeSupport(watch.rollout, _) = lifecycle.state,
+            !lifecycle.record.openDeviations.contains(where: { $0.about == about })
+        else { return }
+        let deviation = Deviation(
+            id: "w\(lifecycle.record.deviations.count + 1)", kind: .issue, text: String(text.prefix(500)),
+            owner: lifecycle.record.plan?.earlyLife?.handOverTo ?? lifecycle.record.plan?.owner ?? "nobody",
+            rollout: watch.rollout, about: about, raisedAt: time.now(), raisedBy: Lifecycle.actor)
+        try tell(watch.release, .raise(deviation), by: Lifecycle.actor)
+    }
+}
