@@ -33,6 +33,16 @@ public enum RolloutDeviations {
         }
     }
 
+    /// Whether the fact can say something of a deviation: most, one for each step of each host, do not.
+    public static func concerns(_ fact: RolloutFact) -> Bool {
+        switch fact {
+        case .hostEnded, .hostUnhealthy, .halted, .resumed, .gatesWaived, .backOutStarted, .trafficFailed,
+            .trafficSwitched, .ended:
+            true
+        default: false
+        }
+    }
+
     /// - Parameter known: of the release.
     public static func facts(of fact: RolloutFact, _ source: Source, known: [Deviation]) -> [LifecycleFact] {
         let own = known.filter { $0.rollout == source.rollout && $0.about != nil }

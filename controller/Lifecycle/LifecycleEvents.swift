@@ -58,8 +58,8 @@ extension FleetState {
     fileprivate mutating func noteDeviations(_ entry: EventEntry) {
         switch entry.event {
         case .rolloutChanged(let event):
-            guard let plan = rollouts[event.rollout]?.plan?.definition,
-                lifecycle(plan.release).live == plan.environment
+            guard RolloutDeviations.concerns(event.event.fact),
+                let plan = rollouts[event.rollout]?.plan?.definition, lifecycle(plan.release).live == plan.environment
             else { return }
             let source = source(of: entry, event.rollout, plan.release)
             let known = lifecycles[plan.release]?.record.deviations ?? []
