@@ -171,7 +171,7 @@ let package = Package(
             [
                 "AgentLibrary", "ReleaseDefinition", "AgentProtocol", "ReleasePackaging", "ReleaseTrust",
                 "ReleaseDistribution", "Effects", "TestSupport",
-            ]),
+            ], resources: [.copy("Previous")]),
         tests(
             "ControllerTests",
             [

@@ -11,7 +11,13 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.environ.get("SLIPWAY_BIN", os.path.join(ROOT, ".build", "release"))
+# Another version's agent, for a fleet of two versions.
+AGENT_BIN = os.environ.get("SLIPWAY_AGENT_BIN", BIN)
 EXAMPLE = os.path.join(ROOT, "examples", "web-service", "v1")
+
+
+def path(name):
+    return os.path.join(AGENT_BIN if name == "slipway-agent" else BIN, name)
 
 
 def free_port():
@@ -77,19 +83,19 @@ class Fleet:
             agent = os.path.join(self.folder, f"agent-{number}")
             port = free_port()
             subprocess.run(
-                [os.path.join(BIN, "slipway-agent"), "join", join, "--dir", agent, "--root",
+                [path("slipway-agent"), "join", join, "--dir", agent, "--root",
                  os.path.join(self.folder, f"host-{number}"), "--variable", f"PORT={port}"],
                 check=True, capture_output=True)
             self.ports.append(port)
             self.agents.append(self.start("slipway-agent", "run", "--dir", agent))
         wait_until("all agents are online", lambda: self.online() == hosts)
 
-    def start(self, program, *arguments):
+    def start(self, name, *arguments):
         run = os.path.join(self.folder, "run")
         os.makedirs(run, exist_ok=True)
-        log = open(os.path.join(self.folder, f"{program}-{len(self.processes)}.log"), "ab")
+        log = open(os.path.join(self.folder, f"{name}-{len(self.processes)}.log"), "ab")
         process = subprocess.Popen(
-            [os.path.join(BIN, program), *arguments], cwd=run, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            [path(name), *arguments], cwd=run, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
