@@ -12,16 +12,11 @@ import subprocess
 import time
 
 from fleet import Fleet, resident_kib
+from load_measures import processor, row
 
 PUSH_SH = os.environ.get("PUSH_SH", "/work/shared/bench/push.sh")
 CORPUS = os.environ.get("CORPUS", "/work/corpus")
 PEERS = "floor pipe clush ansible b-floor b-clush b-ansible"
-
-
-def processor(process):
-    with open(f"/proc/{process}/stat", encoding="ascii") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def submit(fleet, version):
@@ -81,7 +76,7 @@ def ratio(theirs, ours):
     return "" if theirs is None else f"{theirs / ours:.1f} x faster"
 
 
-def measure(row, hosts=50):
+def measure(hosts=50):
     if not os.path.isdir(os.path.join(CORPUS, "svc")):
         print(f"no corpus at {CORPUS}: bench/corpus.py makes one")
         return
