@@ -28,7 +28,7 @@ struct ChangeManagementTests {
     }
 
     private func asked(
-        _ decision: String, _ body: (TestClient, () throws -> [String]) async throws -> Void
+        _ decision: String, _ body: (TestClient, @escaping () throws -> [String]) async throws -> Void
     ) async throws {
         let test = try TestController()
         try await TestScripts.serving("change.py", in: test.folder.path, ["secret", decision]) { url, lines in

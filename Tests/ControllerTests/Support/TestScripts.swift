@@ -12,7 +12,7 @@ enum TestScripts {
     /// A server of ours with the port that it says, and the lines of its log; it ends with the body, however that ends.
     static func serving<Value>(
         _ name: String, in folder: String, _ arguments: [String] = [],
-        _ body: (_ url: String, _ lines: () throws -> [String]) async throws -> Value
+        _ body: (_ url: String, _ lines: @escaping () throws -> [String]) async throws -> Value
     ) async throws -> Value {
         let processes = LiveProcesses()
         let (port, log) = ("\(name).port", "\(name).lines")
