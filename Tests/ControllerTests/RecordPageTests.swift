@@ -56,9 +56,9 @@ struct RecordPageTests {
             #expect(try await page("/console/releases/web/1.1/documents/files/serve").contains("#!/bin/sh"))
             let list = try await client.send("GET", Self.base + "/documents").json(ListView<ReleaseDocumentView>.self)
             #expect(list.items.map(\.path) == ["files/serve"])
-            let raw = try await client.send("GET", Self.base + "/documents/files/serve")
+            let raw = try await client.send("GET", Self.base + "/document/files/serve")
             #expect(String(decoding: raw.body, as: UTF8.self).hasPrefix("#!/bin/sh"))
-            #expect(try await client.send("GET", Self.base + "/documents/..%2f..%2fkeys").status == 404)
+            #expect(try await client.send("GET", Self.base + "/document/..%2f..%2fkeys").status == 404)
         }
     }
 

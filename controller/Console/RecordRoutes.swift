@@ -1,4 +1,5 @@
 import ControllerAPI
+import FoundationEssentials
 import Hummingbird
 import ReleaseDefinition
 

@@ -1,4 +1,5 @@
 import ControllerAPI
+import FoundationEssentials
 import Hummingbird
 import ReleaseDefinition
 import ReleasePackaging
@@ -6,13 +7,14 @@ import ReleasePackaging
 extension ControllerRoutes {
     /// What people read of a package: runbook, back-out steps, known errors, training material.
     static func documents(_ controller: Controller) -> [Route] {
-        let base = "/v1/releases/{product}/{version}/documents"
+        let base = "/v1/releases/{product}/{version}"
         return [
-            Route(.get, base, access: .person(.view), scope: .product) { request in
+            Route(.get, "\(base)/documents", access: .person(.view), scope: .product) { request in
                 Responses.json(ListView(items: try await controller.documents(of: try name(request))))
             },
-            Route(.get, "\(base)/**", access: .person(.view), scope: .product) { request in
-                let bytes = try await controller.document(request.parameters["**"] ?? "", of: try name(request))
+            Route(.get, "\(base)/document/**", access: .person(.view), scope: .product) { request in
+                let path = request.parameters["**"]?.removingPercentEncoding ?? ""
+                let bytes = try await controller.document(path, of: try name(request))
                 return Responses.bytes(bytes, type: "application/octet-stream")
             },
         ]

@@ -28,7 +28,7 @@ extension APIOperation {
         "POST \(base)/baselines": APIOperation(
             "Every configuration item is put down.", body: .json("object"), status: [201]),
         "GET \(base)/documents": APIOperation("The documents of the package."),
-        "GET \(base)/documents/**": APIOperation("A document, as it was signed.", answer: .bytes),
+        "GET \(base)/document/**": APIOperation("A document, as it was signed.", answer: .bytes),
         "GET /v1/reports/measures": APIOperation("The four measures.", query: ["from", "until"]),
         "GET /v1/cmdb/items": APIOperation("Configuration items."),
         "GET /v1/cmdb/items.csv": APIOperation("Configuration items as CSV.", answer: .csv),

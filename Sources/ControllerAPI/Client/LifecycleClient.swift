@@ -88,7 +88,7 @@ extension ControllerClient {
     }
 
     public func document(_ path: String, of name: ReleaseName) async throws -> [UInt8] {
-        try await getBytes(self.path(of: name) + ["documents"] + path.split(separator: "/").map { $0.percentEncoded })
+        try await getBytes(self.path(of: name) + ["document"] + path.split(separator: "/").map { $0.percentEncoded })
     }
 
     /// Every configuration item, as CSV.
