@@ -87,6 +87,8 @@ public struct EvidenceRequest: Sendable, Equatable, Codable {
 
     /// A DSSE envelope of an in-toto statement.
     public var envelope: JSONValue?
+    /// PEM, where a host signed the envelope: its certificate. A host speaks of its own rehearsals alone.
+    public var certificate: String?
     public var unsigned: Unsigned?
     public var documentName: String?
     /// In base 64.

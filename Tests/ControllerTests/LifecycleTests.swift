@@ -211,6 +211,66 @@ struct LifecycleTests {
         }
     }
 
+    /// What slipway-agent rehearse would have signed.
+    private static func rehearsal(
+        _ host: TestHost, by key: TestHost? = nil, of package: SHA256Digest, isProved: Bool = true
+    ) throws -> EvidenceRequest {
+        let predicate = """
+            {"host":"\(host.id)","environment":"staging","agentVersion":"0.1.0","startedAt":"2026-11-21T10:00:00Z",\
+            "steps":[{"what":"install","outcome":"succeeded","endedAt":"2026-11-21T10:00:01Z"}],"before":{},\
+            "differences":[],"notCompared":[],"isProved":\(isProved)}
+            """
+        let payload = """
+            {"_type":"https://in-toto.io/Statement/v1","predicate":\(predicate),\
+            "predicateType":"urn:slipway:predicate:rehearsal:v1",\
+            "subject":[{"digest":{"sha256":"\(package.hex)"},"name":"web@1.1"}]}
+            """
+        var envelope = DSSEEnvelope(
+            payloadType: "application/vnd.in-toto+json", payload: Array(payload.utf8), signatures: [])
+        let signer = key ?? host
+        let signature = try EllipticKey(pem: signer.keyPEM).sign(Array(envelope.preAuthenticationEncoding))
+        envelope.signatures = [DSSEEnvelope.Signature(keyID: "", bytes: signature)]
+        var request = EvidenceRequest(envelope: envelope.json)
+        // The leaf alone, as an agent sends it.
+        let end = "-----END CERTIFICATE-----\n"
+        request.certificate = signer.response.certificate.components(separatedBy: end)[0] + end
+        return request
+    }
+
+    @Test("What a host saw when it rehearsed is evidence under its own key; nobody says it for another host")
+    func rehearsed() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let client = try TestClient(test, running, token: test.adminToken)
+            #expect(try await TestFleet.submit("1.1", by: client).status == 201)
+            try await eventually { try await view(client).package != nil }
+            let package = try #require(try await view(client).package)
+            let (host, other) = (try await TestHost.join(test, running), try await TestHost.join(test, running))
+            let kept = try await post(Self.base + "/evidence", Self.rehearsal(host, of: package), client)
+            let record = try #require(kept.evidence.last)
+            #expect(record.kind == .rehearsal && record.by == "host:\(host.id)" && record.about == host.id.text)
+            #expect(record.summary.result == .passed && record.summary.notes == ["install: succeeded"])
+            let failed = try await post(
+                Self.base + "/evidence", Self.rehearsal(host, of: package, isProved: false), client)
+            #expect(failed.evidence.last?.summary.result == .failed)
+
+            let lie = try Self.rehearsal(host, by: other, of: package)
+            let refused = try problem(try await client.post(Self.base + "/evidence", lie))
+            #expect(refused.code == "controller.access.rehearsal" && refused.status == 403)
+            // A host's key says nothing but what it rehearsed.
+            var bare = try Self.rehearsal(host, of: package)
+            bare.certificate = nil
+            let unknown = try problem(try await client.post(Self.base + "/evidence", bare))
+            #expect(unknown.code == "controller.access.evidence")
+            let stranger = try Self.rehearsal(host, of: SHA256Digest(of: [1]))
+            #expect(
+                try problem(try await client.post(Self.base + "/evidence", stranger)).code
+                    == "lifecycle.evidence.package")
+            #expect(try await view(client).evidence.count == 2)
+            await client.close()
+        }
+    }
+
     @Test("Where something of a bill of materials is running")
     func materials() async throws {
         let test = try TestController()

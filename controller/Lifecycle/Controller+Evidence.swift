@@ -23,22 +23,45 @@ extension Controller {
         let document = try self.document(of: request)
         let now = time.now()
         let envelope: DSSEEnvelope
-        let signer: KeyHolder
-        if let json = request.envelope {
+        let signer: (name: String, keyID: String)
+        let statement: EvidenceStatement
+        if let json = request.envelope, let certificate = request.certificate {
             envelope = try Self.envelope(json)
-            signer = try holder(of: envelope, type: EvidenceStatement.payloadType, for: name.product)
+            (statement, signer) = try rehearsal(envelope, certificate)
+        } else if let json = request.envelope {
+            envelope = try Self.envelope(json)
+            let holder = try holder(of: envelope, type: EvidenceStatement.payloadType, for: name.product)
+            signer = (holder.name, holder.key.keyID)
+            statement = try EvidenceStatement(parsing: envelope.payload)
         } else {
-            (envelope, signer) = try state(request, about: name, package, document, by: person, at: now)
+            let holder: KeyHolder
+            (envelope, holder) = try state(request, about: name, package, document, by: person, at: now)
+            signer = (holder.name, holder.key.keyID)
+            statement = try EvidenceStatement(parsing: envelope.payload)
         }
-        let statement = try EvidenceStatement(parsing: envelope.payload)
         let id = SHA256Digest(of: envelope.json.canonicalBytes)
         let record = try statement.verified(
-            envelope: id, about: package, by: signer.name, keyID: signer.key.keyID, document: document, at: now)
+            envelope: id, about: package, by: signer.name, keyID: signer.keyID, document: document, at: now)
         let store = try evidenceStore()
         try store.add(envelope.json.canonicalBytes)
         if let document { try store.add(document) }
         try tell(name, .addEvidence(record), by: person.name)
         return try lifecycleView(name)
+    }
+
+    /// What a host saw when it rehearsed, under its own key; it speaks of nothing else.
+    private func rehearsal(
+        _ envelope: DSSEEnvelope, _ certificate: String
+    ) throws -> (EvidenceStatement, (name: String, keyID: String)) {
+        guard let host = host(thatSigned: envelope, type: EvidenceStatement.payloadType, certificate: certificate),
+            let statement = try? EvidenceStatement(parsing: envelope.payload), statement.host == host.id
+        else {
+            throw ControllerError.forbidden(
+                "rehearsal", "This is no rehearsal under the key of the host that it names.",
+                remedy: "Nothing was taken. Send the file as slipway-agent rehearse --evidence FILE wrote it.")
+        }
+        if let refusal = ControllerError.refusal(of: host.id, host.identity.standing) { throw refusal }
+        return (statement, ("host:\(host.id)", try CertificateFacts(pem: certificate).fingerprint.hex))
     }
 
     private static func envelope(_ json: JSONValue) throws -> DSSEEnvelope {

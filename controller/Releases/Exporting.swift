@@ -130,14 +130,8 @@ extension Controller {
         let refused = ControllerError.forbidden(
             "receipt", "The receipt is not signed by the key of a host of this controller.",
             remedy: "Carry the file back as slipway-agent install wrote it, from a host that has joined.")
-        guard file.certificate.utf8.count <= 1 << 16, let certificate = try? Certificate(pemEncoded: file.certificate),
-            let facts = try? CertificateFacts(pem: file.certificate),
-            let host = state.host(certificate: facts.fingerprint),
-            let envelope = try? DSSEEnvelope(json: file.envelope),
-            envelope.payloadType == HostReceipt.payloadType,
-            let signature = envelope.signatures.first?.bytes,
-            certificate.publicKey.isValidSignature(
-                signature, for: envelope.preAuthenticationEncoding, signatureAlgorithm: .ecdsaWithSHA256)
+        guard let envelope = try? DSSEEnvelope(json: file.envelope),
+            let host = host(thatSigned: envelope, type: HostReceipt.payloadType, certificate: file.certificate)
         else { throw refused }
         let receipt: HostReceipt
         do { receipt = try JSONCoding.decode(HostReceipt.self, from: envelope.payload) } catch {
@@ -153,6 +147,19 @@ extension Controller {
         return ReceiptView(
             host: host.id, release: receipt.release, outcome: receipt.outcome.words,
             reports: receipt.reports.filter { $0.sequence > known }.count)
+    }
+}
+
+extension Controller {
+    /// nil: the key of no host of this controller did.
+    func host(thatSigned envelope: DSSEEnvelope, type: String, certificate pem: String) -> HostRecord? {
+        guard pem.utf8.count <= 1 << 16, let certificate = try? Certificate(pemEncoded: pem),
+            let facts = try? CertificateFacts(pem: pem), let host = state.host(certificate: facts.fingerprint),
+            envelope.payloadType == type, let signature = envelope.signatures.first?.bytes,
+            certificate.publicKey.isValidSignature(
+                signature, for: envelope.preAuthenticationEncoding, signatureAlgorithm: .ecdsaWithSHA256)
+        else { return nil }
+        return host
     }
 }
 

@@ -7,6 +7,8 @@ public struct EvidenceStatement: Sendable, Equatable {
     public static let statementType = "https://in-toto.io/Statement/v1"
     static let provenanceTypes = ["https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2"]
     static let materialsType = "https://spdx.dev/Document"
+    /// What `slipway-agent rehearse` writes.
+    static let rehearsalType = "urn:slipway:predicate:rehearsal:v1"
     public static let sizeMax = ByteCount(4 << 20)
 
     public var kind: EvidenceKind
@@ -17,6 +19,8 @@ public struct EvidenceStatement: Sendable, Equatable {
     /// nil: another tool made it, which says nothing of the kind.
     public var statedAt: UTCInstant?
     public var document: EvidenceDocument?
+    /// The host that rehearsed, by its own words.
+    public var host: HostID?
 
     /// What a person or a program of ours states.
     public init(
@@ -36,6 +40,26 @@ public struct EvidenceStatement: Sendable, Equatable {
         var about: String?
         var statedAt: UTCInstant
         var document: EvidenceDocument?
+    }
+
+    /// Of the predicate what a rule or a reader asks; the rest is in the envelope.
+    private struct Rehearsal: Codable {
+        struct Step: Codable {
+            var what: String
+            var outcome: String
+        }
+
+        var host: HostID
+        var startedAt: UTCInstant
+        var steps: [Step]
+        var differences: [String]
+        var isProved: Bool
+
+        var summary: EvidenceSummary {
+            let seen = steps.map { "\($0.what): \($0.outcome)" } + differences
+            return EvidenceSummary(
+                result: isProved ? .passed : .failed, notes: seen.map { String($0.prefix(200)) })
+        }
     }
 
     static func predicateType(_ kind: EvidenceKind) -> String { "urn:slipway:evidence:\(kind.rawValue):v1" }
@@ -78,6 +102,12 @@ public struct EvidenceStatement: Sendable, Equatable {
             }
             self.kind = kind
             (summary, about, statedAt, document) = (own.summary, own.about, own.statedAt, own.document)
+        } else if type == Self.rehearsalType {
+            guard let seen = try? JSONCoding.decode(Rehearsal.self, from: predicate) else {
+                throw Self.malformed("the predicate is none of \(type)")
+            }
+            kind = .rehearsal
+            (summary, host, about, statedAt) = (seen.summary, seen.host, seen.host.text, seen.startedAt)
         } else if Self.provenanceTypes.contains(type) {
             kind = .provenance
             summary = try MaterialsReport.provenance(predicate)

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ArgumentParser
 import ControllerAPI
 import Effects
@@ -21,7 +22,7 @@ struct ReleaseEvidenceAddCommand: AsyncParsableCommand {
             The statement is an in-toto statement in a DSSE envelope. What tests (JUnit XML), scans (SARIF), bills of \
             materials (SPDX JSON) and provenances (SLSA) say is read from --file by this command and by the controller. In \
             the profile solo the controller signs for you; else --key-file does, with the key of one who approves releases. \
-            --envelope sends what another tool has signed already.
+            --envelope sends what was signed already: by another tool, or by a host (slipway-agent rehearse --evidence FILE).
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -68,8 +69,11 @@ struct ReleaseEvidenceAddCommand: AsyncParsableCommand {
             documentName: file.map { InputFile.split($0).name },
             document: document.map { Data($0).base64EncodedString() })
         if let envelope {
-            request.envelope = try JSONValue(
+            let json = try JSONValue(
                 parsing: InputFile.read(envelope, sizeMax: ByteCount(EvidenceStatement.sizeMax.value * 2)))
+            // What slipway-agent rehearse wrote has the host's certificate beside it.
+            let byHost = try? JSONCoding.decode(HostReceiptFile.self, from: json)
+            (request.envelope, request.certificate) = (byHost?.envelope ?? json, byHost?.certificate)
             return request
         }
         guard let kind else { return request }

@@ -1,0 +1,35 @@
+import ControllerAPI
+import ReleaseDefinition
+import Testing
+
+extension EndToEnd {
+    @Suite(.serialized) struct NewHosts {
+        @Test("A new host converges to what its fleet was pushed; its rehearsal is evidence that the controller keeps")
+        func convergeAndRehearse() async throws {
+            let fleet = try await Fleet()
+            try await fleet.addAgents(1)
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
+            try await fleet.done("push", "web-service@1.0", "--all")
+            let first = try await fleet.json([HostView].self, "hosts", "list").map(\.id)
+            let agent = try await fleet.addAgent()
+            agent.kill()
+
+            let converged = try await agent.run("converge", "--wait-healthy", "--timeout", "60s")
+            #expect(converged.status == 0, "\(converged.errors)")
+            #expect(await fleet.answer(of: agent) == "1.0")
+
+            let host = try #require(
+                try await fleet.json([HostView].self, "hosts", "list").map(\.id).first { !first.contains($0) })
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.1").write(below: fleet.folder))
+            let (package, statement) = (fleet.folder + "/web.slip", fleet.folder + "/rehearsal.json")
+            try await fleet.done(
+                "release", "export", "web-service@1.1", "--host", host.text, "--valid", "1d", "--output", package)
+            let rehearsed = try await agent.run("rehearse", package, "--evidence", statement)
+            #expect(rehearsed.status == 0, "\(rehearsed.errors)")
+            #expect(await fleet.answer(of: agent) == "1.1")
+            try await fleet.done("release", "evidence", "add", "web-service@1.1", "--envelope", statement)
+            let kept = try await fleet.done("release", "evidence", "list", "web-service@1.1")
+            #expect(kept.contains("rehearsal") && kept.contains("host:\(host)"), "\(kept)")
+        }
+    }
+}
