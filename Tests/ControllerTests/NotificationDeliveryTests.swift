@@ -76,7 +76,7 @@ struct NotificationDeliveryTests {
             var first = NotificationSink(name: "first", kind: .alertmanager, url: url + "/first")
             first.escalateAfter = .milliseconds(1)
             var second = NotificationSink(name: "second", kind: .opsgenie, url: url + "/second")
-            second.escalateAfter = .seconds(4)
+            second.escalateAfter = .seconds(10)
             let other = NotificationSink(name: "other", kind: .pagerduty, url: url + "/other", owner: "db-team")
             try configure(test, NotificationSettings(sinks: [first, second, other]))
             let gates = try Directory.open(test.folder.path).createDirectory(GateRunner.folderName)
