@@ -10,7 +10,11 @@ extension ModelCheck {
         let goingBack = hosts.indices.filter { hosts[$0].isGoingBack }
         let late = hosts.indices.filter { isLate(hosts[$0]) }
         if case .switching = reference.traffic, choice.chance(30) { return .trafficSaid(choice.chance(75)) }
+        if let gate = reference.openGates.first, choice.chance(40) {
+            return .gateSaid(gate, choice.one([.pass, .pass, .pass, .pass, .pass, .fail, .inconclusive, .noData]))
+        }
         switch choice.number(0..<100) {
+        case ..<3: return .turnsUnhealthy(choice.number(0..<hosts.count))
         case ..<40 where !busy.isEmpty:
             let place = choice.one(busy)
             return choice.chance(30) ? .begins(place) : .says(place, outcome(of: place))
@@ -91,8 +95,14 @@ extension ModelCheck {
         }
     }
 
+    private var isPausedByEngine: Bool {
+        guard case .paused = reference.state else { return false }
+        return reference.isWaitingForPromotion || reference.isHeldByGate
+    }
+
     private mutating func goOn() -> ReferenceInput {
         if reference.isWaitingForPromotion { return .promote }
+        if reference.isHeld, reference.isHeldByGate, choice.chance(50) { return .promote }
         let isForgotten = reference.awaitsPromotion && !reference.isPausedByPerson
         if reference.isHeld, isForgotten, choice.chance(50) { return .promote }
         return reference.isHeld ? .resume : .tick
@@ -102,7 +112,7 @@ extension ModelCheck {
         let canHold = reference.state == .running || reference.state.isBaking || reference.state.isBackingOut
         let isBackingOut = reference.inner.isBackingOut
         switch choice.number(0..<11) {
-        case 0...1: return canHold || reference.isWaitingForPromotion ? .pause : .tick
+        case 0...1: return canHold || isPausedByEngine ? .pause : .tick
         case 2: return canHold ? .halt : .tick
         case 3...4: return goOn()
         case 5:

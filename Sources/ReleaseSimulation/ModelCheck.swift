@@ -14,12 +14,22 @@ public struct ModelCheck {
     private var switching: TrafficOrder?
     private var inputs: [ReferenceInput] = []
     private static let ticksMax = 60
+    private static let actionsMax = 2000
+    private var mutant: EngineMutant?
 
     /// nil: the seed makes no plan.
-    public init?(seed: UInt64) {
+    public init?(seed: UInt64) { self.init(seed: seed, mutant: nil) }
+
+    init?(seed: UInt64, mutant: EngineMutant?) {
+        self.mutant = mutant
         var choice = SeededChoice(seed: seed)
         let size = choice.chance(50) ? choice.number(1..<8) : choice.number(8..<40)
-        guard let plan = SimulatedFleet.madeUpPlan(&choice, hosts: size, pullPercent: 0) else { return nil }
+        guard var plan = SimulatedFleet.madeUpPlan(&choice, hosts: size, pullPercent: 0) else { return nil }
+        for phase in plan.phases.indices where choice.chance(12) {
+            plan.phases[phase].gates = ["errors", "latency"].prefix(choice.number(1..<3)).map {
+                GateName(unchecked: $0)
+            }
+        }
         self.seed = seed
         self.choice = choice
         self.plan = plan
@@ -29,7 +39,9 @@ public struct ModelCheck {
     /// - Throws: `SimulationFailure` `model` with the inputs so far and what both say.
     public mutating func run(inputs count: Int = 120) throws(SimulationFailure) {
         for host in plan.hosts { try tell(.contact(host.id, .online)) }
-        try tell(.start(plan, by: "eva"))
+        var known = plan
+        mutant?.plan(&known)
+        try tell(.start(known, by: "eva"))
         for host in plan.hosts { try tell(.contact(host.id, .online)) }
         try compare()
         for _ in 0..<count where !reference.isSuperseded {
@@ -62,9 +74,12 @@ public struct ModelCheck {
 
     private mutating func tell(_ command: RolloutCommand) throws(SimulationFailure) {
         do {
-            for event in try rollout.decide(command, at: now) { rollout.apply(event) }
-            while let action = rollout.pendingActions(at: now).first {
+            try decide(command)
+            var actions = 0
+            while let action = rollout.pendingActions(at: now).first(where: { !$0.isQuestion }) {
                 let done: RolloutCommand
+                actions += 1
+                guard actions < Self.actionsMax else { throw failure("the engine does not come to rest") }
                 switch action {
                 case .revoke: done = .revocationPublished
                 case .sendOrder(let host, let order): done = .orderSent(host, order)
@@ -73,13 +88,24 @@ public struct ModelCheck {
                 case .switchTraffic(let order):
                     switching = order
                     done = .trafficBegun(order)
-                case .judgeGate(let phase, let gate, let round):
-                    done = .gateJudged(gate, phase: phase, round: round, GateJudgement(.pass, "reference"))
+                case .judgeGate: return
                 }
-                for event in try rollout.decide(done, at: now) { rollout.apply(event) }
+                try decide(done)
             }
+        } catch let error as SimulationFailure {
+            throw error
         } catch {
             throw failure("the engine refuses \(command): \(error)")
+        }
+    }
+
+    private mutating func decide(_ command: RolloutCommand) throws {
+        for event in try rollout.decide(command, at: now) {
+            guard let mutant else {
+                rollout.apply(event)
+                continue
+            }
+            if let changed = mutant.event(event) { rollout.apply(changed) }
         }
     }
 
@@ -105,6 +131,13 @@ public struct ModelCheck {
         case .joins(let host): return .joined(host)
         case .trafficSaid(let succeeded):
             return switching.map { .trafficAnswered($0, succeeded: succeeded, detail: "exit 1") } ?? .tick
+        case .gateSaid(let number, let verdict):
+            let phase = reference.phase
+            guard let gate = plan.phases[phase].gates?[number] else { return .tick }
+            return .gateJudged(gate, phase: phase, round: reference.gateRound, GateJudgement(verdict, "reference"))
+        case .turnsUnhealthy(let place):
+            let running = InstalledRelease(release: release, manifest: plan.manifest, isHealthy: false)
+            return .health(id(place), ProductHealth(running: running, detail: "503"))
         case .retry(let place): return .retry([id(place)], by: "eva", reason: "r")
         case .skip(let place): return .skip([id(place)], by: "eva", reason: "s")
         case .pause, .halt, .resume, .promote, .stop, .backOutPhase, .backOutRollout, .freeze, .supersede:
@@ -211,4 +244,9 @@ public struct ModelCheck {
     private func failure(_ text: String) -> SimulationFailure {
         SimulationFailure("model", "\(text), after \(inputs.count) inputs, the last: \(inputs.suffix(12))")
     }
+}
+
+extension RolloutAction {
+    /// Answered by an input of its own.
+    fileprivate var isQuestion: Bool { if case .judgeGate = self { true } else { false } }
 }

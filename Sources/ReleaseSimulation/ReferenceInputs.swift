@@ -12,6 +12,8 @@ enum ReferenceInput: Equatable {
     case leaves(Int), goesAway(Int), comesBack(Int)
     case joins(PlanHost)
     case trafficSaid(Bool)
+    case gateSaid(Int, GateVerdict)
+    case turnsUnhealthy(Int)
     case retry(Int), skip(Int)
     case pause, halt, resume, promote, stop, backOutPhase, backOutRollout, freeze, supersede
 }
@@ -40,6 +42,8 @@ extension ReferenceRollout {
         case .joins(let host): joins(host, at: now)
         case .trafficSaid(let succeeded):
             if case .switching(_, let isBack) = traffic { trafficSaid(succeeded, isBack: isBack, at: now) }
+        case .gateSaid(let number, let verdict): gateSaid(number, verdict)
+        case .turnsUnhealthy(let place): turnsUnhealthy(place, at: now)
         case .retry(let place): tryAgain(place, at: now)
         case .skip(let place): (hosts[place].course, hosts[place].isTold) = (.skipped, false)
         case .pause, .halt, .freeze, .resume, .promote, .stop, .backOutPhase, .backOutRollout, .supersede:
@@ -52,15 +56,15 @@ extension ReferenceRollout {
         case .pause:
             // Where it waits to be promoted it still does after that.
             awaitsPromotion = isWaitingForPromotion
-            isPausedByPerson = true
+            (isPausedByPerson, isHeldByGate) = (true, false)
             state = .paused(of: inner, since: now, left: left(at: now))
         case .halt, .freeze:
-            awaitsPromotion = false
+            (awaitsPromotion, isHeldByGate) = (false, false)
             state = .halted(of: inner, since: now, left: left(at: now))
             isHaltedByPilot = false
         case .resume: resume(at: now)
         case .promote:
-            promoted = phase
+            if isHeldByGate { gatesWaived = phase } else { promoted = phase }
             resume(at: now)
         case .stop:
             if isHeld, inner.isBackingOut { end("failed", at: now) } else { stop(at: now) }
@@ -146,7 +150,7 @@ extension ReferenceRollout {
         hosts.append(
             Host(
                 id: host.id, phase: plan.phases.count, hadItBefore: host.running == plan.definition.release,
-                comesAndGoes: host.isEphemeral, isUncounted: false))
+                comesAndGoes: host.isEphemeral, isUncounted: false, group: group(of: host)))
         begin(at: now)
     }
 
@@ -156,6 +160,7 @@ extension ReferenceRollout {
     private mutating func resume(at now: UTCInstant) {
         let before = state
         (awaitsPromotion, isPausedByPerson) = (false, false)
+        forgetGates()
         switch inner {
         case .baking:
             if case .paused(_, _, let left) = state { state = .baking(until: now + left) }

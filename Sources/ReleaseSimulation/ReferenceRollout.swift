@@ -62,6 +62,8 @@ struct ReferenceRollout {
         var hasSpokenBack = false
         /// It was told to drop its order.
         var isTold = false
+        /// Of those that share it only so many may be down at once.
+        var group: String?
     }
 
     enum State: Equatable {
@@ -89,16 +91,28 @@ struct ReferenceRollout {
     var settlingAt = UTCInstant(secondsSince1970: 0)
     /// A newer rollout has the hosts.
     var isSuperseded = false
+    var gates = Gates.notAsked
+    /// Of the phase that is asked about.
+    var gateRound = 0
+    var gatesWaived: Int?
+    /// A gate paused or halted it, and nobody has changed that since.
+    var isHeldByGate = false
+    var endedAt: UTCInstant?
+    /// Hosts that turned unhealthy after the success.
+    var earlyFailures = 0
+    var isPaged = false
     /// The back-out stands for ever: whoever turns out late to have the release is taken back.
     var takesBack: (wholeRollout: Bool, phase: Int)?
 
     init(_ plan: RolloutPlan, at now: UTCInstant) {
         self.plan = plan
+        let label = plan.definition.limits.maxUnavailable?.by
         for (phase, members) in plan.phases.enumerated() {
-            hosts += members.hosts.map {
+            hosts += members.hosts.map { host in
                 Host(
-                    id: $0.id, phase: phase, hadItBefore: $0.running == plan.definition.release,
-                    comesAndGoes: $0.isEphemeral, isUncounted: $0.isUnhealthy == true)
+                    id: host.id, phase: phase, hadItBefore: host.running == plan.definition.release,
+                    comesAndGoes: host.isEphemeral, isUncounted: host.isUnhealthy == true,
+                    group: label.flatMap { label in host.labels[label] })
             }
         }
         openOrShut(at: now)
@@ -106,7 +120,7 @@ struct ReferenceRollout {
         if hosts.allSatisfy({ $0.hadItBefore && !$0.isUncounted }) {
             for place in hosts.indices { hosts[place].course = .hadIt }
             phase = plan.phases.count - 1
-            state = .ended("succeeded")
+            (state, endedAt) = (.ended("succeeded"), now)
         }
         skipUnhealthy()
         settle(at: now)
@@ -127,6 +141,10 @@ struct ReferenceRollout {
     /// Semantics 4: what waits for a person after a phase is promoted, not resumed.
     var isWaitingForPromotion: Bool {
         if case .paused = state { awaitsPromotion && !isPausedByPerson } else { false }
+    }
+
+    func group(of host: PlanHost) -> String? {
+        plan.definition.limits.maxUnavailable.flatMap { host.labels[$0.by] }
     }
 
     var mayStart: Bool {

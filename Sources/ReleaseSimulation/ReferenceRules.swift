@@ -24,7 +24,7 @@ extension ReferenceRollout {
 
     private mutating func judge(at now: UTCInstant) -> Bool {
         switch state {
-        case .ended: return false
+        case .ended: return judgeEarlyLife(at: now)
         case .stopping:
             guard isQuiet else { return false }
             end("stopped", at: now)
@@ -46,9 +46,7 @@ extension ReferenceRollout {
         case .running: return trip(at: now) || pass(at: now)
         case .baking(let until):
             if trip(at: now) { return true }
-            guard now >= until else { return false }
-            leavePhase(at: now)
-            return true
+            return now >= until && leavePhase(at: now)
         }
     }
 
@@ -75,7 +73,7 @@ extension ReferenceRollout {
         guard
             turned || isShutForGood(count, at: now) || count.newSkipped > count.all / 10 || isEmpty
                 || count.newNotReached > offlineAllowed
-                || successes + count.open < required
+                || successes + count.open < required || isStuckByGroup()
         else { return false }
         return halt(inner, left(at: now), at: now)
     }
@@ -138,26 +136,28 @@ extension ReferenceRollout {
         }
         if plan.phases[phase].bake > .zero {
             state = .baking(until: now + plan.phases[phase].bake)
-        } else {
-            leavePhase(at: now)
+            return true
         }
-        return true
+        return leavePhase(at: now)
     }
 
-    private mutating func leavePhase(at now: UTCInstant) {
+    private mutating func leavePhase(at now: UTCInstant) -> Bool {
+        if let isAsking = askGates(at: now) { return isAsking }
         if phase + 1 < plan.phases.count {
             if plan.phases[phase].promotion == .manual, promoted != phase {
                 state = .paused(of: inner, since: now, left: left(at: now))
                 (awaitsPromotion, isPausedByPerson) = (true, false)
-                return
+                return true
             }
             phase += 1
+            (gates, gateRound) = (.notAsked, 0)
             state = .running
             begin(at: now)
             skipUnhealthy()
         } else {
             end("succeeded", at: now)
         }
+        return true
     }
 
     /// The hosts of the phase are in turn; those that came late are once the pilot has passed.
@@ -191,6 +191,7 @@ extension ReferenceRollout {
     ) -> Bool {
         // One that was forgotten while it waited for a person can still be promoted.
         awaitsPromotion = awaitsPromotion && isForgotten && !isPausedByPerson
+        isHeldByGate = false
         state = .halted(of: of, since: now, left: left)
         isHaltedByPilot = false
         return true
@@ -202,7 +203,7 @@ extension ReferenceRollout {
     }
 
     mutating func end(_ how: String, at now: UTCInstant) {
-        state = .ended(how)
+        (state, endedAt) = (.ended(how), now)
         if how == "succeeded" { begin(at: now) } else { cancelStarts(at: now) }
     }
 
@@ -260,7 +261,8 @@ extension ReferenceRollout {
 
     /// Semantics 5: host failure → host.
     private mutating func takeBackTheFailed(at now: UTCInstant) -> Bool {
-        if isOver || state.isBackingOut || isIrreversible { return false }
+        if state.isBackingOut || isIrreversible { return false }
+        if isOver, earlyFailures == 0 || !isInEarlyLife(at: now) { return false }
         var changed = false
         for place in hosts.indices where hosts[place].judgedCourse == .failed && hosts[place].canBeTakenBack {
             guard !isStoodOn(hosts[place]) else { continue }
@@ -281,13 +283,10 @@ extension ReferenceRollout {
             changed = start(plan.phases.count, plan.phases[finished].parallelism, at: now) || changed
         }
         guard mayTakeBack else { return changed }
-        for place in hosts.indices
-        where hosts[place].isWantedBack && !hosts[place].isUnderWay && !isTakenBack(hosts[place])
-            && hosts[place].awayAt == nil
-        {
-            hosts[place].wayBack = .ordered(at: now, hasBegun: false)
-            changed = true
+        let alone = hosts.indices.filter {
+            hosts[$0].isWantedBack && !hosts[$0].isUnderWay && !isTakenBack(hosts[$0]) && hosts[$0].awayAt == nil
         }
+        changed = orderBack(alone, alone.count, at: now) || changed
         return startWave(at: now) || changed
     }
 
@@ -296,7 +295,7 @@ extension ReferenceRollout {
         var changed = false
         for place in hosts.indices where hosts[place].phase == phase && places > 0 {
             guard hosts[place].course == .notYet, hosts[place].inTurnAt != nil, hosts[place].wayBack == .notWanted,
-                hosts[place].awayAt == nil
+                hosts[place].awayAt == nil, hasRoom(hosts[place])
             else { continue }
             hosts[place].course = .ordered(at: now, hasBegun: false)
             places -= 1
@@ -316,16 +315,25 @@ extension ReferenceRollout {
         let real = ready.filter { !hosts[$0].hardly }
         // The side that has the traffic waits for the other to be back.
         if !isProved, let newest = real.map({ hosts[$0].phase }).max(), !hasTraffic(newest) {
-            guard awaited.isEmpty, let first = real.first(where: { hosts[$0].phase == newest })
-            else { return false }
-            hosts[first].wayBack = .ordered(at: now, hasBegun: false)
-            return true
+            guard awaited.isEmpty else { return false }
+            return orderBack(real.filter { hosts[$0].phase == newest }, 1, at: now)
         }
         if !isProved, awaited.contains(where: { !hosts[$0].hardly }) { return false }
         guard let newest = (ready + awaited).map({ hosts[$0].phase }).max(), !hasTraffic(newest) else { return false }
         let places = atOnce(newest) - going.count { hosts[$0].phase == newest }
-        let next = ready.filter { hosts[$0].phase == newest }.prefix(max(0, places))
-        for place in next { hosts[place].wayBack = .ordered(at: now, hasBegun: false) }
-        return !next.isEmpty
+        return orderBack(ready.filter { hosts[$0].phase == newest }, places, at: now)
+    }
+
+    /// As many as have room; where nothing is under way, one goes all the same: a back-out never waits for who is down.
+    private mutating func orderBack(_ places: [Int], _ count: Int, at now: UTCInstant) -> Bool {
+        var left = count
+        for place in places where left > 0 && hasRoom(hosts[place]) {
+            hosts[place].wayBack = .ordered(at: now, hasBegun: false)
+            left -= 1
+        }
+        if left < count { return true }
+        guard count > 0, let first = places.first, !hosts.contains(where: \.isBusy) else { return false }
+        hosts[first].wayBack = .ordered(at: now, hasBegun: false)
+        return true
     }
 }

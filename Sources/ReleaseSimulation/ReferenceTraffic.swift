@@ -60,8 +60,7 @@ extension ReferenceRollout {
     }
 
     private mutating func haltFor(at now: UTCInstant) {
-        awaitsPromotion = false
-        isHaltedByPilot = false
+        (awaitsPromotion, isHeldByGate, isHaltedByPilot) = (false, false, false)
         state = .halted(of: inner, since: now, left: left(at: now))
     }
 }

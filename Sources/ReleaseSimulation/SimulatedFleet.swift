@@ -50,7 +50,7 @@ public enum SimulatedFleet {
         var rare = RareRules(choice)
         let found = rare.hosts(hosts)
         rare.limits(&definition)
-        addRareRules(&definition, choice, isReference: pullPercent != nil)
+        addRareRules(&definition, choice)
         let starts = rare.starts()
         let migrations = rare.migrations()
         let urgency: RolloutUrgency = choice.chance(10) ? .emergency(reason: "CVE") : .ordinary
@@ -67,12 +67,10 @@ public enum SimulatedFleet {
 }
 
 extension SimulatedFleet {
-    /// By choices of its own, so that older seeds keep their worlds otherwise. The reference does not know groups.
-    fileprivate static func addRareRules(
-        _ definition: inout RolloutDefinition, _ choice: SeededChoice, isReference: Bool
-    ) {
+    /// By choices of its own, so that older seeds keep their worlds otherwise.
+    fileprivate static func addRareRules(_ definition: inout RolloutDefinition, _ choice: SeededChoice) {
         var choice = choice
-        if choice.chance(20), !isReference {
+        if choice.chance(20) {
             definition.limits.maxUnavailable = MaxUnavailable(by: "cluster", count: choice.one([1, 2]))
         }
         guard case .phased(var phases) = definition.strategy else { return }

@@ -53,6 +53,40 @@ struct PreflightTests {
         }
     }
 
+    @Test("An agent of another version, and a host that is there twice are found by the sweep")
+    func versionsAndClones() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(3, running)
+            let ours = try ReleaseVersion(SlipwayVersion.text)
+            let versions = ["\(ours.major + 1).0.0", SlipwayVersion.text, SlipwayVersion.text]
+            for (agent, version) in zip(fleet.agents, versions) {
+                let client = try agent.host.client(test, running)
+                let inventory = HostInventory(
+                    agentVersion: version, machineID: "m-\(agent.host.id)", delivery: .push, installed: [])
+                let report = HostReport(sequence: 1, at: SystemTime().now(), body: .inventory(inventory))
+                #expect(try await client.post("/v1/agent/reports", HostReportBatch(reports: [report])).status == 200)
+                await client.close()
+            }
+            let clone = try #require(fleet.agents.last).host.id
+            let sessions = ["p1", "p2"].map { AgentSession(machine: "m", boot: "b", process: $0) }
+            for _ in 1...4 {
+                for session in sessions { try? await running.controller.hear(session, of: clone) }
+            }
+            let client = try TestClient(test, running, token: test.adminToken)
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let request = PreflightRequest(rollout: try TestFleet.definition("1.0"), wait: .milliseconds(100))
+            let view = try await client.post("/v1/rollouts/preflight", request).json(PreflightView.self)
+            let found = view.hosts.map { host in host.findings.map { "\($0.check.rawValue) \($0.weight.rawValue)" } }
+            #expect(found[0].contains("agentVersion blocks"))
+            #expect(!found[1].contains { $0.hasPrefix("agentVersion") })
+            #expect(found[2] == ["identity blocks"])
+            #expect(view.hosts[2].findings.first?.detail.contains("Two agents use the identity") == true)
+            await client.close()
+        }
+    }
+
     @Test("Hosts are listed by a host query of the one grammar; one that cannot be read is refused in its words")
     func listing() async throws {
         let test = try TestController()
@@ -88,5 +122,13 @@ struct PreflightTests {
                 #expect(view.hosts.first?.findings.map(\.weight) == [.unknown, .unknown, .unknown])
             }
         }
+    }
+}
+
+extension Controller {
+    /// As a request of the host would.
+    fileprivate func hear(_ session: AgentSession, of host: HostID) throws {
+        guard let sessions = duplicates.heard(session, of: host) else { return }
+        try commit(.hostQuarantined(HostQuarantined(host: host, sessions: sessions)), by: "engine", at: time.now())
     }
 }

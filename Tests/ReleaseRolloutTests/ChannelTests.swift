@@ -167,6 +167,9 @@ struct ChannelTests {
             limits: Fixture.atOnce(offline: Tolerance(percent: 100), grace: .seconds(5)))
         // The channel is written late.
         var driver = try Driver(plan, carriesOut: false)
+        for case .sendOrder(let host, let order) in driver.pending {
+            _ = try driver.carryOut(.sendOrder(host: host, order: order))
+        }
         try driver.advance(.seconds(6))
         #expect(try driver.host("h0").state == "offline")
         driver.carriesOut = true

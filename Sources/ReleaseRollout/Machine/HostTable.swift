@@ -129,13 +129,23 @@ struct HostTable: Sendable, RandomAccessCollection {
         return stuck > 0 ? stuck : nil
     }
 
-    func toTakeBack(phase: Int, _ count: Int, room: inout HostGroups) -> [HostID] {
+    /// - Parameter isMeant: of those that wait for their turn to go back.
+    func toTakeBack(
+        phase: Int, _ count: Int, room: inout HostGroups, _ isMeant: (HostRecord) -> Bool = { _ in true }
+    ) -> [HostID] {
         guard count > 0, statistics.indices.contains(phase) else { return [] }
         let places = statistics[phase].firstToTakeBack..<phases[phase].upperBound
-        let found = find(places, count, &room, \.isInTurnForBackOut)
-        // A back-out never waits for hosts that will not come up: one goes where nothing is under way.
-        guard found.isEmpty, !groups.isEmpty, sum(\.busy) == 0 else { return found }
-        return places.first { self[$0].isInTurnForBackOut }.map { [self[$0].id] } ?? []
+        return find(places, count, &room) { $0.isInTurnForBackOut && isMeant($0) }
+    }
+
+    /// A back-out never waits for hosts that will not come up: where nothing is under way one goes, room or not.
+    func firstToTakeBack(_ phases: some Sequence<Int>, _ isMeant: (HostRecord) -> Bool = { _ in true }) -> [HostID] {
+        guard !groups.isEmpty, sum(\.busy) == 0 else { return [] }
+        for phase in phases where statistics.indices.contains(phase) {
+            let host = members(of: phase).first { $0.isInTurnForBackOut && isMeant($0) }
+            if let host { return [host.id] }
+        }
+        return []
     }
 
     private func find(

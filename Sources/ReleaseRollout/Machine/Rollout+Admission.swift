@@ -6,7 +6,7 @@ extension Rollout {
     func admissions() -> [RolloutFact] {
         var room = hosts.room
         let starts = startsHosts && hosts.hasHostToStart ? installsToAdmit(&room) + lateToAdmit(&room) : []
-        let backOuts = backsOut && hosts.hasHostToTakeBack ? singleBackOutsToAdmit(&room) + waveToAdmit(&room) : []
+        let backOuts = backsOut && hosts.hasHostToTakeBack ? backOutsToAdmit(&room, isIdle: starts.isEmpty) : []
         return starts.map { .hostAdmitted(host: $0, action: .install) }
             + backOuts.map { .hostAdmitted(host: $0, action: .backOut) }
     }
@@ -21,12 +21,19 @@ extension Rollout {
         }
     }
 
+    /// - Parameter isIdle: no host starts in the same moment.
+    private func backOutsToAdmit(_ room: inout HostGroups, isIdle: Bool) -> [HostID] {
+        let alone = singleBackOutsToAdmit(&room, isIdle: isIdle)
+        return alone + waveToAdmit(&room, isIdle: isIdle && alone.isEmpty)
+    }
+
     /// Back-outs outside a wave: of hosts that failed or that a person named. They are down already, or wanted back now.
-    private func singleBackOutsToAdmit(_ room: inout HostGroups) -> [HostID] {
-        hosts.phases.indices.flatMap { phase -> [HostID] in
-            if backOut?.covers(phase: phase) ?? false { return [] }
-            return hosts.toTakeBack(phase: phase, hosts.statistics[phase].backOut.inTurn, room: &room)
+    private func singleBackOutsToAdmit(_ room: inout HostGroups, isIdle: Bool) -> [HostID] {
+        let phases = hosts.phases.indices.filter { backOut?.covers(phase: $0) != true }
+        let found = phases.flatMap {
+            hosts.toTakeBack(phase: $0, hosts.statistics[$0].backOut.inTurn, room: &room)
         }
+        return found.isEmpty && isIdle ? hosts.firstToTakeBack(phases) : found
     }
 
     /// The numbers of the phases that a back-out is about.
@@ -36,7 +43,7 @@ extension Rollout {
 
     /// Newest phase first, as many as the phase may change at once; the first host alone until it is healthy on what it
     /// ran before (the brake), unless it is an emergency.
-    private func waveToAdmit(_ room: inout HostGroups) -> [HostID] {
+    private func waveToAdmit(_ room: inout HostGroups, isIdle: Bool) -> [HostID] {
         guard let backOut, let plan = frozen?.value else { return [] }
         let wave = self.wave(backOut).map(\.backOut)
         // The brake is for hosts that have something to leave; those that never said a word come after it.
@@ -47,21 +54,26 @@ extension Rollout {
         // Where these carry the traffic, it waits for the other side to be back: that goes on without a brake.
         if needsBrake, let newest, !carriesTraffic(phase: newest) {
             guard wave.allSatisfy({ $0.awaited == 0 }) else { return [] }
-            return firstOfWave(in: newest)
+            return firstOfWave(in: newest, &room, isIdle: isIdle)
         }
         if needsBrake, wave.contains(where: { $0.awaitedHeard > 0 }) { return [] }
         for phase in hosts.phases.indices.reversed() where backOut.covers(phase: phase) {
             let numbers = hosts.statistics[phase].backOut
             guard numbers.inTurn > 0 || numbers.awaited > 0 else { continue }
             guard !carriesTraffic(phase: phase) else { return [] }
-            return hosts.toTakeBack(phase: phase, (phasePlan(phase)?.parallelism ?? 1) - numbers.open, room: &room)
+            let places = (phasePlan(phase)?.parallelism ?? 1) - numbers.open
+            let found = hosts.toTakeBack(phase: phase, places, room: &room)
+            return found.isEmpty && isIdle && places > 0 ? hosts.firstToTakeBack([phase]) : found
         }
         return []
     }
 
     /// One that answers at once, if there is one.
-    private func firstOfWave(in phase: Int) -> [HostID] {
-        let candidates = members(of: phase).lazy.filter { $0.isInTurnForBackOut && $0.presence != .unheard }
-        return (candidates.first { $0.delivery == .push } ?? candidates.first).map { [$0.id] } ?? []
+    private func firstOfWave(in phase: Int, _ room: inout HostGroups, isIdle: Bool) -> [HostID] {
+        let isHeard = { (host: HostRecord) in host.presence != .unheard }
+        let pushed = hosts.toTakeBack(phase: phase, 1, room: &room) { isHeard($0) && $0.delivery == .push }
+        if !pushed.isEmpty { return pushed }
+        let found = hosts.toTakeBack(phase: phase, 1, room: &room, isHeard)
+        return found.isEmpty && isIdle ? hosts.firstToTakeBack([phase], isHeard) : found
     }
 }

@@ -116,6 +116,7 @@ final class TestAgent: Sendable {
             return [received, outcome(.backedOut(nil))]
         }
         switch state.behaviour {
+        case .obeys where state.running?.manifest == assignment.manifest: return [outcome(.alreadyCurrent)]
         case .obeys:
             state.before = state.running
             state.running = InstalledRelease(
