@@ -10,17 +10,26 @@
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
 
-int slipway_become(const char *executable, char *const arguments[], char *const environment[], const char *directory,
-                   int output) {
+// Streams, folder and signals of a program that has nothing of ours.
+static int begin_anew(const char *directory, int output) {
     struct sigaction standard = {.sa_handler = SIG_DFL};
-    sigset_t none;
     for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
-    sigemptyset(&none);
     int empty = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (empty < 0 || dup2(empty, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || chdir(directory) != 0) return errno;
-    // They close as the program begins, and not where it cannot.
-    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) != 0) return errno;
+    return 0;
+}
+
+int slipway_become(const char *executable, char *const arguments[], char *const environment[], const char *directory,
+                   int output) {
+    int number = output < 0 ? 0 : begin_anew(directory, output);
+    if (number != 0) return number;
+    // They are closed as the program begins, and not where it cannot.
+    if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return errno;
+    sigset_t none, before;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, &before);
     execve(executable, arguments, environment);
-    return errno;
+    number = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return number;
 }

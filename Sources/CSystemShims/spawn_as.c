@@ -3,16 +3,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+struct start {
+    const char *path;
+    int program;
+    char *const *arguments;
+    char *const *environment;
+    const char *directory;
+    int output;
+    const slipway_identity *identity;
+};
+
 // Only calls that may be made between fork and exec in a program of several threads. The identity is set by system calls of this
 // one thread: glibc's functions would ask every thread of a process that has only this one.
-static int become(const gid_t groups[], size_t count, gid_t group, uid_t user) {
-    if (syscall(SYS_setgroups, count, groups) != 0) return errno;
-    if (syscall(SYS_setresgid, group, group, group) != 0) return errno;
-    if (syscall(SYS_setresuid, user, user, user) != 0) return errno;
+static int become(const slipway_identity *one) {
+    if (syscall(SYS_setgroups, one->count, one->groups) != 0) return errno;
+    if (syscall(SYS_setresgid, one->group, one->group, one->group) != 0) return errno;
+    if (syscall(SYS_setresuid, one->user, one->user, one->user) != 0) return errno;
     return 0;
 }
 
@@ -28,37 +40,93 @@ static int prepare(const char *directory, int output) {
     return 0;
 }
 
-int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int output,
-                     uid_t user, gid_t group, const gid_t groups[], size_t count, pid_t *process) {
+// The child: it becomes the program, or says through `failures` why it cannot.
+static void start(const struct start *wanted, int failures) {
+    // Numbers above whatever is put into place below.
+    int told = fcntl(failures, F_DUPFD_CLOEXEC, 64);
+    int held = wanted->identity ? fcntl(wanted->program, F_DUPFD_CLOEXEC, 64) : 0;
+    int shown = fcntl(wanted->output, F_DUPFD_CLOEXEC, 64);
+    int number = told < 0 || held < 0 || shown < 0 ? errno : prepare(wanted->directory, shown);
+    // 3 is the program where somebody else runs it, 4 tells of a failure; everything else goes.
+    if (number == 0 && wanted->identity && dup2(held, 3) < 0) number = errno;
+    if (number == 0 && dup3(told, 4, O_CLOEXEC) < 0) number = errno;
+    if (number == 0) {
+        told = 4;
+        if (syscall(SYS_close_range, 5, ~0U, 0) != 0) number = errno;
+        if (!wanted->identity) close(3);
+    }
+    if (number == 0 && wanted->identity) number = become(wanted->identity);
+    if (number == 0) {
+        // A script is read by its interpreter as /dev/fd/3: nobody but root may walk to where it lies.
+        if (wanted->identity) {
+            syscall(SYS_execveat, 3, "", wanted->arguments, wanted->environment, AT_EMPTY_PATH);
+        } else {
+            execve(wanted->path, wanted->arguments, wanted->environment);
+        }
+        number = errno;
+    }
+    ssize_t written = write(told < 0 ? failures : told, &number, sizeof number);
+    (void)written;
+    _exit(127);
+}
+
+static volatile sig_atomic_t lingers;
+static void linger(int number) {
+    (void)number;
+    lingers = 1;
+}
+
+// Between us and the program: whoever of its family loses its parent becomes a child of this process, whatever it did to its
+// session and its environment. It ends as the program ended, as soon as that ended; once it got TERM, when nobody is left.
+static void keep(const struct start *wanted, int failures) {
+    struct sigaction standard = {.sa_handler = SIG_DFL}, lingering = {.sa_handler = linger};
+    for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
+    sigaction(SIGTERM, &lingering, NULL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    prctl(PR_SET_NAME, "slipway-keeper", 0, 0, 0);
+    pid_t child = _Fork();
+    if (child == 0) start(wanted, failures);
+    if (child < 0) {
+        int number = errno;
+        ssize_t written = write(failures, &number, sizeof number);
+        (void)written;
+        _exit(127);
+    }
+    syscall(SYS_close_range, 0, ~0U, 0);
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &term, NULL);
+    int status = 0, has_ended = 0;
+    while (!has_ended || lingers) {
+        int one;
+        pid_t who = waitpid(-1, &one, 0);
+        if (who < 0 && errno == ECHILD) break;
+        if (who != child) continue;
+        status = one;
+        has_ended = 1;
+    }
+    if (WIFSIGNALED(status)) {
+        struct rlimit no_core = {0, 0};
+        setrlimit(RLIMIT_CORE, &no_core);
+        sigaction(WTERMSIG(status), &standard, NULL);
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        kill(getpid(), WTERMSIG(status));
+    }
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 127);
+}
+
+static int spawn(const struct start *wanted, int keeps, pid_t *process) {
     int failures[2];
     if (pipe2(failures, O_CLOEXEC) != 0) return errno;
     sigset_t all, before;
     sigfillset(&all);
     // No handler of ours may run in the child.
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t child = fork();
-    if (child == 0) {
-        // Numbers above whatever is put into place below.
-        int told = fcntl(failures[1], F_DUPFD_CLOEXEC, 64);
-        int held = fcntl(program, F_DUPFD_CLOEXEC, 64);
-        int shown = fcntl(output, F_DUPFD_CLOEXEC, 64);
-        int number = told < 0 || held < 0 || shown < 0 ? errno : prepare(directory, shown);
-        // 3 is the program, 4 tells of a failure; everything else goes.
-        if (number == 0 && (dup2(held, 3) < 0 || dup3(told, 4, O_CLOEXEC) < 0)) number = errno;
-        if (number == 0) {
-            told = 4;
-            if (syscall(SYS_close_range, 5, ~0U, 0) != 0) number = errno;
-        }
-        if (number == 0) number = become(groups, count, group, user);
-        if (number == 0) {
-            // A script is read by its interpreter as /dev/fd/3: nobody but root may walk to where it lies.
-            syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);
-            number = errno;
-        }
-        ssize_t written = write(told < 0 ? failures[1] : told, &number, sizeof number);
-        (void)written;
-        _exit(127);
-    }
+    pid_t child = _Fork();
+    if (child == 0) (keeps ? keep : start)(wanted, failures[1]);
     int number = child < 0 ? errno : 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(failures[1]);
@@ -75,4 +143,16 @@ int slipway_spawn_as(int program, char *const arguments[], char *const environme
     close(failures[0]);
     if (number == 0) *process = child;
     return number;
+}
+
+int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int output,
+                     const slipway_identity *identity, pid_t *process) {
+    struct start wanted = {"", program, arguments, environment, directory, output, identity};
+    return spawn(&wanted, 0, process);
+}
+
+int slipway_spawn_kept(const char *executable, int program, char *const arguments[], char *const environment[],
+                       const char *directory, int output, const slipway_identity *identity, pid_t *process) {
+    struct start wanted = {executable, program, arguments, environment, directory, output, identity};
+    return spawn(&wanted, 1, process);
 }

@@ -227,6 +227,7 @@ struct FaultSweep {
     func sweep() async throws {
         let (shim, folder) = try await Shim.compile("faults")
         let isWhole = Shim.isWhole
+        var tried = 0
         for scenario in try await FaultScenario.prepare() {
             for kind in FaultPoint.Kind.allCases {
                 let traced = try await FaultHost(scenario, shim: shim)
@@ -237,6 +238,7 @@ struct FaultSweep {
                 let points = stride(from: 1, through: places.count, by: step).map {
                     FaultPoint(scenario: scenario, kind: kind, number: $0, place: places[$0 - 1])
                 }
+                tried += points.count
                 let kills = try await withThrowingTaskGroup(of: Bool.self) { group in
                     var kills = 0
                     for (position, point) in points.enumerated() {
@@ -253,6 +255,8 @@ struct FaultSweep {
                         + "\(all.count) places")
             }
         }
+        print("faults: \(tried) points of update, failing update and back-out")
+        #expect(tried >= 200, "a sample is 200 points at least")
         withExtendedLifetime(folder) {}
     }
 

@@ -90,4 +90,17 @@ struct HighestTimeTests {
         let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })
         #expect(HighestTime(in: dir.directory, log: log).start(start) == start)
     }
+
+    @Test(
+        "R31: a host at 1970 that never heard of a later time goes by the day before which no program of ours was made")
+    func firstStart() throws {
+        let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })
+        for text in [nil, "1980-01-01T00:00:00Z"] {
+            let dir = try TemporaryFolder()
+            if let text { try dir.directory.writeDurably(HighestTime.fileName, Array(text.utf8)) }
+            let highest = HighestTime(in: dir.directory, log: log)
+            #expect(highest.start(UTCInstant(secondsSince1970: 60)) == SlipwayVersion.notBefore)
+            #expect(highest.start(start) == start)
+        }
+    }
 }

@@ -52,7 +52,10 @@ struct StateDamageTests {
                 Issue.record("\(what): \(back.end) \(back.output)")
                 continue
             }
-            let target = try host.root.directory.readLink("opt/web")
+            guard let target = try? host.root.directory.readLink("opt/web") else {
+                Issue.record("\(what): nothing is shown: \(back.end) \(back.output)")
+                continue
+            }
             let version = try host.root.directory.read("opt/\(target)/VERSION", sizeMax: ByteCount(100))
             #expect(["1.4", "1.5"].contains(String(decoding: version, as: UTF8.self)), "\(what): \(back.output)")
             if back.end != .exited(0) {

@@ -3,6 +3,7 @@
 //
 //   FAULT_AT=N       the call; 0 or absent: none
 //   FAULT_ERRNO=E    the call fails with E; 0 or absent: SIGKILL before it
+//   FAULT_TOUCH=FILE makes this file at the call, which goes on: a disk may fail from there on
 //   FAULT_KIND=open  counts opens instead of changes
 //   FAULT_IMAGE=N    only in the N-th program that one process becomes: 1 the agent, 2 the launcher, 3 the new agent
 //   FAULT_TRACE=FILE every counted call as a line: its number, its name, the path
@@ -24,12 +25,14 @@
 
 static atomic_int counted;
 static int at, fault, counts_opens, trace = -1;
+static const char *touched;
 
 __attribute__((constructor)) static void begin(void) {
     const char *text = getenv("FAULT_AT");
     at = text ? atoi(text) : 0;
     text = getenv("FAULT_ERRNO");
     fault = text ? atoi(text) : 0;
+    touched = getenv("FAULT_TOUCH");
     text = getenv("FAULT_KIND");
     counts_opens = text && !strcmp(text, "open");
     text = getenv("FAULT_IMAGE");
@@ -63,6 +66,11 @@ static int reach(const char *name, int opens, int descriptor, const char *path) 
         syscall(SYS_write, trace, line, length);
     }
     if (number != at) return 0;
+    if (touched) {
+        int file = (int)syscall(SYS_openat, AT_FDCWD, touched, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (file >= 0) close(file);
+        return 0;
+    }
     if (!fault) {
         kill(getpid(), SIGKILL);
         for (;;) pause();

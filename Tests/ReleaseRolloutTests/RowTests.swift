@@ -47,6 +47,27 @@ struct RowTests {
             ]))
     }
 
+    @Test(
+        "R20: a host that hangs in an update of the agent holds up neither the other hosts nor rollouts of other products"
+    )
+    func hungHost() throws {
+        let fleet = Fixture.fleet(10)
+        var definition = try Fixture.definition(.bigBang, limits: Fixture.atOnce())
+        definition.release = Fixture.name("slipway-agent@2.0")
+        var update = try Driver(
+            RolloutPlan.make(
+                definition, manifest: Fixture.manifest, id: RolloutID("agents"), hosts: fleet, urgency: .ordinary,
+                starts: nil, migrations: []))
+        #expect(update.now == Driver.start && update.sent.count == 10)
+        // h0 takes its order and is never heard of again.
+        for number in 1..<10 { try update.report("h\(number)", .succeeded) }
+        #expect(!update.view.isOver)
+        let plan = try Fixture.plan(.bigBang, hosts: fleet, limits: Fixture.atOnce(), id: "web")
+        #expect(try Supersession(of: plan, priority: 0, others: [(update.rollout, 9)]).givesWay.isEmpty)
+        let other = try Driver(plan)
+        #expect(other.now == Driver.start && other.sent.count == 10)
+    }
+
     @Test("R29: an emergency takes the hosts from fifty rollouts under way and goes to every host in the same moment")
     func emergency() throws {
         let fleet = Fixture.fleet(20, pulling: 10..<20)

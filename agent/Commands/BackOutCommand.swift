@@ -44,7 +44,7 @@ struct BackOutCommand: AsyncParsableCommand {
 extension Agent {
     /// - Throws: `agent.backOut.nothing`, `agent.backOut.noneGood` (R12), `agent.locked`.
     func backOut(_ product: ProductName) async throws -> FinishedOrder {
-        if host.installation != nil { await drive() }
+        try await driveByHand()
         let record = host.record(of: product)
         guard let current = record.current else {
             throw AgentError(
@@ -63,14 +63,9 @@ extension Agent {
                 code: "backOut.noneGood", summary: "None of what is on this host was proved good: \(known).",
                 remedy: "Install a sound release instead.")
         }
-        var order = OrderID(rollout: try RolloutID("by-hand"), action: .backOut, attempt: 1)
-        while host.isKnown(order) { order.attempt += 1 }
-        queue.append(
-            QueuedOrder(
-                order: order, release: current.name, manifest: current.manifest, envelope: nil, counter: nil,
-                isUrgent: true))
-        try startNext()
-        if host.installation != nil { await drive() }
+        let order = try begin(
+            OrderID(rollout: try RolloutID("by-hand"), action: .backOut, attempt: 1), current, nil)
+        try await driveByHand()
         guard let finished = host.finished.last(where: { $0.order == order }) else {
             throw AgentError(
                 code: "backOut.unfinished", summary: "The back-out of \(current) did not come to its end.",

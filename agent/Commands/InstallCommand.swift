@@ -135,19 +135,14 @@ extension Agent {
                 code: "inhibited", summary: "Nothing is installed on this host now: \(reason).",
                 remedy: "Whoever put the file into \(StartHold.folderName) of the agent's folder takes it away.")
         }
-        if host.installation != nil { await drive() }
+        try await driveByHand()
         let known = try source.authorise(revoked: [])
         let product = known.assignment.release.product
         let release = try source.authorise(revoked: Set(host.record(of: product).revoked))
         let word = release.assignment
-        var order = word.order
-        while host.isKnown(order) { order.attempt += 1 }
-        queue.append(
-            QueuedOrder(
-                order: order, release: word.release, manifest: word.manifest, envelope: source.envelope, counter: nil,
-                isUrgent: true))
-        try startNext()
-        if host.installation != nil { await drive() }
+        let order = try begin(
+            word.order, HostRelease(name: word.release, manifest: word.manifest), source.envelope)
+        try await driveByHand()
         guard let finished = host.finished.last(where: { $0.order == order }) else {
             throw AgentError(
                 code: "install.unfinished", summary: "The installation of \(word.release) did not come to its end.",

@@ -72,7 +72,9 @@ struct RunCommand: AsyncParsableCommand {
     /// Where systemd runs, in units of their own.
     private func processes(beside socket: String, _ time: any TimeDoor) throws -> any ProcessDoor {
         let isBooted = try (try? Directory.open("/run/systemd"))?.status("system")?.kind == .directory
-        guard isBooted, SystemUser.current == 0, let program = ProgramImage.path() else { return LiveProcesses() }
+        guard isBooted, SystemUser.current == 0, let program = ProgramImage.path() else {
+            return LiveProcesses.keeping()
+        }
         let file = try PathOfFile(JoinCommand.absolute(socket))
         let folder = try Directory.open(file.folder).createDirectory("steps", mode: 0o700)
         return TransientProcesses(folder: folder, program: program, random: SystemRandom(), time: time)
@@ -93,7 +95,7 @@ struct RunCommand: AsyncParsableCommand {
         }
         let local = try LiveHTTP(identity: nil, userAgent: userAgent)
         let doors = AgentDoors(
-            http: http, repository: repository, local: local, processes: LiveProcesses(), time: SystemTime(),
+            http: http, repository: repository, local: local, processes: LiveProcesses.keeping(), time: SystemTime(),
             random: random, program: .live())
         // An HTTP client that is let go of without its shutdown is a crash that would hide the error.
         let result: Result<Void, any Error>

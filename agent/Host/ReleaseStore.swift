@@ -64,7 +64,7 @@ struct ReleaseStore: Sendable {
                 remedy: "Order the release again; check the disk.")
         }
         return StoredRelease(
-            release: release, manifest: try parsed.manifest(release.manifest, bytes).chosen(for: .current),
+            release: release, manifest: try parsed.manifest(release.manifest, bytes).chosen(for: .current()),
             folder: try directory.directory(path), root: root, units: units)
     }
 

@@ -35,13 +35,7 @@ extension Agent {
                 remedy: "Begin with a fresh image, or boot it first.")
         }
         let word = try source.authorise(revoked: []).assignment
-        var order = word.order
-        while host.isKnown(order) { order.attempt += 1 }
-        queue.append(
-            QueuedOrder(
-                order: order, release: word.release, manifest: word.manifest, envelope: source.envelope, counter: nil,
-                isUrgent: true))
-        try startNext()
+        _ = try begin(word.order, HostRelease(name: word.release, manifest: word.manifest), source.envelope)
         while let installation = host.installation, let action = installation.pendingAction(at: clock.now()),
             action != .activate
         {

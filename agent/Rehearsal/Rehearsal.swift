@@ -52,7 +52,7 @@ extension Agent {
     /// Installs, backs out, compares, installs: whatever goes wrong is in the record, and ends it there.
     /// - Throws: where nothing could be begun.
     func rehearse(_ source: ExportedSource) async throws -> (record: RehearsalRecord, release: HostRelease) {
-        if host.installation != nil { await drive() }
+        try await driveByHand()
         let word = try source.authorise(revoked: []).assignment
         let subject = HostRelease(name: word.release, manifest: word.manifest)
         let product = word.release.product

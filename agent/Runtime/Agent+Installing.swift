@@ -11,7 +11,7 @@ extension Agent {
         while !Task.isCancelled {
             do {
                 try startNext()
-                if host.installation != nil { await drive() } else { await ordersWake.wait() }
+                if host.installation != nil { try await drive() } else { await ordersWake.wait() }
             } catch {
                 // The journal cannot be written: nothing is done that could not be remembered.
                 log.error("the journal cannot be written", metadata: ["error": "\(ReportedError(error))"])
@@ -21,8 +21,12 @@ extension Agent {
     }
 
     /// Takes the installation in progress to its end.
-    func drive() async {
+    /// - Parameter failuresMax: how often in a row a step may not be recorded. The agent goes on for ever; a command by hand
+    ///   gives up, and the next start of any kind goes on where it stood.
+    /// - Throws: what the journal said then.
+    func drive(failuresMax: Int = .max) async throws {
         var last: InstallationTask?
+        var failures = 0
         while !Task.isCancelled, let installation = host.installation {
             last = installation.task
             do {
@@ -38,12 +42,15 @@ extension Agent {
                 let command = await perform(action, installation)
                 guard !Task.isCancelled else { return }
                 try advance(installation, command)
+                failures = 0
             } catch is CancellationError {
                 return
             } catch {
                 // A full disk, most likely: what was staged is given back, and the same action comes again.
                 log.error("a step cannot be recorded", metadata: ["error": "\(ReportedError(error))"])
                 if installation.isBeforeStop { try? runner.dropStaging(installation.task) }
+                failures += 1
+                guard failures < failuresMax else { throw error }
                 try? await time.sleep(for: .seconds(1))
             }
         }

@@ -45,10 +45,13 @@ struct AgentDoors: Sendable {
 
 /// `/etc/machine-id`: which machine this is, whatever key it holds.
 enum MachineID {
-    /// random(4): of the kernel's present run.
+    /// Of the host's present run: random(4) names the kernel's; a container that is a host has the same one after its restart,
+    /// but another process 1.
     static func boot(_ path: String? = nil) -> String? {
         guard let path, let slash = path.lastIndex(of: "/") else {
-            return firstLine(of: "boot_id", in: "/proc/sys/kernel/random")
+            return firstLine(of: "boot_id", in: "/proc/sys/kernel/random").map { kernel in
+                LiveProcesses.process(1).map { "\(kernel)-\($0.startTicks)" } ?? kernel
+            }
         }
         return firstLine(of: String(path[path.index(after: slash)...]), in: String(path[..<slash]))
     }

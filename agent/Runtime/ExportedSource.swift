@@ -49,7 +49,7 @@ struct ExportedSource: ReleaseSource {
 
     /// Where the release's units have their places on this host.
     func places(into places: inout HostPlaces) throws {
-        try places.add(contents.manifest.chosen(for: .current, in: configuration.environment)) { unit in
+        try places.add(contents.manifest.chosen(for: .current(), in: configuration.environment)) { unit in
             try PayloadIndex(of: unit.payload, in: blobs)
         }
     }

@@ -33,14 +33,15 @@ final class HighestTime: Sendable {
         }
     }
 
-    /// One that cannot be read counts as none: this host then trusts its clock until the next update.
+    /// One that cannot be read counts as none: this host then trusts its clock until the next update, but never before the
+    /// time of which the program itself knows.
     init(in folder: Directory, log: Logger) {
         self.folder = folder
         self.log = log
-        var read = UTCInstant(secondsSince1970: 0)
+        var read = SlipwayVersion.notBefore
         do {
             if let bytes = try folder.readIfPresent(Self.fileName, sizeMax: Self.sizeMax) {
-                read = try UTCInstant(String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self))
+                read = max(read, try UTCInstant(String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)))
             }
         } catch {
             log.error("the highest time cannot be read", metadata: ["error": "\(ReportedError(error))"])

@@ -177,7 +177,7 @@ struct InstallationRunner: Sendable {
     }
 
     private func chosen(of manifest: Manifest) throws -> Manifest {
-        try manifest.chosen(for: .current, in: preflight.configuration.environment)
+        try manifest.chosen(for: .current(), in: preflight.configuration.environment)
     }
 
     /// The release is on the disk already, from an earlier order, with every byte as it was signed.

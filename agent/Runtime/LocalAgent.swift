@@ -44,11 +44,34 @@ enum LocalAgent {
     }
 }
 
+extension Agent {
+    private static let failuresMax = 5
+
+    /// Ends what is begun, if there is something.
+    /// - Throws: the journal cannot be written, again and again.
+    func driveByHand() async throws {
+        if host.installation != nil { try await drive(failuresMax: Self.failuresMax) }
+    }
+
+    /// Begins an order by hand, which is another one each time.
+    func begin(_ wanted: OrderID, _ release: HostRelease, _ envelope: JSONValue?) throws -> OrderID {
+        var order = wanted
+        while host.isKnown(order) { order.attempt += 1 }
+        queue.append(
+            QueuedOrder(
+                order: order, release: release.name, manifest: release.manifest, envelope: envelope, counter: nil,
+                isUrgent: true))
+        try startNext()
+        return order
+    }
+}
+
 extension AgentDoors {
     /// Health checks go through `local`; nothing else is asked of the network.
     static func byHand(_ local: any HTTPDoor) -> AgentDoors {
         AgentDoors(
-            http: NoNetwork(), local: local, processes: LiveProcesses(), time: SystemTime(), random: SystemRandom())
+            http: NoNetwork(), local: local, processes: LiveProcesses.keeping(), time: SystemTime(),
+            random: SystemRandom())
     }
 }
 

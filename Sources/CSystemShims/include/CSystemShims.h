@@ -35,13 +35,28 @@ int slipway_link_open_file(int file, int directory, const char *name);
 int slipway_spawn(const char *executable, char *const arguments[], char *const environment[], const char *directory,
                   int output, pid_t *process);
 
-/// The same of an open program, as another user: its own groups and no others, no way back. The program is descriptor 3 of
-/// the new process, because a script is read through it; `count` of `groups` are set besides `group`.
-int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int output,
-                     uid_t user, gid_t group, const gid_t groups[], size_t count, pid_t *process);
+/// Another user, with its own groups and no others: `count` of `groups` are set besides `group`.
+typedef struct {
+    uid_t user;
+    gid_t group;
+    const gid_t *groups;
+    size_t count;
+} slipway_identity;
 
-/// execve(2) of this process itself, with /dev/null as standard input, both outputs to `output`, signals as in a fresh process.
-/// Returns only where it fails: the error's number.
+/// The same of an open program, as another user; there is no way back. The program is descriptor 3 of the new process, because a
+/// script is read through it.
+int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int output,
+                     const slipway_identity *identity, pid_t *process);
+
+/// Either of both (`identity` may be NULL, `program` is not looked at then), beneath a process that keeps it: `process` is the
+/// keeper, which ends as the program ends. All of the program's family are its descendants (PR_SET_CHILD_SUBREAPER) until then;
+/// after a SIGTERM it ends only when none of them is left. The session is the program's own, not the keeper's.
+int slipway_spawn_kept(const char *executable, int program, char *const arguments[], char *const environment[],
+                       const char *directory, int output, const slipway_identity *identity, pid_t *process);
+
+/// execve(2) of this process itself: every descriptor above 2 is closed, no signal is blocked. With an `output` of 0 and above,
+/// which both outputs then go to, also in `directory`, with /dev/null as standard input and signals as in a fresh process; with -1
+/// streams and folder stay, and it may go on as it was where it fails. Returns only then: the error's number.
 int slipway_become(const char *executable, char *const arguments[], char *const environment[], const char *directory,
                    int output);
 
@@ -83,10 +98,6 @@ int slipway_memory_file(const char *name);
 
 /// accept4(2) without the peer's address.
 int slipway_accept(int socket, int flags);
-
-/// execve(2) as in a fresh process: every descriptor above 2 is closed, no signal is blocked. Returns only upon failure, the
-/// error's number.
-int slipway_exec(const char *executable, char *const arguments[], char *const environment[]);
 
 /// Milliseconds of CLOCK_BOOTTIME, which goes on while the machine sleeps.
 int64_t slipway_since_boot(void);

@@ -45,16 +45,17 @@ struct CommandRun: ~Copyable {
         phase = .running(deadline: deadline)
     }
 
-    static func start(_ command: ProcessCommand, grace: TimeSpan, mark: String, group: ControlGroup? = nil) throws
-        -> CommandRun
-    {
+    /// - Parameter isKept: beneath a keeper, which nobody of the family leaves.
+    static func start(
+        _ command: ProcessCommand, grace: TimeSpan, mark: String, group: ControlGroup? = nil, isKept: Bool = false
+    ) throws -> CommandRun {
         var ends: [Int32] = [-1, -1]
         try SystemCall.check("pipe2", command.executable) { slipway_pipe(&ends) }
         defer { close(ends[1]) }
         let child: SpawnedProcess
         do {
             _ = try SystemCall.check("fcntl", command.executable) { fcntl(ends[0], F_SETFL, O_NONBLOCK) }
-            child = try SpawnedProcess(command, output: ends[1], mark: mark)
+            child = try SpawnedProcess(command, output: ends[1], mark: mark, isKept: isKept)
         } catch {
             close(ends[0])
             throw error
@@ -148,8 +149,11 @@ struct CommandRun: ~Copyable {
         ProcessResult(end: end, output: excerpt.text, outputIsOpen: isOutputOpen)
     }
 
+    /// Without the keeper, which goes by itself when all others are gone.
     private var family: [ProcessEntry] {
-        group?.others() ?? ProcessTable.family(of: child.processID, startTicks: child.startTicks, mark: mark)
+        let all =
+            group?.others() ?? ProcessTable.family(of: child.processID, startTicks: child.startTicks, mark: mark)
+        return child.isKeeper ? all.filter { $0.processID != child.processID } : all
     }
 
     private var isFamilyGone: Bool { status != nil && family.isEmpty }
@@ -157,7 +161,11 @@ struct CommandRun: ~Copyable {
     private func signalFamily(_ number: Int32) {
         // The group in one call first, as nobody in it can fork away from that; then those who left it. While the child
         // is not reaped, its number is ours.
-        if status == nil { kill(-child.processID, number) }
+        if status == nil, child.isKeeper {
+            kill(child.processID, SIGTERM)
+        } else if status == nil {
+            kill(-child.processID, number)
+        }
         for entry in family where status != nil || entry.groupID != child.processID {
             ProcessTable.signal(entry, number)
         }

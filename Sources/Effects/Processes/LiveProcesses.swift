@@ -11,8 +11,17 @@ public struct LiveProcesses: ProcessDoor {
     let grace: TimeSpan
 
     private let group: ControlGroup?
+    private var isKeeping = false
 
     public init() { self.init(grace: .seconds(9)) }
+
+    /// Of a host without control groups of its own: each program that is run has a keeper as its parent, and nothing escapes
+    /// a time-out either, not even what lost its parent and cleaned its environment in a session of its own.
+    public static func keeping(grace: TimeSpan = .seconds(9)) -> LiveProcesses {
+        var processes = LiveProcesses(grace: grace)
+        processes.isKeeping = true
+        return processes
+    }
 
     /// - Parameter group: this process's own, in which there is nobody but what it starts: nothing escapes a time-out then.
     public init(within group: ControlGroup?) { self.init(grace: .seconds(9), group: group) }
@@ -24,8 +33,9 @@ public struct LiveProcesses: ProcessDoor {
 
     public func run(_ command: ProcessCommand) async throws -> ProcessResult {
         let mark = "SLIPWAY_PROCESS=" + Hexadecimal.encode(SystemRandom().bytes(16))
-        return try await BlockingThread.run { [grace, group] wake in
-            var run = try CommandRun.start(command, grace: grace, mark: mark, group: group)
+        return try await BlockingThread.run { [grace, group, isKeeping] wake in
+            var run = try CommandRun.start(
+                command, grace: grace, mark: mark, group: group, isKept: isKeeping)
             return try run.run(wake)
         }
     }

@@ -48,7 +48,7 @@ enum ProcessTable {
 
     /// Every living process that came from `rootID`: its session and group, their descendants, and whoever carries the
     /// mark in its environment although it left session and parent. A process that cleans its environment and makes a
-    /// session of its own after its parent's end is not found: only a cgroup would hold it.
+    /// session of its own after its parent's end is not found: only a control group or a keeper holds it.
     static func family(of rootID: Int32, startTicks: Int64, mark: String?) -> [ProcessEntry] {
         let entries = all().filter { $0.startTicks >= startTicks && $0.processID != getpid() }
         var found = Set<Int32>([rootID])

@@ -27,12 +27,10 @@ public enum ProgramImage {
     public static func replace(
         by executable: String, arguments: [String], environment: [String: String]
     ) throws(EffectsError) -> Never {
-        var words = ([executable] + arguments).map { strdup($0) }
-        var variables = environment.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") }
-        words.append(nil)
-        variables.append(nil)
-        let number = slipway_exec(executable, words, variables)
-        for text in words + variables { free(text) }
+        let variables = environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        let number = SpawnedProcess.withCStrings([executable] + arguments) { words in
+            SpawnedProcess.withCStrings(variables) { slipway_become(executable, words, $0, nil, -1) }
+        }
         throw EffectsError(
             code: "process.replace", summary: "\(executable) cannot be started.",
             remedy: "Check that it is a program for this machine and may be executed.",

@@ -6,10 +6,14 @@ import ReleaseDefinition
 struct SpawnedProcess {
     let processID: Int32
     let startTicks: Int64
+    /// It is no program of the command but its keeper, which outlives the program's whole family once it got TERM.
+    let isKeeper: Bool
 
-    /// - Parameter output: gets both outputs; the caller closes its own copy.
+    /// - Parameters:
+    ///   - output: gets both outputs; the caller closes its own copy.
+    ///   - isKept: nobody whom the program starts leaves its family, whatever it does.
     /// - Throws: `effects.process.start`.
-    init(_ command: ProcessCommand, output: Int32, mark: String? = nil) throws {
+    init(_ command: ProcessCommand, output: Int32, mark: String? = nil, isKept: Bool = false) throws {
         try Self.check(command)
         // The actions in the child overwrite descriptors 0 to 2: what they copy from must lie above.
         let source = try SystemCall.check("fcntl", command.executable) { fcntl(output, F_DUPFD_CLOEXEC, 3) }
@@ -17,22 +21,39 @@ struct SpawnedProcess {
         var processID: pid_t = 0
         let result = Self.withCStrings([command.executable] + command.arguments) { arguments in
             Self.withCStrings(command.variables + (mark.map { [$0] } ?? [])) { environment in
-                guard let user = command.user else {
-                    return slipway_spawn(
-                        command.executable, arguments, environment, command.workingDirectory, source, &processID)
-                }
-                let program = open(command.executable, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-                guard program >= 0 else { return errno }
-                defer { close(program) }
-                return slipway_spawn_as(
-                    program, arguments, environment, command.workingDirectory, source, user.user, user.group,
-                    user.groups, user.groups.count, &processID)
+                Self.start(command, arguments, environment, source, isKept, &processID)
             }
         }
         guard result == 0 else { throw Self.failure(command, result) }
         self.processID = processID
+        isKeeper = isKept
         // It is our child and not reaped yet: even when it has ended already, its entry is there.
         startTicks = ProcessTable.entry(processID)?.startTicks ?? 0
+    }
+
+    private typealias CStrings = UnsafePointer<UnsafeMutablePointer<CChar>?>
+
+    /// - Returns: 0 or the error's number.
+    private static func start(
+        _ command: ProcessCommand, _ arguments: CStrings, _ environment: CStrings, _ output: Int32, _ isKept: Bool,
+        _ processID: inout pid_t
+    ) -> Int32 {
+        let (path, directory) = (command.executable, command.workingDirectory)
+        guard let user = command.user else {
+            return isKept
+                ? slipway_spawn_kept(path, -1, arguments, environment, directory, output, nil, &processID)
+                : slipway_spawn(path, arguments, environment, directory, output, &processID)
+        }
+        let program = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard program >= 0 else { return errno }
+        defer { close(program) }
+        return user.groups.withUnsafeBufferPointer { groups in
+            var identity = slipway_identity(
+                user: user.user, group: user.group, groups: groups.baseAddress, count: groups.count)
+            return isKept
+                ? slipway_spawn_kept(path, program, arguments, environment, directory, output, &identity, &processID)
+                : slipway_spawn_as(program, arguments, environment, directory, output, &identity, &processID)
+        }
     }
 
     /// - Throws: `effects.process.start`.

@@ -36,15 +36,17 @@ extension Manifest {
 }
 
 extension HostPlatform {
-    /// This host, by uname(2) and os-release(5). Does not change while the process runs.
-    public static let current: HostPlatform = {
+    /// This host, by uname(2) and os-release(5).
+    /// - Throws: os-release is there and cannot be read: without it the wrong variant would be chosen.
+    public static func current() throws -> HostPlatform {
         var names = utsname()
         uname(&names)
         let machine = withUnsafeBytes(of: &names.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        // In most systems the first is a link to the second.
-        let files = ["etc/os-release", "usr/lib/os-release"].lazy.compactMap { path in
-            try? Directory.open("/").read(path, sizeMax: ByteCount(1 << 16))
+        let root = try Directory.open("/")
+        // In most systems the first is a link to the second, and links are not followed here.
+        for path in ["etc/os-release", "usr/lib/os-release"] where try root.status(path)?.kind == .file {
+            return HostPlatform(machine: machine, osRelease: try root.read(path, sizeMax: ByteCount(1 << 16)))
         }
-        return HostPlatform(machine: machine, osRelease: files.first ?? [])
-    }()
+        return HostPlatform(machine: machine, osRelease: [])
+    }
 }

@@ -124,7 +124,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
     /// Named with its variant, `api.arm64`, it is that one; else the variant for this machine.
     static func unit(_ name: String?, of manifest: Manifest) throws -> ManifestUnit {
         if let exact = manifest.units.first(where: { $0.fileName == name }) { return exact }
-        let manifest = try manifest.chosen(for: .current)
+        let manifest = try manifest.chosen(for: .current())
         if let name {
             if let unit = manifest.units.first(where: { $0.name.text == name }) { return unit }
         } else if manifest.units.count == 1 {
