@@ -64,6 +64,8 @@ public struct RolloutView: Sendable, Equatable, Codable {
 
 public enum PhaseState: String, Sendable, Codable, CaseIterable {
     case waiting, running, baking, passed, failed, backingOut, backedOut
+    /// The rollout ended under it: nothing in it failed.
+    case stopped
 }
 
 public struct PhaseView: Sendable, Equatable, Codable {

@@ -1,4 +1,5 @@
 import Effects
+import Glibc
 import ReleaseDefinition
 
 /// The files that the agent owns, in the folder of `--dir`:
@@ -19,13 +20,20 @@ struct AgentFolder: Sendable {
     let base: Directory
 
     static func open(_ path: String) throws -> AgentFolder {
-        do { return AgentFolder(base: try Directory.open(path)) } catch let error as EffectsError
+        do { return AgentFolder(base: try Directory.open(absolute(path))) } catch let error as EffectsError
             where error.code == "effects.file.absent"
         {
             throw AgentError(
                 code: "notFound", summary: "There is no folder \(path).",
                 remedy: "Enrol this host with `slipway-agent join STRING --dir \(path)`.")
         }
+    }
+
+    /// Hooks and scripts start elsewhere: what they are told of the folder must not depend on where the agent stood.
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
     }
 
     /// Other users may look, as services do whose programs lie here; whoever may write could put another identity in.

@@ -117,6 +117,7 @@ enum ConsoleWords {
         case .failed: "failed"
         case .backingOut: "backing out"
         case .backedOut: "backed out"
+        case .stopped: "stopped"
         }
     }
 
@@ -127,6 +128,7 @@ enum ConsoleWords {
         case .passed: "succeeded"
         case .failed: "failed"
         case .backingOut, .backedOut: "backedOut"
+        case .stopped: "apart"
         }
     }
 

@@ -5,7 +5,18 @@ import ReleaseRollout
 /// What a plan alone cannot know: what else is going on, and what was revoked.
 extension Controller {
     func surroundingWarnings(_ plan: RolloutPlan) -> [String] {
-        givingWay(to: plan) + revokedWaysBack(plan) + overtakers(of: plan)
+        givingWay(to: plan) + revokedWaysBack(plan) + overtakers(of: plan) + missingGates(plan)
+    }
+
+    /// A gate that cannot be asked lets no phase pass: it is known now.
+    private func missingGates(_ plan: RolloutPlan) -> [String] {
+        let names = Set(plan.phases.flatMap { $0.gates ?? [] }).sorted()
+        return names.compactMap { name in
+            guard case .command(let gate)? = policy?.gate(name)?.source else { return nil }
+            let file = "\(GateRunner.folderName)/\(gate.program)"
+            guard (try? folder.directory.status(file)) == nil else { return nil }
+            return "The gate \(name) asks the program \(folder.path(file)), which is not there: no phase would pass."
+        }
     }
 
     /// Rollouts that its start would end.

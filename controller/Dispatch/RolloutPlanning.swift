@@ -107,7 +107,8 @@ extension Controller {
         guard state.rollouts[planned.plan.id] == nil else {
             throw ControllerError.conflict(
                 "planUsed", "Plan \(digest.short)… was started as rollout \(planned.plan.id).",
-                remedy: "Plan it again: slipway rollout plan FILE prints the digest.")
+                remedy: "Look at it (slipway rollout show \(planned.plan.id)), or plan again: slipway rollout plan FILE"
+            )
         }
         return planned
     }

@@ -205,9 +205,10 @@ extension Controller {
         guard let newer, let running = newer.running[release.product]?.release else { return }
         throw ControllerError.conflict(
             "downgrade", "The host \(newer.id) runs \(running), which is newer than \(release).",
-            remedy:
-                "To go back, back the rollout of \(running) out; to replace it, submit the old content as a new version."
-        )
+            remedy: "To go back, back out the rollout that brought it"
+                + (state.wanted(on: newer.id)[release.product].map {
+                    " (slipway rollout back-out \($0.rollout) --reason REASON)"
+                } ?? "") + "; to replace it, submit the old content as a new version.")
     }
 
     /// The rollouts that give way (semantics 6).

@@ -134,7 +134,8 @@ extension Controller {
         let rights = rules.map { rule in policy?.overrides.first { $0.rule == rule }?.by ?? [] }
         let fixed = zip(rules, rights).filter { $0.1.isEmpty }.map(\.0.rawValue)
         guard fixed.isEmpty else {
-            return "Each line says what helps. The policy lets nobody set aside \(fixed.joined(separator: ", "))."
+            let who = policy == nil ? "Without a policy nobody may" : "The policy lets nobody"
+            return "Each line says what helps. \(who) set aside \(fixed.joined(separator: ", "))."
         }
         let who = zip(rules, rights).map { "\($0.rawValue): \($1.joined(separator: " or "))" }
         let options = rules.map { "--rule \($0.rawValue)" }.joined(separator: " ")

@@ -53,10 +53,8 @@ extension Controller {
             startedAt: times?.startedAt, endedAt: times?.endedAt)
     }
 
-    /// The engine also says `notReached` and `stopped`: the API has one word for a phase that did not pass.
-    private static func phaseState(_ word: String) -> PhaseState {
-        word == "stopped" ? .failed : PhaseState(rawValue: word) ?? .waiting
-    }
+    /// The engine also says `notReached`.
+    private static func phaseState(_ word: String) -> PhaseState { PhaseState(rawValue: word) ?? .waiting }
 
     private func host(
         of host: ReleaseRollout.HostView, _ record: RolloutRecord, _ plan: RolloutPlan, before: ReleaseVersion?

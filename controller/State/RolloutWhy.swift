@@ -113,6 +113,8 @@ extension Controller {
         let resume = "slipway rollout resume \(record.id) --reason REASON"
         switch hold.what {
         case .promotion: words.remedy = "slipway rollout promote \(record.id)"
+        case .paused where record.isHeldByGate, .halted where record.isHeldByGate:
+            words.remedy = "\(resume) asks it again; slipway rollout promote \(record.id) goes on whatever it says"
         case .paused: words.remedy = resume
         case .halted:
             let backOut = "slipway rollout back-out \(record.id) --reason REASON"
@@ -139,6 +141,14 @@ extension Controller {
 }
 
 extension RolloutRecord {
+    /// A gate of a phase that is done did not let it pass.
+    fileprivate var isHeldByGate: Bool {
+        switch rollout.state {
+        case .paused(let held), .halted(let held): [.gateFailed, .gateUndecided].contains(held.reason.code)
+        case .planned, .running, .baking, .stopping, .backingOut, .ended: false
+        }
+    }
+
     /// Nothing moves by itself but hosts that are in flight.
     fileprivate var waitsForPerson: Bool {
         switch rollout.state {

@@ -103,7 +103,7 @@ extension Rollout {
         switch state {
         case .paused where isPausedForPromotion:
             throw refusal(
-                "resumed", remedy: "A phase is done and waits to be promoted: slipway rollout promote ID --reason …")
+                "resumed", remedy: "A phase is done and waits to be promoted: slipway rollout promote ID")
         case .paused, .halted: return [.resumed(by: by, reason: reason)]
         case .ended where channelHold != nil: return [.channelReleased(by: by, reason: reason)]
         case .planned, .running, .baking, .stopping, .backingOut, .ended:
@@ -120,7 +120,8 @@ extension Rollout {
         }
         if case .paused(let held) = state, let person = held.reason.by {
             throw refusal(
-                "promoted", remedy: "\(person) paused it while it waited: resume it first (slipway rollout resume ID).")
+                "promoted",
+                remedy: "\(person) paused it while it waited: resume it first (slipway rollout resume ID --reason …).")
         }
         return [.promoted(phase: phase, by: by, reason: reason)]
     }

@@ -24,7 +24,7 @@ extension Rollout {
         switch state {
         case .planned: holds.append(Hold(what: .phase, text: "It has not started."))
         case .paused(let held):
-            let what = waitsForPromotion ? Hold.What.promotion : .paused
+            let what = held.reason.code == .awaitsPromotion ? Hold.What.promotion : .paused
             let halts = " Unless somebody acts it halts at \(held.since + RolloutClocks.pauseMax)."
             holds.append(Hold(what: what, text: Self.text(held.reason, "It is paused") + halts))
             holds += heldBackOut(held.of)
@@ -68,7 +68,9 @@ extension Rollout {
     }
 
     /// A phase that is done waits for a person to let the next one start.
-    public var waitsForPromotion: Bool { awaitsPromotion }
+    public var waitsForPromotion: Bool {
+        if case .paused(let held) = state { held.reason.code == .awaitsPromotion } else { false }
+    }
 
     /// Its hosts are another rollout's now.
     public var followedBy: RolloutID? { successor }

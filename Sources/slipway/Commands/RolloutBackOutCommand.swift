@@ -35,9 +35,11 @@ struct RolloutBackOutCommand: AsyncParsableCommand {
             let request = RolloutVerbRequest(
                 reason: reason, scope: hosts.isEmpty ? scope?.scope ?? .rollout : .host,
                 hosts: hosts.isEmpty ? nil : hosts)
+            // What was before is known, or told by rollout show.
+            let before = try await client.rollout(rollout).sequence
             let view = try await client.act(.backOut, on: rollout, request)
             Talk.say("Rollout \(rollout) is \(view.state.rawValue).")
-            try await following.follow(view, hosts: hosts, client: client, output: output)
+            try await following.follow(view, hosts: hosts, after: before, client: client, output: output)
         }
     }
 }

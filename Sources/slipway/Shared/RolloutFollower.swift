@@ -14,13 +14,14 @@ struct FollowOptions: ParsableArguments {
     /// - Parameter hosts: whose back-out is watched to its end, whatever becomes of the rollout; empty: the rollout is.
     /// - Throws: `ProgramExit` for any end but `succeeded`.
     func follow(
-        _ rollout: RolloutView, hosts: [HostID] = [], client: ControllerClient, output: OutputOptions
+        _ rollout: RolloutView, hosts: [HostID] = [], after sequence: Int64 = 0, client: ControllerClient,
+        output: OutputOptions
     ) async throws {
         guard !detach else {
             try output.print(RolloutPresentation(rollout: rollout))
             return
         }
-        let final = try await RolloutFollower(client: client, output: output, backingOut: hosts)
+        let final = try await RolloutFollower(client: client, output: output, backingOut: hosts, seen: sequence)
             .run(rollout.id, timeout: timeout)
         guard final == .done else { throw final }
     }
@@ -32,6 +33,8 @@ struct RolloutFollower {
     let output: OutputOptions
     /// Hosts that are backed out by name; empty: it is about the whole rollout.
     var backingOut: [HostID] = []
+    /// Changes up to this one are not told.
+    var seen: Int64 = 0
 
     func run(_ id: RolloutID, timeout: TimeSpan?) async throws -> ProgramExit {
         DetachOnInterrupt.start(rollout: id.text)
@@ -76,16 +79,18 @@ struct RolloutFollower {
 
     private func tell(_ id: RolloutID) async throws {
         var last: RolloutState?
+        // What is told of the past asks nobody to do anything.
+        let past = (try? await client.rollout(id).sequence) ?? 0
         var isDone: (@Sendable (RolloutView) -> Bool)?
         if !backingOut.isEmpty { isDone = { [backingOut] in ProgramExit(backOutOf: backingOut, in: $0) != nil } }
-        for try await event in client.watch(id, isDone: isDone, time: SystemTime()) {
+        for try await event in client.watch(id, after: seen, isDone: isDone, time: SystemTime()) {
             switch event {
             case .change(let change):
                 if output.output == .ndjson {
                     try StandardOutput.write(JSONCoding.value(of: change).wireBytes + [0x0A])
                 }
                 Talk.say(Self.line(change))
-                if change.state == .halted, last != .halted {
+                if change.state == .halted, last != .halted, change.sequence >= past {
                     Talk.say("It waits for you: slipway rollout why \(id) says what you can do.")
                 }
                 last = change.state
