@@ -51,6 +51,22 @@ public struct HostReportBatch: Sendable, Equatable, Codable {
     }
 }
 
+extension HostReportBatch {
+    /// What the controller takes at once.
+    public static let sizeMax = ByteCount(16 << 20)
+
+    /// The body of a request, of as many reports as fit: at least the first.
+    public static func wire(_ reports: [HostReport], facts: HostFacts?) throws -> [UInt8] {
+        var count = reports.count
+        while true {
+            let bytes = try JSONCoding.value(of: HostReportBatch(reports: Array(reports.prefix(count)), facts: facts))
+                .wireBytes
+            if count <= 1 || bytes.count <= sizeMax.value { return bytes }
+            count /= 2
+        }
+    }
+}
+
 /// The answer, after the reports are durable on the controller.
 public struct HostReportReceipt: Sendable, Equatable, Codable {
     /// Every report up to this sequence may be dropped by the host.
@@ -65,6 +81,12 @@ public struct HostReportReceipt: Sendable, Equatable, Codable {
 }
 
 public struct HostInventory: Sendable, Equatable, Codable {
+    /// What a host is told of beyond is left out.
+    public static let installedMax = 1000
+    public static let channelsMax = 1000
+    public static let driftMax = 50
+    static let driftLengthMax = 1000
+
     public var agentVersion: String
     public var machineID: String
     public var delivery: DeliveryMode
@@ -82,14 +104,27 @@ public struct HostInventory: Sendable, Equatable, Codable {
         installed: [InstalledRelease], system: HostSystem? = nil, drift: [String]? = nil,
         channels: [ChannelName]? = nil
     ) {
-        self.agentVersion = agentVersion
-        self.machineID = machineID
+        self.agentVersion = agentVersion.bounded(WordBound.name)
+        self.machineID = machineID.bounded(WordBound.name)
         self.delivery = delivery
         self.checkInterval = checkInterval
-        self.installed = installed
+        self.installed = Array(installed.prefix(Self.installedMax))
         self.system = system
-        self.drift = drift
-        self.channels = channels
+        self.drift = drift?.prefix(Self.driftMax).map { $0.bounded(Self.driftLengthMax) }
+        self.channels = channels.map { Array($0.prefix(Self.channelsMax)) }
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            agentVersion: try container.decode(String.self, forKey: .agentVersion),
+            machineID: try container.decode(String.self, forKey: .machineID),
+            delivery: try container.decode(DeliveryMode.self, forKey: .delivery),
+            checkInterval: try container.decodeIfPresent(TimeSpan.self, forKey: .checkInterval),
+            installed: try container.decode([InstalledRelease].self, forKey: .installed),
+            system: try container.decodeIfPresent(HostSystem.self, forKey: .system),
+            drift: try container.decodeIfPresent([String].self, forKey: .drift),
+            channels: try container.decodeIfPresent([ChannelName].self, forKey: .channels))
     }
 }
 
@@ -137,10 +172,21 @@ public struct OrderOutcome: Sendable, Equatable, Codable {
     ) {
         self.order = order
         self.release = release
-        self.outcome = outcome
+        self.outcome = outcome.bounded
         self.running = running
         self.evidence = evidence
-        self.unhealthyBefore = unhealthyBefore
+        self.unhealthyBefore = unhealthyBefore?.bounded(WordBound.words)
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            order: try container.decode(OrderID.self, forKey: .order),
+            release: try container.decode(ReleaseName.self, forKey: .release),
+            outcome: try container.decode(HostOutcome.self, forKey: .outcome),
+            running: try container.decodeIfPresent(InstalledRelease.self, forKey: .running),
+            evidence: try container.decodeIfPresent(FailureEvidence.self, forKey: .evidence),
+            unhealthyBefore: try container.decodeIfPresent(String.self, forKey: .unhealthyBefore))
     }
 }
 
@@ -150,7 +196,14 @@ public struct ProductHealth: Sendable, Equatable, Codable {
 
     public init(running: InstalledRelease, detail: String) {
         self.running = running
-        self.detail = detail
+        self.detail = detail.bounded(WordBound.words)
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            running: try container.decode(InstalledRelease.self, forKey: .running),
+            detail: try container.decode(String.self, forKey: .detail))
     }
 }
 
@@ -167,8 +220,17 @@ public struct FailureEvidence: Sendable, Equatable, Codable {
 
     public init(step: InstallationStep, error: ReportedError, logTail: String, backOutError: ReportedError? = nil) {
         self.step = step
-        self.error = error
-        self.logTail = logTail
-        self.backOutError = backOutError
+        self.error = error.bounded
+        self.logTail = logTail.tail(Self.logTailMax)
+        self.backOutError = backOutError?.bounded
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            step: try container.decode(InstallationStep.self, forKey: .step),
+            error: try container.decode(ReportedError.self, forKey: .error),
+            logTail: try container.decode(String.self, forKey: .logTail),
+            backOutError: try container.decodeIfPresent(ReportedError.self, forKey: .backOutError))
     }
 }

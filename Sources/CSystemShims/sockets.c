@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CSystemShims.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -67,6 +68,15 @@ int slipway_socket_peer(int socket, pid_t *process, uid_t *user) {
     return 0;
 }
 
-int slipway_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+int slipway_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING); }
+
+static const int slipway_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+int slipway_seal(int file) { return fcntl(file, F_ADD_SEALS, slipway_seals); }
+
+int slipway_is_sealed(int file) {
+    int seals = fcntl(file, F_GET_SEALS);
+    return seals >= 0 && (seals & slipway_seals) == slipway_seals;
+}
 
 int slipway_accept(int socket, int flags) { return accept4(socket, NULL, NULL, flags); }

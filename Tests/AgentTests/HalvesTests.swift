@@ -3,6 +3,7 @@ import Effects
 import Glibc
 import Logging
 import ReleaseDefinition
+import Synchronization
 import Testing
 
 @testable import AgentLibrary
@@ -162,6 +163,82 @@ struct HalvesTests {
         await closed.end()
     }
 
+    @Test("However often the network half connects, one of them is served and one may say who it is, for five seconds")
+    func crowd() async throws {
+        let time = ManualTime(now: SystemTime().now())
+        let halves = try await Halves(connected: false, time: time) { head, _ in
+            try await head(HTTPHead(status: 200, headers: []))
+            return Array("honest".utf8)
+        }
+        let before = try Self.descriptors()
+        var liars: [LocalSocket] = []
+        for _ in 1...100 {
+            let liar = try LocalSocket.connect(halves.path)
+            // It is asked who it is, and says nothing.
+            #expect(try await liar.receive() != nil)
+            liars.append(liar)
+        }
+        for liar in liars.dropLast() { #expect(try await liar.receive() == nil) }
+        // The liars' own ends, and one connection of the root half's.
+        #expect(try Self.descriptors() - before <= 100 + 8)
+        let last = try #require(liars.last)
+        let isClosed = Mutex(false)
+        let end = Task {
+            let message = try await last.receive()
+            isClosed.withLock { $0 = true }
+            return message == nil
+        }
+        _ = try await poll {
+            time.advance(by: .seconds(1))
+            return isClosed.withLock { $0 } ? true : nil
+        }
+        #expect(try await end.value)
+        try halves.connect()
+        let answer = try await halves.door.send(HTTPRequest("GET", "https://host.test/x"))
+        #expect(answer.body == Array("honest".utf8))
+        // Who is served stays, whoever else comes.
+        let liar = try LocalSocket.connect(halves.path)
+        _ = try await liar.receive()
+        #expect(try await halves.door.send(HTTPRequest("GET", "https://host.test/x")).body == Array("honest".utf8))
+        await halves.end()
+    }
+
+    private static func descriptors() throws -> Int { try Directory.open("/proc/self/fd").list().count }
+
+    @Test("A pipe from the other half is opened anew: whoever has the first one cannot make its reader wait")
+    func ownPipe() async throws {
+        let pipe = try BodyPipe.make()
+        _ = fcntl(pipe.reader.descriptor, F_SETFL, 0)
+        let received = try pipe.reader.asReceivedPipe()
+        #expect(fcntl(pipe.reader.descriptor, F_GETFL) & O_NONBLOCK == 0, "the flag is not the other's")
+        _ = fcntl(pipe.reader.descriptor, F_SETFL, 0)
+        #expect(fcntl(received.descriptor, F_GETFL) & O_NONBLOCK != 0)
+        try await pipe.writer.sendPiece(Array("words".utf8))
+        #expect(try await received.receivePiece() == Array("words".utf8))
+    }
+
+    @Test("Of files that the other half sends only what nobody can change or hold up is read")
+    func sealed() throws {
+        let folder = try TemporaryFolder()
+        let plain = try Directory.open(folder.path).createFile("plain")
+        try plain.write(Array("words".utf8))
+        // One in memory that others may still write.
+        let name = "slipway-test-\(getpid())"
+        let memory = try Directory.open("/dev/shm")
+        let open = try memory.createFile(name)
+        try memory.removeFile(name)
+        try open.write(Array("words".utf8))
+        let pipe = try BodyPipe.make()
+        for file in [plain, open, pipe.reader] {
+            #expect { try file.readReceived(sizeMax: ByteCount(100)) } throws: {
+                ($0 as? EffectsError)?.code == "effects.socket.form"
+            }
+        }
+        let good = try OpenFile.inMemory(Array("words".utf8))
+        #expect(try good.readReceived(sizeMax: ByteCount(100)) == Array("words".utf8))
+        #expect(throws: EffectsError.self) { try good.write(Array("others".utf8)) }
+    }
+
     private static func id(askedOf other: LocalSocket) async throws -> Int64 {
         let message = try #require(try await other.receive())
         guard case .http(let id, _) = try HalfQuestion(parsing: message.bytes) else { throw Unexpected() }
@@ -184,14 +261,17 @@ struct Halves {
     private let serving: Task<Void, Never>
     private let answer: Answer
 
-    init(connected: Bool = true, user: UInt32 = SystemUser.current, answer: @escaping Answer) async throws {
+    init(
+        connected: Bool = true, user: UInt32 = SystemUser.current, time: any TimeDoor = SystemTime(),
+        answer: @escaping Answer
+    ) async throws {
         folder = try TemporaryFolder()
         path = folder.path + "/socket"
         self.answer = answer
         let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })
         let link = NetworkLink(
             settings: HalfSettings(host: TestHost.name, controller: nil, machine: "", boot: ""), user: user,
-            time: SystemTime(), log: log)
+            time: time, log: log)
         let listener = try LocalListener(path, mode: 0o600)
         serving = Task { await link.serve(listener) }
         door = RelayedHTTP(link: link, door: .host, time: SystemTime())

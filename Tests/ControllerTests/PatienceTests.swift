@@ -67,6 +67,12 @@ struct PatienceTests {
             }
             let second = try await Self.client(running.port, sends: "PRI * HTTP/2.0\\r\\n\\r\\nSM", "-alpn h2")
             guard case .exited = second else { throw TestFailure("HTTP/2 is not closed: \(second)") }
+            let protocols = try await LiveProcesses().run(
+                ProcessCommand(
+                    executable: "/usr/bin/openssl",
+                    arguments: ["s_client", "-connect", "127.0.0.1:\(running.port)", "-alpn", "h2,http/1.1"],
+                    workingDirectory: "/", timeout: .seconds(45)))
+            #expect(protocols.output.contains("ALPN protocol: http/1.1"))
         }
     }
 
@@ -170,7 +176,7 @@ struct PatienceTests {
     func acceptPause() async throws {
         let test = try TestController()
         var patience = ConnectionPatience()
-        patience.connectionsMax = 3
+        (patience.connectionsMax, patience.perAddress, patience.head) = (3, 10, .seconds(300))
         try await test.run(patience: patience) { running in
             let sockets = try (1...3).map { _ in try Self.connect(running.port) }
             let client = try TestClient(test, running, token: test.adminToken)

@@ -126,4 +126,48 @@ struct ReportTests {
             do { for try await _ in client.http.events(request, silenceMax: .seconds(60)) {} } catch {}
         }
     }
+
+    @Test("Of what a host says so much is kept and no more, in words and in number, and no report is refused for it")
+    func bounded() async throws {
+        let test = try TestController()
+        let long = String(repeating: "ä\u{1}", count: 1 << 20)
+        let release = #"{"product":"p\#(String(repeating: "x", count: 40))","version":"1.0.0"}"#
+        let digest = String(repeating: "0", count: 64)
+        let installed = #"{"release":\#(release),"manifest":"\#(digest)","isHealthy":true}"#
+        let text = long.replacing("\u{1}", with: "\\u0001")
+        let at = "2026-11-21T20:00:00.000Z"
+        let error = #"{"code":"\#(text)","summary":"\#(text)","remedy":"\#(text)","cause":"\#(text)"}"#
+        let order = #"{"rollout":"r-1","action":"install","attempt":1}"#
+        let bodies = [
+            #"{"inventory":{"_0":{"agentVersion":"\#(text)","machineID":"\#(text)","delivery":"push","#
+                + #""installed":[\#(Array(repeating: installed, count: 5000).joined(separator: ","))]}}}"#,
+            #"{"inventory":{"_0":{"agentVersion":"1","machineID":"m","delivery":"pull","installed":[],"#
+                + #""drift":["\#(text)",\#(Array(repeating: "\"d\"", count: 9000).joined(separator: ","))],"#
+                + #""channels":[\#((0..<9000).map { "\"c\($0)\"" }.joined(separator: ","))]}}}"#,
+            #"{"inventory":{"_0":{"agentVersion":"1","machineID":"m","delivery":"push","installed":[],"system":"#
+                + #"{"operatingSystem":"\#(text)","operatingSystemID":"","operatingSystemVersion":"","kernel":"","#
+                + #""architecture":"","memory":1,"facts":{"a":"\#(text)","b":"kept"}}}}}"#,
+            #"{"outcome":{"_0":{"order":\#(order),"release":\#(release),"unhealthyBefore":"\#(text)","#
+                + #""outcome":{"skipped":{"_0":"\#(text)"}},"evidence":{"step":"preflight","logTail":"\#(text)","#
+                + #""error":\#(error),"backOutError":\#(error)}}}}"#,
+            #"{"health":{"_0":{"running":\#(installed),"detail":"\#(text)"}}}"#,
+        ]
+        try await test.run { running in
+            let host = try await TestHost.join(test, running)
+            let client = try host.client(test, running)
+            for (number, body) in bodies.enumerated() {
+                let report = #"{"sequence":\#(number + 1),"at":"\#(at)","body":\#(body)}"#
+                let response = try await client.send(
+                    "POST", "/v1/agent/reports", bytes: Array(#"{"reports":[\#(report)]}"#.utf8))
+                #expect(
+                    response.status == 200, "\(number): \(String(decoding: response.body.prefix(2000), as: UTF8.self))")
+            }
+            await client.close()
+        }
+        let store = try SQLiteStore(path: test.folder.path + "/events.sqlite")
+        var sizes: [Int] = []
+        try store.replay(event: { _ in }, report: { sizes.append(try JSONCoding.value(of: $0.report).wireBytes.count) })
+        #expect(sizes.count == bodies.count)
+        #expect(sizes.allSatisfy { $0 < 300_000 }, "\(sizes)")
+    }
 }

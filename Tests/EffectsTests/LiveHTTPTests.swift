@@ -148,7 +148,11 @@ struct LiveHTTPTests {
             #expect(
                 await code { _ = try await http.send(HTTPRequest("GET", "http://no-such-host.invalid/")) }
                     == "effects.http.unreachable")
-            for bad in ["", "no address", "ftp://127.0.0.1/", "http://", "file:///etc/passwd", "http://a b/"] {
+            let bads = [
+                "", "no address", "ftp://127.0.0.1/", "http://", "file:///etc/passwd", "http://a b/",
+                "http://127.0.0.1:99999/", "http://[::1]:65536/", "http://127.0.0.1:0/", "http://u:p@127.0.0.1:99999/",
+            ]
+            for bad in bads {
                 #expect(await code { _ = try await http.send(HTTPRequest("GET", bad)) } == "effects.http.url", "\(bad)")
             }
             #expect(

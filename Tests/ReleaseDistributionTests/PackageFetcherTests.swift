@@ -156,6 +156,19 @@ struct PackageFetcherTests {
         }
     }
 
+    @Test("A server that gives a few bytes at each try is given up as one that gives nothing")
+    func crumbs() async throws {
+        let repository = try await TestRepository()
+        let blob = try #require(repository.manifest.blobs.max { $0.length < $1.length })
+        let store = try downloads(repository)
+        let http = FolderHTTP(repository.root) { _, _, answer in answer.breaksAfter = 100 }
+        #expect(await code { try await fetcher(http).blobs([blob], into: store) } == "effects.http.closed")
+        #expect(http.paths.count == RetryPolicy.patient.triesMax)
+        // What came stays, and an honest server goes on from there.
+        try await fetcher(FolderHTTP(repository.root)).blobs([blob], into: store)
+        #expect(try store.read(blob) == repository.publisher.blobs.read(blob))
+    }
+
     @Test("A server without ranges that breaks at the same place each time is given up")
     func breaksForEver() async throws {
         let repository = try await TestRepository()

@@ -16,7 +16,7 @@ enum ImportTable {
     ]
     private static let certificates: Set<String> = ["Crypto", "SwiftASN1", "X509"]
     private static let server: Set<String> = [
-        "CPostgres", "GRDB", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdHTTP2", "HummingbirdTLS",
+        "CPostgres", "GRDB", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS",
         "Metrics",
         "Mustache", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle",
     ]

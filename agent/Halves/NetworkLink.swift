@@ -56,6 +56,8 @@ final class NetworkLink: Sendable {
 
     /// What a question waits for where nobody is connected: both halves start at the same time.
     static let patience = TimeSpan.seconds(10)
+    /// What a connection has until the other half has said who it is.
+    static let greetingMax = TimeSpan.seconds(5)
     /// Answers to one question that nobody has looked at yet.
     private static let deliveriesMax = 4
     private static let eventSizeMax = ByteCount(1 << 20)
@@ -78,29 +80,43 @@ final class NetworkLink: Sendable {
 
     // MARK: Taking connections
 
+    /// One connection that is served and one that greets: the newest, because the one before may have been killed a moment
+    /// ago. A network half in an attacker's hands gets no third descriptor of this process, however often it connects.
     func serve(_ listener: LocalListener) async {
-        await withTaskGroup(of: Void.self) { group in
-            while !Task.isCancelled {
-                do {
-                    let socket = try await listener.accept()
-                    guard socket.peer.user == user else {
-                        log.error(
-                            "a stranger connected to the root half", metadata: ["user": "\(socket.peer.user)"])
-                        continue
-                    }
-                    group.addTask { await self.serve(socket) }
-                } catch {
-                    guard !Task.isCancelled else { break }
-                    log.error("the network half cannot connect", metadata: ["error": "\(ReportedError(error))"])
-                    try? await time.sleep(for: .seconds(1))
+        var open: [(socket: LocalSocket, task: Task<Void, Never>)] = []
+        while !Task.isCancelled {
+            do {
+                let socket = try await listener.accept()
+                guard socket.peer.user == user else {
+                    log.error("a stranger connected to the root half", metadata: ["user": "\(socket.peer.user)"])
+                    continue
                 }
+                let served = state.withLock { $0.served }
+                for one in open where one.socket !== served { await Self.end(one) }
+                open.removeAll { $0.socket !== served }
+                open.append((socket, Task { await self.serve(socket) }))
+            } catch {
+                guard !Task.isCancelled else { break }
+                log.error("the network half cannot connect", metadata: ["error": "\(ReportedError(error))"])
+                try? await time.sleep(for: .seconds(1))
             }
-            state.withLock { $0.socket }?.close()
-            group.cancelAll()
         }
+        for one in open { await Self.end(one) }
+    }
+
+    private static func end(_ one: (socket: LocalSocket, task: Task<Void, Never>)) async {
+        one.task.cancel()
+        one.socket.close()
+        await one.task.value
     }
 
     private func serve(_ socket: LocalSocket) async {
+        let timer = Task {
+            guard (try? await time.sleep(for: Self.greetingMax)) != nil else { return }
+            log.error("the network half connected and did not say who it is")
+            socket.close()
+        }
+        defer { timer.cancel() }
         do {
             try socket.send(HalfQuestion.begin(settings: settings).bytes, authorities.map(OpenFile.inMemory))
             guard case .ready(HalfSettings.protocolNumber)? = try await Self.answer(socket)?.answer else {
@@ -108,6 +124,7 @@ final class NetworkLink: Sendable {
                     code: "half.version", summary: "The network half is of another version.",
                     remedy: "Restart it: systemctl restart slipway-agent-network.")
             }
+            timer.cancel()
             take(socket)
             log.debug("the network half is connected")
             while let (answer, file) = try await Self.answer(socket) { try deliver(answer, file) }

@@ -6,8 +6,6 @@ import ReleaseDefinition
 /// What a host is, read from the places that every Linux has; what cannot be read is left out.
 struct SystemInventory: Sendable {
     static let factsName = "facts.d"
-    static let factMax = ByteCount(64 << 10)
-    static let factsMax = 32
     private static let statusMax = ByteCount(64 << 20)
 
     /// The agent's folder, with `facts.d`.
@@ -59,9 +57,9 @@ struct SystemInventory: Sendable {
     func facts() -> [String: JSONValue]? {
         guard let entries = try? folder.list(Self.factsName) else { return nil }
         var found: [String: JSONValue] = [:]
-        for entry in entries.sorted(by: { $0.name < $1.name }).prefix(Self.factsMax)
+        for entry in entries.sorted(by: { $0.name < $1.name }).prefix(HostSystem.factsMax)
         where entry.kind == .file && entry.name.hasSuffix(".json") {
-            guard let bytes = try? folder.read(Self.factsName + "/" + entry.name, sizeMax: Self.factMax),
+            guard let bytes = try? folder.read(Self.factsName + "/" + entry.name, sizeMax: HostSystem.factSizeMax),
                 let value = try? JSONValue(parsing: bytes)
             else { continue }
             found[String(entry.name.dropLast(5))] = value

@@ -169,7 +169,7 @@ actor Agent {
             agentVersion: AgentCommand.version, machineID: MachineID.read() ?? configuration.host.text,
             delivery: configuration.delivery,
             checkInterval: configuration.delivery == .pull ? configuration.checkInterval : nil, installed: installed,
-            system: system, drift: drift.isEmpty ? nil : Array(drift.prefix(50)),
+            system: system, drift: drift.isEmpty ? nil : drift,
             channels: configuration.delivery == .pull ? configuration.channels : nil)
     }
 

@@ -62,8 +62,7 @@ struct ReportSender: Sendable {
     }
 
     private func send(_ reports: [HostReport], drifted: [ProductName]? = nil) async throws -> Int64 {
-        let batch = HostReportBatch(reports: reports, facts: await agent.facts(drifted: drifted))
-        let body = try JSONCoding.value(of: batch).wireBytes
+        let body = try HostReportBatch.wire(reports, facts: await agent.facts(drifted: drifted))
         let response = try await doors.http.send(
             HTTPRequest(
                 "POST", controller + "/v1/agent/reports", headers: [HTTPField("Content-Type", "application/json")],

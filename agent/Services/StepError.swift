@@ -43,12 +43,3 @@ struct StepError: Error, Sendable {
             evidence: FailureEvidence(step: step, error: error, logTail: text.tail(FailureEvidence.logTailMax)))
     }
 }
-
-extension String {
-    /// The last bytes, beginning with a whole character.
-    func tail(_ countMax: Int) -> String {
-        guard utf8.count > countMax else { return self }
-        let bytes = utf8.suffix(countMax).drop { $0 & 0xC0 == 0x80 }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-}

@@ -14,48 +14,72 @@ struct ConnectionPatience: Sendable {
     var writing = WritePace()
     /// How many are open at once, of all addresses; nil: as the process has descriptors.
     var connectionsMax: Int?
-    /// How many of one address may wait; nil: as `limits` says, and this machine's own are not counted.
+    /// How many of one address may wait; nil: as `limits` says, this machine's own apart, and never more than half of all.
     var perAddress: Int?
+    /// Requests of one host that are in progress at the same time, its stream among them, each with a body in memory.
+    var perHost = 16
+    /// Of one person, with whatever watches on the person's behalf.
+    var perPerson = 256
 }
 
 /// The connections that wait: whoever connects and does not ask is closed, however it drips bytes. One with a request in
 /// progress is not touched here; an event stream is one.
+///
+/// A connection is its address's until one of its requests is a known host's or person's, and again once that has ended: a
+/// head costs nothing to send, so it earns no place.
 final class WaitingConnections: Sendable {
     private struct Waiting {
         let address: String
-        var requests = 0
+        var hasRequest = false
+        /// Whose it is, if it is somebody's.
+        var caller: String?
         var deadline: NIODeadline
         var isTimed = true
     }
 
     private struct State {
         var connections: [ObjectIdentifier: Waiting] = [:]
-        /// Those without a request, by address.
+        /// Those without a caller, by address.
         var counts: [String: Int] = [:]
+        /// Requests in progress, by caller.
+        var requests: [String: Int] = [:]
 
-        mutating func count(_ address: String, _ change: Int) {
-            let count = (counts[address] ?? 0) + change
-            counts[address] = count > 0 ? count : nil
+        mutating func count(_ address: String, _ change: Int) { Self.count(&counts, address, change) }
+        mutating func countRequest(_ caller: String, _ change: Int) { Self.count(&requests, caller, change) }
+
+        private static func count(_ counts: inout [String: Int], _ key: String, _ change: Int) {
+            let count = (counts[key] ?? 0) + change
+            counts[key] = count > 0 ? count : nil
         }
     }
 
+    /// What a connection has after its last answer that is one too many by then: the answer is on its way.
+    private static let farewell = TimeAmount.seconds(2)
+
     let patience: ConnectionPatience
     private let perAddress: Int
+    private let ofThisMachine: Int
     private let state = Mutex(State())
 
     /// - Parameter limit: more of one address than that are closed as they come.
     init(_ patience: ConnectionPatience, limit: Int) {
-        (self.patience, perAddress) = (patience, max(1, patience.perAddress ?? limit))
+        self.patience = patience
+        ofThisMachine = max(1, (OpenConnections.most(patience.connectionsMax) ?? .max) / 2)
+        perAddress = patience.perAddress ?? max(1, min(limit, ofThisMachine))
+    }
+
+    private func bound(_ address: String) -> Int {
+        let isOwn = patience.perAddress == nil && (address == "::1" || address.hasPrefix("127."))
+        return isOwn ? ofThisMachine : perAddress
     }
 
     /// - Returns: false where too many of its address wait already.
     func accept(_ channel: any Channel) -> Bool {
         let id = ObjectIdentifier(channel)
         let address = channel.remoteAddress?.ipAddress ?? ""
-        let key = RateLimits.key(address: address)
-        let isOwn = patience.perAddress == nil && (address == "::1" || address.hasPrefix("127."))
+        let (key, bound) = (RateLimits.key(address: address), bound(address))
         let isAdmitted = state.withLock { state in
-            guard isOwn || state.counts[key] ?? 0 < perAddress else { return false }
+            guard state.counts[key] ?? 0 < bound else { return false }
             state.count(key, 1)
             state.connections[id] = Waiting(address: key, deadline: .now() + patience.head)
             return true
@@ -69,50 +93,78 @@ final class WaitingConnections: Sendable {
     /// What answers requests, with each of them counted.
     func counting(_ responder: @escaping HTTPChannelHandler.Responder) -> HTTPChannelHandler.Responder {
         { request, writer, channel in
-            let connection = self.connection(of: channel)
-            self.began(connection)
-            defer { self.ended(connection) }
+            self.began(channel)
+            defer { self.ended(channel) }
             try await responder(request, writer, channel)
         }
     }
 
-    /// HTTP/1: the channel itself. HTTP/2: the channel is one stream, its parent the connection.
-    private func connection(of channel: any Channel) -> any Channel {
-        let isKnown = state.withLock { $0.connections[ObjectIdentifier(channel)] != nil }
-        return isKnown ? channel : channel.parent ?? channel
+    /// The request on this channel is this caller's, and its connection no longer its address's.
+    /// - Throws: `controller.request.rate`: the caller has enough of them in progress.
+    func admit(_ caller: Caller, on channel: any Channel) throws {
+        let requestsMax: Int
+        switch caller {
+        case .anyone: return
+        case .host: requestsMax = patience.perHost
+        case .person: requestsMax = patience.perPerson
+        }
+        let (id, actor) = (ObjectIdentifier(channel), caller.actor)
+        let isAdmitted = state.withLock { state in
+            guard let one = state.connections[id], one.caller == nil else { return true }
+            guard state.requests[actor] ?? 0 < requestsMax else { return false }
+            state.countRequest(actor, 1)
+            state.count(one.address, -1)
+            state.connections[id]?.caller = actor
+            return true
+        }
+        guard isAdmitted else { throw ControllerError.tooMany(.seconds(5)) }
     }
 
     private func began(_ channel: any Channel) {
-        state.withLock { state in
-            guard var one = state.connections[ObjectIdentifier(channel)] else { return }
-            if one.requests == 0 { state.count(one.address, -1) }
-            one.requests += 1
-            state.connections[ObjectIdentifier(channel)] = one
-        }
+        state.withLock { $0.connections[ObjectIdentifier(channel)]?.hasRequest = true }
     }
 
     private func ended(_ channel: any Channel) {
-        let mustWatch = state.withLock { state in
-            guard var one = state.connections[ObjectIdentifier(channel)] else { return false }
-            one.requests -= 1
-            var mustWatch = false
-            if one.requests == 0 {
+        let id = ObjectIdentifier(channel)
+        let bound = bound(channel.remoteAddress?.ipAddress ?? "")
+        let (mustWatch, isTooMany) = state.withLock { state -> (Bool, Bool) in
+            guard var one = state.connections[id] else { return (false, false) }
+            var isTooMany = false
+            if let caller = one.caller {
+                state.countRequest(caller, -1)
                 state.count(one.address, 1)
-                // The gentler ends come first: HTTP/2's GOAWAY, HTTP/1's close between two requests.
-                one.deadline = .now() + patience.idle + patience.head
-                mustWatch = !one.isTimed
-                one.isTimed = true
+                isTooMany = state.counts[one.address] ?? 0 > bound
             }
-            state.connections[ObjectIdentifier(channel)] = one
-            return mustWatch
+            // The gentler end comes first: HTTP's close between two requests.
+            one.deadline = .now() + patience.idle + patience.head
+            let mustWatch = !one.isTimed
+            (one.caller, one.hasRequest, one.isTimed) = (nil, false, true)
+            state.connections[id] = one
+            return (mustWatch, isTooMany)
         }
         if mustWatch { watch(channel, after: patience.idle + patience.head) }
+        if isTooMany { leave(channel, bound) }
+    }
+
+    /// Closed if it is one too many still, and no caller's next request came meanwhile.
+    private func leave(_ channel: any Channel, _ bound: Int) {
+        channel.eventLoop.scheduleTask(in: Self.farewell) {
+            let mustClose = self.state.withLock { state in
+                let id = ObjectIdentifier(channel)
+                guard let one = state.connections[id], one.caller == nil, state.counts[one.address] ?? 0 > bound
+                else { return false }
+                state.connections[id] = nil
+                state.count(one.address, -1)
+                return true
+            }
+            if mustClose { channel.close(promise: nil) }
+        }
     }
 
     private func forget(_ id: ObjectIdentifier) {
         state.withLock { state in
-            guard let one = state.connections.removeValue(forKey: id), one.requests == 0 else { return }
-            state.count(one.address, -1)
+            guard let one = state.connections.removeValue(forKey: id) else { return }
+            if let caller = one.caller { state.countRequest(caller, -1) } else { state.count(one.address, -1) }
         }
     }
 
@@ -123,7 +175,7 @@ final class WaitingConnections: Sendable {
             let remaining = self.state.withLock { state -> TimeAmount? in
                 let id = ObjectIdentifier(channel)
                 guard let one = state.connections[id] else { return nil }
-                guard one.requests == 0 else {
+                guard !one.hasRequest else {
                     state.connections[id]?.isTimed = false
                     return nil
                 }
@@ -141,11 +193,11 @@ enum OpenConnections {
     /// For the log, keys, packages that are being sent.
     private static let reserve = 256
 
-    static func most(_ given: Int?) -> MaximumAvailableConnections? {
-        if let given { return MaximumAvailableConnections(given) }
+    static func most(_ given: Int?) -> Int? {
+        if let given { return given }
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
         let all = Int(clamping: limit.rlim_cur)
-        return MaximumAvailableConnections(max(all - reserve, all / 2, 1))
+        return max(all - reserve, all / 2, 1)
     }
 }

@@ -6,7 +6,8 @@ import ReleaseDefinition
 /// What Hummingbird hands on with a request, and the connection it came by.
 struct ControllerContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    private let channel: any Channel
+    /// The connection.
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
@@ -14,26 +15,16 @@ struct ControllerContext: RequestContext {
     }
 
     /// Where the connection comes from; a proxy's own address where one stands in front.
-    var address: String { channel.remoteAddress?.ipAddress ?? channel.parent?.remoteAddress?.ipAddress ?? "unknown" }
+    var address: String { channel.remoteAddress?.ipAddress ?? "unknown" }
 
     /// The digest of the certificate that the peer proved to have; nil where it showed none. The TLS library has checked
     /// that our authority signed it and that it was in force when the connection was made.
     func peerCertificate() async -> SHA256Digest? {
-        guard let (certificate, connection) = await peer(), let bytes = try? certificate.toDERBytes() else {
-            return nil
-        }
-        await Self.boundSilence(of: connection)
+        guard let certificate = try? await channel.nioSSL_peerCertificate().get(),
+            let bytes = try? certificate.toDERBytes()
+        else { return nil }
+        await Self.boundSilence(of: channel)
         return SHA256Digest(of: bytes)
-    }
-
-    /// The connection is the one that has the TLS handler, and so a socket of its own.
-    private func peer() async -> (NIOSSLCertificate, any Channel)? {
-        // HTTP/1: the channel is the TLS connection. HTTP/2: it is one stream, the connection is its parent.
-        if let certificate = try? await channel.nioSSL_peerCertificate().get() { return (certificate, channel) }
-        guard let parent = channel.parent, let certificate = try? await parent.nioSSL_peerCertificate().get() else {
-            return nil
-        }
-        return (certificate, parent)
     }
 
     /// A host that answers nothing on the wire is given up after half a minute, not after TCP's quarter of an hour: one

@@ -10,11 +10,12 @@ struct ControllerResponder: HTTPResponder {
     let table: RouteTable
     let controller: Controller
     let pace: BodyPace
+    let waiting: WaitingConnections
 
     func respond(to request: Request, context: ControllerContext) async throws -> Response {
         let started = ContinuousClock.now
         var caller = Caller.anyone
-        let response: Response
+        var response: Response
         do {
             response = try await answer(request, context, &caller)
         } catch {
@@ -23,6 +24,7 @@ struct ControllerResponder: HTTPResponder {
         controller.metrics.noteRequest(
             request.method, table.route(request.method, request.uri.path), status: response.status.code,
             took: ContinuousClock.now - started, isStream: response.headers[.contentType] == Responses.eventStream)
+        response.body = response.body.paced(by: context.channel.eventLoop)
         return response
     }
 
@@ -34,6 +36,7 @@ struct ControllerResponder: HTTPResponder {
         case .found(let route, let parameters):
             let admission = Admission(controller: controller, address: RateLimits.key(address: context.address))
             caller = try await controller.deciding { try await admission.admit(request, context, route) }
+            try waiting.admit(caller, on: context.channel)
             if let length = request.headers[.contentLength].flatMap({ Int64($0) }), length > route.bodySizeMax.value {
                 throw ControllerError(
                     .contentTooLarge, code: "request.bodyTooLarge",

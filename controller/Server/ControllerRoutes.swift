@@ -69,8 +69,12 @@ enum ControllerRoutes {
             Route(.get, "/v1/agent/stream", access: .host) { request in
                 try await AgentStream.respond(request, controller)
             },
-            Route(.post, "/v1/agent/reports", access: .host, bodySizeMax: ByteCount(16 << 20)) { request in
+            Route(.post, "/v1/agent/reports", access: .host, bodySizeMax: HostReportBatch.sizeMax) { request in
                 guard case .host(let host) = request.caller else { throw ControllerError.notFound("host") }
+                let bytes = try await request.body().count
+                if let wait = controller.limits.take(.reports(host), at: controller.time.now(), bytes: bytes) {
+                    throw ControllerError.tooMany(wait)
+                }
                 return Responses.json(try await controller.receive(request.json(HostReportBatch.self), from: host))
             },
         ]

@@ -1,5 +1,6 @@
 import Effects
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import ReleaseDefinition
@@ -32,11 +33,13 @@ public struct ControllerServer: Sendable {
         let tls = ServerTLS(try await controller.tlsMaterial().configuration(), waiting: waiting)
         await controller.watchCertificates { try tls.replace(by: $0.configuration()) }
         let application = Application(
-            responder: ControllerResponder(table: table, controller: controller, pace: patience.body),
+            responder: ControllerResponder(table: table, controller: controller, pace: patience.body, waiting: waiting),
             server: tls.server,
             configuration: .init(
                 address: .hostname(listen.host, port: listen.port), serverName: "slipway", backlog: Self.backlog,
-                availableConnectionsDelegate: OpenConnections.most(patience.connectionsMax)),
+                availableConnectionsDelegate: OpenConnections.most(patience.connectionsMax).map {
+                    MaximumAvailableConnections($0)
+                }),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? listen.port) },
             logger: controller.logger)
         let group = ServiceGroup(

@@ -22,7 +22,9 @@ public struct RateRules: Sendable, Equatable, Codable {
     public var address = RateRule(burst: 5000, perSecond: 500)
     /// Credentials that were wrong, from one address: tokens, join tokens, proofs.
     public var refusals = RateRule(burst: 200, perSecond: 1)
-    /// Connections of one address that have no request in progress; a host in contact has one.
+    /// What one host reports, in KiB: it goes into a log that is never shortened.
+    public var reports = RateRule(burst: 32 << 10, perSecond: 1)
+    /// Connections of one address that have no request of a host or a person in progress; a host in contact has one.
     public var waitingConnections = 1024
 
     public init() {}
@@ -33,6 +35,7 @@ public struct RateRules: Sendable, Equatable, Codable {
         host = try container.decodeIfPresent(RateRule.self, forKey: .host) ?? host
         address = try container.decodeIfPresent(RateRule.self, forKey: .address) ?? address
         refusals = try container.decodeIfPresent(RateRule.self, forKey: .refusals) ?? refusals
+        reports = try container.decodeIfPresent(RateRule.self, forKey: .reports) ?? reports
         waitingConnections =
             try container.decodeIfPresent(Int.self, forKey: .waitingConnections) ?? waitingConnections
     }
@@ -46,6 +49,7 @@ final class RateLimits: Sendable {
     enum Key: Hashable, Sendable {
         case person(String)
         case host(HostID)
+        case reports(HostID)
         case address(String)
         case refusals(String)
     }
@@ -78,6 +82,11 @@ final class RateLimits: Sendable {
     /// - Returns: nil, or how long until there is one.
     func take(_ key: Key, at now: UTCInstant) -> TimeSpan? { ask(key, at: now, taking: 1000) }
 
+    /// Takes as much as these bytes are, in KiB, where there is one at least: what is lacking then is owed.
+    func take(_ key: Key, at now: UTCInstant, bytes: Int) -> TimeSpan? {
+        ask(key, at: now, taking: Int64(bytes) * 1000 / 1024 + 1)
+    }
+
     /// Whether there is one, without taking it.
     func look(_ key: Key, at now: UTCInstant) -> TimeSpan? { ask(key, at: now, taking: 0) }
 
@@ -85,6 +94,7 @@ final class RateLimits: Sendable {
         switch key {
         case .person: rules.person
         case .host: rules.host
+        case .reports: rules.reports
         case .address: rules.address
         case .refusals: rules.refusals
         }

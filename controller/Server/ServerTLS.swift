@@ -1,6 +1,6 @@
 import Hummingbird
 import HummingbirdCore
-import HummingbirdHTTP2
+import HummingbirdTLS
 import Logging
 import NIOCore
 import NIOSSL
@@ -10,7 +10,7 @@ import Synchronization
 /// gets what is in force then. Nobody is cut off.
 final class ServerTLS: Sendable {
     private let configuration: Mutex<TLSConfiguration>
-    private let channel = Mutex<(HTTP2UpgradeChannel, HTTPChannelHandler.Responder)?>(nil)
+    private let channel = Mutex<(HTTPSChannel, HTTPChannelHandler.Responder)?>(nil)
     private let waiting: WaitingConnections
 
     init(_ configuration: TLSConfiguration, waiting: WaitingConnections) {
@@ -29,13 +29,11 @@ final class ServerTLS: Sendable {
 
     private func make(
         _ configuration: TLSConfiguration, _ responder: @escaping HTTPChannelHandler.Responder
-    ) throws -> HTTP2UpgradeChannel {
-        let idle = waiting.patience.idle
-        return try HTTP2UpgradeChannel(
-            tlsConfiguration: configuration,
-            configuration: .init(
-                idleTimeout: .nanoseconds(idle.nanoseconds), streamConfiguration: .init(idleTimeout: idle)),
-            responder: responder)
+    ) throws -> HTTPSChannel {
+        var configuration = configuration
+        configuration.applicationProtocols = ["http/1.1"]
+        let requests = HTTP1Channel(responder: responder, configuration: .init(idleTimeout: waiting.patience.idle))
+        return try TLSChannel(requests, tlsConfiguration: configuration)
     }
 
     /// - Throws: NIOSSL's errors; what is in force stays then.
@@ -47,16 +45,19 @@ final class ServerTLS: Sendable {
     }
 }
 
+/// HTTP/1.1 alone: one request of a connection at a time, so that what a connection costs is bounded (decision 0024).
+private typealias HTTPSChannel = TLSChannel<HTTP1Channel>
+
 /// Sets each connection up as the present channel does.
 private struct ReplaceableChannel: HTTPChannelHandler {
-    typealias Value = HTTP2UpgradeChannel.Value
+    typealias Value = HTTPSChannel.Value
 
-    let first: HTTP2UpgradeChannel
+    let first: HTTPSChannel
     let waiting: WaitingConnections
-    let present: @Sendable () -> HTTP2UpgradeChannel
+    let present: @Sendable () -> HTTPSChannel
 
     init(
-        first: HTTP2UpgradeChannel, waiting: WaitingConnections, present: @escaping @Sendable () -> HTTP2UpgradeChannel
+        first: HTTPSChannel, waiting: WaitingConnections, present: @escaping @Sendable () -> HTTPSChannel
     ) {
         (self.first, self.waiting, self.present) = (first, waiting, present)
     }

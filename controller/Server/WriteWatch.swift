@@ -17,6 +17,9 @@ final class WriteWatch: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// A write is credited when the kernel took all of it: in pieces, who takes a large one slowly is seen to take it.
+    static let pieceMax = 16 << 10
+
     private let pace: WritePace
     private var waiting = 0
     private var takenBytes: Int64 = 0
@@ -25,14 +28,22 @@ final class WriteWatch: ChannelOutboundHandler {
     init(_ pace: WritePace) { self.pace = pace }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        let count = Int64(unwrapOutboundIn(data).readableBytes)
+        var rest = unwrapOutboundIn(data)
+        while rest.readableBytes > Self.pieceMax, let piece = rest.readSlice(length: Self.pieceMax) {
+            write(piece, context, nil)
+        }
+        write(rest, context, promise)
+    }
+
+    private func write(_ piece: ByteBuffer, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        let count = Int64(piece.readableBytes)
         let done = promise ?? context.eventLoop.makePromise()
         waiting += 1
         if judgement == nil { judge(context) }
         // Both run on the channel's event loop, which alone touches this handler.
         let watch = NIOLoopBound(self, eventLoop: context.eventLoop)
         done.futureResult.whenComplete { _ in watch.value.taken(count) }
-        context.write(data, promise: done)
+        context.write(wrapOutboundOut(piece), promise: done)
     }
 
     private func taken(_ count: Int64) {

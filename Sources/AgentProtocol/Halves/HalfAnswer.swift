@@ -36,7 +36,6 @@ public enum HalfAnswer: Sendable, Equatable, Codable {
     ]
     private static let headersMax = 16
     private static let headerSizeMax = 1024
-    private static let wordsMax = 4096
 
     /// - Throws: `definition.json.…`; `agent.half.form` for what no network half of this version says.
     public init(parsing bytes: [UInt8]) throws {
@@ -51,9 +50,9 @@ public enum HalfAnswer: Sendable, Equatable, Codable {
             guard Self.isPlain(name), Self.isPlain(eventID ?? "") else { throw Self.malformed }
         case .failed(_, let error):
             let words = [error.code, error.summary, error.remedy, error.cause ?? ""]
-            guard words.allSatisfy({ $0.utf8.count <= Self.wordsMax }) else { throw Self.malformed }
+            guard words.allSatisfy({ $0.utf8.count <= WordBound.words }) else { throw Self.malformed }
         case .reached(_, .unreachable(let why)):
-            guard why.utf8.count <= Self.wordsMax else { throw Self.malformed }
+            guard why.utf8.count <= WordBound.words else { throw Self.malformed }
         case .ready, .whole, .reached: break
         }
     }
@@ -67,17 +66,7 @@ public enum HalfAnswer: Sendable, Equatable, Codable {
     }
 
     public static func failed(id: Int64, cut error: ReportedError) -> HalfAnswer {
-        .failed(
-            id: id,
-            error: ReportedError(
-                code: cut(error.code), summary: cut(error.summary), remedy: cut(error.remedy),
-                cause: error.cause.map(cut))
-        )
-    }
-
-    private static func cut(_ text: String) -> String {
-        // A character that is cut in two becomes one of three bytes.
-        text.utf8.count <= wordsMax ? text : String(decoding: text.utf8.prefix(wordsMax - 8), as: UTF8.self)
+        .failed(id: id, error: error.bounded)
     }
 
     private static func isPlain(_ text: String) -> Bool {

@@ -34,7 +34,7 @@ public enum HalfQuestion: Sendable, Equatable, Codable {
 /// What of `agent.json` the network half works by: it cannot read that file.
 public struct HalfSettings: Sendable, Equatable, Codable {
     /// A connection between two of different numbers ends at once.
-    public static let protocolNumber = 1
+    public static let protocolNumber = 2
 
     public var number: Int
     public var host: HostID

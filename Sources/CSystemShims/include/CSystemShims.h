@@ -96,6 +96,12 @@ int slipway_socket_peer(int socket, pid_t *process, uid_t *user);
 /// memfd_create(2) with MFD_CLOEXEC.
 int slipway_memory_file(const char *name);
 
+/// From now on nobody changes a file in memory, whoever has it.
+int slipway_seal(int file);
+
+/// Whether a descriptor is such a file: 1 or 0.
+int slipway_is_sealed(int file);
+
 /// accept4(2) without the peer's address.
 int slipway_accept(int socket, int flags);
 

@@ -71,8 +71,8 @@ public struct HTTPProxy: Sendable, Equatable {
         }
     }
 
-    /// `https://[::1]:8443/x` is `::1` and 8443.
-    private static func server(of url: String) -> (host: String, port: Int?)? {
+    /// `https://[::1]:8443/x` is `::1` and 8443; nil where no connection can be made of it.
+    static func server(of url: String) -> (host: String, port: Int?)? {
         let parts = url.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
         let authority = parts[1].prefix { $0 != "/" && $0 != "?" && $0 != "#" }

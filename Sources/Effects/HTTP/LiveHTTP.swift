@@ -144,9 +144,10 @@ public final class LiveHTTP: HTTPDoor {
     // MARK: One exchange
 
     private func start(_ request: HTTPRequest, _ watch: TransferWatch) async throws -> HTTPClientResponse {
-        guard request.url.hasPrefix("https://") || request.url.hasPrefix("http://") else {
-            throw HTTPFailure.invalidURL(request.url)
-        }
+        // The client beneath traps where a port is beyond 65535.
+        guard request.url.hasPrefix("https://") || request.url.hasPrefix("http://"),
+            HTTPProxy.server(of: request.url) != nil
+        else { throw HTTPFailure.invalidURL(request.url) }
         if request.url.hasPrefix("https:"), !hasAuthority { throw HTTPFailure.noAuthority(request.url) }
         var outgoing = HTTPClientRequest(url: request.url)
         outgoing.method = .init(rawValue: request.method)

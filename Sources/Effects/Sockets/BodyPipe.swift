@@ -60,7 +60,8 @@ extension OpenFile {
         }
     }
 
-    /// Made ready for `receivePiece`, after a stranger sent it.
+    /// Made ready for `receivePiece`, after a stranger sent it: opened anew, because the stranger has the open file that came
+    /// as well, and could make calls on it wait.
     /// - Throws: `effects.socket.form`: it is no pipe.
     public func asReceivedPipe() throws -> OpenFile {
         var status = stat()
@@ -70,24 +71,27 @@ extension OpenFile {
                 code: "socket.form", summary: "\(path) is no pipe.",
                 remedy: "Both ends must be of one version: restart both.")
         }
-        try neverBlock()
-        return self
+        let own = Glibc.open("/proc/self/fd/\(descriptor)", O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard own >= 0 else { throw SystemCall.error(errno, "open", path) }
+        return OpenFile(descriptor: own, path: path)
     }
 
-    /// A file without a name that holds these bytes, to be handed to another process.
+    /// A file without a name that holds these bytes for good, to be handed to another process.
     public static func inMemory(_ bytes: [UInt8]) throws -> OpenFile {
         let descriptor = try SystemCall.check("memfd_create", "memory") { slipway_memory_file("slipway") }
         let file = OpenFile(descriptor: descriptor, path: "memory")
         try file.write(bytes)
+        try SystemCall.check("fcntl", "memory") { slipway_seal(descriptor) }
         return file
     }
 
-    /// All of a file in memory that a stranger sent.
+    /// All of a file in memory that a stranger sent and nobody can change any more: nothing else is read, which might take
+    /// as long as the stranger likes.
     /// - Throws: `effects.socket.form`: it is none; `effects.file.tooLarge`.
     public func readReceived(sizeMax: ByteCount) throws -> [UInt8] {
-        guard try status().kind == .file else {
+        guard slipway_is_sealed(descriptor) == 1 else {
             throw EffectsError(
-                code: "socket.form", summary: "\(path) is no file.",
+                code: "socket.form", summary: "\(path) is no sealed file in memory.",
                 remedy: "Both ends must be of one version: restart both.")
         }
         return try readAll(sizeMax: sizeMax)

@@ -97,8 +97,9 @@ public struct PackageFetcher: Sendable {
                 time,
                 hasProgressed: {
                     let now = furthest.withLock { $0 }
-                    defer { before = now }
-                    return now > before
+                    guard now >= before + RetryPolicy.progressLeast else { return false }
+                    before = now
+                    return true
                 }
             ) {
                 try await transfer(blob, into: store, counter, tally) { length in

@@ -6,6 +6,9 @@ public struct RetryPolicy: Sendable, Equatable {
     /// Tries in a row that brought nothing new.
     public var triesMax: Int
     public var delayFirst: TimeSpan
+    /// So many bytes are something new, of however many tries: a server that gives a byte at each must not hold a place for
+    /// ever.
+    static let progressLeast: Int64 = 30 << 10
     /// Delays double up to this.
     public var delayMax: TimeSpan
 

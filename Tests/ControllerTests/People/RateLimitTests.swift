@@ -97,4 +97,32 @@ struct RateLimitTests: EnrolmentAttack {
             await alice.close()
         }
     }
+
+    @Test("A host that reports more than the log can bear is told when to go on, and others are not held up")
+    func reports() async throws {
+        let time = ManualTime(now: SystemTime().now())
+        let test = try controller(time) { $0.reports = RateRule(burst: 64, perSecond: 1) }
+        try await test.run { running in
+            func report(_ sequence: Int64) -> HostReportBatch {
+                let words = (0..<10).map { "\($0) " + String(repeating: "x", count: 900) }
+                let inventory = HostInventory(
+                    agentVersion: "1", machineID: "m", delivery: .push, installed: [], drift: words)
+                return HostReportBatch(
+                    reports: [HostReport(sequence: sequence, at: time.now(), body: .inventory(inventory))])
+            }
+            let host = try await TestHost.join(test, running).client(test, running)
+            for sequence in 1...7 {
+                #expect(try await host.post("/v1/agent/reports", report(Int64(sequence))).status == 200)
+            }
+            var last = 200
+            for sequence in 8...9 { last = try await host.post("/v1/agent/reports", report(Int64(sequence))).status }
+            #expect(last == 429)
+            let other = try await TestHost.join(test, running).client(test, running)
+            #expect(try await other.post("/v1/agent/reports", report(1)).status == 200)
+            time.setNow(time.now() + .seconds(60))
+            #expect(try await host.post("/v1/agent/reports", report(9)).status == 200)
+            await host.close()
+            await other.close()
+        }
+    }
 }
