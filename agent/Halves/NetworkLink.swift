@@ -219,10 +219,11 @@ final class NetworkLink: Sendable {
     /// Asks as soon as the network half is there.
     /// - Throws: `effects.http.unreachable` where it does not come within the patience.
     func ask(_ body: OpenFile? = nil, _ question: (Int64) -> HalfQuestion) async throws -> Exchange {
-        let (deliveries, continuation) = AsyncStream.makeStream(
-            of: Delivery.self, bufferingPolicy: .bufferingOldest(Self.deliveriesMax))
         while true {
             let socket = try await connected()
+            // Anew at each try: the one before ended where another network half was taken in meanwhile.
+            let (deliveries, continuation) = AsyncStream.makeStream(
+                of: Delivery.self, bufferingPolicy: .bufferingOldest(Self.deliveriesMax))
             let id = state.withLock { state in
                 state.lastID += 1
                 state.exchanges[state.lastID] = continuation
