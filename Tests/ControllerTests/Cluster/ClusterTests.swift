@@ -31,8 +31,8 @@ struct ClusterTests {
         let (first, second) = try pair()
         try await first.run { leader in
             try await second.run { standby in
-                #expect(await leader.controller.leads)
-                #expect(await !standby.controller.leads)
+                // A machine that is busy for longer than the lease lets the lead go over: still one leads, and only one.
+                try await eventually { await leader.controller.leads != standby.controller.leads }
                 var fleet = TestFleet(second)
                 try await fleet.join(2, standby)
                 try await fleet.serving(standby) { client in
@@ -52,11 +52,16 @@ struct ClusterTests {
                         return bodies[0] == bodies[1]
                     }
                     #expect(bodies[0] == bodies[1])
-                    let (one, two) = (
-                        try await other.send("GET", "/v1/audit/head").json(AuditHead.self),
-                        try await client.send("GET", "/v1/audit/head").json(AuditHead.self)
-                    )
-                    #expect(one == two)
+                    // Entries may come between two questions; what both have read is the same in the end.
+                    var heads: [AuditHead] = []
+                    try? await eventually {
+                        heads = [
+                            try await other.send("GET", "/v1/audit/head").json(AuditHead.self),
+                            try await client.send("GET", "/v1/audit/head").json(AuditHead.self),
+                        ]
+                        return heads[0] == heads[1]
+                    }
+                    #expect(heads.first == heads.last)
                     await other.close()
                 }
             }
