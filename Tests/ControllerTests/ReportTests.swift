@@ -130,14 +130,17 @@ struct ReportTests {
     @Test("Of what a host says so much is kept and no more, in words and in number, and no report is refused for it")
     func bounded() async throws {
         let test = try TestController()
-        let long = String(repeating: "ä\u{1}", count: 1 << 20)
-        let release = #"{"product":"p\#(String(repeating: "x", count: 40))","version":"1.0.0"}"#
-        let digest = String(repeating: "0", count: 64)
-        let installed = #"{"release":\#(release),"manifest":"\#(digest)","isHealthy":true}"#
-        let text = long.replacing("\u{1}", with: "\\u0001")
+        func wire(_ value: some Encodable) throws -> String {
+            String(decoding: try JSONCoding.value(of: value).wireBytes, as: UTF8.self)
+        }
+        let name = try ReleaseName("p@1.0.0")
+        let release = try wire(name)
+        let installed = try wire(
+            InstalledRelease(release: name, manifest: SHA256Digest(of: [1]), isHealthy: true))
+        let text = String(repeating: "ä\\u0001", count: 1 << 16)
         let at = "2026-11-21T20:00:00.000Z"
         let error = #"{"code":"\#(text)","summary":"\#(text)","remedy":"\#(text)","cause":"\#(text)"}"#
-        let order = #"{"rollout":"r-1","action":"install","attempt":1}"#
+        let order = try wire(OrderID(rollout: RolloutID("r-1"), action: .install))
         let bodies = [
             #"{"inventory":{"_0":{"agentVersion":"\#(text)","machineID":"\#(text)","delivery":"push","#
                 + #""installed":[\#(Array(repeating: installed, count: 5000).joined(separator: ","))]}}}"#,
