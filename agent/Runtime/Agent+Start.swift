@@ -30,6 +30,12 @@ extension Agent {
         case .none: break
         case .tornTail(let length):
             log.warning("the last write to the journal was cut short and is dropped", metadata: ["bytes": "\(length)"])
+            if let release = try unheardOf() {
+                log.error(
+                    "more than that is lost of the journal, which knows nothing of what runs; the state is rebuilt from the disk",
+                    metadata: ["release": "\(release)"])
+                return try rebuild()
+            }
         case .quarantined(let name):
             log.error(
                 "the journal was damaged; it is kept and the state is rebuilt from the disk",
@@ -43,14 +49,28 @@ extension Agent {
         }
     }
 
-    private func rebuild() throws {
-        let onDisk = try store.all()
-        let running = onDisk.filter { release in
+    /// What the links show although nothing was ever said of it: a journal that was cut further back than its last line.
+    private func unheardOf() throws -> HostRelease? {
+        try shown(among: store.all()).first { release in
+            let record = host.record(of: release.name.product)
+            return host.installation?.task.to != release && record.lockedBy == nil
+                && !record.releases.contains { $0.release == release }
+        }
+    }
+
+    /// The releases that all of their units' links show.
+    private func shown(among releases: [HostRelease]) -> [HostRelease] {
+        releases.filter { release in
             guard let stored = try? store.stored(release) else { return false }
             return stored.manifest.units.allSatisfy { unit in
                 (try? stored.layout(unit).current()) == release.folder
             }
         }
+    }
+
+    private func rebuild() throws {
+        let onDisk = try store.all()
+        let running = shown(among: onDisk)
         let (rebuilt, lost) = HostState.rebuilt(salvaged: host, running: running, onDisk: onDisk, at: time.now())
         guard let checkpoint = rebuilt.checkpoint else { return }
         host = rebuilt
