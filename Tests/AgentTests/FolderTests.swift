@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The agent's folder")
 struct FolderTests {
-    @Test("A folder that is named relative to where the agent stands is the same folder to the programs it starts elsewhere")
+    @Test("A folder named relative to where the agent stands is the same folder to the programs it starts elsewhere")
     func relative() throws {
         let folder = try TemporaryFolder()
         let steps = FileManager.default.currentDirectoryPath.split(separator: "/").count

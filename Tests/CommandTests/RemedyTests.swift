@@ -201,7 +201,7 @@ private enum NamedCommand {
         "to": "staging",
         "plan": String(repeating: "a", count: 64), "reason": "why", "rule": "window", "freeze": "f1", "product": "web",
         "valid": "2h", "for": "2h", "token": "t1", "grant": "g1", "change": "c1", "holder": "ann=ann.pub",
-        "label": "a=b",
+        "label": "a=b", "kind": "tests", "role": "releases", "permission-set": "admin",
         "threshold": "2", "conclusion": "fine", "set": "admin", "digest": String(repeating: "a", count: 64),
         "at": "2026-11-20T09:12:00Z", "scope": "phase", "back-out": "phase", "profile": "team",
     ]

@@ -28,7 +28,8 @@ struct ChangeManagementTests {
     }
 
     private func asked(
-        _ decision: String, _ body: (TestClient, @escaping () throws -> [String]) async throws -> Void
+        _ decision: String, withHost: Bool = false,
+        _ body: (TestClient, @escaping () throws -> [String]) async throws -> Void
     ) async throws {
         let test = try TestController()
         try await TestScripts.serving("change.py", in: test.folder.path, ["secret", decision]) { url, lines in
@@ -41,6 +42,7 @@ struct ChangeManagementTests {
                 ChangeManagementSettings.fileName, try JSONCoding.value(of: settings).prettyBytes, mode: 0o600)
             try await test.run { running in
                 let client = try TestClient(test, running, token: test.adminToken)
+                if withHost { _ = try await TestHost.join(test, running) }
                 try await prepare(client)
                 try await body(client, lines)
                 await client.close()
@@ -60,7 +62,7 @@ struct ChangeManagementTests {
 
     @Test("A system that declines ends the release: nothing is deployed, and nobody can approve it any more")
     func declined() async throws {
-        try await asked("declined") { client, _ in
+        try await asked("declined", withHost: true) { client, _ in
             try await eventually { try await view(client).stage == .declined }
             let refused = try await client.startRollout(TestFleet.definition("1.1"))
             #expect(try refused.json(Problem.self).code == "lifecycle.deploy.declined")

@@ -146,7 +146,7 @@ struct CrowdTests {
                 raw.connect(("127.0.0.1", port))
                 own = raw.getsockname()[1]
                 tls = context.wrap_socket(raw)
-                tls.sendall(b"GET /repository/\(path) HTTP/1.1\r\nHost: x\r\n\r\n")
+                tls.sendall(b"GET /repository/\(path) HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
                 def is_established():
                     with open("/proc/net/tcp") as table: rows = [line.split() for line in table]
                     ends = (":%04X" % port, ":%04X" % own)

@@ -65,9 +65,13 @@ struct OperatorTests {
                 RevocationRequest(environment: EnvironmentName("staging"), reason: "it leaks"))
             #expect(revoked.status == 200)
             let running = try await client.startRollout(TestFleet.definition("1.1", Self.manual)).json(RolloutView.self)
-            try await eventually { fleet.agents.contains { $0.running?.version.text == "1.1" } }
-            var next = try TestFleet.definition("1.2")
-            next.priority = 10
+            let next = try {
+                var definition = try TestFleet.definition("1.2")
+                definition.priority = 10
+                return definition
+            }()
+            // The host has it before the controller knows.
+            try await eventually { try await plan(next, client).hosts.contains { $0.backOutTo == "web@1.1" } }
             let view = try await plan(next, client)
             let ends = "Its start ends rollout \(running.id) of web@1.1, which is "
             #expect(view.warnings.contains { $0.hasPrefix(ends) })

@@ -58,7 +58,8 @@ extension Controller {
         else {
             throw ControllerError.forbidden(
                 "rehearsal", "This is no rehearsal under the key of the host that it names.",
-                remedy: "Nothing was taken. Send the file as slipway-agent rehearse --evidence FILE wrote it.")
+                remedy: "Nothing was taken. Send the file as slipway-agent rehearse FILE.slip --evidence FILE wrote it."
+            )
         }
         if let refusal = ControllerError.refusal(of: host.id, host.identity.standing) { throw refusal }
         return (statement, ("host:\(host.id)", try CertificateFacts(pem: certificate).fingerprint.hex))

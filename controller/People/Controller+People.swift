@@ -136,7 +136,9 @@ extension Controller {
         guard left else {
             throw ControllerError.conflict(
                 "lastAdministrator", "Nobody would be left who can grant anything.",
-                remedy: "Make another administrator first: slipway grants add NAME admin, slipway tokens create NAME.")
+                remedy:
+                    "Make another administrator first: slipway grants add NAME SET with the set admin, then "
+                    + "slipway tokens create NAME.")
         }
     }
 

@@ -27,6 +27,17 @@ final class WriteWatch: ChannelOutboundHandler {
 
     init(_ pace: WritePace) { self.pace = pace }
 
+    /// So much of what the kernel took may still be unsent: without it megabytes wait there, no more is taken until a third of
+    /// them has gone, and who reads slowly looks like who does not read. tcp(7), `TCP_NOTSENT_LOWAT`.
+    static let unsentMax = 64 << 10
+    private static let unsentLowWater = NIOBSDSocket.Option(rawValue: 25)
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        // Where the kernel does not know it, its buffers are as large as they were.
+        context.channel.setOption(ChannelOptions.tcpOption(Self.unsentLowWater), value: Self.unsentMax)
+            .whenFailure { _ in }
+    }
+
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         var rest = unwrapOutboundIn(data)
         while rest.readableBytes > Self.pieceMax, let piece = rest.readSlice(length: Self.pieceMax) {

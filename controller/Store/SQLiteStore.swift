@@ -14,7 +14,9 @@ final class SQLiteStore: EventStore {
         var arrival: Int64 = 0
     }
 
-    private let queue: DatabaseQueue
+    let place: String
+    /// nil: closed. Whoever still reads at that moment holds it for himself: SQLite would trap on a connection that is gone.
+    private let opened: Mutex<DatabaseQueue?>
     private let position = Mutex(Position())
 
     /// Opens the file, makes its tables where they are missing, and checks that SQLite finds it sound.
@@ -25,7 +27,8 @@ final class SQLiteStore: EventStore {
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA synchronous = FULL")
         }
-        queue = try Self.translating(path) {
+        place = path
+        let queue = try Self.translating(path) {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let verdict = try queue.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }
             guard verdict == "ok" else {
@@ -34,14 +37,26 @@ final class SQLiteStore: EventStore {
             try Self.migrate(queue)
             return queue
         }
+        opened = Mutex(queue)
+    }
+
+    /// - Throws: `controller.store.closed`.
+    private var queue: DatabaseQueue {
+        get throws {
+            guard let queue = opened.withLock({ $0 }) else {
+                throw ControllerError.store(
+                    "closed", "The database \(place) was closed: the controller ends.",
+                    remedy: "Ask again when it runs again.")
+            }
+            return queue
+        }
     }
 
     var head: EventHead { position.withLock { $0.head } }
-    var place: String { queue.path }
 
     func readOn(event: (EventEntry) throws -> Void, report: (StoredReport) throws -> Void) throws -> Bool {
         var position = position.withLock { $0 }
-        try Self.translating(queue.path) {
+        try Self.translating(place) {
             try queue.read { database in
                 let entries = try Row.fetchCursor(
                     database, sql: "SELECT sequence, entry FROM events WHERE sequence > ? ORDER BY sequence",
@@ -73,7 +88,7 @@ final class SQLiteStore: EventStore {
         let head = self.head
         guard head.sequence == expected else { throw ControllerError.storeConflict(head.sequence, expected: expected) }
         let made = try head.following(change.events, at: now)
-        let arrival = try Self.translating(queue.path) {
+        let arrival = try Self.translating(place) {
             try queue.write { database in
                 for (entry, bytes) in zip(made.entries, made.lines) {
                     try database.cachedStatement(sql: "INSERT INTO events (sequence, entry) VALUES (?, ?)")
@@ -96,7 +111,7 @@ final class SQLiteStore: EventStore {
     }
 
     func lines(after sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])] {
-        try Self.translating(queue.path) {
+        try Self.translating(place) {
             try queue.read { database in
                 try Row.fetchAll(
                     database, sql: "SELECT sequence, entry FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
@@ -107,13 +122,13 @@ final class SQLiteStore: EventStore {
     }
 
     func ping() throws {
-        try Self.translating(queue.path) {
+        try Self.translating(place) {
             _ = try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM documents") }
         }
     }
 
     func document(_ name: String) throws -> [UInt8]? {
-        try Self.translating(queue.path) {
+        try Self.translating(place) {
             try queue.read { database in
                 try Data.fetchOne(database, sql: "SELECT content FROM documents WHERE name = ?", arguments: [name])
                     .map { Array($0) }
@@ -121,7 +136,7 @@ final class SQLiteStore: EventStore {
         }
     }
 
-    func close() throws { try queue.close() }
+    func close() { opened.withLock { $0 = nil } }
 
     /// The database as of one moment, while others may write to it.
     /// - Returns: the end of the log in the copy, whose chain was checked.
@@ -138,7 +153,7 @@ final class SQLiteStore: EventStore {
         }
         let store = try SQLiteStore(path: target)
         try store.replay(event: { _ in }, report: { _ in })
-        try store.close()
+        store.close()
         return store.head.checkpoint
     }
 }

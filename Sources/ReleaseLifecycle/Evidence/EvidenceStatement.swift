@@ -117,7 +117,7 @@ public struct EvidenceStatement: Sendable, Equatable {
         } else {
             throw LifecycleError(
                 code: "evidence.predicate", summary: "Statements of type \(type.debugDescription) are not read here.",
-                remedy: "Give the tool's file itself: slipway release evidence add NAME --kind K --file FILE")
+                remedy: "Give the tool's file itself: slipway release evidence add NAME --kind KIND --file FILE")
         }
     }
 

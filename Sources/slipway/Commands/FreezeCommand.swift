@@ -98,7 +98,8 @@ struct FreezeLiftCommand: AsyncParsableCommand {
                 code: "freeze.policy", summary: "\(freeze) is a freeze of the policy, which nobody lifts.",
                 remedy:
                     "Take it out of the file and put that in force: slipway policy apply FILE --reason REASON. For one "
-                    + "release: slipway policy override RELEASE --environment E --rule freeze --reason REASON")
+                    + "release: slipway policy override RELEASE --environment ENVIRONMENT --rule freeze --reason REASON"
+            )
         }
         guard let id = try? HostID(freeze) else {
             throw CommandError(

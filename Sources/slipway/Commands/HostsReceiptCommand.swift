@@ -27,7 +27,8 @@ struct HostsReceiptImportCommand: AsyncParsableCommand {
         } catch let error as DefinitionError {
             throw CommandError(
                 code: "receipt.form", summary: "\(file) is no receipt.",
-                remedy: "Give the file that slipway-agent install --receipt wrote.", cause: error.summary)
+                remedy: "Give the file that slipway-agent install FILE.slip --receipt RECEIPT wrote.",
+                cause: error.summary)
         }
         let view = try await connection.withClient { try await $0.importReceipt(receipt) }
         Talk.say(

@@ -22,7 +22,7 @@ struct ReleaseEvidenceAddCommand: AsyncParsableCommand {
             The statement is an in-toto statement in a DSSE envelope. What tests (JUnit XML), scans (SARIF), bills of \
             materials (SPDX JSON) and provenances (SLSA) say is read from --file by this command and by the controller. In \
             the profile solo the controller signs for you; else --key-file does, with the key of one who approves releases. \
-            --envelope sends what was signed already: by another tool, or by a host (slipway-agent rehearse --evidence FILE).
+            --envelope sends what was signed already: by another tool, or by a host (slipway-agent rehearse FILE.slip --evidence FILE).
             """)
 
     @OptionGroup var connection: ConnectionOptions

@@ -20,11 +20,32 @@ struct SQLiteStoreTests {
         #expect(error?.remedy.contains("backup") == true)
     }
 
+    @Test("A store that was closed says so to whoever comes late, and whoever reads at that moment reads to the end")
+    func closed() async throws {
+        let store = try SQLiteStore(path: path)
+        for count in 0..<50 { try StoreSamples.add("p\(count)", to: store) }
+        let readers = (0..<8).map { _ in
+            Task.detached {
+                while true {
+                    do { _ = try store.lines(after: 0, limit: 50) } catch { return (error as? ControllerError)?.code }
+                }
+            }
+        }
+        _ = try store.lines(after: 0, limit: 1)
+        store.close()
+        for reader in readers { #expect(await reader.value == "controller.store.closed") }
+        #expect(throws: ControllerError.self) { try store.ping() }
+        #expect(throws: ControllerError.self) { try store.document("x") }
+        #expect(throws: ControllerError.self) { try StoreSamples.add("late", to: store) }
+        // Nothing holds the file any more.
+        #expect(try StoreSamples.names(SQLiteStore(path: path)).count == 50)
+    }
+
     @Test("A database with a damaged page is refused with a clear message")
     func damagedPage() throws {
         let store = try SQLiteStore(path: path)
         for count in 0..<200 { try StoreSamples.add("p\(count)", to: store) }
-        try store.close()
+        store.close()
         let file = try Directory.open(folder.path).updateFile("events.sqlite")
         let size = try file.size().value
         try file.write([UInt8](repeating: 0xFF, count: 4096), at: size / 4096 / 2 * 4096)

@@ -7,7 +7,7 @@ import Testing
 
 /// The check of the model check: an engine that breaks one rule is found out.
 @Suite("Mutants of the engine")
-struct MutantTests {
+struct EngineMutantTests {
     private static let seedsMax: UInt64 = 4000
 
     @Test("An engine that is wrong in one way disagrees with the reference", arguments: EngineMutant.all)
@@ -89,6 +89,6 @@ extension EngineMutant: CustomTestStringConvertible {
         ]
         + [
             "hostReturned", "hostBackOutStarted", "hostUnhealthy", "hostsRetried", "contactChanged", "hostJoined",
-            "trafficSwitched", "gatesWaived", "promoted", "earlyLifePaged",
+            "trafficSwitched", "gatesWaived",
         ].map(forgets)
 }
