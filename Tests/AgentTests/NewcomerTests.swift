@@ -41,7 +41,9 @@ struct NewcomerTests {
         try MetadataClient.pin(root: repository.firstRoot, in: folder.trust())
         try RealAgent.configuration(repository: "http://127.0.0.1:1", root: root.path).write(in: dir.directory)
         for version in ["1.4", "1.5"] {
-            try write(try await repository.submit(version), of: repository, to: work, "web-\(version).slip")
+            let release = try await repository.submit(
+                version, documents: [("docs/runbook.md", Array("Turn it off and on.\n".utf8))])
+            try write(release, of: repository, to: work, "web-\(version).slip")
         }
         let commands = try Self.commands()
         #expect(commands.count >= 7)

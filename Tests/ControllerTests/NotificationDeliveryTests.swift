@@ -46,7 +46,7 @@ struct NotificationDeliveryTests {
                 String(
                     decoding: try directory.readIfPresent("mails", sizeMax: ByteCount(1 << 20)) ?? [], as: UTF8.self)
             }
-            try await eventually { try !mails().isEmpty }
+            try await eventually { try mails().contains("The record: slipway release checklist") }
             let text = try mails()
             #expect(text.hasPrefix("-i -t\nFrom: slipway@example.com\nTo: shop@example.com, desk@example.com\n"))
             #expect(text.contains("Subject: [slipway] web@1.1 is scheduled from 2020-01-01T00:00:00Z"))
