@@ -11,7 +11,7 @@ enum WordBound {
 
 extension String {
     /// The beginning, of whole characters, and an ellipsis where it is longer.
-    func bounded(_ bytesMax: Int) -> String {
+    public func bounded(_ bytesMax: Int) -> String {
         guard utf8.count > bytesMax else { return self }
         var bytes = Array(utf8.prefix(bytesMax - 3))
         // UTF-8: a character that was cut in two is left out whole.

@@ -26,7 +26,8 @@ public struct RolloutWhyView: Sendable, Equatable, Codable {
 /// One thing that holds.
 public struct RolloutHold: Sendable, Equatable, Codable {
     /// A permanent word: `window`, `paused`, `halted`, `promotion`, `bake`, `phase`, `parallelism`, `group`, `contact`,
-    /// `answer`, `ended`, `approval`, `revoked`, `query`, `noRollout`, `running`, `outcome`, `stillRunning`.
+    /// `answer`, `ended`, `approval`, `revoked`, `query`, `noRollout`, `running`, `outcome`, `stillRunning`,
+    /// `channel`.
     public var what: String
     public var text: String
     /// When it lets go by itself; nil: it does not, or nobody knows.

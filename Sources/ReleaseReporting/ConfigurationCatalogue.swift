@@ -109,10 +109,16 @@ public enum ConfigurationCatalogue {
             .map { $0.map(quoted).joined(separator: ",") + "\r\n" }.joined()
     }
 
-    /// What a spreadsheet would take for a formula is told apart by a quote in front.
+    /// What a spreadsheet would take for a formula is told apart by a quote in front. By scalars: to Swift a line feed after a
+    /// carriage return, or a quote with an accent, is another character.
     private static func quoted(_ text: String) -> String {
-        let safe = text.first.map { "=+-@\t\r".contains($0) } == true ? "'\(text)" : text
-        guard safe.contains(where: { ",\"\r\n".contains($0) }) else { return safe }
-        return "\"" + safe.replacing("\"", with: "\"\"") + "\""
+        let plain = text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }
+        let isFormula = plain.first { $0 != " " }.map { "=+-@".unicodeScalars.contains($0) } == true
+        var cell = String.UnicodeScalarView(isFormula ? "'".unicodeScalars : "".unicodeScalars)
+        for scalar in plain {
+            if scalar == "\"" { cell.append("\"") }
+            cell.append(scalar)
+        }
+        return plain.contains { ",\"".unicodeScalars.contains($0) } ? "\"\(String(cell))\"" : String(cell)
     }
 }

@@ -77,6 +77,31 @@ struct HoldTests {
         #expect(follows(driver))
     }
 
+    @Test("What the engine halted is held by a person's pause or halt as well, and by hosts that a person takes back")
+    func heldOnTop() throws {
+        for hold in [RolloutCommand.pause(by: "eva", reason: "x"), .halt(by: "eva", reason: "x")] {
+            var driver = try continuous()
+            try driver.report("h0", .succeeded)
+            try driver.report("h1", .failed(.install))
+            #expect(driver.state == "halted" && follows(driver), "a newer release mends it")
+            #expect(try driver.do(hold).count == 1)
+            #expect(driver.state == "halted" && !follows(driver) && driver.rollout.channelHold?.by == "eva")
+            #expect(try driver.do(hold).isEmpty, "said twice")
+            try driver.do(.resume(by: "eva", reason: "y"))
+            #expect(driver.rollout.channelHold == nil && follows(driver))
+            driver.expectReplay()
+        }
+        var driver = try continuous()
+        while !driver.view.isOver { try driver.succeedAll() }
+        try driver.do(.backOut(.hosts([HostID("h1")]), by: "eva", reason: "odd"))
+        #expect(!follows(driver))
+        try driver.backOutAll()
+        #expect(!follows(driver) && driver.rollout.channelHold?.by == "eva")
+        try driver.do(.resume(by: "eva", reason: "y"))
+        #expect(follows(driver))
+        driver.expectReplay()
+    }
+
     // MARK: promotion
 
     private func waiting() throws -> Driver {

@@ -298,11 +298,20 @@ extension RolloutRecord {
 
     /// Why it is in its state, in words; where a person holds the channel of one that is over, that.
     var reason: String? {
-        guard case .ended = rollout.state, let hold = rollout.channelHold else { return reasonOfState }
-        let held =
-            "No newer release starts by itself: \(hold.by ?? "a person") holds the channel (\(hold.text)); "
+        guard let held = channelHeldWords else { return reasonOfState }
+        return reasonOfState.map { "\($0.hasSuffix(".") ? $0 : $0 + ".") \(held)" } ?? held
+    }
+
+    /// nil: nobody holds it, or the state itself says who does.
+    var channelHeldWords: String? {
+        guard let hold = rollout.channelHold else { return nil }
+        switch rollout.state {
+        case .paused(let held) where held.reason.by != nil, .halted(let held) where held.reason.by != nil: return nil
+        case .planned, .stopping, .backingOut: return nil
+        case .running, .baking, .paused, .halted, .ended: break
+        }
+        return "No newer release starts by itself: \(hold.by ?? "a person") holds the channel (\(hold.text)); "
             + "slipway rollout resume \(id) --reason REASON lifts it."
-        return reasonOfState.map { "\($0) \(held)" } ?? held
     }
 
     private var reasonOfState: String? {

@@ -37,7 +37,7 @@ extension Controller {
         let alarm = { id in
             EmergencyReleased(
                 rollout: id, release: request.release, environment: environment,
-                reason: String(request.reason.prefix(1000)), change: request.change.map { String($0.prefix(200)) })
+                reason: request.reason.bounded(4000), change: request.change.map { $0.bounded(800) })
         }
         return try start(definition, urgency: .emergency(reason: reason), alarm: alarm, by: actor) { _ in true }
     }
@@ -109,7 +109,7 @@ extension Controller {
     }
 
     private func reason(of verb: RolloutVerb, _ request: RolloutVerbRequest) throws -> String {
-        if let reason = request.reason, !reason.isEmpty { return String(reason.prefix(1000)) }
+        if let reason = request.reason, !reason.isEmpty { return reason.bounded(4000) }
         guard [.pause, .stop, .promote].contains(verb) else {
             throw ControllerError.badRequest(
                 "reason", "\(verb.rawValue) needs a reason: it stands in the log.", remedy: "Add --reason.")

@@ -60,7 +60,7 @@ extension Controller {
             throw ControllerError.badRequest(
                 "reason", "This needs a reason: it stands in the log.", remedy: "Add --reason.")
         }
-        return String(request.reason.prefix(1000))
+        return request.reason.bounded(4000)
     }
 }
 

@@ -1,3 +1,4 @@
+import AgentProtocol
 import Effects
 import ReleaseDefinition
 import ReleaseLifecycle
@@ -67,7 +68,7 @@ struct ChangeAnswer: Sendable, Equatable, Codable {
     /// For the log.
     var words: String {
         let text = [reference, reason].compactMap { $0 }.joined(separator: ": ")
-        return String((text.isEmpty ? "no reason is given" : text).prefix(1000))
+        return (text.isEmpty ? "no reason is given" : text).bounded(4000)
     }
 }
 

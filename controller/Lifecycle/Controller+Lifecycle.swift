@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import DefinitionFiles
 import Effects
@@ -156,7 +157,7 @@ extension Controller {
         _ = try known(name)
         let conclusion = ReviewConclusion(
             conclusion: try said(request.conclusion, "The review says nothing.", "--conclusion"),
-            lessons: request.lessons.prefix(100).map { String($0.prefix(1000)) }, at: time.now(), by: person.name)
+            lessons: request.lessons.prefix(100).map { $0.bounded(4000) }, at: time.now(), by: person.name)
         try tell(name, .review(conclusion), by: person.name)
         return try lifecycleView(name)
     }
@@ -172,7 +173,7 @@ extension Controller {
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw ControllerError.badRequest("text", summary, remedy: "Say it, with \(option).")
         }
-        return String(text.prefix(4000))
+        return text.bounded(16000)
     }
 
     /// - Throws: a 404 for a release that nobody has planned or submitted.

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ReleaseDefinition
 import ReleaseLifecycle
 
@@ -82,7 +83,7 @@ extension Controller {
             !lifecycle.record.openDeviations.contains(where: { $0.about == about })
         else { return }
         let deviation = Deviation(
-            id: "w\(lifecycle.record.deviations.count + 1)", kind: .issue, text: String(text.prefix(500)),
+            id: "w\(lifecycle.record.deviations.count + 1)", kind: .issue, text: text.bounded(2000),
             owner: lifecycle.record.plan?.earlyLife?.handOverTo ?? lifecycle.record.plan?.owner ?? "nobody",
             rollout: watch.rollout, about: about, raisedAt: time.now(), raisedBy: Lifecycle.actor)
         try tell(watch.release, .raise(deviation), by: Lifecycle.actor)

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import Effects
 import Hummingbird
@@ -116,7 +117,7 @@ extension Controller {
             throw ControllerError.badRequest("score", "No score is chosen.", remedy: "Choose 1 (bad) to 5 (good).")
         }
         let shown = words.unicodeScalars.filter { $0.value >= 0x20 || $0 == "\n" }
-        let text = String(String(String.UnicodeScalarView(shown)).prefix(FeedbackLink.textMax))
+        let text = String(String.UnicodeScalarView(shown)).bounded(FeedbackLink.textMax)
         let feedback = ReleaseFeedback(
             text: text.contains { !$0.isWhitespace } ? text : "(no words)", score: score, at: time.now(),
             by: link.actor)

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
 
@@ -14,7 +15,7 @@ extension Controller {
         let token = Hexadecimal.encode(random.bytes(32))
         let event = TokenCreated(
             id: Hexadecimal.encode(random.bytes(6)), person: name, hash: SHA256Digest(of: Array(token.utf8)),
-            expiresAt: now + request.lifetime, note: request.note.map { String($0.prefix(200)) })
+            expiresAt: now + request.lifetime, note: request.note.map { $0.bounded(800) })
         try commit(.tokenCreated(event), by: actor, at: now)
         return NewToken(id: event.id, person: name, token: token, expiresAt: event.expiresAt)
     }

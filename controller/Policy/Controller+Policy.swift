@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
 
@@ -14,7 +15,7 @@ extension Controller {
         }
         let event = PolicyApplied(
             version: state.policy.versions.count + 1, text: request.text, policy: policy,
-            reason: String(request.reason.prefix(1000)))
+            reason: request.reason.bounded(4000))
         try commit(.policyApplied(event), by: actor, at: time.now())
         drive()
         return try policyView(event.version)
@@ -59,7 +60,7 @@ extension Controller {
         let now = time.now()
         let event = PolicyOverridden(
             release: request.release, environment: request.environment, rules: request.rules,
-            reason: String(request.reason.prefix(1000)), until: now + request.valid, version: current.version)
+            reason: request.reason.bounded(4000), until: now + request.valid, version: current.version)
         let actor = Caller.person(person).actor
         try commit(.policyOverridden(event), by: actor, at: now)
         // A freeze may have held what is over.

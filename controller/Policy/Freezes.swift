@@ -14,7 +14,7 @@ extension Controller {
         if let environment = request.environment { try checkEnvironment(environment) }
         if let product = request.product { try checkProduct(product) }
         var event = FreezeDeclared(
-            id: "f\(state.freezes.count + 1)", reason: String(request.reason.prefix(1000)),
+            id: "f\(state.freezes.count + 1)", reason: request.reason.bounded(4000),
             environment: request.environment, product: request.product, hosts: request.hosts ?? .all, rollouts: [])
         let now = time.now()
         let record = FreezeRecord(declared: event, at: now, by: actor)
@@ -51,7 +51,7 @@ extension Controller {
         }
         let now = time.now()
         restingRollouts = []
-        try commit(.freezeLifted(FreezeLifted(id: id, reason: String(request.reason.prefix(1000)))), by: actor, at: now)
+        try commit(.freezeLifted(FreezeLifted(id: id, reason: request.reason.bounded(4000))), by: actor, at: now)
         // Hosts that came while it stood.
         for host in state.hostsInOrder where record.concerns(host.id, labels: host.labels) {
             let isFirst = host.firstInventoryAt.map { $0 >= record.at } ?? false

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
 import ReleaseTrust
@@ -53,7 +54,7 @@ extension Controller {
                 "\(actor) pushed the emergency \(rollout), and in the profile regulated somebody else reviews it.",
                 remedy: "Another person must review it.")
         }
-        let event = EmergencyReviewed(rollout: rollout, conclusion: String(request.conclusion.prefix(4000)))
+        let event = EmergencyReviewed(rollout: rollout, conclusion: request.conclusion.bounded(16000))
         try commit(.emergencyReviewed(event), by: actor, at: time.now())
         return try emergency(rollout).view(at: time.now())
     }

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
 import ReleaseDistribution
@@ -41,7 +42,7 @@ extension Controller {
             return .published
         }
         let proposed = ChangeProposed(
-            id: id, edits: edits, reason: String(reason.prefix(1000)), proposal: isBlocked ? nil : proposal)
+            id: id, edits: edits, reason: reason.bounded(4000), proposal: isBlocked ? nil : proposal)
         var events = first + [NewEvent(actor: actor, event: .changeProposed(proposed))]
         if !isBlocked, !signatures.isEmpty {
             let signed = ChangeSigned(id: id, digest: proposal.digest, signatures: signatures)
@@ -99,7 +100,7 @@ extension Controller {
     func dropChange(_ id: String, reason: String, by actor: String) throws -> ChangeRecord {
         let record = try openChange(id)
         let now = time.now()
-        let event = ChangeDropped(id: record.id, reason: String(reason.prefix(1000)))
+        let event = ChangeDropped(id: record.id, reason: reason.bounded(4000))
         try commit(.changeDropped(event), by: actor, at: now)
         try settle(at: now)
         return try change(id)

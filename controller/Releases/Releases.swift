@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
 import ReleaseDistribution
@@ -56,7 +57,7 @@ extension Controller {
         if record.revocation(in: environment) == nil {
             let event = ReleaseRevoked(
                 release: name, manifest: record.submitted.manifest, environment: environment,
-                reason: String(reason.prefix(1000)), rollout: nil)
+                reason: reason.bounded(4000), rollout: nil)
             try commit(.releaseRevoked(event), by: actor, at: time.now())
         }
         try spreadRevocation(of: record, in: environment, by: actor, reason: reason)

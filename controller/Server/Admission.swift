@@ -79,7 +79,7 @@ struct Admission: Sendable {
         guard request.method != .get, request.method != .head else { return }
         let act = PersonActed(
             request: Hexadecimal.encode(controller.random.bytes(8)), route: "\(route.method) \(route.path)",
-            parameters: parameters.mapValues { String($0.prefix(200)) }, decision: error == nil ? .allowed : .refused,
+            parameters: parameters.mapValues { $0.bounded(800) }, decision: error == nil ? .allowed : .refused,
             reason: error?.code)
         try await controller.note(act, by: person)
     }

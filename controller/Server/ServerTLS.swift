@@ -72,7 +72,10 @@ private struct ReplaceableChannel: HTTPChannelHandler {
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(WriteWatch(pace), position: .first)
             }
-        }.flatMap { present().setup(channel: channel, logger: logger) }
+        }.flatMap { present().setup(channel: channel, logger: logger) }.flatMapThrowing { value in
+            try PipelineWatch.add(to: channel)
+            return value
+        }
     }
 
     func handle(value: Value, logger: Logger) async { await present().handle(value: value, logger: logger) }

@@ -12,7 +12,7 @@ extension Controller {
             throw ControllerError.notFound("rollout \(id)", remedy: "List them with slipway rollout list.")
         }
         if let host { try requireHosts([host], in: id) }
-        let holds = record.rollout.holds.map { hold($0, of: record) }
+        let holds = record.rollout.holds.map { hold($0, of: record) } + channelHold(record)
         let views = record.rollout.view?.hosts ?? []
         let held = views.lazy.filter { host == nil || $0.id == host }.compactMap { view in
             record.rollout.hold(of: view.id).map {
@@ -66,6 +66,12 @@ extension Controller {
             let words = rollout.view?.hosts.first(where: { $0.id == host })
         else { return [] }
         return [RolloutHold("outcome", "In rollout \(id): \(words.reason)")]
+    }
+
+    private func channelHold(_ record: RolloutRecord) -> [RolloutHold] {
+        record.channelHeldWords.map {
+            [RolloutHold("channel", $0, remedy: "slipway rollout resume \(record.id) --reason REASON")]
+        } ?? []
     }
 
     private func stillRunning(_ record: RolloutRecord) -> [RolloutHold] {

@@ -85,7 +85,7 @@ extension Rollout {
         case .running, .baking, .backingOut: return [.paused(reason: reason)]
         // The engine's own pause, which waits for a person, is not a person's.
         case .paused(let held): return held.reason.by == nil ? [.paused(reason: reason)] : []
-        case .ended where isContinuous: return holdChannel(reason)
+        case .ended where isContinuous, .halted where isContinuous: return holdChannel(reason)
         case .planned, .halted, .stopping, .ended: throw refusal("paused", remedy: "No new host starts as it is.")
         }
     }
@@ -93,8 +93,8 @@ extension Rollout {
     func halt(_ reason: StatusReason) throws(RolloutError) -> [RolloutFact] {
         switch state {
         case .running, .baking, .backingOut, .paused: return [.halted(reason: reason)]
+        case .ended where isContinuous, .halted where isContinuous: return holdChannel(reason)
         case .halted: return []
-        case .ended where isContinuous: return holdChannel(reason)
         case .planned, .stopping, .ended: throw refusal("halted", remedy: "No new host starts as it is.")
         }
     }
@@ -105,7 +105,8 @@ extension Rollout {
             throw refusal(
                 "resumed", remedy: "A phase is done and waits to be promoted: slipway rollout promote ID")
         case .paused, .halted: return [.resumed(by: by, reason: reason)]
-        case .ended where channelHold != nil: return [.channelReleased(by: by, reason: reason)]
+        case .ended where channelHold != nil, .running where channelHold != nil, .baking where channelHold != nil:
+            return [.channelReleased(by: by, reason: reason)]
         case .planned, .running, .baking, .stopping, .backingOut, .ended:
             throw refusal("resumed", remedy: "Only a paused or halted rollout can be.")
         }

@@ -32,9 +32,10 @@ extension Rollout {
         }
     }
 
-    /// A verb on a channel that has nothing in flight.
+    /// A verb on a channel that has nothing in flight, or that the engine halted.
     func holdChannel(_ reason: StatusReason) -> [RolloutFact] {
-        channelHold?.code == reason.code ? [] : [.channelHeld(reason: reason)]
+        if case .halted = state, channelHold != nil { return [] }
+        return channelHold?.code == reason.code ? [] : [.channelHeld(reason: reason)]
     }
 
     /// Whatever a person says to stop a continuous rollout holds what would follow it, however that rollout ends.
@@ -42,7 +43,7 @@ extension Rollout {
         guard isContinuous else { return }
         switch fact {
         case .paused(let reason), .halted(let reason), .stopping(let reason), .backOutStarted(_, _, let reason),
-            .ended(.failed(let reason)), .channelHeld(let reason):
+            .hostBackOutStarted(_, let reason), .ended(.failed(let reason)), .channelHeld(let reason):
             if reason.by != nil, reason.code != .operatorFroze { channelHold = reason }
         // A back-out that goes on brings no newer release.
         case .resumed: if !isBackingOut { channelHold = nil }
