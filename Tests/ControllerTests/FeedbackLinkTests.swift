@@ -55,7 +55,7 @@ struct FeedbackLinkTests {
             #expect(try await answer(form("5", "more"), to: path + "0") == 404)
             let view = try await client.send("GET", Self.base + "/lifecycle").json(LifecycleView.self)
             #expect(view.feedback.map(\.score) == [4, 2])
-            #expect(view.feedback.map(\.text.count) == [11, FeedbackLink.textMax])
+            #expect(view.feedback.map(\.text.utf8.count) == [11, FeedbackLink.textMax])
             let review = try await client.send("GET", Self.base + "/review").json(ReleaseReviewView.self)
             #expect(review.fields.first { $0.name == "feedback" }?.actual == "2 answers, 3.0 of 5")
             #expect(try await stranger.post(Self.base + "/feedback-links", FeedbackLinkRequest()).status == 401)
