@@ -72,11 +72,7 @@ private struct ReplaceableChannel: HTTPChannelHandler {
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(WriteWatch(pace), position: .first)
             }
-        }.flatMap { present().setup(channel: channel, logger: logger) }.map { value in
-            // A channel that was closed by then has no decoder any more; what was made of it must be handed on, or NIO traps.
-            try? PipelineWatch.add(to: channel)
-            return value
-        }
+        }.flatMap { present().setup(channel: channel, logger: logger) }
     }
 
     func handle(value: Value, logger: Logger) async { await present().handle(value: value, logger: logger) }
