@@ -48,7 +48,7 @@ struct OperatorTests {
         for try await event in client.http.events(request, silenceMax: .seconds(60)) {
             let change = try JSONCoding.decode(RolloutChange.self, from: Array(event.data.utf8))
             texts.append(change.text)
-            if change.state.isFinal { break }
+            if change.state.isFinal || change.text.contains("promoted by") { break }
         }
         return texts
     }
