@@ -130,6 +130,32 @@ struct CrowdTests {
         }
     }
 
+    @Test("Who asks again and again without reading an answer is closed, and the next is served")
+    func pipelined() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let script = """
+                one = connect("127.0.0.2")
+                asked = b"GET /livez HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"
+                one.sendall(asked * 3000)
+                answers, piece = b"", b"x"
+                while piece and time.monotonic() < deadline:
+                    try: piece = one.recv(65536)
+                    except OSError: piece = b""
+                    answers += piece
+                print(piece == b"" and answers.count(b"HTTP/1.1 200") < 100)
+                two = connect("127.0.0.2")
+                for _ in range(3):
+                    two.sendall(asked)
+                    answer = b""
+                    while not answer.endswith(b"ok\\n"): answer += two.recv(65536)
+                    print(answer[:15])
+                """
+            let said = try await Self.run(script, running)
+            #expect(said == "True\n" + String(repeating: "b'HTTP/1.1 200 OK'\n", count: 3))
+        }
+    }
+
     @Test("Who takes a large answer slowly, but takes it, is not closed: a write counts piece by piece")
     func slowTaker() async throws {
         let test = try TestController()

@@ -18,7 +18,7 @@ enum ImportTable {
     private static let server: Set<String> = [
         "CPostgres", "GRDB", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS",
         "Metrics",
-        "Mustache", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle",
+        "Mustache", "NIOCore", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "ServiceLifecycle",
     ]
 
     static let rows: [String: ImportRow] = [

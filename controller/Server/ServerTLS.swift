@@ -32,7 +32,10 @@ final class ServerTLS: Sendable {
     ) throws -> HTTPSChannel {
         var configuration = configuration
         configuration.applicationProtocols = ["http/1.1"]
-        let requests = HTTP1Channel(responder: responder, configuration: .init(idleTimeout: waiting.patience.idle))
+        let requests = HTTP1Channel(
+            responder: responder,
+            configuration: .init(
+                additionalChannelHandlers: [PipelineWatch()], idleTimeout: waiting.patience.idle))
         return try TLSChannel(requests, tlsConfiguration: configuration)
     }
 
@@ -72,7 +75,12 @@ private struct ReplaceableChannel: HTTPChannelHandler {
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(WriteWatch(pace), position: .first)
             }
-        }.flatMap { present().setup(channel: channel, logger: logger) }
+        }.flatMap { present().setup(channel: channel, logger: logger) }.map { value in
+            // A server that is ending drops what it accepted last, and NIO stops the program where such a value goes before
+            // its channel does.
+            channel.closeFuture.whenComplete { _ in withExtendedLifetime(value) {} }
+            return value
+        }
     }
 
     func handle(value: Value, logger: Logger) async { await present().handle(value: value, logger: logger) }
