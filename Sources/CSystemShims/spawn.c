@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 int slipway_spawn(const char *executable, char *const arguments[], char *const environment[], const char *directory,
-                  int output, pid_t *process) {
+                  int input, int output, pid_t *process) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -24,7 +24,8 @@ int slipway_spawn(const char *executable, char *const arguments[], char *const e
         (result = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
         (result = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
                                                             POSIX_SPAWN_SETSIGDEF)) == 0 &&
-        (result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) == 0 &&
+        (result = input < 0 ? posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+                            : posix_spawn_file_actions_adddup2(&actions, input, 0)) == 0 &&
         (result = posix_spawn_file_actions_adddup2(&actions, output, 1)) == 0 &&
         (result = posix_spawn_file_actions_adddup2(&actions, output, 2)) == 0 &&
         (result = posix_spawn_file_actions_addclosefrom_np(&actions, 3)) == 0 &&

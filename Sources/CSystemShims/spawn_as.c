@@ -15,6 +15,7 @@ struct start {
     char *const *arguments;
     char *const *environment;
     const char *directory;
+    int input;
     int output;
     const slipway_identity *identity;
 };
@@ -28,14 +29,14 @@ static int become(const slipway_identity *one) {
     return 0;
 }
 
-static int prepare(const char *directory, int output) {
+static int prepare(const char *directory, int input, int output) {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigset_t none;
     for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) != 0 || setsid() < 0) return errno;
-    int empty = open("/dev/null", O_RDONLY);
-    if (empty < 0 || dup2(empty, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) return errno;
+    int read = input < 0 ? open("/dev/null", O_RDONLY) : input;
+    if (read < 0 || dup2(read, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) return errno;
     if (chdir(directory) != 0) return errno;
     return 0;
 }
@@ -46,7 +47,9 @@ static void start(const struct start *wanted, int failures) {
     int told = fcntl(failures, F_DUPFD_CLOEXEC, 64);
     int held = wanted->identity ? fcntl(wanted->program, F_DUPFD_CLOEXEC, 64) : 0;
     int shown = fcntl(wanted->output, F_DUPFD_CLOEXEC, 64);
-    int number = told < 0 || held < 0 || shown < 0 ? errno : prepare(wanted->directory, shown);
+    int asked = wanted->input < 0 ? -1 : fcntl(wanted->input, F_DUPFD_CLOEXEC, 64);
+    int isMissing = told < 0 || held < 0 || shown < 0 || (wanted->input >= 0 && asked < 0);
+    int number = isMissing ? errno : prepare(wanted->directory, asked, shown);
     // 3 is the program where somebody else runs it, 4 tells of a failure; everything else goes.
     if (number == 0 && wanted->identity && dup2(held, 3) < 0) number = errno;
     if (number == 0 && dup3(told, 4, O_CLOEXEC) < 0) number = errno;
@@ -145,14 +148,14 @@ static int spawn(const struct start *wanted, int keeps, pid_t *process) {
     return number;
 }
 
-int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int output,
-                     const slipway_identity *identity, pid_t *process) {
-    struct start wanted = {"", program, arguments, environment, directory, output, identity};
+int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int input,
+                     int output, const slipway_identity *identity, pid_t *process) {
+    struct start wanted = {"", program, arguments, environment, directory, input, output, identity};
     return spawn(&wanted, 0, process);
 }
 
 int slipway_spawn_kept(const char *executable, int program, char *const arguments[], char *const environment[],
-                       const char *directory, int output, const slipway_identity *identity, pid_t *process) {
-    struct start wanted = {executable, program, arguments, environment, directory, output, identity};
+                       const char *directory, int input, int output, const slipway_identity *identity, pid_t *process) {
+    struct start wanted = {executable, program, arguments, environment, directory, input, output, identity};
     return spawn(&wanted, 1, process);
 }

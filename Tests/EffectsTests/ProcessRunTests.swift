@@ -37,6 +37,18 @@ struct ProcessRunTests {
         #expect(!result.outputIsOpen)
     }
 
+    @Test("A file can be a program's standard input, with a keeper and without; one that is not there says so")
+    func standardInput() async throws {
+        try folder.directory.writeDurably("said", Array("one\ntwo\n".utf8), mode: 0o600)
+        var command = shell("cat; ls /proc/self/fd | tr '\\n' ' '")
+        command.standardInput = folder.path + "/said"
+        for processes in [processes, LiveProcesses.keeping(grace: .milliseconds(300))] {
+            #expect(try await processes.run(command).output == "one\ntwo\n0 1 2 3 ")
+        }
+        command.standardInput = folder.path + "/nothing"
+        await #expect(throws: EffectsError.self) { try await processes.run(command) }
+    }
+
     @Test("A program has standard input, both outputs, no other descriptor, and no terminal")
     func descriptors() async throws {
         let leaky = open("/etc/passwd", O_RDONLY)

@@ -30,13 +30,14 @@ struct HookRunner: Sendable {
     /// A program of the release at a path that was verified, by the rules of hooks.
     @discardableResult
     func run(
-        program: String, _ arguments: [String] = [], called name: String, of unit: ManifestUnit,
-        in stored: StoredRelease, _ values: [String: String]
+        program: String, _ arguments: [String] = [], standardInput: String? = nil, called name: String,
+        of unit: ManifestUnit, in stored: StoredRelease, _ values: [String: String]
     ) async throws -> ProcessResult {
         var command = ProcessCommand(
             executable: program, arguments: arguments,
             environment: try environment.values(for: unit, of: stored).merging(values) { $1 },
-            workingDirectory: workingDirectory, timeout: min(unit.definition.hooks.timeout, .minutes(60)))
+            workingDirectory: workingDirectory, timeout: min(unit.definition.hooks.timeout, .minutes(60)),
+            standardInput: standardInput)
         if let name = unit.definition.hooks.user { try become(name, &command) }
         let startedAt = time.monotonic()
         while true {

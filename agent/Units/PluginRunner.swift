@@ -46,10 +46,8 @@ struct PluginRunner: Sendable {
             Self.requestName, request(step, unit, stored, old, state.path, context).canonicalBytes, mode: 0o600)
         let program = try program(unit, stored)
         do {
-            // The hook runner gives no standard input: the shell opens the file, and is the program from then on.
             let result = try await hooks.run(
-                program: "/bin/sh",
-                ["-c", #"exec "$0" "$1" < "$2""#, program, step.rawValue, originals.path + "/" + Self.requestName],
+                program: program, [step.rawValue], standardInput: originals.path + "/" + Self.requestName,
                 called: "\(step.rawValue) of the plugin", of: unit, in: stored, context.values(named: step.rawValue))
             return PluginAnswer(result.output, linesMax: Self.linesMax)
         } catch var error as StepError {

@@ -29,11 +29,11 @@ int slipway_clone_file(int target, int source);
 /// linkat(2) of the open file itself, not of whatever its name leads to by now.
 int slipway_link_open_file(int file, int directory, const char *name);
 
-/// posix_spawn(3) of a program in a session of its own: standard input from /dev/null, both outputs to `output`, every
-/// other descriptor closed, signals as in a fresh process, `directory` as working directory.
+/// posix_spawn(3) of a program in a session of its own: standard input from `input` (-1: /dev/null), both outputs to `output`,
+/// every other descriptor closed, signals as in a fresh process, `directory` as working directory.
 /// Returns 0 or the error's number (errno is not set).
 int slipway_spawn(const char *executable, char *const arguments[], char *const environment[], const char *directory,
-                  int output, pid_t *process);
+                  int input, int output, pid_t *process);
 
 /// Another user, with its own groups and no others: `count` of `groups` are set besides `group`.
 typedef struct {
@@ -45,14 +45,14 @@ typedef struct {
 
 /// The same of an open program, as another user; there is no way back. The program is descriptor 3 of the new process, because a
 /// script is read through it.
-int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int output,
-                     const slipway_identity *identity, pid_t *process);
+int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int input,
+                     int output, const slipway_identity *identity, pid_t *process);
 
 /// Either of both (`identity` may be NULL, `program` is not looked at then), beneath a process that keeps it: `process` is the
 /// keeper, which ends as the program ends. All of the program's family are its descendants (PR_SET_CHILD_SUBREAPER) until then;
 /// after a SIGTERM it ends only when none of them is left. The session is the program's own, not the keeper's.
 int slipway_spawn_kept(const char *executable, int program, char *const arguments[], char *const environment[],
-                       const char *directory, int output, const slipway_identity *identity, pid_t *process);
+                       const char *directory, int input, int output, const slipway_identity *identity, pid_t *process);
 
 /// execve(2) of this process itself: every descriptor above 2 is closed, no signal is blocked. With an `output` of 0 and above,
 /// which both outputs then go to, also in `directory`, with /dev/null as standard input and signals as in a fresh process; with -1

@@ -1,6 +1,6 @@
 import ReleaseDefinition
 
-/// The one way to run programs: never through a shell, own process group, clean environment, stdin from /dev/null.
+/// The one way to run programs: never through a shell, own process group, clean environment, stdin from /dev/null or a file.
 public protocol ProcessDoor: Sendable {
     /// Runs a program to its end. The result is known at most 1 s after the program's own exit, even if a child of its
     /// holds the output open (then `outputIsOpen`). On timeout: TERM to it and its descendants, then KILL; none is left
@@ -32,10 +32,12 @@ public struct ProcessCommand: Sendable, Equatable, Codable {
     public var timeout: TimeSpan
     /// As whom it runs; nil: as this process does. The program then need not lie where that user may go.
     public var user: ProcessUser?
+    /// Absolute path of a file that it reads as its standard input, opened by this process; nil: there is nothing to read.
+    public var standardInput: String?
 
     public init(
         executable: String, arguments: [String] = [], environment: [String: String] = [:], workingDirectory: String,
-        timeout: TimeSpan, user: ProcessUser? = nil
+        timeout: TimeSpan, user: ProcessUser? = nil, standardInput: String? = nil
     ) {
         self.executable = executable
         self.arguments = arguments
@@ -43,6 +45,7 @@ public struct ProcessCommand: Sendable, Equatable, Codable {
         self.workingDirectory = workingDirectory
         self.timeout = timeout
         self.user = user
+        self.standardInput = standardInput
     }
 }
 

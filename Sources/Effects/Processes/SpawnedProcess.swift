@@ -18,10 +18,12 @@ struct SpawnedProcess {
         // The actions in the child overwrite descriptors 0 to 2: what they copy from must lie above.
         let source = try SystemCall.check("fcntl", command.executable) { fcntl(output, F_DUPFD_CLOEXEC, 3) }
         defer { close(source) }
+        let input = try command.standardInput.map(Self.open)
+        defer { input.map { _ = close($0) } }
         var processID: pid_t = 0
         let result = Self.withCStrings([command.executable] + command.arguments) { arguments in
             Self.withCStrings(command.variables + (mark.map { [$0] } ?? [])) { environment in
-                Self.start(command, arguments, environment, source, isKept, &processID)
+                Self.start(command, arguments, environment, (input ?? -1, source), isKept, &processID)
             }
         }
         guard result == 0 else { throw Self.failure(command, result) }
@@ -35,25 +37,37 @@ struct SpawnedProcess {
 
     /// - Returns: 0 or the error's number.
     private static func start(
-        _ command: ProcessCommand, _ arguments: CStrings, _ environment: CStrings, _ output: Int32, _ isKept: Bool,
-        _ processID: inout pid_t
+        _ command: ProcessCommand, _ arguments: CStrings, _ environment: CStrings,
+        _ streams: (input: Int32, output: Int32), _ isKept: Bool, _ processID: inout pid_t
     ) -> Int32 {
         let (path, directory) = (command.executable, command.workingDirectory)
+        let (input, output) = streams
         guard let user = command.user else {
             return isKept
-                ? slipway_spawn_kept(path, -1, arguments, environment, directory, output, nil, &processID)
-                : slipway_spawn(path, arguments, environment, directory, output, &processID)
+                ? slipway_spawn_kept(path, -1, arguments, environment, directory, input, output, nil, &processID)
+                : slipway_spawn(path, arguments, environment, directory, input, output, &processID)
         }
-        let program = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let program = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard program >= 0 else { return errno }
         defer { close(program) }
         return user.groups.withUnsafeBufferPointer { groups in
             var identity = slipway_identity(
                 user: user.user, group: user.group, groups: groups.baseAddress, count: groups.count)
             return isKept
-                ? slipway_spawn_kept(path, program, arguments, environment, directory, output, &identity, &processID)
-                : slipway_spawn_as(program, arguments, environment, directory, output, &identity, &processID)
+                ? slipway_spawn_kept(
+                    path, program, arguments, environment, directory, input, output, &identity, &processID)
+                : slipway_spawn_as(program, arguments, environment, directory, input, output, &identity, &processID)
         }
+    }
+
+    /// Above the descriptors that are put into place in the child.
+    private static func open(_ path: String) throws -> Int32 {
+        let opened = try SystemCall.check("open", path) {
+            Glibc.open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        }
+        defer { close(opened) }
+        try SystemCall.check("fcntl", path) { fcntl(opened, F_SETFL, 0) }
+        return try SystemCall.check("fcntl", path) { fcntl(opened, F_DUPFD_CLOEXEC, 3) }
     }
 
     /// - Throws: `effects.process.start`.
