@@ -44,6 +44,20 @@ struct HostileNameTests {
         }
     }
 
+    @Test("R51: what others wrote is shown to a terminal so that it obeys none of it, and nothing of it is hidden")
+    func terminal() {
+        func shown(_ text: String) -> String {
+            String(decoding: TerminalText.visible(Array(text.utf8)), as: UTF8.self)
+        }
+        let plain = "Größe\t→ “é” 😀\n"
+        #expect(shown(plain) == plain)
+        #expect(shown("a\u{1B}]52;c;x\u{7}b\r\u{8}\u{7F}") == #"a\x1b]52;c;x\x07b\x0d\x08\x7f"#)
+        #expect(shown("\u{9B}2J\u{85}") == #"\x9b2J\x85"#)
+        #expect(shown("a\u{202E}b\u{2066}c\u{2069}\u{202A}") == #"a\u202eb\u2066c\u2069\u202a"#)
+        #expect(TerminalText.visible([0xE2, 0x80]) == [0xE2, 0x80])
+        #expect(TerminalText.visible([0xC2, 0x1B, 0xFF]) == [0xC2] + Array(#"\x1b"#.utf8) + [0xFF])
+    }
+
     @Test("R51: an error shows what it refused on one line, with nothing that a terminal would obey")
     func errors() {
         for text in Self.hostile {

@@ -1,6 +1,7 @@
 import AgentProtocol
 import ArgumentParser
 import Effects
+import Glibc
 import ReleaseDefinition
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable { case table, json }
@@ -180,9 +181,11 @@ struct HistoryCommand: ParsableCommand {
 }
 
 enum Output {
+    /// A terminal obeys nothing of it.
     /// - Throws: `agent.output`: a full or closed stdout is an error, not success.
     static func data(_ bytes: [UInt8]) throws(AgentError) {
-        guard FileHandleOutput.standardOutput(String(decoding: bytes, as: UTF8.self)) else {
+        let shown = isatty(STDOUT_FILENO) == 1 ? TerminalText.visible(bytes) : bytes
+        guard FileHandleOutput.standardOutput(String(decoding: shown, as: UTF8.self)) else {
             throw AgentError(
                 code: "output", summary: "The result could not be written.", remedy: "Check where stdout leads.")
         }
