@@ -74,6 +74,8 @@ public actor Controller {
     /// Messages on their way; nil until they were looked at.
     var outbox: NotificationOutbox?
     var outboxKeptAt = UTCInstant(secondsSince1970: 0)
+    /// Names of the sinks to which something is on its way.
+    var sinksBeingTold: Set<String> = []
     /// To the nearest deadline of a release's record.
     var lifecycleTimer: Task<Void, Never>?
     /// Something could not be written: when to try again.

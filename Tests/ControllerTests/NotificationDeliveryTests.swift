@@ -55,6 +55,32 @@ struct NotificationDeliveryTests {
         }
     }
 
+    @Test("A sink that does not answer holds up nobody else's message")
+    func apart() async throws {
+        let test = try TestController()
+        let directory = try Directory.open(test.folder.path)
+        try directory.writeDurably("hangs", Array("#!/bin/sh\nexec sleep 300\n".utf8), mode: 0o755)
+        try await TestScripts.serving("listener.py", in: test.folder.path) { url, lines in
+            try configure(
+                test,
+                NotificationSettings(sinks: [
+                    NotificationSink(
+                        name: "a", kind: .mail, to: ["a@example.com"], sendmail: test.folder.path + "/hangs"),
+                    NotificationSink(name: "b", kind: .webhook, url: url + "/b"),
+                ]))
+            try await test.run { running in
+                try await eventually { await running.controller.outbox != nil }
+                let client = try TestClient(test, running, token: test.adminToken)
+                try await LifecycleTests().prepare(client)
+                try await eventually { try !lines().isEmpty }
+                let waiting = try await client.send("GET", "/v1/notifications").json(NotificationsView.self)
+                // Both were told of, and of the first nothing has ended yet.
+                #expect(waiting.items.contains { $0.sink == "a" && $0.attempts == 0 })
+                await client.close()
+            }
+        }
+    }
+
     @Test("The dead-man signal comes again and again as long as messages are delivered")
     func deadMan() async throws {
         let test = try TestController()

@@ -32,11 +32,11 @@ struct NotificationTests {
 
     @Test("HMAC-SHA256 as RFC 4231 has it")
     func hmac() {
-        let one = MessageAuthentication.hmac(key: [UInt8](repeating: 0x0B, count: 20), message: Array("Hi There".utf8))
+        let one = SHA256Digest(authenticating: Array("Hi There".utf8), key: [UInt8](repeating: 0x0B, count: 20))
         #expect(one.hex == "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7")
-        let long = MessageAuthentication.hmac(
-            key: [UInt8](repeating: 0xAA, count: 131),
-            message: Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8))
+        let long = SHA256Digest(
+            authenticating: Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
+            key: [UInt8](repeating: 0xAA, count: 131))
         #expect(long.hex == "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54")
     }
 

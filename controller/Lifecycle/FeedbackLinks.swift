@@ -48,7 +48,7 @@ struct FeedbackLink: Sendable, Equatable {
     }
 
     private static func mac(_ text: String, _ key: [UInt8]) -> String {
-        String(MessageAuthentication.hmac(key: key, message: Array("feedback:\(text)".utf8)).hex.prefix(macLength))
+        String(SHA256Digest(authenticating: Array("feedback:\(text)".utf8), key: key).hex.prefix(macLength))
     }
 
     /// Takes the same time wherever they differ.

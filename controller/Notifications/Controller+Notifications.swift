@@ -5,35 +5,53 @@ import ReleaseLifecycle
 
 /// From the log to the sinks: at least once, in order for each sink, over restarts.
 extension Controller {
-    /// Delivers until cancelled. `notifications.json` is read again when it changes, so that no restart is needed.
+    /// Delivers until cancelled; no sink waits for another. `notifications.json` is read again when it changes, so that no
+    /// restart is needed.
     nonisolated func keepNotifications() async throws {
         let courier = try Courier(folder: folder, source: configuration.url)
         var deadManAt = UTCInstant(secondsSince1970: 0)
-        while true {
-            do {
-                let settings = try courier.settings()
-                guard await mayDeliver() else {
-                    try await time.sleep(for: .seconds(1))
-                    continue
-                }
-                try await collectNotices(settings)
-                while let batch = try await dueLetters(settings), !batch.isEmpty {
-                    for (letter, notice, sink) in batch {
-                        let outcome = await courier.deliver(notice, to: sink, at: time.now())
-                        try await settle(letter, outcome)
+        try await withThrowingDiscardingTaskGroup { group in
+            while true {
+                do {
+                    let settings = try courier.settings()
+                    guard await mayDeliver() else {
+                        try await time.sleep(for: .seconds(1))
+                        continue
                     }
+                    try await collectNotices(settings)
+                    for delivery in try await dueDeliveries(settings) {
+                        group.addTask { try await self.keepDelivering(delivery, settings, courier) }
+                    }
+                    if let signal = settings.deadMan, time.now() >= deadManAt + signal.every {
+                        deadManAt = time.now()
+                        group.addTask { await courier.signal(signal) }
+                    }
+                } catch is CancellationError {
+                    throw CancellationError()
+                } catch {
+                    logger.error("notifications wait", metadata: ["error": "\(ReportedError(error))"])
                 }
-                if let signal = settings.deadMan, time.now() >= deadManAt + signal.every {
-                    deadManAt = time.now()
-                    await courier.signal(signal)
-                }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.error("notifications wait", metadata: ["error": "\(ReportedError(error))"])
+                try await time.sleep(for: await nextNotificationWait())
             }
-            try await time.sleep(for: await nextNotificationWait())
         }
+    }
+
+    /// This one and what is due for the same sink after it.
+    nonisolated private func keepDelivering(
+        _ first: Delivery, _ settings: NotificationSettings, _ courier: Courier
+    ) async throws {
+        var next: Delivery? = first
+        do {
+            while let delivery = next {
+                let outcome = await courier.deliver(delivery.notice, to: delivery.sink, at: time.now())
+                next = try await settle(delivery.letter, outcome, settings)
+            }
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            logger.error("notifications wait", metadata: ["error": "\(ReportedError(error))"])
+        }
+        await release(first.sink)
     }
 
     /// Of several controllers the one that leads; what another had delivered by then stands in the store.
@@ -92,14 +110,28 @@ extension Controller {
         outboxKeptAt = time.now()
     }
 
-    /// What is due now, with everything that its delivery needs.
-    private func dueLetters(
-        _ settings: NotificationSettings
-    ) throws -> [(NotificationOutbox.Letter, Notice, NotificationSink)]? {
+    private struct Delivery: Sendable {
+        let letter: NotificationOutbox.Letter
+        let notice: Notice
+        let sink: NotificationSink
+    }
+
+    /// What is due now for sinks that nobody delivers to; these are taken.
+    private func dueDeliveries(_ settings: NotificationSettings) throws -> [Delivery] {
+        let found = try due(settings) { !sinksBeingTold.contains($0.sink) }
+        sinksBeingTold.formUnion(found.map(\.sink.name))
+        return found
+    }
+
+    private func release(_ sink: NotificationSink) { sinksBeingTold.remove(sink.name) }
+
+    private func due(
+        _ settings: NotificationSettings, where isMeant: (NotificationOutbox.Letter) -> Bool
+    ) throws -> [Delivery] {
         var outbox = try openOutbox()
         let before = outbox
-        var found: [(NotificationOutbox.Letter, Notice, NotificationSink)] = []
-        for letter in outbox.due(at: time.now()) {
+        var found: [Delivery] = []
+        for letter in outbox.due(at: time.now()) where isMeant(letter) {
             let entry = try store.entries(after: letter.sequence - 1, limit: 1).first
             guard let sink = settings.sinks.first(where: { $0.name == letter.sink }),
                 let notice = entry.flatMap({ Notice($0, state) }), isStillSo(notice, sink)
@@ -108,7 +140,7 @@ extension Controller {
                 outbox.drop(letter)
                 continue
             }
-            found.append((letter, notice, sink))
+            found.append(Delivery(letter: letter, notice: notice, sink: sink))
         }
         if outbox != before { try keep(outbox) }
         return found
@@ -122,7 +154,10 @@ extension Controller {
         return true
     }
 
-    private func settle(_ letter: NotificationOutbox.Letter, _ outcome: Courier.Outcome) throws {
+    /// - Returns: the next one of the same sink, if it is due.
+    private func settle(
+        _ letter: NotificationOutbox.Letter, _ outcome: Courier.Outcome, _ settings: NotificationSettings
+    ) throws -> Delivery? {
         var outbox = try openOutbox()
         switch outcome {
         case .delivered: outbox.deliver(letter)
@@ -135,11 +170,12 @@ extension Controller {
             }
         }
         try keep(outbox)
+        return try due(settings) { $0.sink == letter.sink }.first
     }
 
     /// New entries are looked for four times a second: a look costs nothing where there are none.
     private func nextNotificationWait() -> TimeSpan {
-        guard let next = outbox?.nextAt else { return .milliseconds(250) }
+        guard let next = outbox?.nextAt(besides: sinksBeingTold) else { return .milliseconds(250) }
         return min(max(next.since(time.now()), .milliseconds(10)), .milliseconds(250))
     }
 
@@ -230,12 +266,10 @@ struct Courier: Sendable {
         let name = "\(sink.name.filter { $0.isLetter || $0.isNumber })-\(notice.id).eml"
         try work.writeDurably(name, message.body, mode: 0o600)
         defer { try? work.removeFile(name) }
-        // Programs of ours get no stdin: the shell opens the file, nothing of the message is on its command line.
         let result = try await processes.run(
             ProcessCommand(
-                executable: "/bin/sh",
-                arguments: ["-c", "exec \"$0\" -i -t < \"$1\"", program, work.path + "/" + name],
-                environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"], workingDirectory: "/", timeout: Self.timeout))
+                executable: program, arguments: ["-i", "-t"], environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
+                workingDirectory: "/", timeout: Self.timeout, standardInput: work.path + "/" + name))
         guard result.end == .exited(0) else { return .failed("\(program) ended with \(result.end): \(result.output)") }
         return .delivered
     }

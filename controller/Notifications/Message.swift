@@ -141,17 +141,9 @@ enum MessageAuthentication {
     /// Over `timestamp.body`, so that an old message cannot be sent again as a new one.
     static func headers(secret: String, body: [UInt8], at now: UTCInstant) -> [HTTPField] {
         let timestamp = String(now.millisecondsSince1970 / 1000)
-        let mac = hmac(key: Array(secret.utf8), message: Array("\(timestamp).".utf8) + body)
+        let mac = SHA256Digest(authenticating: Array("\(timestamp).".utf8) + body, key: Array(secret.utf8))
         return [
             HTTPField("Slipway-Timestamp", timestamp), HTTPField("Slipway-Signature", "sha256=\(mac.hex)"),
         ]
-    }
-
-    static func hmac(key: [UInt8], message: [UInt8]) -> SHA256Digest {
-        let block = 64
-        var key = key.count > block ? Hexadecimal.decode(SHA256Digest(of: key).hex) ?? [] : key
-        key += [UInt8](repeating: 0, count: block - key.count)
-        let inner = SHA256Digest(of: key.map { $0 ^ 0x36 } + message)
-        return SHA256Digest(of: key.map { $0 ^ 0x5C } + (Hexadecimal.decode(inner.hex) ?? []))
     }
 }

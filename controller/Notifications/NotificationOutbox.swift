@@ -30,9 +30,9 @@ struct NotificationOutbox: Sendable, Equatable, Codable {
         return pending.filter { seen.insert($0.sink).inserted && $0.nextAt <= now }
     }
 
-    /// When to look again; nil: nothing is pending.
-    var nextAt: UTCInstant? {
-        var seen: Set<String> = []
+    /// When to look again; nil: nothing is pending, these sinks' apart.
+    func nextAt(besides sinks: Set<String>) -> UTCInstant? {
+        var seen = sinks
         return pending.filter { seen.insert($0.sink).inserted }.map(\.nextAt).min()
     }
 

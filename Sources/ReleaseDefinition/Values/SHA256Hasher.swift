@@ -43,4 +43,16 @@ extension SHA256Digest {
         hasher.update(bytes)
         self = hasher.finish()
     }
+
+    /// HMAC-SHA256 (RFC 2104), by the system's libcrypto.
+    public init(authenticating message: [UInt8], key: [UInt8]) {
+        var mac = [UInt8](repeating: 0, count: 32)
+        var length = 0
+        // A key of no bytes needs an address too: without one libcrypto takes none.
+        let keyBytes = key.isEmpty ? [0] : key
+        let made = EVP_Q_mac(
+            nil, "HMAC", nil, "SHA256", nil, keyBytes, key.count, message, message.count, &mac, mac.count, &length)
+        guard made != nil, length == mac.count else { preconditionFailure("libcrypto cannot compute an HMAC") }
+        self = mac.withUnsafeBytes { SHA256Digest(loading: $0) }
+    }
 }
