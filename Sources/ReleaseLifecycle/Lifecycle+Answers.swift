@@ -117,6 +117,20 @@ extension Lifecycle {
         return [.deviationRaised(deviation)]
     }
 
+    func answer(feedback: ReleaseFeedback, by actor: String) throws(LifecycleError) -> [LifecycleFact] {
+        let own = record.feedback.count { $0.by == feedback.by }
+        guard own < ReleaseFeedback.perActorMax, record.feedback.count < ReleaseFeedback.perReleaseMax else {
+            let (count, whose) =
+                own < ReleaseFeedback.perActorMax ? (record.feedback.count, "in all") : (own, "of \(feedback.by)")
+            throw LifecycleError(
+                code: "feedback.full", summary: "\(release) has \(count) answers \(whose), and takes no more.",
+                remedy:
+                    "What is still to be said is a deviation: slipway deviation add \(release) --text … --owner NAME"
+            )
+        }
+        return [.feedbackGiven(feedback)]
+    }
+
     func answer(resolve id: String, action: String) throws(LifecycleError) -> [LifecycleFact] {
         guard let deviation = record.deviations.first(where: { $0.id == id }) else {
             throw LifecycleError(

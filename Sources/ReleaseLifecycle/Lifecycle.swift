@@ -70,7 +70,7 @@ public struct Lifecycle: Sendable, Equatable {
         case .baselineTaken(let baseline): return [.baselineTaken(baseline)]
         case .told(let moment): return record.told.contains(moment) ? [] : [.told(moment)]
         case .tick: return []
-        case .giveFeedback(let feedback): return [.feedbackGiven(feedback)]
+        case .giveFeedback(let feedback): return try answer(feedback: feedback, by: actor)
         case .addKnownError(let error): return [.knownErrorAdded(error)]
         case .plan(let plan): return try answer(plan: plan)
         case .addEvidence(let evidence): return try answer(evidence: evidence)

@@ -37,6 +37,7 @@ struct EvidenceTests {
             "<!DOCTYPE a [<!ENTITY b \"c\">]><testsuite/>", "<testsuite a=1/>", "<testsuite a=\"1\" a=\"2\"/>",
             "<testsuite a=\"<\"/>", "<a/>", "<testsuite><!-- </testsuite>", "<testsuite/>tail",
             String(repeating: "<testsuite>", count: 100),
+            "<testsuite><" + String(repeating: "n", count: 257) + "/></testsuite>",
         ])
     func brokenXML(_ text: String) {
         #expect(code { _ = try summary(text, .tests) }?.hasPrefix("lifecycle.evidence.") == true)
@@ -97,9 +98,9 @@ struct EvidenceTests {
     private func verify(
         _ statement: EvidenceStatement, _ document: [UInt8]?, package: SHA256Digest = PlannedRelease.package
     ) throws -> EvidenceRecord {
-        try statement.verified(
-            envelope: SHA256Digest(of: [3]), about: package, by: "ann", keyID: "k", document: document,
-            at: PlannedRelease.start)
+        try statement.check(document: document)
+        return try statement.verified(
+            envelope: SHA256Digest(of: [3]), about: package, by: "ann", keyID: "k", at: PlannedRelease.start)
     }
 
     @Test("A statement comes back as it was made, about its package and its document")
@@ -179,6 +180,28 @@ struct EvidenceRuleTests {
         #expect(judge(rule, [results(1), results(0)]).isMet)
         #expect(!judge(rule, [results(0, passed: 0)]).isMet)
         #expect(judge(EvidenceRule(kind: .tests, failuresMax: 1), [results(1)]).isMet)
+    }
+
+    @Test("The newest result is the one that was stated last, in whatever order they came in")
+    func replayed() {
+        let rule = EvidenceRule(kind: .tests)
+        var old = results(0)
+        old.statedAt = PlannedRelease.start + .seconds(-1)
+        #expect(!judge(rule, [results(1), old]).isMet)
+        #expect(
+            judge(
+                rule,
+                [
+                    results(0),
+                    {
+                        var it = results(1); it.statedAt = old.statedAt; return it
+                    }(),
+                ]
+            ).isMet)
+        let two = EvidenceRule(kind: .signOff, count: 1)
+        var yes = release.evidence(.signOff, by: "ann")
+        yes.statedAt = old.statedAt
+        #expect(!judge(two, [release.evidence(.signOff, EvidenceSummary(result: .failed), by: "ann"), yes]).isMet)
     }
 
     @Test("No critical findings: what is worse than may be is named")

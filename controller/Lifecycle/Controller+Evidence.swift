@@ -14,101 +14,71 @@ extension Controller {
         BlobStore(try folder.evidence())
     }
 
-    /// - Throws: `controller.evidence.…`, `lifecycle.evidence.…`, `trust.envelope.…`: nothing was taken.
-    func addEvidence(_ name: ReleaseName, _ request: EvidenceRequest, by person: PersonRecord) throws -> LifecycleView {
+    /// Who signed it: one of the product's approvers, or a host. Of the envelope what that key signed, and nothing else.
+    /// - Throws: `controller.access.…`, `controller.conflict.notBuilt`.
+    func evidenceSigner(
+        _ envelope: DSSEEnvelope, certificate: String?, about name: ReleaseName
+    ) throws -> EvidenceMaterial.Signer {
+        _ = try package(of: name)
+        guard let certificate else {
+            let holder = try holder(of: envelope, type: EvidenceStatement.payloadType, for: name.product)
+            return EvidenceMaterial.Signer(
+                name: holder.name, keyID: holder.key.keyID, envelope: try envelope.signed(by: holder.key))
+        }
+        guard let host = host(thatSigned: envelope, type: EvidenceStatement.payloadType, certificate: certificate)
+        else { throw EvidenceMaterial.noRehearsal }
+        if let refusal = ControllerError.refusal(of: host.id, host.identity.standing) { throw refusal }
+        let key = try CertificateFacts(pem: certificate).fingerprint.hex
+        return EvidenceMaterial.Signer(
+            name: "host:\(host.id)", keyID: key, envelope: envelope.keeping(first: key), host: host.id)
+    }
+
+    private func package(of name: ReleaseName) throws -> SHA256Digest {
         guard let package = try known(name).record.package else {
             throw ControllerError.conflict(
                 "notBuilt", "There is no package of \(name) to speak of.", remedy: "slipway release submit DIR")
         }
-        let document = try self.document(of: request)
+        return package
+    }
+
+    /// - Throws: `controller.access.evidence`, `lifecycle.evidence.…`: nothing was taken.
+    func addEvidence(
+        _ name: ReleaseName, _ material: EvidenceMaterial, by person: PersonRecord
+    ) throws -> LifecycleView {
+        let package = try package(of: name)
         let now = time.now()
-        let envelope: DSSEEnvelope
-        let signer: (name: String, keyID: String)
+        let signer: EvidenceMaterial.Signer
         let statement: EvidenceStatement
-        if let json = request.envelope, let certificate = request.certificate {
-            envelope = try Self.envelope(json)
-            (statement, signer) = try rehearsal(envelope, certificate)
-        } else if let json = request.envelope {
-            envelope = try Self.envelope(json)
-            let holder = try holder(of: envelope, type: EvidenceStatement.payloadType, for: name.product)
-            signer = (holder.name, holder.key.keyID)
-            statement = try EvidenceStatement(parsing: envelope.payload)
-        } else {
-            let holder: KeyHolder
-            (envelope, holder) = try state(request, about: name, package, document, by: person, at: now)
-            signer = (holder.name, holder.key.keyID)
-            statement = try EvidenceStatement(parsing: envelope.payload)
+        switch material.words {
+        case .signed(let by, let said): (signer, statement) = (by, said)
+        case .unsigned(let said, let summary):
+            statement = EvidenceStatement(
+                kind: said.kind, package: package, summary: summary, about: said.about, statedAt: now,
+                document: material.place)
+            signer = try sign(statement, about: name, by: person)
         }
-        let id = SHA256Digest(of: envelope.json.canonicalBytes)
+        let envelope = signer.envelope.json.canonicalBytes
         let record = try statement.verified(
-            envelope: id, about: package, by: signer.name, keyID: signer.keyID, document: document, at: now)
+            envelope: SHA256Digest(of: envelope), about: package, by: signer.name, keyID: signer.keyID, at: now)
         let store = try evidenceStore()
-        try store.add(envelope.json.canonicalBytes)
-        if let document { try store.add(document) }
+        try store.add(envelope)
+        if let document = material.document { try store.add(document) }
         try tell(name, .addEvidence(record), by: person.name)
         return try lifecycleView(name)
     }
 
-    /// What a host saw when it rehearsed, under its own key; it speaks of nothing else.
-    private func rehearsal(
-        _ envelope: DSSEEnvelope, _ certificate: String
-    ) throws -> (EvidenceStatement, (name: String, keyID: String)) {
-        guard let host = host(thatSigned: envelope, type: EvidenceStatement.payloadType, certificate: certificate),
-            let statement = try? EvidenceStatement(parsing: envelope.payload), statement.host == host.id
-        else {
-            throw ControllerError.forbidden(
-                "rehearsal", "This is no rehearsal under the key of the host that it names.",
-                remedy: "Nothing was taken. Send the file as slipway-agent rehearse FILE.slip --evidence FILE wrote it."
-            )
-        }
-        if let refusal = ControllerError.refusal(of: host.id, host.identity.standing) { throw refusal }
-        return (statement, ("host:\(host.id)", try CertificateFacts(pem: certificate).fingerprint.hex))
-    }
-
-    private static func envelope(_ json: JSONValue) throws -> DSSEEnvelope {
-        do { return try DSSEEnvelope(json: json) } catch {
-            throw ControllerError.badRequest("envelope", error.summary, remedy: error.remedy)
-        }
-    }
-
-    private func document(of request: EvidenceRequest) throws -> [UInt8]? {
-        guard let text = request.document else { return nil }
-        guard text.utf8.count <= Int(EvidenceRequest.documentMax.value) / 3 * 4 + 4,
-            let data = Data(base64Encoded: text)
-        else {
-            throw ControllerError.badRequest(
-                "document", "The document is no base 64, or longer than \(EvidenceRequest.documentMax).",
-                remedy: "Send it with slipway release evidence add.")
-        }
-        return Array(data)
-    }
-
     /// Profile solo: whoever may submit speaks, and the controller, which holds every key, signs for him.
-    private func state(
-        _ request: EvidenceRequest, about name: ReleaseName, _ package: SHA256Digest, _ document: [UInt8]?,
-        by person: PersonRecord, at now: UTCInstant
-    ) throws -> (DSSEEnvelope, KeyHolder) {
-        guard let unsigned = request.unsigned else {
-            throw ControllerError.badRequest(
-                "evidence", "The request holds no statement.", remedy: "Send it with slipway release evidence add.")
-        }
+    private func sign(
+        _ statement: EvidenceStatement, about name: ReleaseName, by person: PersonRecord
+    ) throws -> EvidenceMaterial.Signer {
         guard profile == .solo, let key = keys.approvers.first else {
             throw ControllerError.forbidden(
                 "evidence", "In the profile \(profile.rawValue) evidence is signed by a person's own key.",
                 remedy: "Add --key-file FILE with the key of one who approves releases.")
         }
-        let summary = try EvidenceStatement.summary(of: document, kind: unsigned.kind, result: unsigned.result)
-        let place = document.map {
-            EvidenceDocument(
-                name: String((request.documentName ?? "document").prefix(200)), sha256: SHA256Digest(of: $0),
-                length: ByteCount($0.count))
-        }
-        let statement = EvidenceStatement(
-            kind: unsigned.kind, package: package, summary: summary, about: unsigned.about, statedAt: now,
-            document: place)
         let envelope = try DSSEEnvelope.sign(
             statement.bytes(of: name), type: EvidenceStatement.payloadType, keys: [key])
-        return (envelope, KeyHolder(name: person.name, key: key.publicKey))
+        return EvidenceMaterial.Signer(name: person.name, keyID: key.publicKey.keyID, envelope: envelope)
     }
 
     /// Whose key signed: one of those who approve the product's releases somewhere, or its emergencies.
@@ -163,7 +133,7 @@ extension Controller {
             }
             return (person.name, nil)
         }
-        let envelope = try Self.envelope(json)
+        let envelope = try EvidenceMaterial.envelope(json)
         let signer = try holder(of: envelope, type: ReleaseConsent.payloadType, for: name.product)
         guard let signed = try? JSONCoding.decode(ReleaseConsent.self, from: envelope.payload),
             signed == request.consent

@@ -31,9 +31,10 @@ extension ControllerRoutes {
                 .post, "\(base)/evidence", access: .person(.submitReleases), scope: .product,
                 bodySizeMax: ByteCount(EvidenceRequest.documentMax.value / 2 * 3)
             ) { request in
-                let body = try await request.json(EvidenceRequest.self)
+                let (name, body) = (try name(request), try await request.json(EvidenceRequest.self))
+                let material = try await EvidenceMaterial(body, about: name, at: controller)
                 return Responses.json(
-                    try await controller.addEvidence(try name(request), body, by: try person(request)),
+                    try await controller.addEvidence(name, material, by: try person(request)),
                     status: .created)
             },
             Route(.get, "\(base)/evidence/{id}", access: .person(.view), scope: .product) { request in

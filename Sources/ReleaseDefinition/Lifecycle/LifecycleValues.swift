@@ -106,6 +106,10 @@ public struct KnownError: Sendable, Equatable, Codable {
 
 /// Feedback of somebody whom the release reached.
 public struct ReleaseFeedback: Sendable, Equatable, Codable {
+    /// Of one person or one link, about one release.
+    public static let perActorMax = 1000
+    public static let perReleaseMax = 10_000
+
     public var text: String
     /// 1 (bad) to 5 (good).
     public var score: Int

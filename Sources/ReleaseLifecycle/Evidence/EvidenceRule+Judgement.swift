@@ -2,11 +2,13 @@ import ReleaseDefinition
 
 extension EvidenceRule {
     /// Whether the statements satisfy the rule. The newest word counts: of each person where several are asked, and of
-    /// tests, scans and rehearsals whoever's it is.
+    /// tests, scans and rehearsals whoever's it is. Newest is what was stated last, and of the same moment what came in
+    /// last: who sends an old statement once more changes nothing.
     /// - Parameter evidence: about the package that is meant, in the order in which it came in.
     public func judge(_ evidence: [EvidenceRecord], release: ReleaseName, at now: UTCInstant) -> LifecycleGate {
         let name = "evidence.\(kind.rawValue)" + (about.map { ".\($0)" } ?? "")
-        let own = evidence.filter { $0.kind == kind && (about == nil || $0.about == about) }
+        let own = evidence.filter { $0.kind == kind && (about == nil || $0.about == about) }.enumerated()
+            .sorted { ($0.element.statedAt, $0.offset) < ($1.element.statedAt, $1.offset) }.map(\.element)
         guard let newest = own.last else {
             let whom = about.map { " about \($0)" } ?? ""
             return LifecycleGate(

@@ -152,12 +152,10 @@ public struct EvidenceStatement: Sendable, Equatable {
         }
     }
 
-    /// The statement once the controller has verified who signed it; the document's own words against the statement's.
-    /// - Throws: `lifecycle.evidence.altered` where a byte of the document is another.
-    public func verified(
-        envelope: SHA256Digest, about package: SHA256Digest, by signer: String, keyID: String, document bytes: [UInt8]?,
-        at now: UTCInstant
-    ) throws(LifecycleError) -> EvidenceRecord {
+    /// The document's own words against the statement's. The document is read whole: not where others wait.
+    /// - Throws: `lifecycle.evidence.altered` where a byte of it is another, `lifecycle.evidence.summary`,
+    ///   `lifecycle.evidence.document` where there must be one, or what its reader finds.
+    public func check(document bytes: [UInt8]?) throws(LifecycleError) {
         if let document {
             guard let bytes, SHA256Digest(of: bytes) == document.sha256, bytes.count == Int(document.length.value)
             else {
@@ -177,6 +175,13 @@ public struct EvidenceStatement: Sendable, Equatable {
         }
         // Our own kinds of statement rest on a document wherever a reader for it exists.
         if statedAt != nil, document == nil { _ = try Self.summary(of: nil, kind: kind, result: summary.result) }
+    }
+
+    /// What goes down in the record, once the controller has verified who signed the statement and `check` its document.
+    /// - Throws: `lifecycle.evidence.package` where it speaks of another package.
+    public func verified(
+        envelope: SHA256Digest, about package: SHA256Digest, by signer: String, keyID: String, at now: UTCInstant
+    ) throws(LifecycleError) -> EvidenceRecord {
         guard subjects.contains(package) else {
             let named = subjects.first.map { "\($0.short)…" } ?? "nothing"
             throw LifecycleError(

@@ -11,6 +11,8 @@ struct MarkupReader {
 
     static let bytesMax = 64 << 20
     static let depthMax = 64
+    /// Names of elements and attributes; they stand in messages.
+    static let nameBytesMax = 256
 
     private let bytes: [UInt8]
     private var position = 0
@@ -130,6 +132,9 @@ struct MarkupReader {
         let ends = Array(" \t\r\n=/>\"'<".utf8)
         while let byte = peek, !ends.contains(byte) { position += 1 }
         guard position > begin else { throw Self.malformed("a name is missing", at: begin) }
+        guard position - begin <= Self.nameBytesMax else {
+            throw Self.malformed("a name is longer than \(Self.nameBytesMax) bytes", at: begin)
+        }
         return String(decoding: bytes[begin..<position], as: UTF8.self)
     }
 

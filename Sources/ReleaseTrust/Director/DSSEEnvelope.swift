@@ -97,6 +97,26 @@ public struct DSSEEnvelope: Sendable, Equatable {
         return payload
     }
 
+    /// The envelope with nothing in it that this key did not sign, so that who passes it on cannot make another of it.
+    /// - Throws: `trust.envelope.signatures` where the key signed nothing of it.
+    public func signed(by key: PublicKey) throws(TrustError) -> DSSEEnvelope {
+        let message = preAuthenticationEncoding
+        guard let own = signatures.first(where: { key.verify(signature: $0.bytes, over: message) }) else {
+            throw TrustError(
+                code: "envelope.signatures", summary: "The envelope has no signature of key \(key.keyID.prefix(8))….",
+                remedy: "Nothing was accepted. See who wrote it.")
+        }
+        return DSSEEnvelope(
+            payloadType: payloadType, payload: payload, signatures: [Signature(keyID: key.keyID, bytes: own.bytes)])
+    }
+
+    /// The envelope with its first signature alone, whose signer is known under this id.
+    public func keeping(first keyID: String) -> DSSEEnvelope {
+        DSSEEnvelope(
+            payloadType: payloadType, payload: payload,
+            signatures: signatures.prefix(1).map { Signature(keyID: keyID, bytes: $0.bytes) })
+    }
+
     /// Base 64 in the one form that encodes back to the same text, standard or URL-safe alphabet.
     private static func decode(_ text: String) throws(TrustError) -> [UInt8] {
         let standard = String(text.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 })
