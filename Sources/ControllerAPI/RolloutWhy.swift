@@ -27,7 +27,7 @@ public struct RolloutWhyView: Sendable, Equatable, Codable {
 public struct RolloutHold: Sendable, Equatable, Codable {
     /// A permanent word: `window`, `paused`, `halted`, `promotion`, `bake`, `phase`, `parallelism`, `group`, `contact`,
     /// `answer`, `ended`, `approval`, `revoked`, `query`, `noRollout`, `running`, `outcome`, `stillRunning`,
-    /// `channel`.
+    /// `failed`, `channel`.
     public var what: String
     public var text: String
     /// When it lets go by itself; nil: it does not, or nobody knows.

@@ -14,17 +14,6 @@ struct HeldTests {
     ])
     private static let channel = RolloutStrategy.continuous([PhaseDefinition(size: .percent(100))])
 
-    private func with(
-        _ count: Int, _ body: (TestFleet, TestController.Running, TestClient) async throws -> Void
-    ) async throws {
-        let test = try TestController()
-        try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(count, running)
-            try await fleet.serving(running) { try await body(fleet, running, $0) }
-        }
-    }
-
     private func state(of id: RolloutID, _ admin: TestClient) async throws -> ControllerAPI.RolloutState {
         try await admin.send("GET", "/v1/rollouts/\(id)").json(RolloutView.self).state
     }
@@ -37,7 +26,7 @@ struct HeldTests {
 
     @Test("Stopped after the pilot, started again and aborted: the remedy that doctor names takes the pilot back")
     func leftBehind() async throws {
-        try await with(3) { fleet, running, admin in
+        try await TestFleet.serving(3) { fleet, admin, running in
             for version in ["1.0", "2.0"] { _ = try await TestFleet.submit(version, by: admin) }
             _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
             let definition = try TestFleet.definition("2.0", Self.pilotFirst)
@@ -62,6 +51,9 @@ struct HeldTests {
             #expect(try await TestFleet.end(of: first, admin).state == .backedOut)
             try await eventually { fleet.agents.allSatisfy { $0.running?.version.text == "1.0" } }
             try await eventually { await running.controller.state.revokedStillRunning().isEmpty }
+            // Nor does the second say so any more, which had only found it there.
+            let shown = try await admin.send("GET", "/v1/rollouts/\(second)").json(RolloutView.self)
+            #expect(shown.stillRunning == [])
             let hosts = try await admin.send("GET", "/v1/hosts").json(ListView<HostView>.self).items
             #expect(hosts.allSatisfy { $0.products.first?.wanted?.text == "1.0" })
         }
@@ -69,7 +61,7 @@ struct HeldTests {
 
     @Test("A newer rollout that ended before a host's turn leaves it to the one that brought what it runs")
     func leftByStopped() async throws {
-        try await with(3) { fleet, running, admin in
+        try await TestFleet.serving(3) { fleet, admin, running in
             for version in ["1.0", "2.0", "3.0"] { _ = try await TestFleet.submit(version, by: admin) }
             _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
             let second = try await TestFleet.rollOut(TestFleet.definition("2.0"), by: admin).id
@@ -93,7 +85,7 @@ struct HeldTests {
 
     @Test("A person's hold of a channel outlasts a rollout by hand; resume lets the newest release start")
     func holdOutlasts() async throws {
-        try await with(2) { fleet, running, admin in
+        try await TestFleet.serving(2) { fleet, admin, running in
             for version in ["1.0", "1.1"] { _ = try await TestFleet.submit(version, by: admin) }
             let channel = try await TestFleet.rollOut(TestFleet.definition("1.0", Self.channel), by: admin).id
             // It has nothing in flight, and starts the release that is newer by itself.
@@ -104,9 +96,15 @@ struct HeldTests {
             let older = try await verb("pause", channel, admin)
             #expect(older.problemCode == "controller.conflict.channel")
             let held = try await verb("pause", newest, admin)
+            // A second hold changes nothing, whatever its verb: the first stands until it is lifted.
+            let again = try await verb("halt", newest, admin)
+            #expect(try again.json(RolloutView.self).sequence == held.json(RolloutView.self).sequence)
             #expect(try held.json(RolloutView.self).reason?.contains("slipway rollout resume \(newest)") == true)
             for version in ["1.2", "1.3"] { _ = try await TestFleet.submit(version, by: admin) }
             let byHand = try await TestFleet.rollOut(TestFleet.definition("1.2"), by: admin).id
+            // The channel has gone on since: the first of it says nothing of who holds it.
+            let first = try await admin.send("GET", "/v1/rollouts/\(channel)").json(RolloutView.self)
+            #expect(first.reason?.contains("holds the channel") != true)
             let freeze = try await admin.post(
                 "/v1/freezes", FreezeRequest(reason: "audit"))
             let frozen = try freeze.json(FreezeView.self).id

@@ -9,17 +9,6 @@ import Testing
 /// What a person is told before a start, and when asking why nothing moves.
 @Suite("What an operator is told")
 struct OperatorTests {
-    private func fleet<Value>(
-        _ count: Int, _ body: (TestFleet, TestClient) async throws -> Value
-    ) async throws -> Value {
-        let test = try TestController()
-        return try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(count, running)
-            return try await fleet.serving(running) { client in try await body(fleet, client) }
-        }
-    }
-
     private static let manual = RolloutStrategy.phased([
         PhaseDefinition(size: .count(1), promotion: .manual), PhaseDefinition(size: .percent(100)),
     ])
@@ -48,14 +37,14 @@ struct OperatorTests {
         for try await event in client.http.events(request, silenceMax: .seconds(60)) {
             let change = try JSONCoding.decode(RolloutChange.self, from: Array(event.data.utf8))
             texts.append(change.text)
-            if change.state.isFinal || change.text.contains("promoted by") { break }
+            if change.state.isFinal { break }
         }
         return texts
     }
 
     @Test("A plan names the rollout that its start would end, and what was revoked is no way back")
     func plans() async throws {
-        try await fleet(2) { fleet, client in
+        try await TestFleet.serving(2) { fleet, client, _ in
             for version in ["1.0", "1.1", "1.2"] {
                 #expect(try await TestFleet.submit(version, by: client).status == 201)
             }
@@ -85,7 +74,7 @@ struct OperatorTests {
 
     @Test("A continuous rollout of a release that is overtaken already says so in its plan")
     func overtaken() async throws {
-        try await fleet(1) { _, client in
+        try await TestFleet.serving(1) { _, client, _ in
             for version in ["1.0", "1.1"] { #expect(try await TestFleet.submit(version, by: client).status == 201) }
             let continuous = RolloutStrategy.continuous([PhaseDefinition(size: .percent(100))])
             let view = try await plan(TestFleet.definition("1.0", continuous), client)
@@ -99,7 +88,7 @@ struct OperatorTests {
         "Why names the command: promote for a phase that waits, resume for a pause; neither has a next attempt by itself"
     )
     func waitsForPerson() async throws {
-        try await fleet(2) { fleet, client in
+        try await TestFleet.serving(2) { fleet, client, _ in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             let id = try await client.startRollout(TestFleet.definition("1.0", Self.manual)).json(RolloutView.self).id
             try await eventually { try await why("rollouts/\(id)/why", client).reasons.first?.what == "promotion" }
@@ -112,14 +101,36 @@ struct OperatorTests {
             let skipped = try await why("hosts/host2/why?release=web@1.0", client)
             #expect(skipped.reasons.contains { $0.what == "outcome" && $0.text.contains("Was skipped: person:admin") })
             #expect(try await act("promote", id, client).status == 200)
+            // Nobody is left in the second phase to judge it by: a person decides, and only then it ends.
+            try await eventually { try await why("rollouts/\(id)/why", client).reasons.first?.what == "halted" }
+            let empty = try #require(try await why("rollouts/\(id)/why", client).reasons.first)
+            #expect(empty.text.contains("were skipped"), "\(empty.text)")
+            #expect(try await act("resume", id, client).status == 200)
             let texts = try await changes(of: id, client)
             #expect(texts.contains { $0.hasSuffix("promoted by person:admin: looked at it") })
         }
     }
 
+    @Test("Why of a halt names the host that failed, and the command that gives it its order once more")
+    func whoFailed() async throws {
+        try await TestFleet.serving(3) { fleet, client, _ in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let last = try #require(fleet.agents.last)
+            last.become(.fails)
+            let phases = RolloutStrategy.phased([
+                PhaseDefinition(size: .count(1)), PhaseDefinition(size: .percent(100)),
+            ])
+            let id = try await client.startRollout(TestFleet.definition("1.0", phases)).json(RolloutView.self).id
+            try await eventually { try await why("rollouts/\(id)/why", client).reasons.first?.what == "halted" }
+            let failed = try await why("rollouts/\(id)/why", client).reasons.filter { $0.what == "failed" }
+            #expect(failed.count == 1 && failed.first?.text.hasPrefix("\(last.host.id): Failed (health)") == true)
+            #expect(failed.first?.remedy?.hasPrefix("slipway rollout retry \(id) \(last.host.id) ") == true)
+        }
+    }
+
     @Test("A rollout that a freeze halted says when that was lifted, and that resuming it is left")
     func lifted() async throws {
-        try await fleet(2) { _, client in
+        try await TestFleet.serving(2) { _, client, _ in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             let id = try await client.startRollout(TestFleet.definition("1.0", Self.manual)).json(RolloutView.self).id
             #expect(try await client.post("/v1/freezes", FreezeRequest(reason: "smoke")).status == 201)
@@ -134,7 +145,7 @@ struct OperatorTests {
 
     @Test("An environment, or a host of a rollout, that there is not is not found, before anything else is said")
     func notFound() async throws {
-        try await fleet(1) { _, client in
+        try await TestFleet.serving(1) { _, client, _ in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             var definition = try TestFleet.definition("1.0")
             definition.environment = try EnvironmentName("prod")
@@ -150,7 +161,7 @@ struct OperatorTests {
 
     @Test("A plan that is stale says what differs in the words of rollout.yaml, and what may be accepted")
     func stale() async throws {
-        try await fleet(1) { _, client in
+        try await TestFleet.serving(1) { _, client, _ in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             let agreed = try await plan(TestFleet.definition("1.0"), client)
             var other = try TestFleet.definition("1.0", Self.manual)
@@ -166,7 +177,7 @@ struct OperatorTests {
 
     @Test("What a rollout says of bandwidth and of stop hooks reaches its hosts, and its plan warns of the latter")
     func orders() async throws {
-        try await fleet(1) { fleet, client in
+        try await TestFleet.serving(1) { fleet, client, _ in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             var definition = try TestFleet.definition("1.0")
             definition.limits.bandwidth = ByteCount(512 << 10)
@@ -182,7 +193,7 @@ struct OperatorTests {
 
     @Test("A rule is offered to be set aside only where the policy lets somebody do so, with the whole command")
     func overrides() async throws {
-        try await fleet(1) { _, client in
+        try await TestFleet.serving(1) { _, client, _ in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             func remedy(_ overrides: String) async throws -> String {
                 let text =

@@ -35,9 +35,12 @@ struct StepError: Error, Sendable {
         }
     }
 
-    /// The words for a report, the log cut to its last `FailureEvidence.logTailMax` bytes.
+    /// The words for a report, the log cut to its last `FailureEvidence.logTailMax` bytes. What the failing program said
+    /// itself comes last: it is what people see first.
     func failure(at step: InstallationStep, log: String = "") -> InstallationFailure {
-        let text = output.isEmpty ? log : log.isEmpty ? output : output + "\n--- service log ---\n" + log
+        let text =
+            output.isEmpty
+            ? log : log.isEmpty ? output : "--- service log ---\n" + log + "\n--- what failed said ---\n" + output
         return InstallationFailure(
             failureClass: failureClass,
             evidence: FailureEvidence(step: step, error: error, logTail: text.tail(FailureEvidence.logTailMax)))

@@ -296,25 +296,8 @@ extension RolloutRecord {
         return isActive || known.outcome == .offline || !rollout.outstandingOrders(for: host).isEmpty
     }
 
-    /// Why it is in its state, in words; where a person holds the channel of one that is over, that.
+    /// Why it is in its state, in words.
     var reason: String? {
-        guard let held = channelHeldWords else { return reasonOfState }
-        return reasonOfState.map { "\($0.hasSuffix(".") ? $0 : $0 + ".") \(held)" } ?? held
-    }
-
-    /// nil: nobody holds it, or the state itself says who does.
-    var channelHeldWords: String? {
-        guard let hold = rollout.channelHold else { return nil }
-        switch rollout.state {
-        case .paused(let held) where held.reason.by != nil, .halted(let held) where held.reason.by != nil: return nil
-        case .planned, .stopping, .backingOut: return nil
-        case .running, .baking, .paused, .halted, .ended: break
-        }
-        return "No newer release starts by itself: \(hold.by ?? "a person") holds the channel (\(hold.text)); "
-            + "slipway rollout resume \(id) --reason REASON lifts it."
-    }
-
-    private var reasonOfState: String? {
         switch rollout.state {
         case .planned, .running, .baking: nil
         case .paused(let it), .halted(let it): Self.words(it.reason)
@@ -331,6 +314,28 @@ extension RolloutRecord {
 
     private static func words(_ reason: StatusReason) -> String {
         reason.text + (reason.by.map { " (by \($0))" } ?? "")
+    }
+}
+
+extension FleetState {
+    /// Why it is in its state, in words; where a person holds the channel of one that is over, that too.
+    func reason(of record: RolloutRecord) -> String? {
+        guard let held = channelHeldWords(record) else { return record.reason }
+        return record.reason.map { "\($0.hasSuffix(".") ? $0 : $0 + ".") \(held)" } ?? held
+    }
+
+    /// nil: nobody holds it, the state itself says who does, or the channel has gone on to a newer rollout.
+    func channelHeldWords(_ record: RolloutRecord) -> String? {
+        guard let hold = record.rollout.channelHold, let definition = record.plan?.definition,
+            newestOfChannel(definition) == record.id
+        else { return nil }
+        switch record.rollout.state {
+        case .paused(let held) where held.reason.by != nil, .halted(let held) where held.reason.by != nil: return nil
+        case .planned, .stopping, .backingOut: return nil
+        case .running, .baking, .paused, .halted, .ended: break
+        }
+        return "No newer release starts by itself: \(hold.by ?? "a person") holds the channel (\(hold.text)); "
+            + "slipway rollout resume \(record.id) --reason REASON lifts it."
     }
 }
 

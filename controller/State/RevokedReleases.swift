@@ -9,8 +9,8 @@ struct RevokedRelease: Sendable {
     enum Way: Sendable, Hashable {
         /// The rollout that brought it takes it back.
         case backOut(RolloutID)
-        /// The other one has the hosts, and is ended first.
-        case backOutAfter(RolloutID, end: RolloutID)
+        /// The other one has the hosts, and is ended first; one that is being backed out ends by itself.
+        case backOutAfter(RolloutID, end: RolloutID, endsByItself: Bool)
         /// The rollout moves them when they are in contact again.
         case waits(RolloutID)
         /// No rollout can take it back.
@@ -21,18 +21,22 @@ struct RevokedRelease: Sendable {
     var environment: EnvironmentName
     var hosts: [HostID]
     var way: Way
+    /// They had begun to take it and were not heard of again.
+    var isInDoubt = false
 
     var words: String {
         let names = hosts.prefix(10).map(\.text).joined(separator: ", ") + (hosts.count > 10 ? ", …" : "")
-        return "\(hosts.count.of("host")) in \(environment) \(hosts.count == 1 ? "runs" : "run") \(release), which was "
-            + "revoked: \(names)"
+        let run = isInDoubt ? "may run" : hosts.count == 1 ? "runs" : "run"
+        return "\(hosts.count.of("host")) in \(environment) \(run) \(release), which was revoked: \(names)"
     }
 
     var remedy: String {
         switch way {
         case .backOut(let id): "slipway rollout back-out \(id) --reason …"
-        case .backOutAfter(let id, let other):
-            "Once rollout \(other) has ended (slipway rollout stop \(other) ends it): slipway rollout back-out \(id) --reason …"
+        case .backOutAfter(let id, let other, let endsByItself):
+            "Once rollout \(other) has ended ("
+                + (endsByItself ? "it is being backed out" : "slipway rollout stop \(other) ends it")
+                + "): slipway rollout back-out \(id) --reason …"
         case .waits(let id): "slipway rollout show \(id): it has ordered them off it and waits for their word"
         case .none: "Roll another release out to them, or on each: slipway-agent back-out \(release.product)"
         }
@@ -52,6 +56,7 @@ extension FleetState {
             var release: ReleaseName
             var environment: EnvironmentName
             var way: RevokedRelease.Way
+            var isInDoubt = false
         }
         var found: [Group: [HostID]] = [:]
         for host in hostsInOrder where host.identity.standing.isActive {
@@ -61,22 +66,74 @@ extension FleetState {
                 found[group, default: []].append(host.id)
             }
         }
-        return found.map { RevokedRelease(release: $0.release, environment: $0.environment, hosts: $1, way: $0.way) }
-            .sorted {
-                ($0.environment.text, $0.release.description, $0.hosts[0]) < (
-                    $1.environment.text, $1.release.description, $1.hosts[0]
-                )
+        for record in rollouts.values {
+            guard let plan = record.plan, let release = releases[plan.definition.release],
+                release.revocation(in: plan.definition.environment) != nil
+            else { continue }
+            for id in record.rollout.inDoubt {
+                guard let host = hosts[id], host.identity.standing.isActive,
+                    host.running[plan.definition.release.product].map({ !runsRevoked(host, $0.release.product) })
+                        ?? true,
+                    !hasMoved(id, since: record)
+                else { continue }
+                let rollout = record.rollout
+                let way: RevokedRelease.Way =
+                    record.isActive || rollout.awaitsBackOut(id)
+                    ? .waits(record.id) : rollout.canTakeBack(id) ? .backOut(record.id) : .none
+                let group = Group(
+                    release: plan.definition.release, environment: plan.definition.environment, way: way,
+                    isInDoubt: true)
+                found[group, default: []].append(id)
             }
+        }
+        return found.map {
+            RevokedRelease(
+                release: $0.release, environment: $0.environment, hosts: $1, way: $0.way, isInDoubt: $0.isInDoubt)
+        }
+        .sorted {
+            ($0.environment.text, $0.release.description, $0.hosts[0]) < (
+                $1.environment.text, $1.release.description, $1.hosts[0]
+            )
+        }
     }
 
     private func wayBack(of host: HostRecord, from running: InstalledRelease) -> RevokedRelease.Way {
         let holder = holder(of: host, running)
         guard let bringer = bringer(of: running, to: host) else { return holder.map { .waits($0) } ?? .none }
         if let holder, holder != bringer.id {
-            return rollouts[holder]?.isActive == true ? .backOutAfter(bringer.id, end: holder) : .waits(holder)
+            guard let other = rollouts[holder], other.isActive else { return .waits(holder) }
+            let endsByItself = if case .backingOut = other.rollout.state { true } else { false }
+            return .backOutAfter(bringer.id, end: holder, endsByItself: endsByItself)
         }
         if bringer.rollout.awaitsBackOut(host.id) { return .waits(bringer.id) }
         return bringer.rollout.canTakeBack(host.id) ? .backOut(bringer.id) : .none
+    }
+
+    /// Of a rollout whose release was revoked: who runs it, or may run it. What a host said itself since, of whatever rollout,
+    /// is newer than what this one knows.
+    func stillRunning(_ record: RolloutRecord) -> [HostID] {
+        guard let plan = record.plan else { return [] }
+        let inDoubt = Set(record.rollout.inDoubt)
+        return record.rollout.stillRunning.filter { id in
+            guard let running = hosts[id]?.running[plan.definition.release.product], running.manifest != plan.manifest
+            else { return true }
+            return inDoubt.contains(id) && !hasMoved(id, since: record)
+        }
+    }
+
+    /// Another rollout of the product has ended on the host after this one, in the host's own words.
+    private func hasMoved(_ host: HostID, since record: RolloutRecord) -> Bool {
+        guard let since = record.hosts[host]?.endedAt ?? record.hosts[host]?.startedAt else { return false }
+        return rollouts.values.contains { other in
+            guard other.id != record.id, let facts = other.hosts[host], let endedAt = facts.endedAt, endedAt > since,
+                other.plan?.definition.release.product == record.plan?.definition.release.product
+            else { return false }
+            switch facts.outcome {
+            case .succeeded, .alreadyCurrent, .backedOut: return true
+            case .failed(let failure): return failure != .lost
+            case .backOutFailed, .skipped, .offline, .gone, .silent, .cancelled, .superseded, nil: return false
+            }
+        }
     }
 
     /// The newest rollout that brought the host what it runs: not one that found it there.

@@ -31,11 +31,12 @@ extension Controller {
         return ControllerAPI.RolloutView(
             id: record.id, sequence: record.lastSequence, release: definition.release, manifest: plan.manifest,
             environment: definition.environment, query: definition.hosts, isEmergency: plan.urgency.isEmergency,
-            state: RolloutNarration.state(of: record.rollout.state), reason: record.reason, startedAt: startedAt,
+            state: RolloutNarration.state(of: record.rollout.state), reason: state.reason(of: record),
+            startedAt: startedAt,
             startedBy: record.startedBy, endedAt: record.endedAt,
             phases: engine.phases.map { phase(of: $0, record, plan) },
             hosts: withHosts ? engine.hosts.map { host(of: $0, record, plan, before: before[$0.id] ?? nil) } : [],
-            stillRunning: withHosts && engine.isRevoked ? engine.stillRunning : nil,
+            stillRunning: withHosts && engine.isRevoked ? state.stillRunning(record) : nil,
             successor: record.rollout.followedBy)
     }
 

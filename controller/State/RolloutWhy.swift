@@ -21,7 +21,8 @@ extension Controller {
         }.prefix(Self.hostsMax)
         let moments = holds.compactMap(\.until) + held.compactMap(\.hold.until)
         return RolloutWhyView(
-            release: plan.definition.release, rollout: id, reasons: holds + stillRunning(record), hosts: Array(held),
+            release: plan.definition.release, rollout: id, reasons: holds + failed(record) + stillRunning(record),
+            hosts: Array(held),
             nextAttemptAt: host == nil && !record.waitsForPerson ? record.rollout.nextDeadlineAt : moments.min())
     }
 
@@ -69,20 +70,35 @@ extension Controller {
     }
 
     private func channelHold(_ record: RolloutRecord) -> [RolloutHold] {
-        record.channelHeldWords.map {
+        state.channelHeldWords(record).map {
             [RolloutHold("channel", $0, remedy: "slipway rollout resume \(record.id) --reason REASON")]
         } ?? []
     }
 
     private func stillRunning(_ record: RolloutRecord) -> [RolloutHold] {
-        guard !record.isActive, let view = record.rollout.view, !view.stillRunning.isEmpty else { return [] }
-        let named = view.stillRunning.prefix(10).map(\.text).joined(separator: ", ")
+        guard !record.isActive, let release = record.plan?.definition.release else { return [] }
+        let left = state.stillRunning(record)
+        guard !left.isEmpty else { return [] }
+        let named = left.prefix(10).map(\.text).joined(separator: ", ")
         return [
             RolloutHold(
                 "stillRunning",
-                "\(view.stillRunning.count.of("host")) may run \(view.release) still, which is revoked: \(named)"
-                    + (view.stillRunning.count > 10 ? ", …" : "."), remedy: "slipway doctor")
+                "\(left.count.of("host")) may run \(release) still, which is revoked: \(named)"
+                    + (left.count > 10 ? ", …" : "."), remedy: "slipway doctor")
         ]
+    }
+
+    /// Whose failure a halt is about: people decide on these first.
+    private func failed(_ record: RolloutRecord) -> [RolloutHold] {
+        guard case .halted = record.rollout.state, !record.rollout.isBackingOut else { return [] }
+        let words = record.rollout.view?.hosts.filter { $0.failure != nil } ?? []
+        return words.prefix(5).map { host in
+            RolloutHold(
+                "failed", "\(host.id): \(host.reason)" + (host.error.map { " \($0.summary)" } ?? ""),
+                remedy:
+                    "slipway rollout retry \(record.id) \(host.id) --reason REASON gives it its order once more, when the "
+                    + "rollout is resumed")
+        }
     }
 
     private func holds(_ record: ReleaseRecord, on host: HostRecord) -> [RolloutHold] {

@@ -103,7 +103,7 @@ extension Rollout {
         switch state {
         case .paused where isPausedForPromotion:
             throw refusal(
-                "resumed", remedy: "A phase is done and waits to be promoted: slipway rollout promote ID")
+                "resumed", remedy: "A phase is done and waits to be promoted: slipway rollout promote \(id)")
         case .paused, .halted: return [.resumed(by: by, reason: reason)]
         case .ended where channelHold != nil, .running where channelHold != nil, .baking where channelHold != nil:
             return [.channelReleased(by: by, reason: reason)]
@@ -122,7 +122,8 @@ extension Rollout {
         if case .paused(let held) = state, let person = held.reason.by {
             throw refusal(
                 "promoted",
-                remedy: "\(person) paused it while it waited: resume it first (slipway rollout resume ID --reason …).")
+                remedy:
+                    "\(person) paused it while it waited: resume it first (slipway rollout resume \(id) --reason …).")
         }
         return [.promoted(phase: phase, by: by, reason: reason)]
     }
@@ -169,7 +170,8 @@ extension Rollout {
         return try stop(reason, verb: "aborted") + startBackOut(target, reason)
     }
 
-    var isBackingOut: Bool {
+    /// Also where that is paused or halted.
+    public var isBackingOut: Bool {
         switch state {
         case .backingOut: true
         case .paused(let held), .halted(let held): if case .backingOut = held.of { true } else { false }
@@ -249,6 +251,8 @@ extension Rollout {
         RolloutError(
             code: "verb.notPossible", summary: "\(description) is \(stateName): it cannot be \(verb).", remedy: remedy)
     }
+
+    private var id: String { plan?.id.text ?? "ID" }
 
     var description: String { plan.map { "Rollout \($0.id) of \($0.definition.release)" } ?? "The rollout" }
 }

@@ -32,10 +32,9 @@ extension Rollout {
         }
     }
 
-    /// A verb on a channel that has nothing in flight, or that the engine halted.
+    /// A verb on a channel that has nothing in flight, or that the engine halted. What one person held stays that person's.
     func holdChannel(_ reason: StatusReason) -> [RolloutFact] {
-        if case .halted = state, channelHold != nil { return [] }
-        return channelHold?.code == reason.code ? [] : [.channelHeld(reason: reason)]
+        channelHold == nil ? [.channelHeld(reason: reason)] : []
     }
 
     /// Whatever a person says to stop a continuous rollout holds what would follow it, however that rollout ends.

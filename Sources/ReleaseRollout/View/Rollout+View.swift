@@ -43,8 +43,13 @@ extension Rollout {
         }
     }
 
+    /// Whoever had begun, or had an order, and was not heard of again: nobody knows what is on it.
+    public var inDoubt: [HostID] {
+        hosts.filter { [.unknown, .unheard].contains($0.presence) }.map(\.id)
+    }
+
     /// Once a release is revoked: whoever has it, or may have it, also from before and outside the back-out's scope.
-    private var stillRunning: [HostID] {
+    public var stillRunning: [HostID] {
         guard revocation != .none else { return [] }
         return hosts.filter { $0.presence != .absent }.map(\.id)
     }

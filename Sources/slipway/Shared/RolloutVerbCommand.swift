@@ -13,7 +13,12 @@ struct RolloutVerbOptions: ParsableArguments {
     func perform(_ verb: RolloutVerb, _ request: RolloutVerbRequest) async throws {
         let view = try await connection.withClient { try await $0.act(verb, on: rollout, request) }
         Talk.say("Rollout \(rollout) is \(view.state.rawValue).")
-        if view.state.isFinal, let reason = view.reason { Talk.say(reason) }
+        // A hold that stood already is the one that counts: whose it is, and why, says the reason.
+        let isHeld = view.state == .paused || view.state == .halted
+        if view.state.isFinal || isHeld, let reason = view.reason { Talk.say(reason) }
+        if isHeld, verb == .retry {
+            Talk.say("No host starts before it goes on: slipway rollout resume \(rollout) --reason …")
+        }
         try output.print(RolloutPresentation(rollout: view))
     }
 }
