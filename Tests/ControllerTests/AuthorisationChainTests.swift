@@ -52,26 +52,21 @@ struct AuthorisationChainTests {
 
     @Test("What the policy says of early life support stands in the plan; a rollout may watch longer, not less")
     func earlyLife() async throws {
-        let test = try TestController()
-        try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(1, running)
-            try await fleet.serving(running) { client in
-                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
-                let text = "earlyLife: { major: 7d }\n"
-                let applied = try await client.post("/v1/policy", PolicyRequest(text: text, reason: "tests"))
-                #expect(applied.status == 201)
-                var definition = try TestFleet.definition("1.0")
-                definition.limits.earlyLife = .days(1)
-                let short = try await client.startRollout(definition)
-                #expect(short.status == 422)
-                #expect(short.problemCode == "controller.policy.earlyLife")
-                #expect(try short.json(Problem.self).cause?.hasPrefix("policy.yaml:1:14: earlyLife.major: ") == true)
-                definition.limits.earlyLife = nil
-                let view = try await TestFleet.rollOut(definition, by: client)
-                let plan = await running.controller.state.rollouts[view.id]?.plan
-                #expect(plan?.earlyLife == .days(7))
-            }
+        try await TestFleet.serving(1) { _, client, running in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let text = "earlyLife: { major: 7d }\n"
+            let applied = try await client.post("/v1/policy", PolicyRequest(text: text, reason: "tests"))
+            #expect(applied.status == 201)
+            var definition = try TestFleet.definition("1.0")
+            definition.limits.earlyLife = .days(1)
+            let short = try await client.startRollout(definition)
+            #expect(short.status == 422)
+            #expect(short.problemCode == "controller.policy.earlyLife")
+            #expect(try short.json(Problem.self).cause?.hasPrefix("policy.yaml:1:14: earlyLife.major: ") == true)
+            definition.limits.earlyLife = nil
+            let view = try await TestFleet.rollOut(definition, by: client)
+            let plan = await running.controller.state.rollouts[view.id]?.plan
+            #expect(plan?.earlyLife == .days(7))
         }
     }
 
@@ -79,25 +74,20 @@ struct AuthorisationChainTests {
         "A policy whose window never opens refuses a start that was planned before, with its line, and plans nothing in circles"
     )
     func neverOpens() async throws {
-        let test = try TestController()
-        try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(1, running)
-            try await fleet.serving(running) { client in
-                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
-                let definition = try TestFleet.definition("1.0")
-                let planned = try await client.post("/v1/rollouts/plans", definition)
-                let digest = try planned.json(RolloutPlanView.self).digest
-                let text = """
-                    environments: { staging: { windows: [short], duration: 2h, authorisations: 1 } }
-                    windows: { short: { opens: "02:00", for: 1h } }
-                    """
-                let applied = try await client.post("/v1/policy", PolicyRequest(text: text, reason: "tests"))
-                #expect(applied.status == 201)
-                let refused = try await client.post("/v1/rollouts?plan=\(digest)", definition)
-                #expect(refused.status == 423)
-                #expect(refused.problemCode == "controller.policy.window")
-            }
+        try await TestFleet.serving(1) { _, client, _ in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let definition = try TestFleet.definition("1.0")
+            let planned = try await client.post("/v1/rollouts/plans", definition)
+            let digest = try planned.json(RolloutPlanView.self).digest
+            let text = """
+                environments: { staging: { windows: [short], duration: 2h, authorisations: 1 } }
+                windows: { short: { opens: "02:00", for: 1h } }
+                """
+            let applied = try await client.post("/v1/policy", PolicyRequest(text: text, reason: "tests"))
+            #expect(applied.status == 201)
+            let refused = try await client.post("/v1/rollouts?plan=\(digest)", definition)
+            #expect(refused.status == 423)
+            #expect(refused.problemCode == "controller.policy.window")
         }
     }
 }

@@ -11,21 +11,16 @@ struct CancelTests {
     private func hanging(
         _ body: (TestFleet, TestClient, RolloutID) async throws -> Void
     ) async throws {
-        let test = try TestController()
-        try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(2, running)
-            try await fleet.serving(running) { client in
-                for version in ["1.0", "2.0"] {
-                    #expect(try await TestFleet.submit(version, by: client).status == 201)
-                }
-                _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client)
-                for agent in fleet.agents { agent.become(.hangs) }
-                let answer = try await client.startRollout(TestFleet.definition("2.0"))
-                let id = try answer.json(RolloutView.self).id
-                try await eventually { fleet.agents.allSatisfy { $0.orders.count == 2 } }
-                try await body(fleet, client, id)
+        try await TestFleet.serving(2) { fleet, client, _ in
+            for version in ["1.0", "2.0"] {
+                #expect(try await TestFleet.submit(version, by: client).status == 201)
             }
+            _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client)
+            for agent in fleet.agents { agent.become(.hangs) }
+            let answer = try await client.startRollout(TestFleet.definition("2.0"))
+            let id = try answer.json(RolloutView.self).id
+            try await eventually { fleet.agents.allSatisfy { $0.orders.count == 2 } }
+            try await body(fleet, client, id)
         }
     }
 

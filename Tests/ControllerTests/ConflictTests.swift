@@ -8,17 +8,6 @@ import Testing
 
 @Suite("Conflicts and dependencies are found when a rollout is planned")
 struct ConflictTests {
-    private func fleet<Value>(
-        _ count: Int, _ body: (TestFleet, TestClient) async throws -> Value
-    ) async throws -> Value {
-        let test = try TestController()
-        return try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(count, running)
-            return try await fleet.serving(running) { client in try await body(fleet, client) }
-        }
-    }
-
     /// One more product; `requires` as in a release.yaml.
     private func submit(
         _ product: String, _ version: String, to path: String, requires: String = "[]", _ client: TestClient
@@ -52,7 +41,7 @@ struct ConflictTests {
 
     @Test("A release is refused on hosts without what it requires; where a rollout brings it, that one is named")
     func requires() async throws {
-        try await fleet(2) { fleet, client in
+        try await TestFleet.serving(2) { fleet, client, _ in
             try await submit("store", "1.0", to: "/opt/store", client)
             try await submit("store", "2.0", to: "/opt/store", client)
             try await submit("api", "1.0", to: "/opt/api", requires: "[{ product: store, version: \">=2.0\" }]", client)
@@ -74,7 +63,7 @@ struct ConflictTests {
 
     @Test("What runs on a host and cannot have the new version is named")
     func requiredBy() async throws {
-        try await fleet(1) { _, client in
+        try await TestFleet.serving(1) { _, client, _ in
             try await submit("store", "1.0", to: "/opt/store", client)
             try await submit("store", "2.0", to: "/opt/store", client)
             try await submit("api", "1.0", to: "/opt/api", requires: "[{ product: store, version: \"<2.0\" }]", client)
@@ -90,7 +79,7 @@ struct ConflictTests {
 
     @Test("One path of one host belongs to one product: what runs there, and what is on its way")
     func paths() async throws {
-        try await fleet(2) { fleet, client in
+        try await TestFleet.serving(2) { fleet, client, _ in
             try await submit("one", "1.0", to: "/opt/shared", client)
             try await submit("two", "1.0", to: "/opt/shared/inner", client)
             try await submit("three", "1.0", to: "/opt/three", client)
@@ -114,7 +103,7 @@ struct ConflictTests {
         "Another product's rollout of the same hosts at the same time is warned of, and refused where the policy says so"
     )
     func overlap() async throws {
-        try await fleet(2) { fleet, client in
+        try await TestFleet.serving(2) { fleet, client, _ in
             try await submit("one", "1.0", to: "/opt/one", client)
             try await submit("two", "1.0", to: "/opt/two", client)
             try await submit("three", "1.0", to: "/opt/three", client)
@@ -147,7 +136,7 @@ struct ConflictTests {
 
     @Test("The order of several rollouts follows from what their releases require")
     func order() async throws {
-        try await fleet(1) { _, client in
+        try await TestFleet.serving(1) { _, client, _ in
             try await submit("store", "2.0", to: "/opt/store", client)
             try await submit("api", "1.0", to: "/opt/api", requires: "[{ product: store, version: \">=2.0\" }]", client)
             let request = RolloutOrderRequest(rollouts: [try definition("api@1.0"), try definition("store@2.0")])

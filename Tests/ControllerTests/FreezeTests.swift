@@ -13,17 +13,6 @@ struct FreezeTests {
         PhaseDefinition(size: .count(1), bake: .hours(1)), PhaseDefinition(size: .percent(100)),
     ])
 
-    private func fleet<Value>(
-        _ count: Int, _ body: (TestFleet, TestClient, TestController.Running) async throws -> Value
-    ) async throws -> Value {
-        let test = try TestController()
-        return try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(count, running)
-            return try await fleet.serving(running) { client in try await body(fleet, client, running) }
-        }
-    }
-
     private func freeze(_ client: TestClient, _ request: FreezeRequest) async throws -> FreezeView {
         let answer = try await client.post("/v1/freezes", request)
         try #require(answer.status == 201, "\(String(decoding: answer.body, as: UTF8.self))")
@@ -42,7 +31,7 @@ struct FreezeTests {
 
     @Test("It halts what is under way, and nothing starts or goes on until it is lifted; both stand in the log")
     func halts() async throws {
-        try await fleet(3) { fleet, client, running in
+        try await TestFleet.serving(3) { fleet, client, running in
             for version in ["1.0", "1.1"] { #expect(try await TestFleet.submit(version, by: client).status == 201) }
             let id = try await begin(TestFleet.definition("1.0", Self.watched), client)
             try await eventually { fleet.agents.contains { $0.running != nil } }
@@ -84,7 +73,7 @@ struct FreezeTests {
 
     @Test("A back-out goes on through a freeze, and an emergency goes past it and says so in the log")
     func backOutAndEmergency() async throws {
-        try await fleet(3) { fleet, client, running in
+        try await TestFleet.serving(3) { fleet, client, running in
             for version in ["1.0", "2.0", "2.0.1"] {
                 #expect(try await TestFleet.submit(version, by: client).status == 201)
             }
@@ -109,7 +98,7 @@ struct FreezeTests {
 
     @Test("It holds what it names: an environment, a product, or the rollouts that touch some hosts")
     func scopes() async throws {
-        try await fleet(2) { _, client, _ in
+        try await TestFleet.serving(2) { _, client, _ in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             _ = try await freeze(
                 client, FreezeRequest(reason: "there", environment: try EnvironmentName("production")))
@@ -140,7 +129,7 @@ struct FreezeTests {
 
     @Test("A host that comes late to a rollout that is over waits for the lift, and then catches up")
     func lateHost() async throws {
-        try await fleet(1) { fleet, client, running in
+        try await TestFleet.serving(1) { fleet, client, running in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client)
             _ = try await freeze(client, FreezeRequest(reason: "not now"))
@@ -162,7 +151,7 @@ struct FreezeTests {
 
     @Test("Whoever the policy lets set freezes aside does so for one release; the policy's own freezes are listed too")
     func override() async throws {
-        try await fleet(1) { _, client, _ in
+        try await TestFleet.serving(1) { _, client, _ in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             let text = """
                 freezes:

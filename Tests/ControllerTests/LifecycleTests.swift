@@ -115,41 +115,31 @@ struct LifecycleTests {
 
     @Test("Without evidence and approval a planned release does not start, and the refusal names every command")
     func gated() async throws {
-        let test = try TestController()
-        try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(1, running)
-            try await fleet.serving(running) { client in
-                try await post(Self.base + "/plan", ReleasePlanRequest(text: Self.plan("1.1")), client)
-                #expect(try await TestFleet.submit("1.1", by: client).status == 201)
-                let refused = try problem(try await client.startRollout(TestFleet.definition("1.1")))
-                #expect(refused.code == "lifecycle.deploy.refused" && refused.status == 423)
-                #expect(refused.cause?.contains("slipway release evidence add web@1.1 --kind tests") == true)
-                #expect(try await running.controller.state.rollouts.isEmpty)
-            }
+        try await TestFleet.serving(1) { _, client, running in
+            try await post(Self.base + "/plan", ReleasePlanRequest(text: Self.plan("1.1")), client)
+            #expect(try await TestFleet.submit("1.1", by: client).status == 201)
+            let refused = try problem(try await client.startRollout(TestFleet.definition("1.1")))
+            #expect(refused.code == "lifecycle.deploy.refused" && refused.status == 423)
+            #expect(refused.cause?.contains("slipway release evidence add web@1.1 --kind tests") == true)
+            #expect(try await running.controller.state.rollouts.isEmpty)
         }
     }
 
     @Test("Drift that a host reports keeps the file open")
     func drift() async throws {
-        let test = try TestController()
-        try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(1, running)
-            try await fleet.serving(running) { client in
-                try await prepare(client)
-                _ = try await TestFleet.rollOut(TestFleet.definition("1.1"), by: client)
-                try await post(Self.base + "/evidence", Self.unsigned(.handOver, about: "desk"), client)
-                try await eventually { try await view(client).stage == .operational }
-                try await post(Self.base + "/review", ReleaseReviewRequest(conclusion: "well"), client)
-                let product = try ProductName("web")
-                fleet.agents[0].stand(
-                    HostFacts(sentAt: SystemTime().now(), freeSpace: nil, drifted: [product]))
-                let refused = try problem(try await client.post(Self.base + "/close", [String: String]()))
-                #expect(refused.cause?.contains("drift: files were changed on") == true)
-                fleet.agents[0].stand(HostFacts(sentAt: SystemTime().now(), freeSpace: nil, drifted: []))
-                #expect(try await post(Self.base + "/close", [String: String](), client).stage == .closed)
-            }
+        try await TestFleet.serving(1) { fleet, client, _ in
+            try await prepare(client)
+            _ = try await TestFleet.rollOut(TestFleet.definition("1.1"), by: client)
+            try await post(Self.base + "/evidence", Self.unsigned(.handOver, about: "desk"), client)
+            try await eventually { try await view(client).stage == .operational }
+            try await post(Self.base + "/review", ReleaseReviewRequest(conclusion: "well"), client)
+            let product = try ProductName("web")
+            fleet.agents[0].stand(
+                HostFacts(sentAt: SystemTime().now(), freeSpace: nil, drifted: [product]))
+            let refused = try problem(try await client.post(Self.base + "/close", [String: String]()))
+            #expect(refused.cause?.contains("drift: files were changed on") == true)
+            fleet.agents[0].stand(HostFacts(sentAt: SystemTime().now(), freeSpace: nil, drifted: []))
+            #expect(try await post(Self.base + "/close", [String: String](), client).stage == .closed)
         }
     }
 
@@ -273,25 +263,20 @@ struct LifecycleTests {
 
     @Test("Where something of a bill of materials is running")
     func materials() async throws {
-        let test = try TestController()
-        try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(1, running)
-            try await fleet.serving(running) { client in
-                #expect(try await TestFleet.submit("1.1", by: client).status == 201)
-                _ = try await TestFleet.rollOut(TestFleet.definition("1.1"), by: client)
-                let spdx =
-                    "{\"spdxVersion\":\"SPDX-2.3\",\"packages\":[{\"name\":\"openssl\",\"versionInfo\":\"3.0.11\"}]}"
-                try await post(Self.base + "/evidence", Self.unsigned(.billOfMaterials, spdx), client)
-                let places = try await client.send("GET", "/v1/cmdb/places?material=openssl")
-                    .json(ListView<MaterialPlaceView>.self).items
-                #expect(places.map(\.version) == ["3.0.11"])
-                #expect(places.first?.hosts.count == 1)
-                let items = try await client.send("GET", "/v1/cmdb/items").json(ListView<ConfigurationItem>.self).items
-                #expect(items.map(\.kind) == [.host, .service, .unit])
-                let csv = String(decoding: try await client.send("GET", "/v1/cmdb/items.csv").body, as: UTF8.self)
-                #expect(csv.split(separator: "\r\n").count == 4)
-            }
+        try await TestFleet.serving(1) { _, client, _ in
+            #expect(try await TestFleet.submit("1.1", by: client).status == 201)
+            _ = try await TestFleet.rollOut(TestFleet.definition("1.1"), by: client)
+            let spdx =
+                "{\"spdxVersion\":\"SPDX-2.3\",\"packages\":[{\"name\":\"openssl\",\"versionInfo\":\"3.0.11\"}]}"
+            try await post(Self.base + "/evidence", Self.unsigned(.billOfMaterials, spdx), client)
+            let places = try await client.send("GET", "/v1/cmdb/places?material=openssl")
+                .json(ListView<MaterialPlaceView>.self).items
+            #expect(places.map(\.version) == ["3.0.11"])
+            #expect(places.first?.hosts.count == 1)
+            let items = try await client.send("GET", "/v1/cmdb/items").json(ListView<ConfigurationItem>.self).items
+            #expect(items.map(\.kind) == [.host, .service, .unit])
+            let csv = String(decoding: try await client.send("GET", "/v1/cmdb/items.csv").body, as: UTF8.self)
+            #expect(csv.split(separator: "\r\n").count == 4)
         }
     }
 }

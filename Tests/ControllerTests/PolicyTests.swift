@@ -17,17 +17,6 @@ struct PolicyTests {
         overrides: { freeze: [admin] }
         """
 
-    private func fleet<Value>(
-        _ body: (TestClient, TestController.Running) async throws -> Value
-    ) async throws -> Value {
-        let test = try TestController()
-        return try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(1, running)
-            return try await fleet.serving(running) { client in try await body(client, running) }
-        }
-    }
-
     private func apply(_ text: String, _ client: TestClient) async throws -> HTTPResponse {
         try await client.post("/v1/policy", PolicyRequest(text: text, reason: "tests"))
     }
@@ -56,7 +45,7 @@ struct PolicyTests {
 
     @Test("A policy that is malformed, or does not fit the controller, is refused with its lines and changes nothing")
     func unfit() async throws {
-        try await fleet { client, _ in
+        try await TestFleet.serving(1) { _, client, _ in
             let malformed = try await apply("windows: { nights: { opens: never, for: 1h } }\n", client)
             #expect(malformed.status == 422)
             #expect(malformed.problemCode == "definitionFiles.invalid")
@@ -77,7 +66,7 @@ struct PolicyTests {
 
     @Test("A release whose number the policy does not allow is not taken in")
     func numbering() async throws {
-        try await fleet { client, _ in
+        try await TestFleet.serving(1) { _, client, _ in
             #expect(try await apply("numbering: { major: N.0, gaps: refused }\n", client).status == 201)
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             let gap = try await TestFleet.submit("3.0", by: client)
@@ -93,7 +82,7 @@ struct PolicyTests {
 
     @Test("A rollout that a freeze holds starts once a person with the right sets the rule aside, with a reason")
     func freeze() async throws {
-        try await fleet { client, running in
+        try await TestFleet.serving(1) { _, client, running in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             #expect(try await apply(Self.frozen, client).status == 201)
             let definition = try TestFleet.definition("1.0")
@@ -121,7 +110,7 @@ struct PolicyTests {
 
     @Test("Nobody sets aside a rule that the policy gives to nobody, or to others")
     func overrideRights() async throws {
-        try await fleet { client, _ in
+        try await TestFleet.serving(1) { _, client, _ in
             let text = Self.frozen.replacing("freeze: [admin]", with: "freeze: [emergency]")
             #expect(try await apply(text, client).status == 201)
             for rule in [PolicyRule.freeze, .window] {
@@ -137,7 +126,7 @@ struct PolicyTests {
 
     @Test("A strategy that is not allowed is refused when it is planned; time does not cure it")
     func strategy() async throws {
-        try await fleet { client, _ in
+        try await TestFleet.serving(1) { _, client, _ in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             #expect(try await apply("environments: { staging: { strategies: [phased] } }\n", client).status == 201)
             let definition = try TestFleet.definition("1.0")
@@ -151,7 +140,7 @@ struct PolicyTests {
 
     @Test("A release goes to the next environment after it was rolled out in the one before")
     func order() async throws {
-        try await fleet { client, running in
+        try await TestFleet.serving(1) { _, client, running in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             #expect(
                 try await apply("environments: { staging: , production: { after: staging } }\n", client).status == 201)
@@ -170,7 +159,7 @@ struct PolicyTests {
 
     @Test("A second rollout within the cadence is refused; an emergency goes past it, and the log says past what")
     func cadenceAndEmergency() async throws {
-        try await fleet { client, running in
+        try await TestFleet.serving(1) { _, client, running in
             #expect(try await TestFleet.submit("1.0", by: client).status == 201)
             #expect(try await TestFleet.submit("1.1", by: client).status == 201)
             let text = "environments: { staging: { cadence: { atMost: 1, within: 7d } } }\n"

@@ -110,17 +110,12 @@ struct PreflightTests {
 
     @Test("An older agent that does not know the question holds nobody up for longer than was asked")
     func oldAgent() async throws {
-        let test = try TestController()
-        try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(1, running)
-            try await fleet.serving(running) { client in
-                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
-                let request = PreflightRequest(rollout: try TestFleet.definition("1.0"), wait: .milliseconds(100))
-                let view = try await client.post("/v1/rollouts/preflight", request).json(PreflightView.self)
-                #expect(view.hosts.map(\.isBlocked) == [false])
-                #expect(view.hosts.first?.findings.map(\.weight) == [.unknown, .unknown, .unknown])
-            }
+        try await TestFleet.serving(1) { _, client, _ in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let request = PreflightRequest(rollout: try TestFleet.definition("1.0"), wait: .milliseconds(100))
+            let view = try await client.post("/v1/rollouts/preflight", request).json(PreflightView.self)
+            #expect(view.hosts.map(\.isBlocked) == [false])
+            #expect(view.hosts.first?.findings.map(\.weight) == [.unknown, .unknown, .unknown])
         }
     }
 }

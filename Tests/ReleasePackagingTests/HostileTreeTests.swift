@@ -138,7 +138,7 @@ struct HostileTreeTests {
         // tmpfs and overlays may have no user attributes.
         if try await set("user.note", "61") { #expect(try await fixture.build().manifest.units[0].payload == before) }
         // Only what may be run gives rights to whoever runs it.
-        try await run("/usr/bin/chmod", "755", "run", in: root)
+        _ = try await run("/usr/bin/chmod", "755", "run", in: root)
         guard try await set("security.capability", "0100000200200000000000000000000000000000") else { return }
         let error = try #require(await build())
         #expect(error.code == "packaging.source.capability" && error.remedy.contains("setcap -r"))

@@ -96,16 +96,11 @@ struct StandingTests {
 
     @Test("A revoked or retired host is in no new rollout")
     func rollout() async throws {
-        let test = try TestController()
-        try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(2, running)
-            try await fleet.serving(running) { admin in
-                _ = try await TestFleet.submit("1.0", by: admin)
-                #expect(try await admin.post("/v1/hosts/host2/revoke", reason).status == 200)
-                let view = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
-                #expect(view.hosts.map(\.host.text) == ["host1"])
-            }
+        try await TestFleet.serving(2) { _, admin, _ in
+            _ = try await TestFleet.submit("1.0", by: admin)
+            #expect(try await admin.post("/v1/hosts/host2/revoke", reason).status == 200)
+            let view = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
+            #expect(view.hosts.map(\.host.text) == ["host1"])
         }
     }
 

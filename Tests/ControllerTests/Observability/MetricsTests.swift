@@ -35,21 +35,16 @@ struct MetricsTests {
 
     /// After some work, so that every kind of sample is there.
     private func metrics() async throws -> String {
-        let test = try TestController()
-        return try await test.run { running in
-            var fleet = TestFleet(test)
-            try await fleet.join(2, running)
-            return try await fleet.serving(running) { client in
-                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
-                let view = try await TestFleet.rollOut(TestFleet.definition("1.0", .bigBang), by: client)
-                #expect(view.state == .succeeded)
-                let stranger = try TestClient(test, running)
-                #expect(try await stranger.send("GET", "/metrics").status == 401)
-                await stranger.close()
-                let response = try await client.send("GET", "/metrics")
-                #expect(response.status == 200)
-                return String(decoding: response.body, as: UTF8.self)
-            }
+        return try await TestFleet.serving(2) { fleet, client, running in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let view = try await TestFleet.rollOut(TestFleet.definition("1.0", .bigBang), by: client)
+            #expect(view.state == .succeeded)
+            let stranger = try TestClient(fleet.test, running)
+            #expect(try await stranger.send("GET", "/metrics").status == 401)
+            await stranger.close()
+            let response = try await client.send("GET", "/metrics")
+            #expect(response.status == 200)
+            return String(decoding: response.body, as: UTF8.self)
         }
     }
 

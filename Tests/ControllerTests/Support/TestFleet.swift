@@ -24,6 +24,18 @@ struct TestFleet: Sendable {
         }
     }
 
+    /// A controller of its own, its administrator, and this many hosts that follow orders, until the body ends.
+    static func serving<Value>(
+        _ count: Int, _ body: (TestFleet, TestClient, TestController.Running) async throws -> Value
+    ) async throws -> Value {
+        let test = try TestController()
+        return try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(count, running)
+            return try await fleet.serving(running) { client in try await body(fleet, client, running) }
+        }
+    }
+
     /// The body with every agent's stream open.
     func serving<Value>(
         _ running: TestController.Running, _ body: (TestClient) async throws -> Value
