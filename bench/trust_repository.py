@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long a host takes to verify a large repository: cold, and when nothing is new.
 
-    bench/trust_repository.py SLIPWAY [--agent SLIPWAY-AGENT] [--products 1000] [--versions 20] [--wanted 3] [--runs 20]
+    bench/trust_repository.py [--slipway SLIPWAY] [--agent SLIPWAY-AGENT] [--products 1000] [--versions 20] [--wanted 3] [--runs 20]
 
 Writes a repository with one role per product with keys of its own and `versions` targets each, serves it on loopback,
 and times `slipway repository client`: `download` with an empty store (cold), then `refresh` (nothing new). Wall time and
@@ -11,9 +11,11 @@ a process, and is taken off in the last lines. A repository of the wanted produc
 `release approve` up to its question is the approver's difference: the candidate is the next version of one role, the trusted
 metadata are in a folder of the approver's own, empty (first) or one version behind (again).
 
-With --agent, the real agent follows the wanted channels of the large repository for half a minute, one check a second: what a
+Beside it python-tuf, the reference client, does the same cold download from the same server, where scripts/test has installed it.
+
+The real agent follows the wanted channels of the large repository for half a minute, one check a second: what a
 check where nothing is new costs its whole process, in processor time and in bytes of request and answer.
-Needs python3-cryptography.
+The programs are those of the release build unless others are named. Needs python3-cryptography.
 """
 
 import argparse
@@ -173,6 +175,33 @@ def measure(slipway, folder, url, wanted, runs):
     return {what: tuple(min(column) for column in zip(*times)) for what, times in figures.items()}
 
 
+PEER = """
+import sys, time
+from tuf.ngclient import Updater
+folder, root, url, wanted = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+start = time.process_time()
+updater = Updater(f"{folder}/metadata", f"{url}/metadata/", f"{folder}/files", f"{url}/targets/", bootstrap=open(root, "rb").read())
+updater.refresh()
+for number in range(wanted):
+    info = updater.get_targetinfo(f"production/product{number}/1.0.0/manifest.json")
+    updater.download_target(info)
+print((time.process_time() - start) * 1000)
+"""
+
+
+def measure_peer(python, folder, url, wanted, runs):
+    """Milliseconds of processor of the cold download alone, without the start of Python; the least of the runs."""
+    used = []
+    for number in range(runs):
+        for name in ("metadata", "files"):
+            os.makedirs(f"{folder}/peer{number}/{name}")
+        done = subprocess.run(
+            [python, "-c", PEER, f"{folder}/peer{number}", f"{folder}/metadata/1.root.json", url, str(wanted)],
+            check=True, capture_output=True, text=True)
+        used.append(float(done.stdout))
+    return min(used)
+
+
 def approve(slipway, folder, products, versions, runs):
     """(wall, processor) milliseconds of the approver's difference, the least of the runs: first and again."""
     manifests = {}
@@ -321,8 +350,10 @@ def processor_seconds():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("slipway")
-    parser.add_argument("--agent")
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    parser.add_argument("--slipway", default=f"{root}/.build/release/slipway")
+    parser.add_argument("--agent", default=f"{root}/.build/release/slipway-agent")
+    parser.add_argument("--python", default=f"{root}/.build/python-tuf/bin/python")
     parser.add_argument("--products", type=int, default=1000)
     parser.add_argument("--versions", type=int, default=20)
     parser.add_argument("--wanted", type=int, default=3)
@@ -337,6 +368,9 @@ def main():
                 print("bytes:", sizes)
             server = Server(folder)
             results[label] = measure(arguments.slipway, folder, server.url, arguments.wanted, arguments.runs)
+            peer = None
+            if label == "large" and os.path.exists(arguments.python):
+                peer = measure_peer(arguments.python, folder, server.url, arguments.wanted, min(arguments.runs, 5))
             server.shutdown()
     for label, figures in results.items():
         print(f"{label}:", ", ".join(
@@ -346,6 +380,8 @@ def main():
         apart = {what: results["large"][what][position] - start for what in ("cold", "nothing new")}
         print(f"{arguments.products} products, the start of the process ({start:.1f} ms) apart, {unit}:",
               ", ".join(f"{what} {ms:.1f} ms" for what, ms in apart.items()))
+        if unit == "processor" and peer:
+            print(f"cold, of python-tuf's {peer:.0f} ms of processor without its start: {peer / apart['cold']:.1f} x faster")
         more = {what: results["large"][what][position] - results["small"][what][position] for what in ("cold", "nothing new")}
         print(f"{arguments.products} products cost more than {arguments.wanted}, {unit}:",
               ", ".join(f"{what} {ms:.1f} ms" for what, ms in more.items()))
@@ -353,12 +389,11 @@ def main():
         figures = approve(arguments.slipway, folder, arguments.products, arguments.versions, min(arguments.runs, 10))
         print("the approver's difference:", ", ".join(
             f"{what} {wall:.0f} ms ({processor:.0f} ms of processor)" for what, (wall, processor) in figures.items()))
-    if arguments.agent:
-        with tempfile.TemporaryDirectory() as folder:
-            spent, requests, size = follow(
-                arguments.agent, folder, arguments.products, arguments.versions, arguments.wanted)
-            print(f"an agent with {arguments.wanted} channels and nothing new: {spent:.2f} ms of processor, {requests:.2f} "
-                  f"requests a check, at most {size} bytes each")
+    with tempfile.TemporaryDirectory() as folder:
+        spent, requests, size = follow(
+            arguments.agent, folder, arguments.products, arguments.versions, arguments.wanted)
+        print(f"an agent with {arguments.wanted} channels and nothing new: {spent:.2f} ms of processor, {requests:.2f} "
+              f"requests a check, at most {size} bytes each")
 
 
 if __name__ == "__main__":
