@@ -14,6 +14,6 @@ struct SlipwayCommand: AsyncParsableCommand {
             GrantsCommand.self,
             AuditCommand.self, RepositoryCommand.self, SimulateCommand.self,
             WindowCommand.self, PolicyCommand.self, DeviationCommand.self, ReportCommand.self,
-            CmdbCommand.self, NotificationsCommand.self, DoctorCommand.self, VersionCommand.self,
+            CmdbCommand.self, NotificationsCommand.self, DoctorCommand.self, ExplainCommand.self, VersionCommand.self,
         ])
 }

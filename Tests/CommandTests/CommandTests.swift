@@ -2,6 +2,7 @@ import ArgumentParser
 import ControllerAPI
 import DefinitionFiles
 import Effects
+import Glibc
 import ReleaseDefinition
 import Testing
 
@@ -216,5 +217,50 @@ import Testing
     private static func write(_ path: String, _ text: String, in directory: Directory) throws {
         _ = try directory.createDirectory(InputFile.split(path).folder)
         try directory.writeDurably(path, Array(text.utf8))
+    }
+}
+
+@Suite("What the codes of errors mean")
+struct ExplainTests {
+    private static let file =
+        "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/docs/errors.md"
+
+    @Test("docs/errors.md says what the catalogue says")
+    func document() throws {
+        let text = ErrorCatalogue.document
+        if getenv("SLIPWAY_WRITE_ERRORS") != nil {
+            let (folder, name) = InputFile.split(Self.file)
+            try Directory.open(folder).writeDurably(name, Array(text.utf8))
+        }
+        let kept = String(decoding: try InputFile.read(Self.file), as: UTF8.self)
+        #expect(kept == text, "run this test with SLIPWAY_WRITE_ERRORS=1 and commit docs/errors.md")
+    }
+
+    @Test("Every explanation has a code of its own, a meaning and a remedy, each in whole sentences")
+    func whole() {
+        #expect(Set(ErrorCatalogue.all.map(\.code)).count == ErrorCatalogue.all.count)
+        for one in ErrorCatalogue.all {
+            #expect(one.code.contains(/^[A-Za-z]+(\.[A-Za-z0-9]+)*$/), "\(one.code)")
+            #expect(one.meaning.count > 10 && ".)".contains(one.meaning.last ?? " "), "\(one.code)")
+            #expect(one.remedy.count > 10 && one.remedy.first?.isUppercase == true, "\(one.code)")
+        }
+    }
+
+    @Test(
+        "A code is found as people and programs write it",
+        arguments: [
+            ("trust.snapshot.rollback", "trust.snapshot.rollback"), ("trust.ROLE.expired", "trust.ROLE.expired"),
+            ("urn:slipway:controller.access.token", "controller.access.token"),
+            ("effects.file.noSpace:", "effects.file.noSpace"),
+        ])
+    func found(_ text: String, _ code: String) { #expect(ErrorCatalogue.explanation(of: text)?.code == code) }
+
+    @Test("A code that is none ends with 3, and names the one that was meant")
+    func unknown() {
+        #expect(ErrorCatalogue.explanation(of: "trust.banana.rollback") == nil)
+        #expect(ErrorCatalogue.explanations(in: "controller.access").count > 10)
+        let error = ExplainCommand.unknown("effects.file.nospace")
+        #expect(error.remedy.hasPrefix("Did you mean effects.file.noSpace?"))
+        #expect(ProgramExit.report(error) == .notFound)
     }
 }

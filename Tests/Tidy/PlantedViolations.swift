@@ -138,4 +138,21 @@ struct PlantedViolations {
         let empty = sections.replacing("## Options\nx", with: "## Options\n")
         #expect(DecisionRecords.check([(name: "0001-one.md", text: "# 0001 One\n\(empty)")]).count == 1)
     }
+
+    @Test(
+        "The code of an error is read where it is made, and one that cannot be read is found",
+        arguments: [
+            ("throw AgentError(\n    code: \"planted.one\", summary: \"x\")", ["agent.planted.one"], 0),
+            (
+                #"ControllerError(.notFound, code: ok ? "planted.a" : "planted.b", summary: "")"#,
+                ["controller.planted.a", "controller.planted.b"], 0
+            ),
+            (#"// AgentError(code: "planted", summary: "")"#, [], 0),
+            (#"AgentError(code: "planted." + word, summary: "")"#, [], 1),
+            (#"AgentError(code: word, summary: "")"#, [], 1),
+        ])
+    func errorCode(text: String, codes: [String], unread: Int) {
+        let found = ErrorCodes.found("agent/Planted.swift", text)
+        #expect(found.codes.sorted() == codes && found.unread.count == unread)
+    }
 }

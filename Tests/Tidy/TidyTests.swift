@@ -64,4 +64,21 @@ struct TidyTests {
         #expect(!records.isEmpty)
         expectNone(DecisionRecords.check(records))
     }
+
+    @Test("Every code of an error that the sources can make is explained in docs/errors.md, and no other")
+    func errorCodes() {
+        let files = SourceTree.swiftFiles.filter { !$0.isTest && !$0.path.hasPrefix("bench/") }
+        #expect(Set(files.flatMap { ErrorCodes.types(in: $0.text) }).subtracting(ErrorCodes.families.keys) == [])
+        var codes: Set<String> = []
+        for file in files {
+            let found = ErrorCodes.found(file.path, file.text)
+            codes.formUnion(found.codes)
+            #expect(found.unread == [], "write the code as a literal, or name what makes it in ErrorCodes")
+        }
+        let explained = ErrorCodes.documented(SourceTree.read("docs/errors.md") ?? "")
+        #expect(explained == explained.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+        #expect(codes.subtracting(explained).sorted() == [], "explain these in Sources/ControllerAPI/Errors")
+        #expect(Set(explained).subtracting(codes).sorted() == [], "nothing makes these any more: remove them")
+        #expect(codes.count > 700)
+    }
 }

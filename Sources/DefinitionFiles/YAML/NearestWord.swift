@@ -1,6 +1,6 @@
 /// The word of `words` that `word` was probably meant to be: at most a third of its letters differ, or it begins alike and
 /// ends otherwise (`strategy`, `strategies`); nil if none is near.
-func nearest(to word: String, of words: [String]) -> String? {
+public func nearest(to word: String, of words: [String]) -> String? {
     let letters = Array(word.lowercased().unicodeScalars.prefix(64))
     let limit = max(1, letters.count / 3)
     let candidates = words.map { ($0, editDistance(letters, Array($0.lowercased().unicodeScalars))) }

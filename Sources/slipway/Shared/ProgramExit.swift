@@ -65,7 +65,8 @@ enum ProgramExit: Int32, Error, CaseIterable {
             Talk.say("error: \(error)")
             if let error = error as? ControllerAPIError { return ProgramExit(error.family) }
             switch error.code {
-            case "effects.file.absent", "command.client.absent", "command.freeze.none", "command.freeze.unknown":
+            case "effects.file.absent", "command.client.absent", "command.freeze.none", "command.freeze.unknown",
+                "command.explain.unknown":
                 return .notFound
             case "command.output.exists", "command.freeze.policy": return .conflict
             case "command.confirm.absent", "command.freeze.several": return .usage

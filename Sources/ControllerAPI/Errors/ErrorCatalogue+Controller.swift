@@ -1,0 +1,279 @@
+extension ErrorCatalogue {
+    static let controllerErrors = #"""
+        controller.plan.required
+          In this profile a rollout starts from a plan that somebody looked at, and none is named.
+        > Plan it (slipway rollout plan FILE), look at it, and start it with --plan DIGEST.
+        controller.policy.after
+          The policy wants the release to have been rolled out in another environment first.
+        > Roll it out there first, or have somebody set the rule aside who may:
+          slipway policy override RELEASE --environment ENVIRONMENT --rule after --reason REASON
+        controller.policy.authorisations
+          The policy wants more people to authorise the rollout.
+        > Have the plan authorised: slipway rollout authorise DIGEST --key-file FILE
+        controller.policy.backOut
+          The policy wants another back-out than the rollout has.
+        > Change the rollout's back-out as the message says.
+        controller.policy.cadence
+          The policy lets rollouts of the product begin only so often.
+        > Wait until the moment that the message names.
+        controller.policy.earlyLife
+          The policy wants early life support that the rollout does not have.
+        > Add earlyLife to the rollout as the message says.
+        controller.policy.environment
+          The policy does not know the environment.
+        > Name one of the policy's, or add it to the policy.
+        controller.policy.freeze
+          A freeze stands over this.
+        > Wait for its end; slipway freeze list shows who declared it and why.
+        controller.policy.gates
+          The policy wants gates that the rollout does not have.
+        > Add them to the rollout as the message says.
+        controller.policy.numbering
+          The version does not fit the policy's numbering.
+        > Choose a version as the message says.
+        controller.policy.overlap
+          Another rollout would change the same hosts at the same time, which the policy refuses.
+        > Wait for its end; slipway rollout list shows it.
+        controller.policy.strategy
+          The policy allows other strategies in this environment.
+        > Change the rollout's strategy to one that the message names.
+        controller.policy.unfit
+          The policy does not fit this controller; every line stands in the cause.
+        > Correct the lines named and apply it again.
+        controller.policy.window
+          No window of the policy is open now.
+        > Wait for the next one: slipway window propose --environment ENVIRONMENT --dir DIR
+        controller.request.archive
+          An upload does not hold one archive where it must.
+        > Submit it with slipway release submit.
+        controller.request.audience
+          A package is exported for one host or one channel.
+        > Give exactly one of --host and --channel.
+        controller.request.body
+          The body of the request cannot be read as what the route takes.
+        > Send what /openapi.yaml describes; use a slipway of the controller's version.
+        controller.request.bodyBroken
+          The body broke off.
+        > Send it again.
+        controller.request.bodyTooLarge
+          The body is longer than the route takes.
+        > Send a smaller one; of a release, leave out what hosts do not need.
+        controller.request.channel
+          The channel is none of this product.
+        > Name one as ENVIRONMENT.PRODUCT.
+        controller.request.conclusion
+          A review says nothing.
+        > Say what was found, with --conclusion.
+        controller.request.definitionMissing
+          The release folder holds no release.yaml.
+        > Write one beside the files; docs/definition-files.md has every key and an example.
+        controller.request.document
+          A document is no base 64, or too long.
+        > Send it with slipway release evidence add.
+        controller.request.edits
+          A change of metadata cannot be read.
+        > Use a slipway of the controller's version.
+        controller.request.envelope
+          A signed envelope cannot be read.
+        > Send it as the tool wrote it.
+        controller.request.environment
+          The request names no environment, or one that there is not.
+        > Name one that the message lists.
+        controller.request.evidence
+          The request holds no statement.
+        > Send it with slipway release evidence add.
+        controller.request.hook
+          The program that switches traffic is not in the controller's folder as it must be.
+        > An administrator puts it there, executable, and writable by its owner alone.
+        controller.request.hosts
+          The act needs hosts, and none is named.
+        > Name them after the rollout's id.
+        controller.request.idempotencyKey
+          The key was used for another request, or is no key.
+        > A key belongs to one request: make another.
+        controller.request.invitation
+          An invitation for so many uses, or for so long, is not made.
+        > Ask for what the message allows.
+        controller.request.labels
+          Labels cannot be given as they are written.
+        > Use at most 64, of printable characters without spaces, quotes, commas and brackets; not id.
+        controller.request.lifetime
+          A token that is valid for so long is not made.
+        > Ask for a shorter time.
+        controller.request.link
+          A feedback link for so long or so many answers is not made.
+        > Ask for what the message allows.
+        controller.request.machineID
+          A machine id is too long.
+        > Send the content of /etc/machine-id.
+        controller.request.material
+          No material is named.
+        > Name one, as openssl.
+        controller.request.mediaType
+          The body is of a type that is not taken.
+        > Submit a folder or a package with slipway release submit.
+        controller.request.method
+          The route does not take this method.
+        > Use one of those that the message names.
+        controller.request.moment
+          A moment in the request cannot be read.
+        > Write it as 2026-11-20T09:12:00Z.
+        controller.request.names
+          A pattern for ids of hosts is none.
+        > Write one *, which stands for the part that differs, as web-*.
+        controller.request.notFound
+          There is no such thing, or you may not see it.
+        > List what exists, then ask again.
+        controller.request.override
+          An override names no rules, or is asked for too long.
+        > Name rules, and a span that the message allows.
+        controller.request.permissionSet
+          There is no such permission set.
+        > Name one that the message lists.
+        controller.request.person
+          The text is no name for a person.
+        > Use letters, digits, - and ., as alice or alice.smith.
+        controller.request.planSize
+          The plan is too long.
+        > Put long texts into documents of the package.
+        controller.request.policy
+          Names are made for the hosts of a join policy only, or the policy's name is none.
+        > Add --policy NAME, of letters, digits, - and dots.
+        controller.request.policySize
+          The policy is too long.
+        > Remove freezes that are over.
+        controller.request.product
+          No release and no host has this product, so a freeze of it would hold nothing.
+        > Name a product that the message lists, or leave --product out and freeze everything.
+        controller.request.rate
+          Too many requests came in a short time.
+        > Wait as long as Retry-After says. An operator sets limits in controller.json.
+        controller.request.reason
+          The act needs a reason, and none is given: it stands in the log.
+        > Say why, with --reason.
+        controller.request.receipt
+          The receipt cannot be read.
+        > Use an agent of this controller's version.
+        controller.request.release
+          The consent is to another release.
+        > Sign it for this release.
+        controller.request.reports
+          Too many reports came at once.
+        > Send them in several batches; the agent does by itself.
+        controller.request.role
+          The controller makes no keys for this role.
+        > People make their own keys: slipway keys generate --output FILE.pem
+        controller.request.scope
+          An administrator of a place could make himself one of everything; or a back-out's scope is none.
+        > Grant admin without a scope, or another set; back-outs reach over phase, rollout or hosts.
+        controller.request.score
+          The score is not from 1 to 5.
+        > Give 1 (bad) to 5 (good) with --score.
+        controller.request.signature
+          No signature was sent.
+        > Sign with a key of the role: slipway keys sign CHANGE --key-file FILE
+        controller.request.signingRequest
+          The certificate signing request is refused.
+        > Join again with slipway-agent join, which makes a proper one.
+        controller.request.span
+          The span of time is empty.
+        > Give a start before the end.
+        controller.request.text
+          A text that must be said is missing.
+        > Say it, with the option that the message names.
+        controller.request.tooSlow
+          The body came too slowly, so that it would have held a place for too long.
+        > Send it again over a faster line.
+        controller.request.valid
+          A package is not made valid for so long.
+        > Ask for at most what the message allows.
+        controller.setup.address
+          The address to listen on is none.
+        > Write HOST:PORT, as 0.0.0.0:8443 or [::1]:8443.
+        controller.setup.approvers
+          One person alone would approve, or the same people approve and rescue, which the profile does not allow.
+        > Name more people, or choose --profile solo.
+        controller.setup.authority
+          The certificate authority in the folder is not the one of the log, or cannot be read.
+        > Restore ca/ from the backup that the log is of.
+        controller.setup.backup
+          The folder is no whole backup.
+        > Name a folder that slipway-controller backup wrote to its end.
+        controller.setup.emergency
+          In the profile regulated the people who approve hot fixes are others than those who approve releases.
+        > Name others with --emergency-person.
+        controller.setup.environments
+          The list of environments is none.
+        > Write each name once, as staging,production; emergency is reserved.
+        controller.setup.file
+          A file of the controller's folder is not text.
+        > Restore it from a backup.
+        controller.setup.folderMode
+          Others may write into the controller's folder.
+        > Look at what is in it, then run chmod 700 on it.
+        controller.setup.listen
+          The controller cannot listen: the port is taken, or may not be used.
+        > Look what else listens there (ss -ltnp), or change listen in controller.json.
+        controller.setup.notInitialised
+          There is no controller in the folder.
+        > Make one with: slipway-controller init --dir DIR
+        controller.setup.offlineKeys
+          The profile has keys that people hold, and it was not said where to write them; or solo was given such a
+          folder.
+        > Give --offline-keys with team and regulated, and not with solo.
+        controller.setup.profile
+          There is no such profile.
+        > Use solo, team or regulated.
+        controller.setup.root
+          The first metadata hold no root. This is a defect of Slipway.
+        > Report it with the controller's log.
+        controller.setup.routeTwice
+          A route stands twice in the table. This is a defect of Slipway.
+        > Report it with the controller's log.
+        controller.setup.routeWithoutPermission
+          A route names no permission. This is a defect of Slipway.
+        > Report it with the controller's log.
+        controller.setup.running
+          Another process runs the controller in this folder.
+        > Stop it first, or use another folder.
+        controller.setup.template
+          A page of the console cannot be read. This is a defect of Slipway.
+        > Report it with the controller's log.
+        controller.store.away
+          The database cannot be reached. Nothing is lost: what was not confirmed is tried again.
+        > See that PostgreSQL runs and answers.
+        controller.store.chain
+          The event log is damaged: an entry does not follow the one before. Nothing was started.
+        > Restore it from a backup, and find out who or what changed it: an intact log is never rewritten.
+        controller.store.closed
+          The database was closed because the controller ends.
+        > Ask again when it runs again.
+        controller.store.conflict
+          Something else was decided between looking and deciding.
+        > Do it again.
+        controller.store.corrupt
+          The database is damaged. Nothing was changed.
+        > Restore it from a backup, then run the controller again.
+        controller.store.database
+          The database refused an operation; the cause says why.
+        > Check that nothing else has it open and that the disk is sound.
+        controller.store.disk
+          The database cannot be written: the disk is full or broken.
+        > Free some space or repair the disk; what was not confirmed will be sent again.
+        controller.store.document
+          A stored document that must be there is missing.
+        > Restore the database from a backup.
+        controller.store.empty
+          The event log is empty.
+        > Restore it from a backup, or make a new controller in another folder.
+        controller.store.fenced
+          Another controller has taken over; this one wrote nothing and goes on as a standby.
+        > Nothing has to be done.
+        controller.store.file
+          A file of the repository became shorter while it was sent.
+        > Nothing but the controller may write into repository/.
+        controller.store.newer
+          The store was written by a newer controller.
+        > Install that version again, or restore a backup from before the upgrade.
+        """#
+}
