@@ -135,6 +135,28 @@ struct EvidenceTests {
         #expect(code { _ = try verify(made, nil) } == "lifecycle.evidence.document")
     }
 
+    @Test("A pilot that has passed is what the log says: nobody can state one, and the newest word counts")
+    func pilot() throws {
+        var release = PlannedRelease()
+        let rule = EvidenceRule(kind: .pilot, within: .days(7), about: "staging")
+        func gate(_ evidence: [EvidenceRecord]) -> LifecycleGate {
+            rule.judge(evidence, release: PlannedRelease.name, at: release.now)
+        }
+        let missing = gate([])
+        #expect(!missing.isMet && missing.remedy?.hasPrefix("slipway rollout start FILE") == true)
+        let passed = release.evidence(.pilot, about: "staging")
+        #expect(gate([passed]).isMet)
+        #expect(!gate([release.evidence(.pilot, about: "test")]).isMet, "in another environment")
+        #expect(!gate([passed, release.evidence(.pilot, .init(result: .failed), about: "staging")]).isMet)
+        release.now = release.now + .days(8)
+        #expect(!gate([passed]).isMet)
+        let statement = EvidenceStatement(
+            kind: .pilot, package: PlannedRelease.package, summary: .init(), about: "staging",
+            statedAt: PlannedRelease.start, document: nil)
+        let code = code { _ = try EvidenceStatement(parsing: statement.bytes(of: PlannedRelease.name)) }
+        #expect(code == "lifecycle.evidence.pilot")
+    }
+
     @Test("Other tools' provenances are taken as they are; unknown predicates are refused")
     func foreign() throws {
         let hex = PlannedRelease.package.hex

@@ -46,10 +46,33 @@ extension FleetState {
             case .ended(let end):
                 guard let release = rollouts[event.rollout]?.plan?.definition.release else { return }
                 note(release, .rolloutEnded(event.rollout, end.verdict))
+                notePilot(event.rollout, end.verdict == .backedOut ? .failed : nil, entry)
+            case .phasePassed(phase: 1): notePilot(event.rollout, .passed, entry)
             default: return
             }
         default: return
         }
+    }
+}
+
+/// A pilot is what the log says: the first of several phases has passed; a rollout that was taken back proves nothing.
+extension FleetState {
+    static let pilotKeyID = "log"
+
+    /// - Parameter result: nil: neither.
+    fileprivate mutating func notePilot(_ rollout: RolloutID, _ result: EvidenceSummary.Result?, _ entry: EventEntry) {
+        guard let result, let plan = rollouts[rollout]?.plan, plan.phases.count > 1 else { return }
+        let release = plan.definition.release
+        let record = EvidenceRecord(
+            id: SHA256Digest(of: Array("pilot \(rollout) \(entry.sequence)".utf8)), kind: .pilot,
+            package: plan.manifest,
+            summary: EvidenceSummary(result: result, notes: ["rollout \(rollout)"]),
+            about: plan.definition.environment.text, statedAt: entry.at, by: Lifecycle.actor, keyID: Self.pilotKeyID,
+            document: nil)
+        // Of a rollout whose pilot never passed there is nothing to take back.
+        let known = lifecycle(release).record.evidence.last { $0.kind == .pilot && $0.about == record.about }
+        guard result == .passed || known?.summary.notes == record.summary.notes else { return }
+        add([.evidenceAdded(record)], to: release, entry)
     }
 }
 
@@ -92,7 +115,7 @@ extension FleetState {
         add([.deviationRaised(source.deviation(about: RolloutDeviations.override, text))], to: release, entry)
     }
 
-    private mutating func add(_ facts: [LifecycleFact], to release: ReleaseName, _ entry: EventEntry) {
+    fileprivate mutating func add(_ facts: [LifecycleFact], to release: ReleaseName, _ entry: EventEntry) {
         guard !facts.isEmpty else { return }
         let live = liveEnvironment
         for fact in facts {

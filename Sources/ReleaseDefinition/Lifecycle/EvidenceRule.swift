@@ -10,6 +10,8 @@ public enum EvidenceKind: String, Sendable, Codable, CaseIterable {
     case provenance
     /// A back-out was tried: install, back out, compare, install.
     case rehearsal
+    /// The first phase of a phased rollout passed in the environment that it is about: nobody states it, the log says so.
+    case pilot
     /// A backup was restored somewhere and compared.
     case backupVerification
     /// A person answers for something.

@@ -63,6 +63,10 @@ extension EvidenceRule {
     }
 
     private func remedy(_ release: ReleaseName) -> String {
+        if kind == .pilot {
+            let place = about.map { " in \($0)" } ?? ""
+            return "slipway rollout start FILE, of a phased rollout of \(release)\(place)"
+        }
         let whom = about.map { " --about '\($0)'" } ?? ""
         let file =
             switch kind {
@@ -85,6 +89,7 @@ extension EvidenceKind {
         case .billOfMaterials: "bill of materials"
         case .provenance: "provenance"
         case .rehearsal: "rehearsal"
+        case .pilot: "pilot that has passed"
         case .backupVerification: "verification of backups"
         case .signOff: "sign-off"
         case .training: "training"

@@ -100,6 +100,11 @@ public struct EvidenceStatement: Sendable, Equatable {
             guard let own = try? JSONCoding.decode(Own.self, from: predicate) else {
                 throw Self.malformed("the predicate is none of \(type)")
             }
+            guard kind != .pilot else {
+                throw LifecycleError(
+                    code: "evidence.pilot", summary: "Nobody states a pilot: the log says whether one has passed.",
+                    remedy: "Start a phased rollout of it: slipway rollout start FILE")
+            }
             self.kind = kind
             (summary, about, statedAt, document) = (own.summary, own.about, own.statedAt, own.document)
         } else if type == Self.rehearsalType {
