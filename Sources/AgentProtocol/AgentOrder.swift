@@ -15,6 +15,8 @@ public enum AgentOrder: Sendable, Equatable {
     case renew
     /// Say how you stand, with what was changed on the disk: an empty batch of reports with `HostFacts`.
     case facts
+    /// Ask the checks of what runs now; say so (`HostReportBody.health`) where it is not healthy any more, or is again.
+    case health
     /// The host may not stay; the stream ends after it.
     case identity(IdentityNotice)
 
@@ -27,6 +29,7 @@ public enum AgentOrder: Sendable, Equatable {
         case .refresh: "refresh"
         case .renew: "renew"
         case .facts: "facts"
+        case .health: "health"
         case .identity: "identity"
         }
     }
@@ -35,7 +38,7 @@ public enum AgentOrder: Sendable, Equatable {
         switch self {
         case .assignment(let envelope): envelope
         case .cancel(let cancel): (try? JSONCoding.value(of: cancel)) ?? .object([])
-        case .refresh, .renew, .facts: .object([])
+        case .refresh, .renew, .facts, .health: .object([])
         case .identity(let notice): (try? JSONCoding.value(of: notice)) ?? .object([])
         }
     }
@@ -50,6 +53,7 @@ public enum AgentOrder: Sendable, Equatable {
         case "refresh": self = .refresh
         case "renew": self = .renew
         case "facts": self = .facts
+        case "health": self = .health
         case "identity":
             guard let notice = try? JSONCoding.decode(IdentityNotice.self, from: data) else { return nil }
             self = .identity(notice)

@@ -46,4 +46,27 @@ struct EarlyLifeTests {
             }
         }
     }
+
+    @Test("Hosts are asked for their health in early life; one that is not healthy any more goes back alone")
+    func health() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(3, running)
+            try await fleet.serving(running) { client in
+                let plan = LifecycleTests.plan("1.1", earlyLife: "1d").replacing(
+                    "earlyLife: { for: 1d,", with: "earlyLife: { for: 1d, health: 1s,")
+                try await LifecycleTests().prepare(client, plan: plan)
+                let view = try await TestFleet.rollOut(TestFleet.definition("1.1"), by: client)
+                #expect(view.state == .succeeded)
+                let agents = fleet.agents
+                try await eventually { agents.allSatisfy { $0.healthQuestions > 1 } }
+                agents[2].ail("GET /healthz answered 500, expected 200")
+                try await eventually { agents[2].orders.last?.order.action == .backOut && agents[2].running == nil }
+                #expect(agents[0].running == view.release && agents[1].running == view.release)
+                let now = try await client.send("GET", "/v1/rollouts/\(view.id)").json(RolloutView.self)
+                #expect(now.state == .succeeded, "the others stay with it")
+            }
+        }
+    }
 }

@@ -22,6 +22,8 @@ actor Agent {
     nonisolated let ordersWake = Wake()
     /// Called when the controller asks how this host stands.
     nonisolated let factsWake = Wake()
+    /// Called when the controller asks whether what runs here is healthy.
+    nonisolated let healthWake = Wake()
     /// Whether somebody that this agent follows has answered it.
     nonisolated let checkIn = CheckIn()
 
@@ -41,6 +43,9 @@ actor Agent {
     var cooling: Task<Void, Never>?
     /// What was not as it was installed at the last look.
     var drift: [String] = []
+    /// What was not healthy at the last look.
+    var ailments: [ProductName: Ailment] = [:]
+    var isAskingHealth = false
     /// What start-up has to say, in order.
     var recoveryNotes: [String] = []
 
@@ -163,7 +168,7 @@ actor Agent {
     /// - Parameter system: read only where somebody waits for nothing: it takes longer than all else of a start.
     func inventory(system: HostSystem? = nil) -> HostInventory {
         let installed = host.products.keys.sorted().compactMap { product in
-            running(product, host, isHealthy: host.record(of: product).lockedBy == nil)
+            running(product, host, isHealthy: host.record(of: product).lockedBy == nil && !isAiling(product))
         }
         return HostInventory(
             agentVersion: AgentCommand.version, machineID: MachineID.read() ?? configuration.host.text,

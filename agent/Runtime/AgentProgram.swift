@@ -38,11 +38,13 @@ struct AgentProgram: Sendable {
             group.addTask { await beside() }
             group.addTask { await IdleMemory.keep(doors.time) }
             group.addTask { await agent.watchDrift(random: doors.random) }
+            group.addTask { await agent.watchHealth(random: doors.random) }
             group.addTask { await MetadataLoop(source: source, doors: doors, log: log).run() }
             if let controller = configuration.controller, let keeper {
                 let sender = ReportSender(agent: agent, doors: doors, controller: controller, log: log, keeper: keeper)
                 group.addTask { await sender.run() }
                 group.addTask { await sender.tellFacts() }
+                group.addTask { await agent.answerHealth() }
                 if configuration.delivery == .pull {
                     group.addTask { await sender.keepContact(every: configuration.checkInterval) }
                 }

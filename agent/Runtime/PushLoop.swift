@@ -54,6 +54,7 @@ struct PushLoop: Sendable {
             case .cancel(let cancel): try await agent.cancel(cancel)
             case .renew: keeper.heard(.renew)
             case .facts: agent.factsWake.call()
+            case .health: agent.healthWake.call()
             case .identity(let notice): keeper.heard(.refused(notice: notice))
             case .refresh, nil: break
             }

@@ -105,6 +105,27 @@ struct UnitOperations: Sendable {
         return nil
     }
 
+    /// Whether what was committed goes on: by its checks; without any, by its service.
+    /// - Returns: why it does not; nil: it does, or nothing can be asked.
+    func ailment(_ unit: ManifestUnit, of stored: StoredRelease) async throws -> String? {
+        guard unit.definition.health.isEmpty else { return try await baseline(unit, of: stored) }
+        switch unit.definition.service {
+        case .systemd(let service):
+            let check = HealthCheck(probe: .systemd(service.unit), timeout: .seconds(10))
+            let answer = await prober.ask(check, of: unit, in: stored)
+            try Task.checkCancellation()
+            return answer.passed ? nil : "\(unit.name): \(answer.detail)"
+        case .command:
+            // One that has just ended is started again.
+            for _ in 1...3 {
+                if await services.status(key(unit, stored), release: stored.release).isRunning { return nil }
+                try await time.sleep(for: .seconds(1))
+            }
+            return "\(unit.name): The process of the service does not run."
+        case .hooks, nil: return nil
+        }
+    }
+
     /// Until every check passes without a break for so long.
     /// - Returns: false: nothing can be asked.
     /// - Throws: `StepError` of class `health`.

@@ -13,6 +13,45 @@ extension Controller {
         var context: GateContext
     }
 
+    /// Hosts in contact ask their checks more often than by themselves: a host that turns unhealthy is the engine's affair
+    /// then (semantics 5). Each controller asks the hosts whose streams it holds.
+    nonisolated func keepEarlyHealth() async throws {
+        var askedAt: [RolloutID: UTCInstant] = [:]
+        while true {
+            let now = time.now()
+            let wanted = await earlyHealth()
+            askedAt = askedAt.filter { wanted[$0.key] != nil }
+            for (rollout, every) in wanted {
+                // Each host was healthy for a while when it begins.
+                guard let last = askedAt[rollout] else {
+                    askedAt[rollout] = now
+                    continue
+                }
+                guard last + every <= now else { continue }
+                askedAt[rollout] = now
+                await askHealth(rollout)
+            }
+            try await time.sleep(for: .seconds(1))
+        }
+    }
+
+    private func earlyHealth() -> [RolloutID: TimeSpan] {
+        guard isRunning else { return [:] }
+        var wanted: [RolloutID: TimeSpan] = [:]
+        for lifecycle in state.lifecycles.values {
+            guard case .earlyLifeSupport(let rollout, _) = lifecycle.state else { continue }
+            wanted[rollout] = lifecycle.record.plan?.earlyLife?.health ?? EarlyLifePlan.healthDefault
+        }
+        return wanted
+    }
+
+    private func askHealth(_ id: RolloutID) {
+        guard let rollout = state.rollouts[id] else { return }
+        for host in rollout.plan?.hosts ?? [] where rollout.hasRelease(host.id) {
+            hub.send(.health, sequence: store.sequence, to: host.id)
+        }
+    }
+
     /// Nothing of it is kept: a controller that starts again looks again.
     nonisolated func keepEarlyLife() async throws {
         var lookedAt: [ReleaseName: UTCInstant] = [:]

@@ -74,6 +74,7 @@ struct BackgroundWork: Service {
                     group.addTask { try await controller.keepNotifications() }
                     group.addTask { try await controller.keepChangeManagement() }
                     group.addTask { try await controller.keepEarlyLife() }
+                    group.addTask { try await controller.keepEarlyHealth() }
                     group.addTask {
                         // The actor that decides and writes the record must answer, or the watchdog restarts the daemon.
                         await ServiceManager.ofThisProcess()?.keepWatchdog(controller.time) {

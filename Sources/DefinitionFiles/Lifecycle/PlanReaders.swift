@@ -132,7 +132,7 @@ enum PlanReaders {
             .map(BackupPlan.notNeeded)
     }
 
-    private static let earlyLifeKeys = KeyTable(known: ["for", "exit", "handOverTo", "every", "gates"])
+    private static let earlyLifeKeys = KeyTable(known: ["for", "exit", "handOverTo", "every", "gates", "health"])
 
     static func earlyLife(_ field: Field) -> EarlyLifePlan? {
         guard let mapping = MappingReader(field, earlyLifeKeys, what: "early life support") else { return nil }
@@ -149,8 +149,12 @@ enum PlanReaders {
         let gates = mapping.optional("gates", default: [GateName]?.none) {
             $0.someElements(countMax: 20, what: "gates") { $0.name(GateName.self) }.map(Optional.some)
         }
-        guard let span, let exit, let handOverTo, let every, let gates else { return nil }
-        return EarlyLifePlan(span: span, exit: exit, handOverTo: handOverTo, every: every, gates: gates)
+        let health = mapping.optional("health", default: TimeSpan?.none) {
+            $0.span(.seconds(1) ... .hours(1)).map(Optional.some)
+        }
+        guard let span, let exit, let handOverTo, let every, let gates, let health else { return nil }
+        return EarlyLifePlan(
+            span: span, exit: exit, handOverTo: handOverTo, every: every, gates: gates, health: health)
     }
 
     private static let targetKeys = KeyTable(known: ["leadTime", "duration", "restore", "failures"])

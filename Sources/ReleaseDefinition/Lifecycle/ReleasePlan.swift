@@ -205,16 +205,22 @@ public struct EarlyLifePlan: Sendable, Equatable, Codable {
     /// Of the policy; nil: none.
     public var gates: [GateName]?
 
+    /// How often hosts in contact ask their health checks in that time; nil: every minute.
+    public var health: TimeSpan?
+
     public static let everyDefault = TimeSpan.hours(1)
+    public static let healthDefault = TimeSpan.minutes(1)
 
     public init(
-        span: TimeSpan, exit: [String] = [], handOverTo: String, every: TimeSpan? = nil, gates: [GateName]? = nil
+        span: TimeSpan, exit: [String] = [], handOverTo: String, every: TimeSpan? = nil, gates: [GateName]? = nil,
+        health: TimeSpan? = nil
     ) {
         self.span = span
         self.exit = exit
         self.handOverTo = handOverTo
         self.every = every
         self.gates = gates
+        self.health = health
     }
 }
 

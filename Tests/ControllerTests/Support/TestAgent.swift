@@ -28,6 +28,8 @@ final class TestAgent: Sendable {
         var before: InstalledRelease?
         var facts: HostFacts?
         var cancelled: [OrderID] = []
+        var healthQuestions = 0
+        var ailment: String?
     }
 
     let host: TestHost
@@ -40,6 +42,10 @@ final class TestAgent: Sendable {
 
     /// What it answers when it is asked how it stands; nothing, as old agents do, until it is told.
     func stand(_ facts: HostFacts) { state.withLock { $0.facts = facts } }
+    /// From the next question on, once.
+    func ail(_ detail: String) { state.withLock { $0.ailment = detail } }
+    /// How often it was asked for its health.
+    var healthQuestions: Int { state.withLock { $0.healthQuestions } }
     func become(_ behaviour: Behaviour) { state.withLock { $0.behaviour = behaviour } }
     var orders: [Assignment] { state.withLock { $0.orders } }
     var envelopes: [JSONValue] { state.withLock { $0.envelopes } }
@@ -59,6 +65,7 @@ final class TestAgent: Sendable {
                             let batch = HostReportBatch(reports: [], facts: facts)
                             _ = try await client.post("/v1/agent/reports", batch)
                         }
+                        if event.name == "health" { try await tellHealth(client) }
                         if event.name == "cancel" { try await giveUp(event, client) }
                         guard event.name == "assignment" else { continue }
                         try await take(try JSONValue(parsing: Array(event.data.utf8)), client)
@@ -67,6 +74,21 @@ final class TestAgent: Sendable {
             }
             await client.close()
         }
+    }
+
+    private func tellHealth(_ client: TestClient) async throws {
+        let report = state.withLock { state -> HostReport? in
+            state.healthQuestions += 1
+            guard let detail = state.ailment, let running = state.running else { return nil }
+            state.ailment = nil
+            state.sequence += 1
+            let ill = InstalledRelease(release: running.release, manifest: running.manifest, isHealthy: false)
+            return HostReport(
+                sequence: state.sequence, at: SystemTime().now(),
+                body: .health(ProductHealth(running: ill, detail: detail)))
+        }
+        guard let report else { return }
+        _ = try await client.post("/v1/agent/reports", HostReportBatch(reports: [report]))
     }
 
     private func giveUp(_ event: ServerSentEvent, _ client: TestClient) async throws {
