@@ -41,7 +41,10 @@ struct ListPanel: RecordContent {
 }
 
 extension ListPanel {
-    static func policy(_ policy: PolicyView?, versions: [PolicyView], freezes: [FreezeView]) -> ListPanel {
+    /// - Parameter grants: nil: not for this person.
+    static func policy(
+        _ policy: PolicyView?, versions: [PolicyView], freezes: [FreezeView], grants: [GrantView]?
+    ) -> ListPanel {
         ListPanel(
             title: "Policy",
             note: policy.map { "version \($0.version), since \(ConsoleWords.moment($0.appliedAt)) by \($0.appliedBy)" }
@@ -65,7 +68,23 @@ extension ListPanel {
                     rows: versions.reversed().map {
                         [String($0.version), ConsoleWords.moment($0.appliedAt), $0.appliedBy, $0.reason]
                     }),
-            ])
+            ] + (grants.map { [people($0)] } ?? []))
+    }
+
+    private static func people(_ grants: [GrantView]) -> ListTable {
+        ListTable(
+            heading: "Who may do what", note: "slipway grants add gives more, slipway grants remove takes it",
+            columns: ["Person", "As", "Where", "Since", "By"],
+            rows: grants.map { grant in
+                let places = [
+                    grant.product.map { "product \($0)" }, grant.environment.map { "environment \($0)" },
+                    grant.hosts.map { "hosts \($0)" },
+                ].compactMap { $0 }
+                return [
+                    grant.person, grant.set, places.isEmpty ? "everywhere" : places.joined(separator: ", "),
+                    ConsoleWords.moment(grant.grantedAt), grant.grantedBy,
+                ]
+            })
     }
 
     /// - Parameter kind: nil: all of them.

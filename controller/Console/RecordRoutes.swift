@@ -54,9 +54,10 @@ extension Controller {
     func releasePage(_ name: ReleaseName, for person: PersonRecord) throws -> RecordPage {
         try require(person, name)
         let documents = try state.releases[name] == nil ? [] : documents(of: name)
+        let view = try lifecycleView(name)
         let panel = ReleasePanel(
-            view: try lifecycleView(name), documents: documents, review: try reviewView(name),
-            release: state.releases[name] == nil ? nil : try releaseView(name))
+            view: view, documents: documents, review: try reviewView(name),
+            release: state.releases[name] == nil ? nil : try releaseView(name), others: releaseTables(view))
         return RecordPage(person: person.name, now: time.now(), title: name.description, content: panel)
     }
 
@@ -71,7 +72,9 @@ extension Controller {
     }
 
     func policyPage(for person: PersonRecord) -> RecordPage {
-        let panel = ListPanel.policy(try? policyView(), versions: policyViews(), freezes: freezeViews())
+        let panel = ListPanel.policy(
+            try? policyView(), versions: policyViews(), freezes: freezeViews(),
+            grants: person.mayEverywhere(.administer) ? grantViews() : nil)
         return RecordPage(person: person.name, now: time.now(), title: "Policy", content: panel)
     }
 

@@ -61,6 +61,8 @@ struct ReleasePanel: RecordContent {
     let review: ReleaseReviewView
     /// nil: it is planned, not submitted.
     var release: ReleaseView?
+    /// Beside the record: the plan, the hosts, the build.
+    var others: [ListTable] = []
 
     static func link(_ release: ReleaseName) -> String {
         "/console/releases/\(release.product)/\(release.version.text.percentEncoded)"
@@ -107,7 +109,7 @@ struct ReleasePanel: RecordContent {
 
     /// What was built, and where it may be installed.
     private var tables: [ListTable] {
-        guard let release else { return [] }
+        guard let release else { return others }
         let approved = release.environments.map { one in
             [
                 one.environment.text, ConsoleWords.moment(one.approvedAt),
@@ -115,7 +117,7 @@ struct ReleasePanel: RecordContent {
                     ?? one.revocation.map { "revoked: \($0.reason)" } ?? "may be installed",
             ]
         }
-        return [
+        return others + [
             ListTable(
                 heading: "Units", note: "manifest \(release.manifest.short)…, submitted by \(release.submittedBy)",
                 columns: ["Unit", "Installed to", "Paths", "Size"],

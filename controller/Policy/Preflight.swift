@@ -61,7 +61,8 @@ extension Controller {
         }
     }
 
-    private func preflightView(_ definition: RolloutDefinition) throws -> PreflightView {
+    /// What is known now, with nobody asked.
+    func preflightView(_ definition: RolloutDefinition) throws -> PreflightView {
         let record = try release(definition.release)
         let manifest = manifest(of: definition.release)
         let needs = ReadinessNeeds(

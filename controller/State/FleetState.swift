@@ -46,6 +46,8 @@ struct FleetState: Sendable {
     var measures = MeasureLedger()
     /// Those that something happened to since they were at rest.
     var unsettledLifecycles: Set<ReleaseName> = []
+    /// The last packages of each release that were written for those who reach no controller.
+    private(set) var exports: [ReleaseName: [ExportRecord]] = [:]
     /// Keys that lay on the controller once.
     var formerlyOnline: Set<String> = []
 
@@ -91,7 +93,11 @@ struct FleetState: Sendable {
         case .changeProposed, .changeDrafted, .changeSigned, .changePublished, .changeDropped: applyChange(entry)
         case .profileChosen(let event): profile = event.profile
         case .keysTakenOffline(let event): formerlyOnline.formUnion(event.keyIDs)
-        case .keyRotated, .releaseExported, .policyPassedOver, .controllerRestored, .lifecycleChanged: break
+        case .releaseExported(let event):
+            exports[event.release, default: []].append(ExportRecord(event: event, at: entry.at, by: entry.actor))
+            let excess = exports[event.release, default: []].count - ExportRecord.kept
+            if excess > 0 { exports[event.release]?.removeFirst(excess) }
+        case .keyRotated, .policyPassedOver, .controllerRestored, .lifecycleChanged: break
         case .policyApplied(let event): policy.apply(event, at: entry.at, by: entry.actor)
         case .policyOverridden(let event): policy.apply(event, at: entry.at, by: entry.actor)
         case .rolloutPlanned(let event):
@@ -281,4 +287,13 @@ struct ReleaseRecord: Sendable {
     func revocation(in environment: EnvironmentName) -> Revocation? {
         revocations.first { $0.environment == environment }
     }
+}
+
+/// A package that somebody carries to a host, or to those of a channel.
+struct ExportRecord: Sendable {
+    static let kept = 100
+
+    var event: ReleaseExported
+    var at: UTCInstant
+    var by: String
 }
