@@ -58,6 +58,8 @@ extension Lifecycle {
             }
         case .earlyLifeSupport(_, let until):
             if rollout.verdict == .backedOut { return end(of: rollout) }
+            // Planned afterwards, as an emergency is: how long it is supported is the plan's word.
+            if let endedAt = rollout.endedAt, endedAt + earlyLifeSpan != until { return end(of: rollout) }
             guard until <= now, serviceGates(at: now).allSatisfy(\.isMet) else { return nil }
             return .operational(since: now)
         case .backedOut: return record.review.map { .reviewed(at: $0.at) }

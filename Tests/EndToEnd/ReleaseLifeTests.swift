@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEnd {
     @Suite(.serialized) struct Lifecycles {
-        private static func plan(_ release: String) -> String {
+        static func plan(_ release: String) -> String {
             """
             release: \(release)
             category: minor
