@@ -22,8 +22,8 @@ public struct HostReceipt: Sendable, Equatable, Codable {
     }
 }
 
-/// The file: `POST /v1/hosts/receipts`.
-public struct HostReceiptFile: Sendable, Codable {
+/// The file: `POST /v1/hosts/receipts`. What a host saw when it rehearsed travels in the same form.
+public struct HostReceiptFile: Sendable, Equatable, Codable {
     /// DSSE, ECDSA P-256 with SHA-256 over its pre-authentication encoding.
     public var envelope: JSONValue
     /// PEM: of the host, whose key signed. The controller knows it by its digest.

@@ -165,10 +165,12 @@ public struct OrderOutcome: Sendable, Equatable, Codable {
     public var evidence: FailureEvidence?
     /// Why what ran before was not healthy before anything was stopped: the outcome does not count then. nil: it was.
     public var unhealthyBefore: String?
+    /// Of an order to rehearse: what was seen, signed by the host. Evidence, whatever the outcome says.
+    public var rehearsal: HostReceiptFile?
 
     public init(
         order: OrderID, release: ReleaseName, outcome: HostOutcome, running: InstalledRelease?,
-        evidence: FailureEvidence? = nil, unhealthyBefore: String? = nil
+        evidence: FailureEvidence? = nil, unhealthyBefore: String? = nil, rehearsal: HostReceiptFile? = nil
     ) {
         self.order = order
         self.release = release
@@ -176,6 +178,7 @@ public struct OrderOutcome: Sendable, Equatable, Codable {
         self.running = running
         self.evidence = evidence
         self.unhealthyBefore = unhealthyBefore?.bounded(WordBound.words)
+        self.rehearsal = rehearsal
     }
 
     public init(from decoder: any Decoder) throws {
@@ -186,7 +189,8 @@ public struct OrderOutcome: Sendable, Equatable, Codable {
             outcome: try container.decode(HostOutcome.self, forKey: .outcome),
             running: try container.decodeIfPresent(InstalledRelease.self, forKey: .running),
             evidence: try container.decodeIfPresent(FailureEvidence.self, forKey: .evidence),
-            unhealthyBefore: try container.decodeIfPresent(String.self, forKey: .unhealthyBefore))
+            unhealthyBefore: try container.decodeIfPresent(String.self, forKey: .unhealthyBefore),
+            rehearsal: try container.decodeIfPresent(HostReceiptFile.self, forKey: .rehearsal))
     }
 }
 

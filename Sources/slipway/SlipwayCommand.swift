@@ -10,7 +10,8 @@ struct SlipwayCommand: AsyncParsableCommand {
             """,
         subcommands: [
             InitCommand.self, HostsCommand.self, PackageCommand.self, ReleaseCommand.self, RolloutCommand.self,
-            PushCommand.self, EmergencyCommand.self, FreezeCommand.self, KeysCommand.self, TokensCommand.self,
+            PushCommand.self, RehearseCommand.self, EmergencyCommand.self, FreezeCommand.self, KeysCommand.self,
+            TokensCommand.self,
             GrantsCommand.self,
             AuditCommand.self, RepositoryCommand.self, SimulateCommand.self,
             WindowCommand.self, PolicyCommand.self, DeviationCommand.self, ReportCommand.self,

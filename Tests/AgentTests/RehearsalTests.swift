@@ -10,7 +10,7 @@ import Testing
 @Suite("A rehearsal on a host")
 struct RehearsalTests {
     /// 1.4 runs on a host that has a key; what is rehearsed comes by file.
-    private struct Stage {
+    struct Stage {
         let repository: TestRepository
         let host: TestHost
         let old: HostRelease
@@ -27,9 +27,20 @@ struct RehearsalTests {
             await host.agent.close()
             try RealAgent.configuration(repository: "http://127.0.0.1:1", root: host.root.path)
                 .write(in: host.dir.directory)
-            try await openssl(
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                "/CN=insecure-test-host", "-keyout", "key.pem", "-out", "cert.pem")
+            try await Self.giveKey(to: host, work)
+        }
+
+        static func giveKey(to host: TestHost, _ work: TemporaryFolder) async throws {
+            let command = ProcessCommand(
+                executable: "/usr/bin/openssl",
+                arguments: [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=insecure-test-host", "-keyout", "key.pem", "-out", "cert.pem",
+                ], environment: ["PATH": "/usr/bin:/bin"], workingDirectory: work.path, timeout: .seconds(60))
+            #expect(try await LiveProcesses().run(command).end == .exited(0))
+            func text(_ name: String) throws -> String {
+                String(decoding: try work.directory.read(name, sizeMax: ByteCount(1 << 20)), as: UTF8.self)
+            }
             try StoredIdentity(keyPEM: text("key.pem"), chain: text("cert.pem"), authorities: text("cert.pem"))
                 .write(in: AgentFolder(base: host.dir.directory).tls())
         }

@@ -162,7 +162,7 @@ final class TestRepository {
         _ number: Int, _ action: OrderAction = .install, _ release: HostRelease, revoked: [HostRelease] = [],
         takenBack: [TakenBackRelease]? = nil, counter: Int64? = nil, to host: HostID? = nil,
         expiresIn lifetime: TimeSpan = .hours(1), in place: ApprovalPlace = .environment(environment),
-        migrates: [HostID]? = nil, ignoreStopFailure: Bool? = nil
+        migrates: [HostID]? = nil, ignoreStopFailure: Bool? = nil, rehearses: Bool? = nil
     ) throws -> JSONValue {
         self.counter += 1
         let assignment = Assignment(
@@ -174,7 +174,7 @@ final class TestRepository {
             release: release.name, manifest: release.manifest,
             targetPath: TargetPath.manifest(place, release.name),
             counter: counter ?? self.counter, expiresAt: now + lifetime, revoked: revoked.map(\.manifest),
-            takenBack: takenBack, migrates: migrates, ignoreStopFailure: ignoreStopFailure)
+            takenBack: takenBack, migrates: migrates, ignoreStopFailure: ignoreStopFailure, rehearses: rehearses)
         return try DSSEEnvelope.sign(
             JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: [director]
         ).json

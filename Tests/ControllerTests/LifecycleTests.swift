@@ -202,11 +202,15 @@ struct LifecycleTests {
     }
 
     /// What slipway-agent rehearse would have signed.
-    private static func rehearsal(
-        _ host: TestHost, by key: TestHost? = nil, of package: SHA256Digest, isProved: Bool = true
+    static func rehearsal(
+        _ host: TestHost, by key: TestHost? = nil, of package: SHA256Digest, order: OrderID? = nil,
+        isProved: Bool = true
     ) throws -> EvidenceRequest {
+        let ordered = try order.map {
+            "\"order\":" + String(decoding: try JSONCoding.value(of: $0).wireBytes, as: UTF8.self) + ","
+        }
         let predicate = """
-            {"host":"\(host.id)","environment":"staging","agentVersion":"0.1.0","startedAt":"2026-11-21T10:00:00Z",\
+            {\(ordered ?? "")"host":"\(host.id)","environment":"staging","agentVersion":"0.1.0","startedAt":"2026-11-21T10:00:00Z",\
             "steps":[{"what":"install","outcome":"succeeded","endedAt":"2026-11-21T10:00:01Z"}],"before":{},\
             "differences":[],"notCompared":[],"isProved":\(isProved)}
             """

@@ -31,5 +31,27 @@ extension EndToEnd {
             let kept = try await fleet.done("release", "evidence", "list", "web-service@1.1")
             #expect(kept.contains("rehearsal") && kept.contains("host:\(host)"), "\(kept)")
         }
+
+        @Test("A rehearsal that is ordered is carried out, signed and evidence")
+        func ordered() async throws {
+            let fleet = try await Fleet()
+            let agent = try await fleet.addAgent()
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
+            try await fleet.done("push", "web-service@1.0", "--all")
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.1").write(below: fleet.folder))
+            let host = try #require(try await fleet.json([HostView].self, "hosts", "list").first?.id)
+            let view = try await fleet.json(
+                RehearsalView.self, "rehearse", "web-service@1.1", "--hosts", "id=\(host)", "--timeout", "60s")
+            #expect(view.hosts.map(\.state) == [.proved], "\(view)")
+            #expect(
+                view.hosts.first?.seen == [
+                    "install: succeeded", "back-out: backed out", "compare: equal", "install again: succeeded",
+                ])
+            #expect(await fleet.answer(of: agent) == "1.1")
+            let kept = try await fleet.done("release", "evidence", "list", "web-service@1.1")
+            #expect(kept.contains("rehearsal") && kept.contains("host:\(host)"), "\(kept)")
+            let again = try await fleet.slipway("rehearse", "web-service@1.1", "--hosts", "id=\(host)")
+            #expect(again.status == 5, "\(again.errors)")
+        }
     }
 }

@@ -42,8 +42,9 @@ struct BackOutCommand: AsyncParsableCommand {
 }
 
 extension Agent {
+    /// - Parameter rollout: in whose name; nil: by hand.
     /// - Throws: `agent.backOut.nothing`, `agent.backOut.noneGood` (R12), `agent.locked`.
-    func backOut(_ product: ProductName) async throws -> FinishedOrder {
+    func backOut(_ product: ProductName, of rollout: RolloutID? = nil) async throws -> FinishedOrder {
         try await driveByHand()
         let record = host.record(of: product)
         guard let current = record.current else {
@@ -64,7 +65,7 @@ extension Agent {
                 remedy: "Install a sound release instead.")
         }
         let order = try begin(
-            OrderID(rollout: try RolloutID("by-hand"), action: .backOut, attempt: 1), current, nil)
+            OrderID(rollout: try rollout ?? RolloutID("by-hand"), action: .backOut, attempt: 1), current, nil)
         try await driveByHand()
         guard let finished = host.finished.last(where: { $0.order == order }) else {
             throw AgentError(

@@ -13,6 +13,18 @@ struct HostPrint: Codable, Sendable, Equatable {
     var services: [String: String]
     var running: HostRelease?
 
+    /// What a statement carries beyond so many paths is one digest of them all.
+    static let pathsMax = 500
+
+    func folded() -> HostPrint {
+        guard paths.count > Self.pathsMax else { return self }
+        var hasher = SHA256Hasher()
+        for path in paths.keys.sorted() { hasher.update(Array("\(path)\n\(paths[path] ?? "")\n".utf8)) }
+        var folded = self
+        folded.paths = ["\(paths.count) paths": "sha256 \(hasher.finish().hex)"]
+        return folded
+    }
+
     /// In words, at most so many.
     func differences(from other: HostPrint, atMost most: Int = 50) -> [String] {
         var found: [String] = []

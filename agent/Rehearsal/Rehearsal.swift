@@ -14,6 +14,8 @@ struct RehearsalRecord: Codable, Sendable, Equatable {
         var endedAt: UTCInstant
     }
 
+    /// What the controller ordered; nil: by hand.
+    var order: OrderID?
     var host: HostID
     var environment: EnvironmentName
     var agentVersion: String
@@ -49,47 +51,57 @@ struct RehearsalRecord: Codable, Sendable, Equatable {
 }
 
 extension Agent {
-    /// Installs, backs out, compares, installs: whatever goes wrong is in the record, and ends it there.
+    /// By hand: installs, backs out, compares, installs. Whatever goes wrong is in the record, and ends it there.
     /// - Throws: where nothing could be begun.
     func rehearse(_ source: ExportedSource) async throws -> (record: RehearsalRecord, release: HostRelease) {
         try await driveByHand()
         let word = try source.authorise(revoked: []).assignment
         let subject = HostRelease(name: word.release, manifest: word.manifest)
-        let product = word.release.product
-        let former = host.record(of: product).current
-        guard former != subject else {
+        guard host.record(of: subject.name.product).current != subject else {
             throw AgentError(
                 code: "rehearsal.runs", summary: "\(subject) runs on this host already.",
-                remedy: "Back it out first: slipway-agent back-out \(product).")
+                remedy: "Back it out first: slipway-agent back-out \(subject.name.product).")
         }
         var places = HostPlaces()
         try source.places(into: &places)
+        let seen = try await rehearse(subject, places, order: nil) { try await self.install(source).outcome }
+        return (seen.record, subject)
+    }
+
+    /// - Returns: what was seen, and the word on the order: of the first step that did not go as it must.
+    func rehearse(
+        _ subject: HostRelease, _ wanted: HostPlaces, order: OrderID?, install: () async throws -> HostOutcome
+    ) async throws -> (record: RehearsalRecord, outcome: HostOutcome) {
+        let product = subject.name.product
+        let former = host.record(of: product).current
+        var places = wanted
         if let former {
             let stored = try store.stored(former)
             try places.add(stored.manifest) { try PayloadIndex(parsing: stored.index($0), for: $0.payload) }
         }
+        let before = try await print(places, product)
         var record = RehearsalRecord(
-            host: configuration.host, environment: configuration.environment, agentVersion: AgentCommand.version,
-            startedAt: time.now(), from: former, steps: [], before: try await print(places, product), after: nil,
-            differences: [], notCompared: places.unseen.sorted(), isProved: false)
+            order: order, host: configuration.host, environment: configuration.environment,
+            agentVersion: AgentCommand.version, startedAt: time.now(), from: former, steps: [],
+            before: before.folded(), after: nil, differences: [], notCompared: places.unseen.sorted(), isProved: false)
         func note(_ what: String, _ outcome: String) {
             record.steps.append(RehearsalRecord.Step(what: what, outcome: outcome, endedAt: time.now()))
         }
-        let first = try await install(source)
-        note("install", first.outcome.words)
-        guard first.outcome == .succeeded else { return (record, subject) }
-        let back = try await backOut(product)
-        note("back-out", back.outcome.words)
-        guard back.outcome == .backedOut(nil) else { return (record, subject) }
+        let first = try await install()
+        note("install", first.words)
+        guard first == .succeeded else { return (record, first) }
+        let back = try await backOut(product, of: order?.rollout).outcome
+        note("back-out", back.words)
+        guard back == .backedOut(nil) else { return (record, back) }
         let after = try await print(places, product)
-        record.after = after
-        record.differences = after.differences(from: record.before)
+        record.after = after.folded()
+        record.differences = after.differences(from: before)
         note("compare", record.differences.isEmpty ? "equal" : "\(record.differences.count) differences")
-        guard record.differences.isEmpty else { return (record, subject) }
-        let second = try await install(source)
-        note("install again", second.outcome.words)
-        record.isProved = second.outcome == .succeeded
-        return (record, subject)
+        guard record.differences.isEmpty else { return (record, .failed(.backOut)) }
+        let second = try await install()
+        note("install again", second.words)
+        record.isProved = second == .succeeded
+        return (record, second)
     }
 
     private func print(_ places: HostPlaces, _ product: ProductName) async throws -> HostPrint {

@@ -11,7 +11,9 @@ extension Agent {
         if let position = queue.firstIndex(where: { $0.order == cancel.order }) {
             return try finish(queue.remove(at: position), .cancelled)
         }
-        if host.installation?.task.order == cancel.order { return interrupt(.cancelled) }
+        if host.installation?.task.order == cancel.order || rehearsing?.order == cancel.order {
+            return interrupt(.cancelled)
+        }
         guard !host.isKnown(cancel.order) else { return }
         // It may come yet, overtaken by this: then it is known, and left alone.
         let unheard = QueuedOrder(

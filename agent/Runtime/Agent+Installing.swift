@@ -11,7 +11,13 @@ extension Agent {
         while !Task.isCancelled {
             do {
                 try startNext()
-                if host.installation != nil { try await drive() } else { await ordersWake.wait() }
+                if let rehearsing {
+                    try await carryOut(rehearsal: rehearsing)
+                } else if host.installation != nil {
+                    try await drive()
+                } else {
+                    await ordersWake.wait()
+                }
             } catch {
                 // The journal cannot be written: nothing is done that could not be remembered.
                 log.error("the journal cannot be written", metadata: ["error": "\(ReportedError(error))"])

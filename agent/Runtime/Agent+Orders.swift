@@ -11,6 +11,8 @@ struct QueuedOrder: Sendable {
     var counter: Int64?
     /// Emergencies, and what a person orders on the host itself, go before everything else.
     var isUrgent: Bool
+    /// It is to be installed, backed out, compared and installed.
+    var rehearses = false
 }
 
 extension Agent {
@@ -57,11 +59,13 @@ extension Agent {
     }
 
     private func take(_ assignment: Assignment, _ envelope: JSONValue) throws {
-        let isKnown = host.isKnown(assignment.order) || queue.contains { $0.order == assignment.order }
+        let isKnown =
+            host.isKnown(assignment.order) || queue.contains { $0.order == assignment.order }
+            || rehearsing?.order == assignment.order
         guard !isKnown else { return }
         let queued = QueuedOrder(
             order: assignment.order, release: assignment.release, manifest: assignment.manifest, envelope: envelope,
-            counter: assignment.counter, isUrgent: assignment.isEmergency)
+            counter: assignment.counter, isUrgent: assignment.isEmergency, rehearses: assignment.rehearses == true)
         try enqueue(queued)
     }
 
@@ -154,7 +158,7 @@ extension Agent {
 
     /// The next order; those that need no work get their word at once.
     func startNext() throws {
-        while host.installation == nil {
+        while host.installation == nil, rehearsing == nil {
             try collectOwed()
             let chosen = queue.indices.filter { !isHeldBack(queue[$0]) }.min { one, other in
                 let (left, right) = (queue[one], queue[other])
@@ -168,7 +172,7 @@ extension Agent {
     }
 
     /// The agent changes nothing about itself while a product waits for a person (semantics 8).
-    private func isHeldBack(_ queued: QueuedOrder) -> Bool {
+    func isHeldBack(_ queued: QueuedOrder) -> Bool {
         queued.release.product.text == SelfUpdate.product && queued.order.action == .install
             && host.products.values.contains { $0.lockedBy != nil }
     }
@@ -185,7 +189,7 @@ extension Agent {
         return "this release of the agent failed here \(tries) times; publish another"
     }
 
-    private func start(_ queued: QueuedOrder) throws {
+    func start(_ queued: QueuedOrder) throws {
         if let refusal = refusal(ofAgent: queued) { return try finish(queued, .skipped(refusal)) }
         let record = host.record(of: queued.release.product)
         let subject = HostRelease(name: queued.release, manifest: queued.manifest)
@@ -200,6 +204,13 @@ extension Agent {
         switch queued.order.action {
         case .install:
             guard record.current != subject else { return try finish(queued, .alreadyCurrent) }
+            if queued.rehearses {
+                guard queued.release.product.text != SelfUpdate.product else {
+                    return try finish(queued, .skipped("a release of the agent itself is not rehearsed"))
+                }
+                rehearsing = queued
+                return
+            }
             task = InstallationTask(order: queued.order, envelope: queued.envelope, from: record.current, to: subject)
         case .backOut:
             guard let current = record.current, current.manifest == queued.manifest else {
@@ -220,10 +231,10 @@ extension Agent {
         try self.record([.received(task: task, counter: queued.counter)])
     }
 
-    func finish(_ queued: QueuedOrder, _ outcome: HostOutcome) throws {
+    func finish(_ queued: QueuedOrder, _ outcome: HostOutcome, _ failure: InstallationFailure? = nil) throws {
         log.info("order ended", metadata: ["order": "\(queued.order)", "outcome": "\(outcome.words)"])
         let finished = FinishedOrder(
-            order: queued.order, release: queued.release, outcome: outcome, at: time.now(), failure: nil)
+            order: queued.order, release: queued.release, outcome: outcome, at: time.now(), failure: failure)
         try record([.refused(order: finished, counter: queued.counter)])
     }
 }

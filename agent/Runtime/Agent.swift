@@ -32,6 +32,10 @@ actor Agent {
     var queue: [QueuedOrder] = []
     /// Ways back that wait for the end of a release that the same word brought. Heard again after a restart.
     var owed: [ProductName: QueuedOrder] = [:]
+    /// The order that is being rehearsed, in installations and a back-out of their own. Heard again after a restart.
+    var rehearsing: QueuedOrder?
+    /// What that order's final word carries.
+    var statement: HostReceiptFile?
     private let lock: DirectoryLock
     let hold: StartHold
     /// The order in progress that is not wanted any more, its word, and what tells the step that is being taken.
@@ -125,7 +129,8 @@ actor Agent {
                     .outcome(
                         OrderOutcome(
                             order: order.order, release: order.release, outcome: order.outcome,
-                            running: running(order.release.product, next), evidence: order.failure?.evidence)))
+                            running: running(order.release.product, next), evidence: order.failure?.evidence,
+                            rehearsal: order.order == rehearsing?.order ? statement : nil)))
             default: break
             }
         }

@@ -57,11 +57,10 @@ extension Agent {
     func begin(_ wanted: OrderID, _ release: HostRelease, _ envelope: JSONValue?) throws -> OrderID {
         var order = wanted
         while host.isKnown(order) { order.attempt += 1 }
-        queue.append(
-            QueuedOrder(
-                order: order, release: release.name, manifest: release.manifest, envelope: envelope, counter: nil,
-                isUrgent: true))
-        try startNext()
+        let queued = QueuedOrder(
+            order: order, release: release.name, manifest: release.manifest, envelope: envelope, counter: nil,
+            isUrgent: true)
+        if !isHeldBack(queued) { try start(queued) }
         return order
     }
 }

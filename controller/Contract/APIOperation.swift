@@ -148,6 +148,10 @@ struct APIOperation: Sendable {
             "The changes of all rollouts as they happen.", answer: .events, query: ["after"]),
         "POST /v1/pushes": APIOperation(
             "A release to the hosts that are connected now.", body: .json("PushRequest"), status: [201]),
+        "POST /v1/rehearsals": APIOperation(
+            "Connected hosts install a release, back it out, compare and install it; what they sign is evidence.",
+            body: .json("RehearsalRequest"), status: [201]),
+        "GET /v1/rehearsals/{id}": APIOperation("A rehearsal, host by host."),
         "POST /v1/emergency-pushes": APIOperation(
             "A release to all hosts at once, in an emergency.", body: .json("EmergencyPushRequest"), status: [201]),
         "GET /v1/emergencies": APIOperation("Emergency releases and their reviews."),

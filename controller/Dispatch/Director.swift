@@ -16,12 +16,13 @@ struct Director: Sendable {
     /// For one pushed host.
     func assignment(
         _ order: OrderID, for host: HostID, of plan: RolloutPlan, counter: Int64, revoked: [SHA256Digest],
-        patches: [AssignedPatch]? = nil, at now: UTCInstant
+        patches: [AssignedPatch]? = nil, rehearses: Bool? = nil, at now: UTCInstant
     ) throws -> JSONValue {
-        try sign(
-            Self.draft(
-                order, of: plan, audience: .host(host), counter: counter, revoked: revoked, patches: patches,
-                expiresAt: now + Self.pushLifetime))
+        var draft = Self.draft(
+            order, of: plan, audience: .host(host), counter: counter, revoked: revoked, patches: patches,
+            expiresAt: now + Self.pushLifetime)
+        draft.rehearses = rehearses
+        return try sign(draft)
     }
 
     /// For everyone who follows the channel of the plan's environment and product.

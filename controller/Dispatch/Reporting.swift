@@ -36,6 +36,8 @@ extension Controller {
                 remedy: "Send them in several batches.")
         }
         guard reports.contains(where: { $0.sequence > record.lastReport }) else { return record.lastReport }
+        let reports = try reports.filter { $0.sequence > record.lastReport }
+            .map { try takeRehearsal(in: $0, of: host) }
         return try await withCheckedThrowingContinuation { answer in
             waitingBatches.append(WaitingBatch(host: host, reports: reports, answer: answer))
             // What comes until the actor is free joins it.

@@ -125,12 +125,15 @@ extension Controller {
         for (host, order) in orders { try transmit(order, of: plan, to: host, at: now) }
     }
 
-    func transmit(_ order: OrderID, of plan: RolloutPlan, to host: HostID, at now: UTCInstant) throws {
+    func transmit(
+        _ order: OrderID, of plan: RolloutPlan, to host: HostID, at now: UTCInstant, rehearses: Bool? = nil
+    ) throws {
         guard hub.isOnline(host) else { return }
         let running = state.hosts[host]?.running[plan.definition.release.product]?.manifest
         let envelope = try director.assignment(
             order, for: host, of: plan, counter: store.sequence, revoked: state.revoked(for: plan),
-            patches: running.flatMap { patches.patches(PatchRoute(from: $0, to: plan.manifest)) }, at: now)
+            patches: running.flatMap { patches.patches(PatchRoute(from: $0, to: plan.manifest)) },
+            rehearses: rehearses, at: now)
         hub.send(.assignment(envelope), sequence: store.sequence, to: host)
         logger.debug(
             "order sent", metadata: ["host": "\(host)", "order": "\(order)", "trace": "\(TraceParent(order))"])
@@ -214,6 +217,9 @@ extension Controller {
                     logger.error("order not sent again", metadata: ["host": "\(host)", "error": "\(error)"])
                 }
             }
+        }
+        do { try transmitRehearsals(to: host, at: now) } catch {
+            logger.error("rehearsal not ordered again", metadata: ["host": "\(host)", "error": "\(error)"])
         }
     }
 

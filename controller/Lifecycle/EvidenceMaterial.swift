@@ -32,15 +32,24 @@ struct EvidenceMaterial: Sendable {
         "rehearsal", "This is no rehearsal under the key of the host that it names.",
         remedy: "Nothing was taken. Send the file as slipway-agent rehearse FILE.slip --evidence FILE wrote it.")
 
+    /// - Throws: as `init`, and `controller.access.…`.
+    static func read(
+        _ request: EvidenceRequest, about name: ReleaseName, at controller: Controller
+    ) async throws -> EvidenceMaterial {
+        guard let json = request.envelope else { return try EvidenceMaterial(request, by: nil) }
+        let signer = try await controller.evidenceSigner(
+            envelope(json), certificate: request.certificate, about: name)
+        return try EvidenceMaterial(request, by: signer)
+    }
+
+    /// - Parameter signer: of the request's envelope, if it has one.
     /// - Throws: `controller.request.envelope`, `controller.request.document`, `controller.request.evidence`,
-    ///   `controller.access.…`, `lifecycle.evidence.…`.
-    init(_ request: EvidenceRequest, about name: ReleaseName, at controller: Controller) async throws {
+    ///   `lifecycle.evidence.…`.
+    init(_ request: EvidenceRequest, by signer: Signer?) throws {
         let document = try Self.document(of: request)
         self.document = document
-        if let json = request.envelope {
-            let envelope = try Self.envelope(json)
-            let signer = try await controller.evidenceSigner(envelope, certificate: request.certificate, about: name)
-            let statement = try Self.statement(envelope.payload, by: signer)
+        if let signer {
+            let statement = try Self.statement(signer.envelope.payload, by: signer)
             guard statement.host == signer.host || signer.host == nil else { throw Self.noRehearsal }
             try statement.check(document: document)
             words = .signed(signer, statement)

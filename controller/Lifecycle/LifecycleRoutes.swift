@@ -32,7 +32,7 @@ extension ControllerRoutes {
                 bodySizeMax: ByteCount(EvidenceRequest.documentMax.value / 2 * 3)
             ) { request in
                 let (name, body) = (try name(request), try await request.json(EvidenceRequest.self))
-                let material = try await EvidenceMaterial(body, about: name, at: controller)
+                let material = try await EvidenceMaterial.read(body, about: name, at: controller)
                 return Responses.json(
                     try await controller.addEvidence(name, material, by: try person(request)),
                     status: .created)

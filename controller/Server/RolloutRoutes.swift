@@ -60,6 +60,14 @@ extension ControllerRoutes {
                 await controller.waitForPatches(to: push.release)
                 return Responses.json(try await controller.push(push, by: request.actor), status: .created)
             },
+            Route(.post, "/v1/rehearsals", access: .person(.deploy), scope: .newRehearsal) { request in
+                let body = try await request.json(RehearsalRequest.self)
+                await controller.waitForPatches(to: body.release)
+                return Responses.json(try await controller.rehearse(body, by: request.actor), status: .created)
+            },
+            Route(.get, "/v1/rehearsals/{id}", access: .person(.view), scope: .rehearsal) { request in
+                Responses.json(try await controller.rehearsalView(request.parameter("id", as: RolloutID.self)))
+            },
             Route(.post, "/v1/emergency-pushes", access: .person(.pushEmergencies), scope: .emergencyPush) { request in
                 let push = try await request.json(EmergencyPushRequest.self)
                 // It waits for nothing.

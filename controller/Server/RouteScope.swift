@@ -130,6 +130,19 @@ extension RouteScope {
         return await controller.pushedObjects(push.release.product, push.environment, matching: push.hosts)
     }
 
+    static let newRehearsal = RouteScope.objects("rollout") { request, controller in
+        let body = try await request.json(RehearsalRequest.self)
+        return await controller.pushedObjects(body.release.product, body.environment, matching: body.hosts)
+    }
+
+    /// The rehearsal in the path: its product, on each of its hosts.
+    static let rehearsal = RouteScope.objects("rollout") { request, controller in
+        guard let id = try? request.parameter("id", as: RolloutID.self),
+            let plan = await controller.state.rehearsals[id]?.ordered.plan
+        else { return [] }
+        return await controller.scopedObjects(of: plan.definition, on: plan.hosts.map(\.id))
+    }
+
     private struct Place: Decodable {
         var environment: EnvironmentName?
     }

@@ -48,6 +48,8 @@ struct FleetState: Sendable {
     var unsettledLifecycles: Set<ReleaseName> = []
     /// The last packages of each release that were written for those who reach no controller.
     private(set) var exports: [ReleaseName: [ExportRecord]] = [:]
+    /// What people had hosts rehearse.
+    var rehearsals: [RolloutID: RehearsalRecord] = [:]
     /// Keys that lay on the controller once.
     var formerlyOnline: Set<String> = []
 
@@ -104,6 +106,7 @@ struct FleetState: Sendable {
             plans[event.digest] = PlannedRollout(plan: event.plan, digest: event.digest, by: entry.actor, at: entry.at)
         case .emergencyReleased, .emergencyReviewed, .metadataExpiring, .certificatesExpiring: applyAlarm(entry)
         case .freezeDeclared, .freezeLifted: applyFreeze(entry)
+        case .rehearsalOrdered, .rehearsalEnded: applyRehearsal(entry)
         case .rolloutAuthorised(let event): plans[event.digest]?.authorise(event, at: entry.at)
         case .rolloutChanged(let event):
             if rollouts[event.rollout] == nil { rolloutOrder.append(event.rollout) }

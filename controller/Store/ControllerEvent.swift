@@ -49,6 +49,8 @@ public enum ControllerEvent: Sendable, Codable {
     case controllerRestored(ControllerRestored)
     case certificatesExpiring(CertificatesExpiring)
     case lifecycleChanged(LifecycleChanged)
+    case rehearsalOrdered(RehearsalOrdered)
+    case rehearsalEnded(RehearsalEnded)
 
     /// The permanent name of the act, the same in log, audit and documentation.
     public var action: String {
@@ -98,6 +100,8 @@ public enum ControllerEvent: Sendable, Codable {
         case .controllerRestored: "controller.restored"
         case .certificatesExpiring: "certificates.expiring"
         case .lifecycleChanged(let it): it.event.name
+        case .rehearsalOrdered: "rehearsal.ordered"
+        case .rehearsalEnded: "rehearsal.ended"
         }
     }
 
@@ -146,6 +150,8 @@ public enum ControllerEvent: Sendable, Codable {
         case .controllerRestored: "controller"
         case .certificatesExpiring: "hosts"
         case .lifecycleChanged(let it): "release:\(it.release)"
+        case .rehearsalOrdered(let it): "rehearsal:\(it.plan.id)"
+        case .rehearsalEnded(let it): "rehearsal:\(it.rehearsal)"
         }
     }
 }

@@ -90,13 +90,16 @@ public struct Assignment: Sendable, Equatable, Codable {
     public var migrates: [HostID]?
     /// Whether a stop hook of the release that is left may fail (R5): its warning is logged, and the update goes on.
     public var ignoreStopFailure: Bool?
+    /// Whether the host that is meant rehearses: installs, backs out, compares, installs, and signs what it saw. Of an order
+    /// to one host alone. nil: it installs.
+    public var rehearses: Bool?
 
     public init(
         order: OrderID, environment: EnvironmentName, audience: AssignmentAudience, release: ReleaseName,
         manifest: SHA256Digest, targetPath: String, counter: Int64, notBefore: UTCInstant? = nil,
         expiresAt: UTCInstant, revoked: [SHA256Digest] = [], takenBack: [TakenBackRelease]? = nil,
         patches: [AssignedPatch]? = nil, bandwidth: ByteCount? = nil, migrates: [HostID]? = nil,
-        ignoreStopFailure: Bool? = nil
+        ignoreStopFailure: Bool? = nil, rehearses: Bool? = nil
     ) {
         self.order = order
         self.environment = environment
@@ -113,6 +116,7 @@ public struct Assignment: Sendable, Equatable, Codable {
         self.bandwidth = bandwidth
         self.migrates = migrates
         self.ignoreStopFailure = ignoreStopFailure
+        self.rehearses = rehearses
     }
 
     /// Whether the host is meant; for a channel the caller sees to it that the host follows it.

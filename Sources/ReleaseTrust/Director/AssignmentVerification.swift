@@ -95,6 +95,13 @@ extension Assignment {
                 "form", "it takes back a release that it does not revoke, of another product, or too many",
                 remedy: "Nothing was done.")
         }
+        if rehearses == true {
+            guard case .host = audience, order.action == .install else {
+                throw .assignment(
+                    "form", "it has more than one host rehearse, or orders no installation",
+                    remedy: "Nothing was done.")
+            }
+        }
         let patches = patches ?? []
         guard patches.count <= AssignedPatch.countMax,
             patches.allSatisfy({ (1...AssignedPatch.lengthMax.value).contains($0.length.value) })

@@ -1,9 +1,10 @@
 import Glibc
 
-/// Ctrl-C while a rollout is watched: says that the rollout goes on, and leaves with 130.
+/// Ctrl-C while a rollout or a rehearsal is watched: says that it goes on, and leaves with 130.
 enum DetachOnInterrupt {
-    static func start(rollout: String) {
-        let text = "\nDetached: rollout \(rollout) goes on. Follow it with: slipway rollout watch \(rollout)\n"
+    /// - Parameter command: by which it is followed again.
+    static func start(_ what: String, command: String) {
+        let text = "\nDetached: \(what) goes on. Follow it with: \(command)\n"
         let bytes = Array(text.utf8)
         let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
         _ = copy.initialize(from: bytes)

@@ -37,7 +37,7 @@ struct RolloutFollower {
     var seen: Int64 = 0
 
     func run(_ id: RolloutID, timeout: TimeSpan?) async throws -> ProgramExit {
-        DetachOnInterrupt.start(rollout: id.text)
+        DetachOnInterrupt.start("rollout \(id)", command: "slipway rollout watch \(id)")
         let isInTime = try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 try await tell(id)

@@ -20,6 +20,8 @@ struct ScopeTests {
             case "/v1/rollouts/preflight":
                 try JSONCoding.value(of: PreflightRequest(rollout: TestFleet.definition("1.0"), wait: .zero))
             case "/v1/pushes": try JSONCoding.value(of: PushRequest(release: web, hosts: .all, environment: staging))
+            case "/v1/rehearsals":
+                try JSONCoding.value(of: RehearsalRequest(release: web, hosts: .all, environment: staging))
             case "/v1/emergency-pushes":
                 try JSONCoding.value(
                     of: EmergencyPushRequest(release: web, reason: "r", hosts: .all, environment: staging))

@@ -1,0 +1,172 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import ReleaseLifecycle
+import ReleaseRollout
+import ReleaseTrust
+
+/// Rehearsals that people order: the same approval, the same order and the same reports as an installation; what the host
+/// signed is filed as evidence.
+extension Controller {
+    func rehearse(_ request: RehearsalRequest, by actor: String) throws -> RehearsalView {
+        let record = try release(request.release)
+        let environment = try request.environment ?? environment(of: request.hosts)
+        try checkEnvironment(environment)
+        try refuseLive(request.release, environment)
+        try refuseRevoked(record, in: environment)
+        guard record.isApproved(in: environment) else { throw approvalMissing(request.release, in: environment) }
+        let definition = RolloutDefinition(
+            release: request.release, environment: environment, hosts: request.hosts, strategy: .phasedByDefault)
+        try obeyPolicyAtStart(definition)
+        try obeyLifecycle(request.release, in: environment, isEmergency: false)
+        let online = hub.online
+        let id = try RolloutID("rehearsal-\(state.rehearsals.count + 1)-\(Hexadecimal.encode(random.bytes(2)))")
+        let plan = try makePlan(definition, id: id, urgency: .ordinary) { host in
+            online.contains(host.id) && host.delivery == .push
+        }
+        let now = time.now()
+        try refuseUnready(plan, at: now)
+        let ordered = RehearsalOrdered(plan: plan, until: (now + Director.pushLifetime).wholeSeconds)
+        try commit(.rehearsalOrdered(ordered), by: actor, at: now)
+        for host in plan.hosts { try transmitRehearsals(to: host.id, at: now) }
+        return try rehearsalView(id)
+    }
+
+    /// Where people work nothing is taken back to see whether it can be; where there is no other place, they decide.
+    private func refuseLive(_ release: ReleaseName, _ environment: EnvironmentName) throws {
+        guard configuration.environments.count > 1, state.lifecycle(release).live == environment else { return }
+        throw ControllerError.conflict(
+            "rehearsalLive", "\(release) goes into service in \(environment): nothing is rehearsed there.",
+            remedy: "Name hosts of another environment: "
+                + configuration.environments.filter { $0 != environment }.map(\.text).joined(separator: ", ") + ".")
+    }
+
+    private func refuseUnready(_ plan: RolloutPlan, at now: UTCInstant) throws {
+        let product = plan.definition.release.product
+        if let starts = plan.starts, !starts.contains(where: { $0.from <= now && now < $0.until }) {
+            throw ControllerError(
+                .init(code: 423), code: "rehearsal.window",
+                summary: "No window is open for \(plan.definition.release) in \(plan.definition.environment).",
+                remedy: "See when one opens: slipway window test")
+        }
+        for host in plan.hosts {
+            if host.running == plan.definition.release {
+                throw ControllerError.conflict(
+                    "rehearsalRuns", "\(plan.definition.release) runs on \(host.id) already.",
+                    remedy: "Rehearse it where it does not run, or a newer release.")
+            }
+            let other =
+                state.rolloutOrder.first { id in
+                    guard let record = state.rollouts[id], record.isActive else { return false }
+                    return record.plan?.definition.release.product == product && record.contains(host.id)
+                }
+                ?? state.rehearsals.values.first {
+                    $0.release.product == product && $0.state(of: host.id, at: now) == .ordered && $0.awaits(host.id)
+                }?.id
+            guard let other else { continue }
+            throw ControllerError.conflict(
+                "rehearsalBusy", "\(other) is under way on \(host.id) with \(product).",
+                remedy: "Wait for its end, or name another host.")
+        }
+    }
+
+    /// What the host has not answered yet: once ordered, and again as often as it comes back.
+    func transmitRehearsals(to host: HostID, at now: UTCInstant) throws {
+        for record in state.rehearsals.values where record.awaits(host) && now < record.ordered.until {
+            try transmit(record.order, of: record.ordered.plan, to: host, at: now, rehearses: true)
+        }
+    }
+
+    // MARK: the host's word
+
+    /// The final word on a rehearsal: its statement is filed once, and nothing of it is kept with the report. A statement that
+    /// nobody asked for is dropped.
+    /// - Throws: what cannot be written; the host says it again then.
+    func takeRehearsal(in report: HostReport, of host: HostID) throws -> HostReport {
+        guard case .outcome(var outcome) = report.body else { return report }
+        let file = outcome.rehearsal
+        outcome.rehearsal = nil
+        var report = report
+        report.body = .outcome(outcome)
+        guard let record = state.rehearsals[outcome.order.rollout], record.order == outcome.order,
+            record.awaits(host)
+        else { return report }
+        var end = RehearsalEnded(rehearsal: record.id, host: host, outcome: outcome.outcome, isProved: false)
+        do {
+            if let file { (end.evidence, end.isProved) = try fileStatement(file, of: host, record) }
+        } catch let error where Self.isRefusal(error) {
+            let refusal = ReportedError(error)
+            end.refusal = refusal.summary
+            logger.warning(
+                "a rehearsal's statement was refused", metadata: ["host": "\(host)", "error": "\(refusal)"])
+        }
+        try commit(.rehearsalEnded(end), by: "host:\(host)", at: time.now())
+        return report
+    }
+
+    /// By what was said, not by what could not be written.
+    private static func isRefusal(_ error: any Error) -> Bool {
+        switch error {
+        case is LifecycleError, is TrustError, is DefinitionError: true
+        case let error as ControllerError: error.status.code < 500 && !error.isOvertaken
+        default: false
+        }
+    }
+
+    private func fileStatement(
+        _ file: HostReceiptFile, of host: HostID, _ record: RehearsalRecord
+    ) throws -> (evidence: SHA256Digest, isProved: Bool) {
+        let envelope = try DSSEEnvelope(json: file.envelope)
+        guard envelope.json.canonicalBytes.count <= Int(EvidenceStatement.sizeMax.value) else {
+            throw ControllerError.badRequest(
+                "rehearsalSize", "The statement of \(host) is longer than \(EvidenceStatement.sizeMax).",
+                remedy: "Nothing was taken. Look at what runs on that host as slipway-agent.")
+        }
+        let statement = try EvidenceStatement(parsing: envelope.payload)
+        let order = try JSONValue(parsing: envelope.payload)["predicate"]?["order"]
+        guard statement.host == host, order == (try JSONCoding.value(of: record.order)) else {
+            throw ControllerError.forbidden(
+                "rehearsal", "The statement of \(host) is not about the rehearsal \(record.id).",
+                remedy: "Nothing was taken. Order the rehearsal again.")
+        }
+        let signer = try evidenceSigner(envelope, certificate: file.certificate, about: record.release)
+        let id = SHA256Digest(of: signer.envelope.json.canonicalBytes)
+        // Filed before the end was written down, and a kill between the two.
+        if !state.lifecycle(record.release).record.evidence.contains(where: { $0.id == id }) {
+            let material = try EvidenceMaterial(EvidenceRequest(envelope: file.envelope), by: signer)
+            let speaker = PersonRecord(name: "host:\(host)", tokenHash: SHA256Digest(of: []), permissionSets: [])
+            _ = try addEvidence(record.release, material, by: speaker)
+        }
+        return (id, statement.summary.result == .passed)
+    }
+
+    // MARK: views
+
+    func rehearsalView(_ id: RolloutID) throws -> RehearsalView {
+        guard let record = state.rehearsals[id] else { throw ControllerError.notFound("rehearsal \(id)") }
+        let now = time.now()
+        let hosts = record.ordered.plan.hosts.map { host in
+            RehearsalHostView(
+                host: host.id, state: record.state(of: host.id, at: now), seen: seen(record, host.id),
+                evidence: record.ends[host.id]?.evidence)
+        }
+        return RehearsalView(
+            id: id, release: record.release, environment: record.ordered.plan.definition.environment,
+            orderedAt: record.at, by: record.by, until: record.ordered.until, hosts: hosts)
+    }
+
+    private func seen(_ record: RehearsalRecord, _ host: HostID) -> [String] {
+        guard let end = record.ends[host] else {
+            let own = state.hosts[host]?.steps.filter { $0.key.rollout == record.id } ?? [:]
+            // Install, back out, install again: the one that began last says where it stands.
+            let last = own.max { one, other in
+                let (left, right) = (one.key, other.key)
+                return left.attempt == right.attempt ? left.action == .backOut : left.attempt < right.attempt
+            }
+            return last.map { ["\($0.key.action.rawValue): \($0.value.rawValue)"] } ?? []
+        }
+        let evidence = state.lifecycle(record.release).record.evidence.first { $0.id == end.evidence }
+        return evidence?.summary.notes ?? [end.refusal ?? "no statement came: \(end.outcome.words)"]
+    }
+}
