@@ -112,6 +112,23 @@ struct DamageTests {
         try await host.end()
     }
 
+    @Test("What a back-out returns to without its manifest is not taken for nothing: the release that runs stays")
+    func manifestGone() async throws {
+        let repository = try TestRepository()
+        let one = try await repository.submit("1.0")
+        let two = try await repository.submit("2.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        try host.dir.directory.removeFile("releases/web/\(one.folder)/manifest.json")
+        let ended = try await host.carryOut(repository.assignment(3, .backOut, two), order(3, .backOut))
+        #expect(ended.outcome == .backOutFailed, "\(ended)")
+        #expect(ended.failure?.evidence.backOutError?.code == "agent.release.absent", "\(ended)")
+        #expect(try host.version() == "2.0")
+        #expect(try host.serving().count == 1)
+        try await host.end()
+    }
+
     @Test("Files that a service left in its tree do not stand in the way of a back-out")
     func extraFiles() async throws {
         let repository = try TestRepository()

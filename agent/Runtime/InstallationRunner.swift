@@ -209,7 +209,7 @@ struct InstallationRunner: Sendable {
         case .verifying:
             // A full disk may be what went wrong: what was fetched is not needed for the way back.
             try? downloads.removeAll()
-            try pairs.verifyOld()
+            try pairs.verifyOld(restored)
         case .stopping(let index):
             guard let (unit, stored) = pairs.new(index) else { return .done }
             try await operations.stop(

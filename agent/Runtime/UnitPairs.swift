@@ -98,14 +98,20 @@ struct UnitPairs: Sendable {
     }
 
     /// Re-hashes every tree of the old release: what is switched back to is exactly what was approved.
-    func verifyOld() throws {
-        guard let old else { return }
+    /// - Parameter restored: the release that `old` is, if its manifest is still there. Nil: nothing ran before.
+    func verifyOld(_ restored: HostRelease?) throws {
+        func gone(_ what: String, _ release: HostRelease) -> AgentError {
+            AgentError(
+                code: "release.absent", summary: "The \(what) of \(release) is not on this host any more.",
+                remedy: "Order a sound release; it is fetched anew.")
+        }
+        guard let old else {
+            // Taken for nothing that ran before, it would be reported as what runs.
+            if let restored { throw gone("manifest", restored) }
+            return
+        }
         for unit in old.manifest.units {
-            guard let tree = try old.layout(unit).tree(old.release.folder) else {
-                throw AgentError(
-                    code: "release.absent", summary: "The tree of \(old.release) is not on this host any more.",
-                    remedy: "Order a sound release; it is fetched anew.")
-            }
+            guard let tree = try old.layout(unit).tree(old.release.folder) else { throw gone("tree", old.release) }
             // What a service left beside the release's own files (a cache, a socket) is no reason to stay on a bad one.
             try PayloadInstaller.verifyTree(unit, index: old.index(unit), tree: tree, extra: .reported)
         }
