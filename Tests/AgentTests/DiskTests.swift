@@ -105,20 +105,14 @@ struct DiskTests {
     func full() async throws {
         let scenario = try #require(try await FaultScenario.prepare().first { $0.name == "update" })
         let used = try await Self.usage(scenario)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for step in 0..<Self.steps {
-                if step >= Self.width { try await group.next() }
-                group.addTask {
-                    // 4 MiB of it are what the agent leaves free.
-                    let blocks = used.kibibytes + 256 + (6 << 10) * (Self.steps - 1 - step) / Self.steps
-                    let options =
-                        step.isMultiple(of: 2)
-                        ? "size=\(blocks)k,nr_inodes=100000"
-                        : "size=256m,nr_inodes=\(used.inodes + 4 + 96 * (Self.steps - 1 - step) / Self.steps)"
-                    check("step \(step), \(options)", try await attempt(scenario, options: options))
-                }
-            }
-            try await group.waitForAll()
+        try await inParallel(Array(0..<Self.steps), width: Self.width) { step in
+            // 4 MiB of it are what the agent leaves free.
+            let blocks = used.kibibytes + 256 + (6 << 10) * (Self.steps - 1 - step) / Self.steps
+            let options =
+                step.isMultiple(of: 2)
+                ? "size=\(blocks)k,nr_inodes=100000"
+                : "size=256m,nr_inodes=\(used.inodes + 4 + 96 * (Self.steps - 1 - step) / Self.steps)"
+            check("step \(step), \(options)", try await attempt(scenario, options: options))
         }
     }
 

@@ -118,7 +118,7 @@ struct DurabilityTests {
 
     @Test("R40: thirty days with a rollout an hour and a controller that comes and goes: state and logs stay small")
     func month() async throws {
-        let (rollouts, sizeMax) = (Shim.isWhole ? 720 : 40, 200 << 20)
+        let (rollouts, sizeMax) = (Sweep.amount(720, sample: 40), 200 << 20)
         let repository = try TestRepository()
         let host = try await TestHost(repository)
         let units = [try UnitTypeTests.plain("crons", .file, installTo: "/etc")]

@@ -150,28 +150,11 @@ struct FaultHost: Sendable {
             Issue.record("\(scenario.name): \(result.end) \(result.output)")
             return []
         }
-        let bytes = try file.directory.read("trace", sizeMax: ByteCount(16 << 20))
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { line in
-            let path = line.split(separator: " ", maxSplits: 1).dropFirst().joined()
-            return FaultHost.normalised(path.replacing(dir.path, with: "AGENT").replacing(root.path, with: ""))
-        }
+        return places(try file.directory.read("trace", sizeMax: ByteCount(16 << 20)))
     }
 
-    /// Digests and random names are all the same place.
-    static func normalised(_ text: String) -> String {
-        var result = ""
-        var run = ""
-        for character in text + "/" {
-            if character.isHexDigit {
-                run.append(character)
-                continue
-            }
-            result += run.count >= 8 ? "#" : run
-            run = ""
-            result.append(character)
-        }
-        return String(result.dropLast())
-    }
+    /// Lines of the shim.
+    func places(_ lines: [UInt8]) -> [String] { Sweep.places(lines, [(dir.path, "AGENT"), (root.path, "")]) }
 
     /// One complete release that was verified is what the link shows and what the journal says; nothing is left over.
     func check(_ point: FaultPoint, ends: String?) async throws {
@@ -219,55 +202,59 @@ struct FaultHost: Sendable {
 
 @Suite("The real agent, killed and failed at every durable act", .serialized)
 struct FaultSweep {
-    /// Points of each scenario and kind that an ordinary run takes; `SLIPWAY_FAULTS=all` takes every one.
+    /// Points of each scenario and kind that an ordinary run takes.
     static let sample = 18
-    static let width = 4
+    static let width = Sweep.width(sample: 4)
 
     @Test("Afterwards one complete verified release runs, the journal is readable, the report is true")
     func sweep() async throws {
         let (shim, folder) = try await Shim.compile("faults")
-        let isWhole = Shim.isWhole
         var tried = 0
         for scenario in try await FaultScenario.prepare() {
-            for kind in FaultPoint.Kind.allCases {
-                let traced = try await FaultHost(scenario, shim: shim)
-                let places = try await traced.trace(kind)
-                try await traced.end()
-                try #require(places.count > 20, "\(scenario.name): \(places.count) calls")
-                let step = isWhole ? 1 : max(1, places.count / Self.sample)
-                let points = stride(from: 1, through: places.count, by: step).map {
-                    FaultPoint(scenario: scenario, kind: kind, number: $0, place: places[$0 - 1])
-                }
-                tried += points.count
-                let kills = try await withThrowingTaskGroup(of: Bool.self) { group in
-                    var kills = 0
-                    for (position, point) in points.enumerated() {
-                        if position >= Self.width, try await group.next() == true { kills += 1 }
-                        group.addTask { try await Self.try(point, shim) }
-                    }
-                    for try await isKilled in group where isKilled { kills += 1 }
-                    return kills
-                }
-                if kind == .kill { #expect(kills * 10 >= points.count * 8, "\(kills) of \(points.count) were killed") }
-                let (all, hit) = (Set(places), Set(points.map(\.place)))
-                print(
-                    "faults: \(scenario.name), \(kind): \(points.count) of \(places.count) calls, \(hit.count) of "
-                        + "\(all.count) places")
-            }
+            for kind in FaultPoint.Kind.allCases { tried += try await Self.sweep(scenario, kind, shim) }
         }
         print("faults: \(tried) points of update, failing update and back-out")
         #expect(tried >= 200, "a sample is 200 points at least")
         withExtendedLifetime(folder) {}
     }
 
-    /// - Returns: whether the agent was killed.
-    private static func `try`(_ point: FaultPoint, _ shim: String) async throws -> Bool {
+    /// - Returns: how many points there were.
+    private static func sweep(_ scenario: FaultScenario, _ kind: FaultPoint.Kind, _ shim: String) async throws -> Int {
+        let traced = try await FaultHost(scenario, shim: shim)
+        let places = try await traced.trace(kind)
+        try await traced.end()
+        try #require(places.count > 20, "\(scenario.name): \(places.count) calls")
+        func points(_ numbers: [Int]) -> [FaultPoint] {
+            numbers.map {
+                let place = $0 <= places.count ? places[$0 - 1] : "beyond"
+                return FaultPoint(scenario: scenario, kind: kind, number: $0, place: place)
+            }
+        }
+        var coverage = SweepCoverage("\(scenario.name), \(kind)", places: places)
+        let chosen = points(Sweep.calls(places, sample: sample))
+        coverage.add(try await inParallel(chosen, width: width) { try await Self.try($0, shim) })
+        if kind == .kill {
+            let kills = coverage.hits.count { $0.isKilled }
+            #expect(kills * 10 >= chosen.count * 8, "\(kills) of \(chosen.count) were killed")
+        }
+        // Where calls came in another number than in the trace.
+        for attempt in 0..<6 where Sweep.share == 1 && !coverage.missed.isEmpty {
+            let more = points(coverage.again(attempt))
+            coverage.add(try await inParallel(more, width: width) { try await Self.try($0, shim) })
+        }
+        print(coverage.description)
+        if Sweep.share == 1 { #expect(coverage.missed.isEmpty, "every place is hit: \(coverage.missed)") }
+        return coverage.hits.count
+    }
+
+    private static func `try`(_ point: FaultPoint, _ shim: String) async throws -> SweepHit {
         let host = try await FaultHost(point.scenario, shim: shim)
+        let hit = try TemporaryFolder()
         let disturbed = try await host.run(
             point.scenario.words,
             environment: [
                 "FAULT_AT": "\(point.number)", "FAULT_ERRNO": "\(point.kind.rawValue)",
-                "FAULT_KIND": point.kind.countsOpens ? "open" : "change",
+                "FAULT_KIND": point.kind.countsOpens ? "open" : "change", "FAULT_HIT": hit.path + "/hit",
             ])
         if point.kind == .kill {
             // The last calls of a run do not come in the same number each time.
@@ -300,6 +287,7 @@ struct FaultSweep {
         }
         try await host.check(point, ends: point.scenario.ends)
         try await host.end()
-        return disturbed.end == .signalled(SIGKILL)
+        let lines = try hit.directory.readIfPresent("hit", sizeMax: ByteCount(1 << 20)) ?? []
+        return SweepHit(isKilled: disturbed.end == .signalled(SIGKILL), place: host.places(lines).first)
     }
 }

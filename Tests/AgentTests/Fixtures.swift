@@ -11,7 +11,10 @@ final class TemporaryFolder: Sendable {
     let directory: Directory
     var path: String { directory.path }
 
-    init(in base: String = "/tmp") throws {
+    /// scripts/faults: in memory, where a sync costs nothing.
+    private static let place = getenv("SLIPWAY_FAULTS_FOLDER").map { String(cString: $0) } ?? "/tmp"
+
+    init(in base: String = place) throws {
         var name = Array("\(base)/slipway-agent-XXXXXX".utf8CString)
         guard mkdtemp(&name) != nil else { throw Unusable(errno: errno) }
         directory = try Directory.open(String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))

@@ -202,7 +202,7 @@ struct HookTests {
         let repository = try TestRepository()
         let loud = Self.hook(
             "any",
-            "echo the beginning; head -c \(Shim.isWhole ? 10_000_000_000 : 300_000_000) /dev/zero | tr '\\0' x; echo; echo the end; exit 9"
+            "echo the beginning; head -c \(Sweep.amount(10_000_000_000, sample: 300_000_000)) /dev/zero | tr '\\0' x; echo; echo the end; exit 9"
         )
         let release = try await repository.submit(
             "1.0", files: Self.files + [loud],

@@ -48,12 +48,8 @@ struct KillTests {
         let appends = try await Self.countAppends(baseline, server.url)
         #expect(appends >= 10, "every step is journalled")
         let points = (1...appends).flatMap { append in Self.moments.map { Point(append: append, when: $0) } }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (position, point) in points.enumerated() {
-                if position >= Self.width { try await group.next() }
-                group.addTask { try await Self.killAndRecover(baseline, server.url, at: point, ends: ends, isExpected) }
-            }
-            try await group.waitForAll()
+        try await inParallel(points, width: Self.width) {
+            try await Self.killAndRecover(baseline, server.url, at: $0, ends: ends, isExpected)
         }
         try await server.end()
     }

@@ -7,8 +7,9 @@ import Testing
 
 @Suite("The lock of an agent's folder")
 struct LockTests {
-    /// All of them in scripts/faults.
-    private static var moments: Int { getenv("SLIPWAY_FAULTS").map { String(cString: $0) } == "all" ? 500 : 12 }
+    /// 500 of them in scripts/faults, by several hosts at once.
+    private static let moments = Sweep.amount(500, sample: 12)
+    private static let hosts = Sweep.width(sample: 1)
 
     @Test("R6: an agent that is ended at any moment of an order leaves no lock behind")
     func endedAnywhere() async throws {
@@ -20,9 +21,16 @@ struct LockTests {
         let new = try await repository.submit("2.0")
         try repository.publish(repository.assignment(2, .install, new))
         let server = try await WebServer(repository)
-        let agent = try await RealAgent(copying: baseline, repository: server.url)
+        try await inParallel(Array(0..<Self.hosts), width: Self.hosts) { host in
+            let agent = try await RealAgent(copying: baseline, repository: server.url)
+            try await Self.end(agent, at: Array(stride(from: host, to: Self.moments, by: Self.hosts)))
+        }
+        try await server.end()
+    }
+
+    private static func end(_ agent: RealAgent, at moments: [Int]) async throws {
         let time = SystemTime()
-        for moment in 0..<Self.moments {
+        for moment in moments {
             let process = try agent.start()
             // From the start of the program to the end of the order, and beyond.
             try await time.sleep(for: .milliseconds(Int64(moment * 2000 / Self.moments)))
@@ -38,7 +46,6 @@ struct LockTests {
         _ = try await poll { try agent.state.finished.first { $0.order == (try order(2)) } }
         try await agent.kill(last)
         try await agent.end()
-        try await server.end()
     }
 
     @Test("R6: the lock says whose it is; what a dead process left in it holds nobody up")

@@ -34,13 +34,9 @@ struct ParallelKillTests {
         let ends = isSound ? "2.0" : "1.0"
         let appends = try await Self.countAppends(baseline, url)
         #expect(appends >= 12, "every step is journalled")
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for append in 1...appends {
-                if append > Self.width { try await group.next() }
-                let when = KillTests.moments[append % KillTests.moments.count]
-                group.addTask { try await Self.killAndRecover(baseline, url, append, when, ends) }
-            }
-            try await group.waitForAll()
+        try await inParallel(Array(1...appends), width: Self.width) { append in
+            let when = KillTests.moments[append % KillTests.moments.count]
+            try await Self.killAndRecover(baseline, url, append, when, ends)
         }
         try await server.end()
     }

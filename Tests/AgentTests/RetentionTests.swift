@@ -56,7 +56,7 @@ struct RetentionTests {
         let random = SeededRandom(seed: 2026)
         let product = try ProductName("payments")
         let releases = try (1...9).map { try release("\($0).0") }
-        for history in 0..<(Shim.isWhole ? 100_000 : 4000) {
+        for history in 0..<Sweep.amount(100_000, sample: 4000) {
             var world = World()
             world.keep = Int(random.fraction(of: 4))
             for _ in 0..<12 {

@@ -11,9 +11,9 @@ import Testing
 struct SelfUpdateOrderTests {
     typealias Fixture = SelfUpdateFixture
 
-    /// Moments of a deployment that an ordinary run takes; `SLIPWAY_FAULTS=all` takes 500.
-    private static var moments: Int { getenv("SLIPWAY_FAULTS") == nil ? 20 : 500 }
-    private static let width = 4
+    /// Moments of a deployment.
+    private static let moments = Sweep.amount(500, sample: 20)
+    private static let width = Sweep.width(sample: 4)
 
     /// An agent that is let go where its process would become another program, and made anew as that one.
     private final class Reborn: Sendable {
@@ -68,29 +68,23 @@ struct SelfUpdateOrderTests {
         nonisolated(unsafe) let shared = repository
         var random = SystemRandomNumberGenerator()
         let waits = (0..<Self.moments).map { _ in Int64.random(in: 0...900, using: &random) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (position, wait) in waits.enumerated() {
-                if position >= Self.width { try await group.next() }
-                group.addTask {
-                    let reborn = Reborn(shared)
-                    var host = try await TestHost(shared, program: reborn.door(running: nil))
-                    try await host.carryOut(words.0, try order(1))
-                    await host.agent.offer(words.1)
-                    try await SystemTime().sleep(for: .milliseconds(wait))
-                    await host.agent.offer(words.2)
-                    host = try await Self.settle(shared, host, reborn, [try order(2), try order(3)])
-                    let state = await host.agent.host
-                    let ended = state.finished.filter { $0.order != (try? order(1)) }
-                    #expect(ended.map(\.outcome) == [.succeeded, .succeeded], "after \(wait) ms: \(ended)")
-                    #expect(try ended.map(\.order) == [order(2), order(3)], "the deployment first: \(wait) ms")
-                    #expect(try host.version() == "2.0")
-                    #expect(try host.serving().count == 1)
-                    #expect(state.record(of: Fixture.product).current == agent)
-                    #expect(try ProgramRecord.read(in: host.dir.directory).confirmed?.release == agent)
-                    try await host.end()
-                }
-            }
-            try await group.waitForAll()
+        try await inParallel(waits, width: Self.width) { wait in
+            let reborn = Reborn(shared)
+            var host = try await TestHost(shared, program: reborn.door(running: nil))
+            try await host.carryOut(words.0, try order(1))
+            await host.agent.offer(words.1)
+            try await SystemTime().sleep(for: .milliseconds(wait))
+            await host.agent.offer(words.2)
+            host = try await Self.settle(shared, host, reborn, [try order(2), try order(3)])
+            let state = await host.agent.host
+            let ended = state.finished.filter { $0.order != (try? order(1)) }
+            #expect(ended.map(\.outcome) == [.succeeded, .succeeded], "after \(wait) ms: \(ended)")
+            #expect(try ended.map(\.order) == [order(2), order(3)], "the deployment first: \(wait) ms")
+            #expect(try host.version() == "2.0")
+            #expect(try host.serving().count == 1)
+            #expect(state.record(of: Fixture.product).current == agent)
+            #expect(try ProgramRecord.read(in: host.dir.directory).confirmed?.release == agent)
+            try await host.end()
         }
     }
 

@@ -10,9 +10,9 @@ import Testing
 struct SelfUpdateSweep {
     typealias Fixture = SelfUpdateFixture
 
-    /// Points of each program that an ordinary run takes; `SLIPWAY_FAULTS=all` takes every one.
+    /// Points of each program that an ordinary run takes.
     private static func sample(_ kind: FaultPoint.Kind) -> Int { kind == .kill ? 7 : 3 }
-    private static let width = 3
+    private static let width = Sweep.width(sample: 3)
 
     private struct World: Sendable {
         var baseline: TestHost
@@ -39,38 +39,27 @@ struct SelfUpdateSweep {
         let world = World(baseline: baseline, url: server.url, shim: shim, new: new)
         for image in 1...3 {
             // Kills and failing changes are counted alike.
-            let changes = try await Self.count(world, image, .kill)
-            let opens = try await Self.count(world, image, .descriptors)
+            let changes = try await Self.trace(world, image, .kill)
+            let opens = try await Self.trace(world, image, .descriptors)
             for kind in FaultPoint.Kind.allCases {
-                let count = kind.countsOpens ? opens : changes
-                try #require(count >= 3, "program \(image): \(count) calls")
-                let step = Shim.isWhole ? 1 : max(1, count / Self.sample(kind))
-                let points = stride(from: 1, through: count, by: step).map {
-                    Point(image: image, kind: kind, number: $0)
-                }
-                let kills = try await Self.tryAll(points, world)
-                // What follows the order's end does not come in the same number each time.
-                if kind == .kill {
-                    #expect(kills * 10 >= points.count * 6, "program \(image): \(kills) of \(points.count) were killed")
-                }
-                print("faults: update of the agent, program \(image), \(kind): \(points.count) of \(count) calls")
+                try await Self.sweep(world, image, kind, places: kind.countsOpens ? opens : changes)
             }
         }
         try await server.end()
         withExtendedLifetime(folder) {}
     }
 
-    /// - Returns: how often the agent was killed.
-    private static func tryAll(_ points: [Point], _ world: World) async throws -> Int {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            var kills = 0
-            for (position, point) in points.enumerated() {
-                if position >= width, try await group.next() == true { kills += 1 }
-                group.addTask { try await Self.try(point, world) }
-            }
-            for try await isKilled in group where isKilled { kills += 1 }
-            return kills
+    private static func sweep(_ world: World, _ image: Int, _ kind: FaultPoint.Kind, places: [String]) async throws {
+        try #require(places.count >= 3, "program \(image): \(places.count) calls")
+        let points = Sweep.calls(places, sample: sample(kind)).map { Point(image: image, kind: kind, number: $0) }
+        var coverage = SweepCoverage("update of the agent, program \(image), \(kind)", places: places)
+        coverage.add(try await inParallel(points, width: width) { try await Self.try($0, world) })
+        // What follows the order's end does not come in the same number each time.
+        if kind == .kill {
+            let kills = coverage.hits.count { $0.isKilled }
+            #expect(kills * 10 >= points.count * 6, "program \(image): \(kills) of \(points.count) were killed")
         }
+        print(coverage.description)
     }
 
     private static func variables(
@@ -84,7 +73,7 @@ struct SelfUpdateSweep {
     }
 
     /// The calls of an undisturbed update, up to its end.
-    private static func count(_ world: World, _ image: Int, _ kind: FaultPoint.Kind) async throws -> Int {
+    private static func trace(_ world: World, _ image: Int, _ kind: FaultPoint.Kind) async throws -> [String] {
         let agent = try await Fixture.host(world.baseline, world.url)
         let trace = try TemporaryFolder()
         let process = try agent.start(
@@ -93,15 +82,20 @@ struct SelfUpdateSweep {
         try await agent.kill(process)
         try await agent.end()
         let bytes = try trace.directory.readIfPresent("trace", sizeMax: ByteCount(16 << 20)) ?? []
-        return bytes.count { $0 == UInt8(ascii: "\n") }
+        return places(bytes, agent)
     }
 
-    /// - Returns: whether it ended there.
-    private static func `try`(_ point: Point, _ world: World) async throws -> Bool {
+    private static func places(_ lines: [UInt8], _ agent: RealAgent) -> [String] {
+        Sweep.places(lines, [(agent.dir.path, "AGENT"), (agent.root.path, "")])
+    }
+
+    private static func `try`(_ point: Point, _ world: World) async throws -> SweepHit {
         let comment: Comment = "\(point)"
         let agent = try await Fixture.host(world.baseline, world.url)
+        let hit = try TemporaryFolder()
         let first = try agent.start(
-            environment: variables(world, point.image, point.kind, ["FAULT_AT": "\(point.number)"]))
+            environment: variables(
+                world, point.image, point.kind, ["FAULT_AT": "\(point.number)", "FAULT_HIT": hit.path + "/hit"]))
         // It dies, or has got through.
         _ = try await poll { () -> Bool? in
             // A process that becomes another program looks ended for a moment.
@@ -121,6 +115,7 @@ struct SelfUpdateSweep {
         let outcomes = try agent.state.finished.filter { $0.order == (try? order(2)) }
         #expect(outcomes.count == 1, comment)
         try await host.end()
-        return hasEnded
+        let lines = try hit.directory.readIfPresent("hit", sizeMax: ByteCount(1 << 20)) ?? []
+        return SweepHit(isKilled: hasEnded, place: places(lines, agent).first)
     }
 }

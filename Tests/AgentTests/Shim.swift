@@ -5,9 +5,6 @@ import Testing
 
 /// What is preloaded into real programs (Tests/Faults).
 enum Shim {
-    /// scripts/faults: everything, and not a sample.
-    static let isWhole = getenv("SLIPWAY_FAULTS") != nil
-
     /// - Returns: the library, and the folder that holds it.
     static func compile(_ name: String) async throws -> (path: String, folder: TemporaryFolder) {
         let folder = try TemporaryFolder()

@@ -32,37 +32,40 @@ struct StateDamageTests {
         let names = try Self.files(scenario.dir.directory).filter { !$0.hasPrefix("logs/") && !$0.hasSuffix(".lock") }
         #expect(names.count > 12)
         let cases = names.flatMap { name in Damage.allCases.map { (name, $0) } }
-        let step = Shim.isWhole ? 1 : max(1, cases.count / 9)
-        for number in stride(from: 0, to: cases.count, by: step) {
-            let (name, damage) = cases[number]
-            let host = try await FaultHost(scenario, shim: "")
-            try Self.damage(host.dir.directory, name, damage)
-            let told = try await host.run(["status"])
-            let what = "\(name), \(damage.rawValue)"
-            guard case .exited(let code) = told.end else {
-                Issue.record("\(what): \(told.end) \(told.output)")
-                continue
-            }
-            #expect(code == 0 || Self.essential.contains(name), "\(what): \(told.output)")
-            // The links say what runs, whatever was lost; the next installation puts everything there again.
-            let link = try host.root.directory.readLink("opt/web")
-            #expect(link.hasPrefix("web.releases/1.5-"), "\(what)")
-            let back = try await host.run(["back-out", "web"])
-            guard case .exited = back.end else {
-                Issue.record("\(what): \(back.end) \(back.output)")
-                continue
-            }
-            guard let target = try? host.root.directory.readLink("opt/web") else {
-                Issue.record("\(what): nothing is shown: \(back.end) \(back.output)")
-                continue
-            }
-            let version = try host.root.directory.read("opt/\(target)/VERSION", sizeMax: ByteCount(100))
-            #expect(["1.4", "1.5"].contains(String(decoding: version, as: UTF8.self)), "\(what): \(back.output)")
-            if back.end != .exited(0) {
-                #expect(back.output.contains("slipway-agent: "), "\(what): it says nothing: \(back.output)")
-            }
-            try await host.end()
+        let step = Sweep.share ?? max(1, cases.count / 9)
+        let chosen = stride(from: 0, to: cases.count, by: step).map { cases[$0] }
+        try await inParallel(chosen, width: Sweep.width(sample: 2)) { try await Self.attempt(scenario, $0, $1) }
+        print("faults: state: \(chosen.count) of \(cases.count) damages of \(names.count) files")
+    }
+
+    private static func attempt(_ scenario: FaultScenario, _ name: String, _ damage: Damage) async throws {
+        let host = try await FaultHost(scenario, shim: "")
+        try Self.damage(host.dir.directory, name, damage)
+        let told = try await host.run(["status"])
+        let what = "\(name), \(damage.rawValue)"
+        guard case .exited(let code) = told.end else {
+            Issue.record("\(what): \(told.end) \(told.output)")
+            return try await host.end()
         }
+        #expect(code == 0 || Self.essential.contains(name), "\(what): \(told.output)")
+        // The links say what runs, whatever was lost; the next installation puts everything there again.
+        let link = try host.root.directory.readLink("opt/web")
+        #expect(link.hasPrefix("web.releases/1.5-"), "\(what)")
+        let back = try await host.run(["back-out", "web"])
+        guard case .exited = back.end else {
+            Issue.record("\(what): \(back.end) \(back.output)")
+            return try await host.end()
+        }
+        guard let target = try? host.root.directory.readLink("opt/web") else {
+            Issue.record("\(what): nothing is shown: \(back.end) \(back.output)")
+            return try await host.end()
+        }
+        let version = try host.root.directory.read("opt/\(target)/VERSION", sizeMax: ByteCount(100))
+        #expect(["1.4", "1.5"].contains(String(decoding: version, as: UTF8.self)), "\(what): \(back.output)")
+        if back.end != .exited(0) {
+            #expect(back.output.contains("slipway-agent: "), "\(what): it says nothing: \(back.output)")
+        }
+        try await host.end()
     }
 
     private static func damage(_ folder: Directory, _ name: String, _ damage: Damage) throws {

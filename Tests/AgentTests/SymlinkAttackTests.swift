@@ -52,6 +52,18 @@ struct SymlinkAttackTests {
 
     @Test("R50: each component of the way is swapped for a link during installations: nothing outside changes")
     func swapped() async throws {
+        let orders = Sweep.amount(10_000, sample: 60)
+        let hosts = Sweep.isWhole ? min(8, orders) : 1
+        let ended = try await inParallel(Array(0..<hosts), width: hosts) { _ in
+            try await Self.attack(orders: (orders + hosts - 1) / hosts)
+        }
+        let outcomes = ended.reduce(into: [String: Int]()) { $0.merge($1.outcomes, uniquingKeysWith: +) }
+        let swaps = ended.reduce(0) { $0 + $1.swaps }
+        print("faults: symlinks: \(orders) orders on \(hosts) hosts beside \(swaps) swaps: \(outcomes)")
+    }
+
+    /// One host, one attacker.
+    private static func attack(orders: Int) async throws -> (outcomes: [String: Int], swaps: Int) {
         let repository = try TestRepository()
         var tree = try TestRepository.unit()
         (tree.service, tree.health) = (nil, [])
@@ -81,8 +93,7 @@ struct SymlinkAttackTests {
         let attacker = Attacker(attacked, victim: victim.path)
         var outcomes: [String: Int] = [:]
         // Up, back, up again.
-        let installations = Shim.isWhole ? 10_000 : 60
-        for number in 1...installations {
+        for number in 1...orders {
             let isBack = number % 2 == 0
             let current = await host.record.current
             guard let release = isBack ? current : releases.first(where: { $0 != current }) else { continue }
@@ -101,7 +112,7 @@ struct SymlinkAttackTests {
                 try victim.directory.read(name, sizeMax: ByteCount(100)) == Array("untouched".utf8), "\(name)")
         }
         #expect(try victim.directory.list("web.releases").isEmpty)
-        print("faults: symlinks: \(installations) orders beside \(swaps) swaps: \(outcomes)")
         try await host.end()
+        return (outcomes, swaps)
     }
 }

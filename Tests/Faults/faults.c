@@ -6,6 +6,7 @@
 //   FAULT_TOUCH=FILE makes this file at the call, which goes on: a disk may fail from there on
 //   FAULT_KIND=open  counts opens instead of changes
 //   FAULT_IMAGE=N    only in the N-th program that one process becomes: 1 the agent, 2 the launcher, 3 the new agent
+//   FAULT_HIT=FILE   the counted call that it was, as a line of FAULT_TRACE
 //   FAULT_TRACE=FILE every counted call as a line: its number, its name, the path
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -25,7 +26,7 @@
 
 static atomic_int counted;
 static int at, fault, counts_opens, trace = -1;
-static const char *touched;
+static const char *touched, *hit;
 
 __attribute__((constructor)) static void begin(void) {
     const char *text = getenv("FAULT_AT");
@@ -33,6 +34,7 @@ __attribute__((constructor)) static void begin(void) {
     text = getenv("FAULT_ERRNO");
     fault = text ? atoi(text) : 0;
     touched = getenv("FAULT_TOUCH");
+    hit = getenv("FAULT_HIT");
     text = getenv("FAULT_KIND");
     counts_opens = text && !strcmp(text, "open");
     text = getenv("FAULT_IMAGE");
@@ -55,17 +57,23 @@ static void place(int descriptor, const char *path, char *text, size_t size) {
     snprintf(text, size, "%s%s%s", folder, folder[0] && path ? "/" : "", path ? path : "");
 }
 
+static void tell(int file, int number, const char *name, int descriptor, const char *path) {
+    char text[1024], line[1200];
+    place(descriptor, path, text, sizeof text);
+    int length = snprintf(line, sizeof line, "%d %s %s\n", number, name, text);
+    syscall(SYS_write, file, line, length);
+}
+
 // Whether the call is to fail.
 static int reach(const char *name, int opens, int descriptor, const char *path) {
     if (opens != counts_opens || (!at && trace < 0)) return 0;
     int number = atomic_fetch_add(&counted, 1) + 1;
-    if (trace >= 0) {
-        char text[1024], line[1200];
-        place(descriptor, path, text, sizeof text);
-        int length = snprintf(line, sizeof line, "%d %s %s\n", number, name, text);
-        syscall(SYS_write, trace, line, length);
-    }
+    if (trace >= 0) tell(trace, number, name, descriptor, path);
     if (number != at) return 0;
+    if (hit) {
+        int file = (int)syscall(SYS_openat, AT_FDCWD, hit, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (file >= 0) tell(file, number, name, descriptor, path), close(file);
+    }
     if (touched) {
         int file = (int)syscall(SYS_openat, AT_FDCWD, touched, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         if (file >= 0) close(file);

@@ -117,3 +117,23 @@ stop_below() {
         [ "$found" = no ] || sleep 0.05
     done
 }
+
+# count_reports FILE…: adds up what the reports of tests say, as "N passed, N failed".
+count_reports() {
+    python3 - "$@" <<'EOF'
+import sys
+import xml.etree.ElementTree as tree
+
+passed = failed = 0
+for name in sys.argv[1:]:
+    try:
+        suites = tree.parse(name).getroot().iter("testsuite")
+    except (OSError, tree.ParseError):
+        continue
+    for suite in suites:
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        failed += bad
+        passed += int(suite.get("tests", 0)) - bad - int(suite.get("skipped", 0) or 0)
+print(f"{passed} passed, {failed} failed")
+EOF
+}
