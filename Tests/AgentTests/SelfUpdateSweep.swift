@@ -12,7 +12,8 @@ struct SelfUpdateSweep {
 
     /// Points of each program that an ordinary run takes.
     private static func sample(_ kind: FaultPoint.Kind) -> Int { kind == .kill ? 7 : 3 }
-    private static let width = Sweep.width(sample: 3)
+    /// An update waits most of its time: for the next look at the repository, for a start, for its probation.
+    private static let width = Sweep.isWhole ? 2 * Sweep.width(sample: 3) : 3
 
     private struct World: Sendable {
         var baseline: TestHost

@@ -1,5 +1,4 @@
 import Glibc
-import ReleaseDefinition
 
 /// How much of a sweep is run.
 enum Sweep {
