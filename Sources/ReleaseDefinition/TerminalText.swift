@@ -5,7 +5,9 @@ public enum TerminalText {
     /// `\u202e`. What is no UTF-8 stays: a terminal shows it as damage.
     public static func visible(_ bytes: [UInt8]) -> [UInt8] {
         guard
-            bytes.contains(where: { ($0 < 0x20 && $0 != 0x0A && $0 != 0x09) || $0 == 0x7F || $0 == 0xC2 || $0 == 0xE2 })
+            bytes.contains(where: {
+                ($0 < 0x20 && $0 != 0x0A && $0 != 0x09) || $0 == 0x7F || $0 == 0xC2 || $0 == 0xD8 || $0 == 0xE2
+            })
         else { return bytes }
         var shown: [UInt8] = []
         shown.reserveCapacity(bytes.count)
@@ -20,6 +22,9 @@ public enum TerminalText {
             } else if byte == 0xC2, (0x80...0x9F).contains(second) {
                 shown += "\\x\(Hexadecimal.encode([second]))".utf8
                 place += 2
+            } else if byte == 0xD8, second == 0x9C {
+                shown += "\\u061c".utf8
+                place += 2
             } else if byte == 0xE2, turnsDirection(second, third) {
                 shown += "\\u20\(Hexadecimal.encode([(second & 0x3F) << 6 | third & 0x3F]))".utf8
                 place += 3
@@ -31,8 +36,12 @@ public enum TerminalText {
         return shown
     }
 
-    /// U+202A to U+202E and U+2066 to U+2069, behind 0xE2.
+    /// U+200E, U+200F, U+2028 to U+202E and U+2066 to U+2069, behind 0xE2; lines that end unseen are among them.
     private static func turnsDirection(_ second: UInt8, _ third: UInt8) -> Bool {
-        (second == 0x80 && (0xAA...0xAE).contains(third)) || (second == 0x81 && (0xA6...0xA9).contains(third))
+        switch second {
+        case 0x80: (0x8E...0x8F).contains(third) || (0xA8...0xAE).contains(third)
+        case 0x81: (0xA6...0xA9).contains(third)
+        default: false
+        }
     }
 }

@@ -36,7 +36,7 @@ extension Lifecycle {
                     "State it about this package: slipway release evidence add \(release) --kind \(evidence.kind.rawValue)"
             )
         }
-        return record.evidence.contains { $0.id == evidence.id } ? [] : [.evidenceAdded(evidence)]
+        return record.evidence.contains { $0.repeats(evidence) } ? [] : [.evidenceAdded(evidence)]
     }
 
     func answer(

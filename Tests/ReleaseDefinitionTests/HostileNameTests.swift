@@ -54,6 +54,7 @@ struct HostileNameTests {
         #expect(shown("a\u{1B}]52;c;x\u{7}b\r\u{8}\u{7F}") == #"a\x1b]52;c;x\x07b\x0d\x08\x7f"#)
         #expect(shown("\u{9B}2J\u{85}") == #"\x9b2J\x85"#)
         #expect(shown("a\u{202E}b\u{2066}c\u{2069}\u{202A}") == #"a\u202eb\u2066c\u2069\u202a"#)
+        #expect(shown("\u{200F}x\u{2028}\u{61C}") == #"\u200fx\u2028\u061c"#)
         #expect(TerminalText.visible([0xE2, 0x80]) == [0xE2, 0x80])
         #expect(TerminalText.visible([0xC2, 0x1B, 0xFF]) == [0xC2] + Array(#"\x1b"#.utf8) + [0xFF])
     }

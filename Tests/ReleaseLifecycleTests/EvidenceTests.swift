@@ -100,7 +100,8 @@ struct EvidenceTests {
     ) throws -> EvidenceRecord {
         try statement.check(document: document)
         return try statement.verified(
-            envelope: SHA256Digest(of: [3]), about: package, by: "ann", keyID: "k", at: PlannedRelease.start)
+            envelope: SHA256Digest(of: [3]), statement: SHA256Digest(of: [4]), about: package, by: "ann", keyID: "k",
+            at: PlannedRelease.start)
     }
 
     @Test("A statement comes back as it was made, about its package and its document")
@@ -115,13 +116,31 @@ struct EvidenceTests {
     @Test("Every single byte of the document counts")
     func oneByte() throws {
         let document = Array(Self.junit.utf8)
-        let made = try statement(document)
+        var made = try statement(document)
         for place in document.indices {
             var edited = document
             edited[place] ^= 1
             #expect(code { _ = try verify(made, edited) } == "lifecycle.evidence.altered")
         }
         #expect(code { _ = try verify(made, nil) } == "lifecycle.evidence.altered")
+        made.document = nil
+        #expect(code { _ = try verify(made, document) } == "lifecycle.evidence.altered")
+    }
+
+    @Test("What was stated tomorrow is refused; the same words under the same key are the same, whatever the signature")
+    func tomorrow() throws {
+        let document = Array(Self.junit.utf8)
+        var made = try statement(document)
+        var one = try verify(made, document)
+        var two = one
+        two.id = SHA256Digest(of: [9])
+        #expect(two.repeats(one))
+        two.keyID = "other"
+        #expect(!two.repeats(one))
+        (one.statement, two.statement, two.keyID) = (nil, nil, one.keyID)
+        #expect(!two.repeats(one))
+        made.statedAt = PlannedRelease.start + .minutes(6)
+        #expect(code { _ = try verify(made, document) } == "lifecycle.evidence.future")
     }
 
     @Test("A statement that says of its document what it does not say, or of another package, is refused")

@@ -31,6 +31,9 @@ public struct AgentCommand: AsyncParsableCommand {
                 try command.run()
             }
             return 0
+        } catch let error as StepError {
+            FileHandleOutput.standardError("slipway-agent: \(error.error.description)\n")
+            return AgentExit(error.error).rawValue
         } catch let error as any ReportableError {
             FileHandleOutput.standardError("slipway-agent: \(error.description)\n")
             return AgentExit(error).rawValue

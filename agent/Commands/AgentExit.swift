@@ -33,7 +33,10 @@ public enum AgentExit: Int32, Sendable {
 
 /// Text to the two standard outputs; a write that fails is an error where data is printed.
 enum FileHandleOutput {
-    static func standardError(_ text: String) { _ = write(all: Array(text.utf8), to: STDERR_FILENO) }
+    /// Words for people, who may sit at a terminal: it obeys none of them.
+    static func standardError(_ text: String) {
+        _ = write(all: TerminalText.visible(Array(text.utf8)), to: STDERR_FILENO)
+    }
 
     /// - Returns: whether everything was written.
     @discardableResult

@@ -54,8 +54,10 @@ struct RepositorySource: ReleaseSource {
 
     func authorise(_ envelope: JSONValue, revoked: Set<SHA256Digest>) async throws -> AuthorisedRelease {
         let now = highest.start(time.now())
-        let release = try await metadata.authorise(
-            envelope, for: configuration.host, environment: configuration.environment, revoked: revoked, at: now)
+        let release = try await RetryPolicy.order.run(time) {
+            try await metadata.authorise(
+                envelope, for: configuration.host, environment: configuration.environment, revoked: revoked, at: now)
+        }
         await accept(now)
         downloads.limit(order: release.assignment.bandwidth)
         return release

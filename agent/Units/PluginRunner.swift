@@ -13,7 +13,8 @@ struct PluginRunner: Sendable {
 
     static let protocolNumber: Int64 = 1
     private static let linesMax = 1000
-    private static let requestName = "request.json"
+    /// One for each step: a step that is tried again reads what it read before, whatever else is asked meanwhile.
+    private static func requestName(_ step: Step) -> String { "request-\(step.rawValue).json" }
     private static let stateName = "state"
 
     var hooks: HookRunner
@@ -43,11 +44,11 @@ struct PluginRunner: Sendable {
         let originals = try stored.originals(unit)
         let state = try originals.createDirectory(Self.stateName, mode: 0o700)
         try originals.writeDurably(
-            Self.requestName, request(step, unit, stored, old, state.path, context).canonicalBytes, mode: 0o600)
+            Self.requestName(step), request(step, unit, stored, old, state.path, context).canonicalBytes, mode: 0o600)
         let program = try program(unit, stored)
         do {
             let result = try await hooks.run(
-                program: program, [step.rawValue], standardInput: originals.path + "/" + Self.requestName,
+                program: program, [step.rawValue], standardInput: originals.path + "/" + Self.requestName(step),
                 called: "\(step.rawValue) of the plugin", of: unit, in: stored, context.values(named: step.rawValue))
             return PluginAnswer(result.output, linesMax: Self.linesMax)
         } catch var error as StepError {

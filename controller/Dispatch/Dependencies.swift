@@ -81,9 +81,9 @@ extension Controller {
         }
     }
 
-    /// The same, or one within the other.
+    /// The same, or one within the other. A unit that installs no tree, as a migration, has no path.
     static func overlap(_ one: String, _ other: String) -> Bool {
-        !one.isEmpty && (one == other || one.hasPrefix(other + "/") || other.hasPrefix(one + "/"))
+        !one.isEmpty && !other.isEmpty && (one == other || one.hasPrefix(other + "/") || other.hasPrefix(one + "/"))
     }
 
     /// Of other products in the same environment.
@@ -113,7 +113,8 @@ extension Controller {
         return (underWay + waiting).compactMap { other in
             let shared = other.plan.hosts.map(\.id).filter(hosts.contains)
             guard let first = shared.first else { return nil }
-            let common = StartInterval.common(own, other.plan.starts)
+            let now = time.now()
+            let common = StartInterval.common(own, other.plan.starts)?.filter { $0.until > now }
             if let common, common.isEmpty { return nil }
             let when = common?.first.map { " between \($0.from) and \($0.until)" } ?? ""
             return "\(other.words) may change \(shared.count) of the same hosts\(when), as \(first)."

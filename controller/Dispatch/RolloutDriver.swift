@@ -295,6 +295,14 @@ extension Controller {
 }
 
 extension RolloutRecord {
+    /// It was being backed out when it was paused or halted.
+    var hasHeldBackOut: Bool {
+        switch rollout.state {
+        case .paused, .halted: rollout.isBackingOut
+        case .planned, .running, .baking, .stopping, .backingOut, .ended: false
+        }
+    }
+
     /// Whether contact with the host matters to it. To one that has ended only if the host is to catch up, or has an
     /// order of it still: a host that comes and goes leaves no trace in the rollouts of years.
     func awaits(_ host: HostID) -> Bool {

@@ -267,6 +267,17 @@ extension Controller {
         let planned = try agreed.map(view) ?? plan(definition, by: actor)
         let approvers = self.approvers(of: definition)
         let given = state.plans[planned.digest].map { authorisationsThatCount($0, by: approvers) } ?? 0
+        let others = approvers.filter { "person:\($0.name)" != actor }
+        if profile == .regulated, given >= needed,
+            state.plans[planned.digest]?.authorisations(at: time.now(), by: others).isEmpty == true
+        {
+            throw ControllerError(
+                .init(code: 423), code: "approval.authorisation",
+                summary:
+                    "Only \(actor) has authorised this rollout of \(definition.release), and starts it: in the profile "
+                    + "regulated these are two people.",
+                remedy: "Another person authorises it (slipway rollout authorise \(planned.digest)), or starts it.")
+        }
         guard let frozen = state.plans[planned.digest], given >= needed else {
             throw ControllerError(
                 .init(code: 423), code: "approval.authorisation",

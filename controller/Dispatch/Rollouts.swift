@@ -165,7 +165,14 @@ extension Controller {
         if let agreed { try refuseChange(of: agreed.plan, to: plan, accepting: agreed.hostChanges) }
         let now = time.now()
         var decisions = Decisions()
+        let hosts = Set(plan.hosts.map(\.id))
         for other in try superseded(by: plan) {
+            // A back-out that stands still has nothing left to finish where all its hosts get the newer release: resumed, it
+            // would undo that.
+            if other.hasHeldBackOut, other.plan?.hosts.allSatisfy({ hosts.contains($0.id) }) == true {
+                let reason = "rollout \(id) of \(definition.release) has its hosts"
+                try decisions.decide(.stop(by: actor, reason: reason), on: other, by: actor, at: now)
+            }
             try decisions.decide(.supersede(by: id), on: other, by: actor, at: now)
         }
         let new = RolloutRecord(id: id)

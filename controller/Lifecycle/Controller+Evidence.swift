@@ -59,7 +59,12 @@ extension Controller {
         }
         let envelope = signer.envelope.json.canonicalBytes
         let record = try statement.verified(
-            envelope: SHA256Digest(of: envelope), about: package, by: signer.name, keyID: signer.keyID, at: now)
+            envelope: SHA256Digest(of: envelope), statement: SHA256Digest(of: signer.envelope.payload), about: package,
+            by: signer.name, keyID: signer.keyID, at: now)
+        // Nothing is kept of what was said before.
+        guard !state.lifecycle(name).record.evidence.contains(where: { $0.repeats(record) }) else {
+            return try lifecycleView(name)
+        }
         let store = try evidenceStore()
         try store.add(envelope)
         if let document = material.document { try store.add(document) }

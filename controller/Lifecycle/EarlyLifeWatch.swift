@@ -38,6 +38,13 @@ extension Controller {
     private func earlyHealth() -> [RolloutID: TimeSpan] {
         guard isRunning else { return [:] }
         var wanted: [RolloutID: TimeSpan] = [:]
+        // A bake is there to be watched: several times, however short it is.
+        for (id, record) in state.rollouts where record.isActive {
+            guard case .baking(let phase, _) = record.rollout.state, let bake = record.plan?.phases[phase].bake else {
+                continue
+            }
+            wanted[id] = min(max(.milliseconds(bake.milliseconds / 5), .seconds(1)), .seconds(30))
+        }
         for lifecycle in state.lifecycles.values {
             guard case .earlyLifeSupport(let rollout, _) = lifecycle.state else { continue }
             wanted[rollout] = lifecycle.record.plan?.earlyLife?.health ?? EarlyLifePlan.healthDefault

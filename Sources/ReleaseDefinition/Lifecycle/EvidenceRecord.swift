@@ -13,10 +13,12 @@ public struct EvidenceRecord: Sendable, Equatable, Codable {
     public var by: String
     public var keyID: String
     public var document: EvidenceDocument?
+    /// Of what was signed: one key states it once, whatever its signature looks like. nil: of an older log.
+    public var statement: SHA256Digest?
 
     public init(
         id: SHA256Digest, kind: EvidenceKind, package: SHA256Digest, summary: EvidenceSummary, about: String?,
-        statedAt: UTCInstant, by: String, keyID: String, document: EvidenceDocument?
+        statedAt: UTCInstant, by: String, keyID: String, document: EvidenceDocument?, statement: SHA256Digest? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -27,6 +29,12 @@ public struct EvidenceRecord: Sendable, Equatable, Codable {
         self.by = by
         self.keyID = keyID
         self.document = document
+        self.statement = statement
+    }
+
+    /// The same words under the same key.
+    public func repeats(_ other: EvidenceRecord) -> Bool {
+        id == other.id || (statement != nil && statement == other.statement && keyID == other.keyID)
     }
 }
 

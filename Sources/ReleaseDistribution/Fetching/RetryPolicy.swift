@@ -22,6 +22,8 @@ public struct RetryPolicy: Sendable, Equatable {
     public static let patient = RetryPolicy(triesMax: 10, delayFirst: .seconds(1), delayMax: .seconds(60))
     /// For small files that will be asked for again anyway: covers a connection that broke at that moment.
     public static let brief = RetryPolicy(triesMax: 2, delayFirst: .milliseconds(200), delayMax: .seconds(1))
+    /// For what an order needs before its downloads: 15 s, in which a controller is back that was started again.
+    public static let order = RetryPolicy(triesMax: 5, delayFirst: .seconds(1), delayMax: .seconds(8))
     public static let none = RetryPolicy(triesMax: 1, delayFirst: .zero, delayMax: .zero)
 
     /// Before the try after so many in vain.
@@ -46,7 +48,7 @@ public struct RetryPolicy: Sendable, Equatable {
 
     /// Runs `attempt` until it succeeds, fails for good, or has failed too often. `attempt` is told nothing and keeps
     /// what it got; its answer after a passing failure is whether it got any further, which starts the count anew.
-    func run<Value>(
+    public func run<Value>(
         _ time: any TimeDoor, hasProgressed: () -> Bool = { false }, _ attempt: () async throws -> Value
     ) async throws -> Value {
         var tries = 0

@@ -10,6 +10,8 @@ public struct EvidenceStatement: Sendable, Equatable {
     /// What `slipway-agent rehearse` writes.
     static let rehearsalType = "urn:slipway:predicate:rehearsal:v1"
     public static let sizeMax = ByteCount(4 << 20)
+    /// So far ahead the clock of who states something may be.
+    static let clockSkewMax = TimeSpan.minutes(5)
 
     public var kind: EvidenceKind
     /// Of the packages' manifests.
@@ -161,6 +163,12 @@ public struct EvidenceStatement: Sendable, Equatable {
     /// - Throws: `lifecycle.evidence.altered` where a byte of it is another, `lifecycle.evidence.summary`,
     ///   `lifecycle.evidence.document` where there must be one, or what its reader finds.
     public func check(document bytes: [UInt8]?) throws(LifecycleError) {
+        if document == nil, let bytes {
+            throw LifecycleError(
+                code: "evidence.altered",
+                summary: "The statement is about no document, \(SHA256Digest(of: bytes).short)… came with it.",
+                remedy: "Nothing was taken. Send the statement alone, or one that names the document.")
+        }
         if let document {
             guard let bytes, SHA256Digest(of: bytes) == document.sha256, bytes.count == Int(document.length.value)
             else {
@@ -183,10 +191,17 @@ public struct EvidenceStatement: Sendable, Equatable {
     }
 
     /// What goes down in the record, once the controller has verified who signed the statement and `check` its document.
-    /// - Throws: `lifecycle.evidence.package` where it speaks of another package.
+    /// - Parameter statement: of the payload that was signed.
+    /// - Throws: `lifecycle.evidence.package` where it speaks of another package, `lifecycle.evidence.future`.
     public func verified(
-        envelope: SHA256Digest, about package: SHA256Digest, by signer: String, keyID: String, at now: UTCInstant
+        envelope: SHA256Digest, statement: SHA256Digest, about package: SHA256Digest, by signer: String, keyID: String,
+        at now: UTCInstant
     ) throws(LifecycleError) -> EvidenceRecord {
+        if let statedAt, statedAt > now + Self.clockSkewMax {
+            throw LifecycleError(
+                code: "evidence.future", summary: "It was stated at \(statedAt), and now it is \(now).",
+                remedy: "Nothing was taken. Set the clock of who stated it, and state it again.")
+        }
         guard subjects.contains(package) else {
             let named = subjects.first.map { "\($0.short)…" } ?? "nothing"
             throw LifecycleError(
@@ -198,6 +213,6 @@ public struct EvidenceStatement: Sendable, Equatable {
         let at = statedAt.map { min($0, now) } ?? now
         return EvidenceRecord(
             id: envelope, kind: kind, package: package, summary: summary, about: about, statedAt: at, by: signer,
-            keyID: keyID, document: document)
+            keyID: keyID, document: document, statement: statement)
     }
 }
