@@ -1,6 +1,7 @@
 import ControllerAPI
 import Effects
 import ReleaseDefinition
+import ReleaseLifecycle
 import ReleaseRollout
 
 /// Where the policy is asked. Every refusal comes at once, each with its line.
@@ -47,7 +48,7 @@ extension Controller {
         // Without a policy nothing is refused but what only a policy can define.
         let policy = policy ?? ReleasePolicy()
         return policy.refusals(of: definition, try policyFacts(definition, policy, authorisations))
-            + freezeRefusals(of: definition)
+            + freezeRefusals(of: definition) + evidenceRefusals(of: definition, policy)
     }
 
     /// What an emergency goes past is recorded.
@@ -57,7 +58,8 @@ extension Controller {
         let refusals = (current?.policy).map { policy in
             policy.refusals(of: definition, (try? policyFacts(definition, policy)) ?? PolicyFacts(now: time.now()))
         }
-        let passed = (refusals ?? []) + freezeRefusals(of: definition)
+        let unproven = current.map { evidenceRefusals(of: definition, $0.policy) } ?? []
+        let passed = (refusals ?? []) + freezeRefusals(of: definition) + unproven
         guard !passed.isEmpty else { return nil }
         return PolicyPassedOver(
             rollout: rollout, release: definition.release, environment: definition.environment, refusals: passed,
@@ -127,6 +129,19 @@ extension Controller {
 }
 
 extension Controller {
+    /// What the policy wants to see proven, whoever planned the release, or nobody.
+    private func evidenceRefusals(of definition: RolloutDefinition, _ policy: ReleasePolicy) -> [PolicyRefusal] {
+        let rules = policy.environment(definition.environment)?.evidence ?? []
+        guard !rules.isEmpty else { return [] }
+        let evidence = state.lifecycle(definition.release).record.ownEvidence
+        let path = "environments.\(definition.environment).evidence"
+        return rules.map { $0.judge(evidence, release: definition.release, at: time.now()) }.filter { !$0.isMet }.map {
+            PolicyRefusal(
+                rule: .evidence, path: path, place: policy.place(of: path), summary: "\($0.found).",
+                remedy: "\($0.remedy ?? "It comes with time").")
+        }
+    }
+
     /// Says to set rules aside only where somebody may, and to whom.
     private func overrideRemedy(
         _ rules: [PolicyRule], _ release: ReleaseName, _ environment: EnvironmentName
@@ -154,7 +169,7 @@ extension PolicyRule {
     /// Time, or people's consent, makes it go away.
     var isCuredByTime: Bool {
         switch self {
-        case .window, .freeze, .cadence, .authorisations, .after, .overlap: true
+        case .window, .freeze, .cadence, .authorisations, .after, .overlap, .evidence: true
         case .numbering, .environment, .strategy, .backOut, .gates, .earlyLife: false
         }
     }

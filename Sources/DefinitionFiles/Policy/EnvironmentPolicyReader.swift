@@ -4,7 +4,7 @@ import ReleaseDefinition
 enum EnvironmentPolicyReader {
     private static let keys = KeyTable(known: [
         "after", "strategies", "windows", "duration", "cadence", "authorisations", "backOut", "gates",
-        "overlap",
+        "overlap", "evidence",
     ])
     private static let cadenceKeys = KeyTable(known: ["atMost", "within"])
     private static let backOutKeys = KeyTable(known: ["failureTolerance", "scope"])
@@ -38,14 +38,16 @@ enum EnvironmentPolicyReader {
         let gates = mapping.optional("gates", default: []) {
             $0.someElements(countMax: 20, what: "gates") { $0.name(GateName.self) }
         }
+        let evidence = mapping.optional("evidence", default: [EvidenceRule]?.none) {
+            $0.someElements(countMax: 20, what: "rules for evidence", EvidenceRuleReader.read).map(Optional.some)
+        }
         guard let after, let strategies, let windows, let duration, let cadence, let authorisations, let backOut,
-            let gates, let overlap
+            let gates, let overlap, let evidence
         else { return nil }
         return EnvironmentPolicy(
             name: name, after: after, strategies: strategies, windows: windows, duration: duration, cadence: cadence,
             authorisations: authorisations.count, authorisationChain: authorisations.chain, backOut: backOut,
-            gates: gates,
-            refusesOverlap: overlap.map { $0 == .refused })
+            gates: gates, refusesOverlap: overlap.map { $0 == .refused }, evidence: evidence)
     }
 
     private enum Overlap: String, CaseIterable { case warned, refused }

@@ -73,12 +73,14 @@ public struct EnvironmentPolicy: Sendable, Equatable, Codable {
     public var gates: [GateName]
     /// Rollouts of several products may not change the same hosts at the same time; else that is warned of.
     public var refusesOverlap: Bool?
+    /// What must be proven of a release before it is rolled out there; nil: nothing.
+    public var evidence: [EvidenceRule]?
 
     public init(
         name: EnvironmentName, after: EnvironmentName? = nil, strategies: [StrategyKind]? = nil,
         windows: [WindowName] = [], duration: TimeSpan = .minutes(15), cadence: Cadence? = nil,
         authorisations: Int = 0, authorisationChain: [String]? = nil, backOut: BackOutCriteria = .init(),
-        gates: [GateName] = [], refusesOverlap: Bool? = nil
+        gates: [GateName] = [], refusesOverlap: Bool? = nil, evidence: [EvidenceRule]? = nil
     ) {
         self.name = name
         self.after = after
@@ -91,6 +93,7 @@ public struct EnvironmentPolicy: Sendable, Equatable, Codable {
         self.backOut = backOut
         self.gates = gates
         self.refusesOverlap = refusesOverlap
+        self.evidence = evidence
     }
 }
 
@@ -213,7 +216,7 @@ public struct EarlyLife: Sendable, Equatable, Codable {
 /// The rules that can refuse; those that people may set aside stand in `overrides`.
 public enum PolicyRule: String, Sendable, Codable, CaseIterable {
     case numbering, environment, after, strategy, window, freeze, cadence, authorisations, backOut, gates
-    case earlyLife, overlap
+    case earlyLife, overlap, evidence
 }
 
 public struct OverrideRight: Sendable, Equatable, Codable {
