@@ -44,15 +44,23 @@ struct TidyTests {
         }
     }
 
-    @Test("Every requirement has its row, and every command that a row names exists")
+    @Test("Every requirement has its row, with a command, a screen and a test, and each of them exists")
     func requirements() {
         let commands = SourceTree.read("docs/commands.md") ?? ""
         for path in NamedCommands.documents {
             let text = SourceTree.read(path) ?? ""
             #expect(NamedCommands.rows(text) == NamedCommands.required)
             expectNone(NamedCommands.check(path, text, commands: commands))
+            expectNone(NamedScreens.check(path, text, console: NamedScreens.console))
         }
         #expect(NamedCommands.check("x", "`slipway nothing`", commands: commands).count == 1)
+        for line in [
+            "- moon: `/console/moon`", "| D1 | r | `slipway x` | moon | *t* (T) |", "| D1 | r | - | home | *t* (T) |",
+            "| D1 | r | `slipway x` | home | - |", "| D1 | r | `slipway x` | - | *t* (T) |", "| D1 | r | home |",
+        ] {
+            let found = NamedScreens.check("x", "- home: `/`\n\(line)", console: NamedScreens.console)
+            #expect(found.count == 1, "\(line): \(found)")
+        }
     }
 
     @Test("Decision records are numbered without gaps and have their four sections")
