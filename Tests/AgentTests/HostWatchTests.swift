@@ -97,6 +97,30 @@ struct HostWatchTests {
         }
     }
 
+    @Test("A release that is not healthy any more is reported, once, and again when it is")
+    func health() async throws {
+        let (repository, mark) = (try TestRepository(), try TemporaryFolder())
+        let check = "#!/bin/sh\ntest ! -e '\(mark.path)/ill' || { echo out of order; exit 1; }\n"
+        let release = try await repository.submit("1.0", files: [TestRepository.serve, .init("tree/bin/check", check)])
+        let host = try await TestHost(repository)
+        func told() async -> [ProductHealth] {
+            await host.reports.compactMap { if case .health(let it) = $0.body { it } else { nil } }
+        }
+        try await host.carryOut(repository.assignment(1, .install, release), order(1))
+        try await host.agent.checkHealth()
+        #expect(await told().isEmpty)
+        try mark.directory.writeDurably("ill", [])
+        for _ in 1...2 { try await host.agent.checkHealth() }
+        #expect(await told().map(\.running.isHealthy) == [false])
+        #expect(await told().first?.detail.contains("out of order") == true)
+        #expect(await host.agent.inventory().installed.map(\.isHealthy) == [false])
+        try mark.directory.removeFile("ill")
+        for _ in 1...2 { try await host.agent.checkHealth() }
+        #expect(await told().map(\.running.isHealthy) == [false, true])
+        #expect(await told().allSatisfy { $0.running.manifest == release.manifest })
+        try await host.end()
+    }
+
     @Test("The inventory says what the host is: os-release, kernel, memory, disk, packages, facts.d")
     func inventory() throws {
         let (dir, root) = (try TemporaryFolder(), try TemporaryFolder())
