@@ -15,7 +15,8 @@ struct EvidenceClusterTests {
             try await second.run { standby in
                 let there = try TestClient(second, standby, token: second.adminToken)
                 let here = try TestClient(first, leader, token: first.adminToken)
-                #expect(try await TestFleet.submit("1.1", by: there).status == 201)
+                let archive = try TestFleet.archive(version: "1.1") { $0 + "\ndocuments: [files/serve]\n" }
+                #expect(try await TestFleet.submit(archive: archive, by: there).status == 201)
                 let base = LifecycleTests.base
                 let added = try await there.post(
                     base + "/evidence", LifecycleTests.unsigned(.tests, LifecycleTests.junit))
@@ -28,6 +29,8 @@ struct EvidenceClusterTests {
                 }
                 let document = try await here.send("GET", "\(base)/evidence/\(id.short)?part=document")
                 #expect(String(decoding: document.body, as: UTF8.self) == LifecycleTests.junit)
+                let runbook = try await here.send("GET", "\(base)/document/files/serve")
+                #expect(String(decoding: runbook.body, as: UTF8.self).hasPrefix("#!/bin/sh"), "of the package")
                 let link = try await there.post(base + "/feedback-links", FeedbackLinkRequest())
                 let url = try link.json(FeedbackLinkView.self).url
                 let path = String(url[try #require(url.range(of: "/feedback/")).lowerBound...])
