@@ -62,7 +62,7 @@ public enum PostImplementationReview {
                 source: "rollout.started", isKept: inTime),
             ReviewField(
                 "duration", planned: plan?.targets.duration?.description,
-                actual: last.flatMap { last in last.endedAt.map { $0.since(last.startedAt).description } }
+                actual: last.flatMap { last in last.endedAt.map { $0.since(last.startedAt).words } }
                     ?? "it did not end",
                 source: "rollout.ended",
                 isKept: plan?.targets.duration.flatMap { target in
@@ -78,7 +78,7 @@ public enum PostImplementationReview {
             ReviewField(
                 "failures", planned: plan?.targets.failuresMax.map { "\($0) at most" },
                 actual: "\(failures.of("host")) failed, \(backedOut) backed out", source: "rollout.hostEnded",
-                isKept: plan?.targets.failuresMax.map { failures <= $0 }),
+                isKept: rollouts.isEmpty ? nil : plan?.targets.failuresMax.map { failures <= $0 }),
             ReviewField(
                 "halts", actual: rollouts.reduce(0) { $0 + $1.halts }.of("halt"), source: "rollout.halted"),
             ReviewField(
@@ -103,20 +103,21 @@ public enum PostImplementationReview {
         return [
             ReviewField(
                 "lead time", planned: plan?.targets.leadTime?.description,
-                actual: lead?.description ?? "no host had it", source: "measures",
+                actual: lead?.words ?? "no host had it", source: "measures",
                 isKept: plan?.targets.leadTime.flatMap { target in lead.map { $0 <= target } }),
             ReviewField(
                 "time to restore", planned: plan?.targets.restore?.description,
-                actual: restore?.description ?? "nothing had to be restored", source: "measures",
-                isKept: plan?.targets.restore.map { target in restore.map { $0 <= target } ?? true }),
+                actual: restore?.words ?? "nothing had to be restored", source: "measures",
+                isKept: rollouts.isEmpty
+                    ? nil : plan?.targets.restore.map { target in restore.map { $0 <= target } ?? true }),
         ]
     }
 
     private static func after(_ lifecycle: Lifecycle) -> [ReviewField] {
         let (record, plan) = (lifecycle.record, lifecycle.record.plan)
         let handOver = record.evidence.last { $0.kind == .handOver }
-        let stay = record.began(.earlyLifeSupport).flatMap { began in
-            record.began(.operational).map { $0.since(began).description }
+        let stay = record.began(.earlyLifeSupport).map { began in
+            record.began(.operational).map { $0.since(began).words } ?? "since \(began), not over"
         }
         let contracts = plan?.contracts ?? []
         return [

@@ -62,6 +62,43 @@ struct RecordPageTests {
         }
     }
 
+    @Test(
+        "The page has plan and people, needs and readiness of the hosts, the build, and what was carried by hand"
+    )
+    func tables() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(2, running)
+            let client = try TestClient(test, running, token: test.adminToken)
+            let plan = LifecycleTests.plan("1.1").replacing(
+                "approvals:", with: "roles: { releaseManager: [ann], serviceOwner: [cyd] }\napprovals:")
+            let planned = try await client.post(Self.base + "/plan", ReleasePlanRequest(text: plan))
+            #expect(planned.status == 200)
+            let archive = try TestFleet.archive(version: "1.1") {
+                $0 + "\nrequires: [{ product: ledger, version: \">=2.1\" }]\n"
+            }
+            #expect(try await TestFleet.submit(archive: archive, by: client).status == 201)
+            let host = try #require(fleet.agents.first).host.id
+            let export = ExportRequest(host: host, channel: nil, valid: .days(30))
+            #expect(try await client.post(Self.base + "/export", export).status == 200)
+            let person = try #require(await running.controller.person(token: test.adminToken))
+            let name = try ReleaseName("web@1.1")
+            let templates = try ConsoleTemplates()
+            func page(_ page: RecordPage) -> String { String(decoding: page.render(templates), as: UTF8.self) }
+            let text = try await page(running.controller.releasePage(name, for: person))
+            for words in [
+                "Changes", "CHG-1", "Who is who", "release manager", "cyd", "approves: board", "What it needs",
+                "ledger",
+                "0 of 2", "Are the hosts ready?", "0 of 2 hosts in staging", "reachability blocks", "How it was built",
+                "date of every file", "Carried by hand", "host \(host)", "no receipt yet",
+            ] { #expect(text.contains(words), "\(words)") }
+            let grants = await page(running.controller.policyPage(for: person))
+            #expect(grants.contains("Who may do what") && grants.contains("everywhere"))
+            await client.close()
+        }
+    }
+
     @Test("Policy, freezes, configuration items, notifications and the log are pages, each with its table")
     func records() async throws {
         try await withPages { client, page in

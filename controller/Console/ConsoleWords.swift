@@ -138,6 +138,9 @@ enum ConsoleWords {
         return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) UTC"
     }
 
+    /// What `moment` says, and nothing else.
+    static func isMoment(_ text: String) -> Bool { text.utf8.count == 23 && text.hasSuffix(" UTC") }
+
     /// `0.8 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`
     static func length(_ span: TimeSpan) -> String {
         let tenths = max(0, span.milliseconds) / 100

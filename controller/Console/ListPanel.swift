@@ -15,7 +15,9 @@ struct ListTable: Sendable {
             "heading": heading, "note": note,
             "columns": columns.map { ["text": $0] },
             "hasRows": !rows.isEmpty,
-            "rows": rows.prefix(Self.rowsMax).map { ["cells": $0.map { ["text": $0] }] },
+            "rows": rows.prefix(Self.rowsMax).map {
+                ["cells": $0.map { ["text": $0, "isMoment": ConsoleWords.isMoment($0)] }]
+            },
             "left": rows.count > Self.rowsMax ? "and \(rows.count - Self.rowsMax) more" : "",
         ]
     }
@@ -41,9 +43,9 @@ struct ListPanel: RecordContent {
 }
 
 extension ListPanel {
-    /// - Parameter grants: nil: not for this person.
+    /// - Parameter rights: nil: not for this person.
     static func policy(
-        _ policy: PolicyView?, versions: [PolicyView], freezes: [FreezeView], grants: [GrantView]?
+        _ policy: PolicyView?, versions: [PolicyView], freezes: [FreezeView], rights: [Right]?
     ) -> ListPanel {
         ListPanel(
             title: "Policy",
@@ -68,23 +70,23 @@ extension ListPanel {
                     rows: versions.reversed().map {
                         [String($0.version), ConsoleWords.moment($0.appliedAt), $0.appliedBy, $0.reason]
                     }),
-            ] + (grants.map { [people($0)] } ?? []))
+            ] + (rights.map { [people($0)] } ?? []))
     }
 
-    private static func people(_ grants: [GrantView]) -> ListTable {
+    /// What a person may do, and where.
+    struct Right {
+        var person: String
+        var set: String
+        var place = "everywhere"
+        var since = "from the beginning"
+        var by = ""
+    }
+
+    private static func people(_ rights: [Right]) -> ListTable {
         ListTable(
             heading: "Who may do what", note: "slipway grants add gives more, slipway grants remove takes it",
             columns: ["Person", "As", "Where", "Since", "By"],
-            rows: grants.map { grant in
-                let places = [
-                    grant.product.map { "product \($0)" }, grant.environment.map { "environment \($0)" },
-                    grant.hosts.map { "hosts \($0)" },
-                ].compactMap { $0 }
-                return [
-                    grant.person, grant.set, places.isEmpty ? "everywhere" : places.joined(separator: ", "),
-                    ConsoleWords.moment(grant.grantedAt), grant.grantedBy,
-                ]
-            })
+            rows: rights.map { [$0.person, $0.set, $0.place, $0.since, $0.by] })
     }
 
     /// - Parameter kind: nil: all of them.
@@ -133,5 +135,18 @@ extension ListPanel {
                     [String($0.sequence), ConsoleWords.moment($0.at), $0.actor, $0.action, $0.object]
                 }))
         return ListPanel(title: "Log", note: "who did what, when", flag: "isLog", tables: tables)
+    }
+}
+
+extension ListPanel.Right {
+    init(_ grant: GrantView) {
+        let places = [
+            grant.product.map { "product \($0)" }, grant.environment.map { "environment \($0)" },
+            grant.hosts.map { "hosts \($0)" },
+        ].compactMap { $0 }
+        self.init(
+            person: grant.person, set: grant.set,
+            place: places.isEmpty ? "everywhere" : places.joined(separator: ", "),
+            since: ConsoleWords.moment(grant.grantedAt), by: grant.grantedBy)
     }
 }

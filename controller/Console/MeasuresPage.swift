@@ -31,16 +31,16 @@ struct MeasureCharts: RecordContent {
                 "Deployments a week", shown.map { "\(Self.perDay($0)) a day" }, tone: "succeeded",
                 weekly.map { Double($0.deployments) }, weekly.map { $0.deployments.of("deployment") }),
             chart(
-                "Lead time to the last host", shown?.leadTimeToLastHost?.description, tone: "moving",
+                "Lead time to the last host", shown?.leadTimeToLastHost?.words, tone: "moving",
                 weekly.map { $0.leadTimeToLastHost.map { Double($0.milliseconds) } ?? 0 },
-                weekly.map { $0.leadTimeToLastHost?.description ?? "none" }),
+                weekly.map { $0.leadTimeToLastHost?.words ?? "none" }),
             chart(
                 "Change failure rate", shown.map(Self.failures), tone: "failed",
                 weekly.map { Double($0.failuresPermille) }, weekly.map(Self.failures)),
             chart(
-                "Time to restore", shown?.timeToRestore?.description ?? "nothing had to be", tone: "backedOut",
+                "Time to restore", shown?.timeToRestore?.words ?? "nothing had to be", tone: "backedOut",
                 weekly.map { $0.timeToRestore.map { Double($0.milliseconds) } ?? 0 },
-                weekly.map { $0.timeToRestore?.description ?? "none" }),
+                weekly.map { $0.timeToRestore?.words ?? "none" }),
         ]
     }
 
@@ -64,7 +64,7 @@ struct MeasureCharts: RecordContent {
             "title": title, "value": value ?? "no data", "bars": bars,
             "most": most > 0 ? "at most \(peak)" : "nothing yet",
             "ticks": weekly.indices.filter { $0 % 4 == 0 }.map {
-                ["x": PhaseBar.text(Double($0) * width + 3), "text": week($0)]
+                ["x": PhaseBar.text(Double($0) * width + 3), "text": String(week($0).dropFirst(5))]
             },
             "summary": "\(title), \(value ?? "no data"). "
                 + labels.indices.map { "\(week($0)): \(labels[$0])" }.joined(separator: "; "),
@@ -77,9 +77,9 @@ struct MeasureCharts: RecordContent {
     private func row(_ one: ReleaseMeasures) -> [String: Any] {
         [
             "name": one.product?.text ?? "all", "deployments": one.deployments, "perDay": Self.perDay(one),
-            "emergencies": one.emergencies, "leadTime": one.leadTimeToLastHost?.description ?? "–",
+            "emergencies": one.emergencies, "leadTime": one.leadTimeToLastHost?.words ?? "–",
             "failures": "\(Self.failures(one)) (\(one.failures) of \(one.rollouts))",
-            "restore": one.timeToRestore?.description ?? "–",
+            "restore": one.timeToRestore?.words ?? "–",
         ]
     }
 

@@ -74,8 +74,19 @@ extension Controller {
     func policyPage(for person: PersonRecord) -> RecordPage {
         let panel = ListPanel.policy(
             try? policyView(), versions: policyViews(), freezes: freezeViews(),
-            grants: person.mayEverywhere(.administer) ? grantViews() : nil)
+            rights: person.mayEverywhere(.administer) ? rights() : nil)
         return RecordPage(person: person.name, now: time.now(), title: "Policy", content: panel)
+    }
+
+    /// Grants, and what somebody has from the beginning.
+    private func rights() -> [ListPanel.Right] {
+        let grants = grantViews().map(ListPanel.Right.init)
+        let own = state.people.people.values.sorted { $0.name < $1.name }.flatMap { person in
+            person.permissionSets.map { ListPanel.Right(person: person.name, set: $0.rawValue) }
+        }
+        return own.filter { one in
+            !grants.contains { $0.person == one.person && $0.set == one.set && $0.place == one.place }
+        } + grants
     }
 
     func configurationPage(for person: PersonRecord, kind: ConfigurationItem.Kind?) throws -> RecordPage {

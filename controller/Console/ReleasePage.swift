@@ -130,13 +130,16 @@ struct ReleasePanel: RecordContent {
     }
 
     private var steps: [[String: Any]] {
+        // A stage that was passed in the same moment as the next has no time of its own.
+        let reached = Self.way.lastIndex { stage in stage == view.stage || view.history.contains { $0.stage == stage } }
         let aside = Self.way.contains(view.stage) || view.stage == .unplanned ? [] : [view.stage]
-        return (Self.way + aside).map { stage in
+        return (Self.way + aside).enumerated().map { place, stage in
             let at = view.history.last { $0.stage == stage }?.at
             let isCurrent = stage == view.stage
             return [
                 "name": Self.words(stage), "isCurrent": isCurrent, "hasTime": at != nil,
-                "class": isCurrent ? "current" : at == nil ? "ahead" : "past", "at": at?.description ?? "",
+                "class": isCurrent ? "current" : place <= (reached ?? -1) ? "past" : "ahead",
+                "at": at?.description ?? "",
                 "moment": at.map(ConsoleWords.moment) ?? "",
             ]
         }

@@ -22,6 +22,9 @@ extension ErrorCatalogue {
         controller.policy.environment
           The policy does not know the environment.
         > Name one of the policy's, or add it to the policy.
+        controller.policy.evidence
+          The policy asks for evidence that there is not yet about this package.
+        > State it, or start a phased rollout where a pilot is asked for, as the message says.
         controller.policy.freeze
           A freeze stands over this.
         > Wait for its end; slipway freeze list shows who declared it and why.

@@ -102,6 +102,9 @@ extension ErrorCatalogue {
         lifecycle.evidence.package
           The statement is about another package than the release has.
         > State it about this package: slipway release evidence add NAME@VERSION --kind KIND --file FILE
+        lifecycle.evidence.pilot
+          Nobody states a pilot: the log says whether one has passed.
+        > Start a phased rollout of it: slipway rollout start FILE
         lifecycle.evidence.predicate
           Signed statements of this type are not read.
         > Give the tool's file itself: slipway release evidence add NAME@VERSION --kind KIND --file FILE
