@@ -5,6 +5,9 @@ enum Sweep {
     /// scripts/faults: all of it where this is 1, each tenth point where it is 10. Nil: a sample.
     static let share: Int? = getenv("SLIPWAY_FAULTS").map { max(1, Int(String(cString: $0)) ?? 1) }
 
+    /// scripts/faults: of the sweep over several scenarios only this one.
+    static let scenario: String? = getenv("SLIPWAY_FAULTS_SCENARIO").map { String(cString: $0) }
+
     static var isWhole: Bool { share != nil }
 
     static func amount(_ whole: Int, sample: Int) -> Int { share.map { max(1, whole / $0) } ?? sample }
