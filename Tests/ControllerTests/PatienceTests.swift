@@ -179,6 +179,12 @@ struct PatienceTests {
         (patience.connectionsMax, patience.perAddress, patience.head) = (3, 10, .seconds(300))
         try await test.run(patience: patience) { running in
             let sockets = try (1...3).map { _ in try Self.connect(running.port) }
+            // What waits at the kernel together is taken together: the three are in before the fourth comes.
+            try await eventually {
+                let established = try await Self.connections(to: running.port)
+                let waiting = try await Self.waiting(at: running.port)
+                return established >= 3 && waiting == 0
+            }
             let client = try TestClient(test, running, token: test.adminToken)
             let isAnswered = Flag()
             let answer = Task {
@@ -196,6 +202,19 @@ struct PatienceTests {
     }
 
     private final class Flag: Sendable { let state = Mutex(false) }
+
+    /// By the kernel's table: how many connections nobody has taken yet, which is what a listening socket has received.
+    private static func waiting(at port: Int) async throws -> Int {
+        let hex = String(port, radix: 16, uppercase: true)
+        let end = String(repeating: "0", count: 4 - hex.count) + hex
+        let found = try await LiveProcesses().run(
+            ProcessCommand(
+                executable: "/usr/bin/grep",
+                arguments: ["-E", "^ *[0-9]+: [0-9A-F]+:\(end) [0-9A-F:]+ 0A ", "/proc/self/net/tcp"],
+                workingDirectory: "/", timeout: .seconds(20)))
+        let queues = try #require(found.output.split(separator: " ").dropFirst(4).first)
+        return try #require(Int(queues.drop { $0 != ":" }.dropFirst(), radix: 16))
+    }
 
     /// By the kernel's table: the server's ends.
     private static func connections(to port: Int) async throws -> Int {

@@ -36,8 +36,8 @@ struct PilotTests {
                 let view = try await TestFleet.rollOut(TestFleet.definition("1.1", .phased(phases)), by: client)
                 #expect(try await pilots().map(\.summary.result) == [.passed])
                 #expect(try await pilots().first?.about == "staging")
-                // No host is there, but the policy has nothing against it any more.
-                #expect(try await code()?.hasPrefix("rollout.plan.") == true)
+                // The policy has nothing against it any more; what is missing now is a plan that somebody looked at.
+                #expect(try await code() == "controller.plan.required")
                 let verb = RolloutVerbRequest(reason: "customers complain")
                 #expect(try await client.post("/v1/rollouts/\(view.id)/back-out", verb).status == 200)
                 try await eventually { try await pilots().map(\.summary.result) == [.passed, .failed] }

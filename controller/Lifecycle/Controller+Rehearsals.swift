@@ -48,7 +48,7 @@ extension Controller {
             throw ControllerError(
                 .init(code: 423), code: "rehearsal.window",
                 summary: "No window is open for \(plan.definition.release) in \(plan.definition.environment).",
-                remedy: "See when one opens: slipway window test")
+                remedy: "See when one opens: slipway window propose --environment \(plan.definition.environment)")
         }
         for host in plan.hosts {
             if host.running == plan.definition.release {

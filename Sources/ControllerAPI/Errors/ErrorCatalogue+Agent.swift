@@ -284,5 +284,8 @@ extension ErrorCatalogue {
         agent.verify.name
           The manifest calls itself another release than the one that was ordered.
         > Whoever approved it must look at what they signed; nothing was installed.
+        agent.rehearsal.unfinished
+          A rehearsal did not come to its end: a step of it could not be carried out.
+        > See the cause and the agent's log; order the rehearsal again when it is mended.
         """#
 }

@@ -278,5 +278,20 @@ extension ErrorCatalogue {
         controller.store.newer
           The store was written by a newer controller.
         > Install that version again, or restore a backup from before the upgrade.
+        controller.conflict.rehearsalBusy
+          A rollout or another rehearsal of the product is under way on the host.
+        > Wait for its end, or name another host.
+        controller.conflict.rehearsalLive
+          The release goes into service in that environment: nothing is taken back there to see whether it can be.
+        > Name hosts of another environment.
+        controller.conflict.rehearsalRuns
+          The release runs on the host already: there is nothing to install.
+        > Rehearse it where it does not run, or a newer release.
+        controller.rehearsal.window
+          No window is open in which the release may be installed there.
+        > See when one opens: slipway window propose --environment ENVIRONMENT
+        controller.request.rehearsalSize
+          What a host says it saw when it rehearsed is longer than any such statement.
+        > Look at what runs on that host as slipway-agent.
         """#
 }

@@ -180,5 +180,11 @@ extension ErrorCatalogue {
         rollout.verb.superseded
           Another rollout has the hosts by now.
         > Back that one out instead.
+        lifecycle.evidence.future
+          A statement is dated later than now, by more than clocks may differ.
+        > Set the clock of who stated it, and state it again.
+        lifecycle.feedback.full
+          One person, or one link, or all together have said as much about the release as is kept.
+        > Record what is still to be said: slipway deviation add NAME@VERSION --text … --owner NAME
         """#
 }
