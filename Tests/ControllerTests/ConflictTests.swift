@@ -8,6 +8,13 @@ import Testing
 
 @Suite("Conflicts and dependencies are found when a rollout is planned")
 struct ConflictTests {
+    @Test("A unit that installs no tree, as a migration, is in nobody's way")
+    func pathless() {
+        #expect(
+            !Controller.overlap("/opt/app", "") && !Controller.overlap("", "/opt/app") && !Controller.overlap("", ""))
+        #expect(Controller.overlap("/opt/app", "/opt/app/data") && !Controller.overlap("/opt/app", "/opt/application"))
+    }
+
     /// One more product; `requires` as in a release.yaml.
     private func submit(
         _ product: String, _ version: String, to path: String, requires: String = "[]", _ client: TestClient

@@ -47,6 +47,24 @@ struct EarlyLifeTests {
         }
     }
 
+    @Test(
+        "A bake asks its hosts for their health, however short it is: one that is not healthy any more stops the rollout"
+    )
+    func bake() async throws {
+        try await TestFleet.serving(3) { fleet, client, _ in
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            let phases = RolloutStrategy.phased([
+                PhaseDefinition(size: .count(1), bake: .minutes(1)), PhaseDefinition(size: .percent(100)),
+            ])
+            let id = try await client.startRollout(TestFleet.definition("1.0", phases)).json(RolloutView.self).id
+            let pilot = try #require(fleet.agents.first)
+            try await eventually { pilot.running != nil }
+            pilot.ail("GET /healthz answered 500, expected 200")
+            let view = try await TestFleet.end(of: id, client)
+            #expect(view.state == .backedOut && fleet.agents.allSatisfy { $0.running == nil })
+        }
+    }
+
     @Test("Hosts are asked for their health in early life; one that is not healthy any more goes back alone")
     func health() async throws {
         let test = try TestController()

@@ -59,6 +59,26 @@ struct HeldTests {
         }
     }
 
+    @Test("A back-out that was paused does not go on against a newer rollout that has all its hosts")
+    func heldBackOut() async throws {
+        try await TestFleet.serving(2) { fleet, admin, _ in
+            for version in ["1.0", "2.0", "3.0"] { _ = try await TestFleet.submit(version, by: admin) }
+            _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
+            let second = try await TestFleet.rollOut(TestFleet.definition("2.0"), by: admin).id
+            for agent in fleet.agents { agent.become(.hangs) }
+            #expect(try await verb("back-out", second, scope: .rollout, admin).status == 200)
+            #expect(try await verb("pause", second, admin).status == 200)
+            for agent in fleet.agents { agent.become(.obeys) }
+            let third = try await TestFleet.rollOut(TestFleet.definition("3.0"), by: admin)
+            #expect(third.state == .succeeded)
+            #expect(try await state(of: second, admin) == .backOutFailed)
+            #expect(try await verb("resume", second, admin).status == 409)
+            #expect(fleet.agents.allSatisfy { $0.running?.version.text == "3.0" })
+            let hosts = try await admin.send("GET", "/v1/hosts").json(ListView<HostView>.self).items
+            #expect(hosts.allSatisfy { $0.products.first?.wanted?.text == "3.0" })
+        }
+    }
+
     @Test("A newer rollout that ended before a host's turn leaves it to the one that brought what it runs")
     func leftByStopped() async throws {
         try await TestFleet.serving(3) { fleet, admin, running in

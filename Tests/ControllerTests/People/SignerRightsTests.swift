@@ -113,6 +113,14 @@ struct SignerRightsTests {
             #expect(try await other.post(path + "/authorisations", body).problemCode == "controller.access.scope")
             let given = try await own.post(path + "/authorisations", body).json(RolloutPlanView.self)
             #expect(given.authorisedBy == ["approver-3"])
+            // Who authorised it does not start it alone: that takes two people.
+            let starter = try await client("approver-3", "operator", web, people, running, admin)
+            let alone = try await starter.post("/v1/rollouts?plan=\(planned.digest)", TestFleet.definition("1.0"))
+            #expect(alone.problemCode == "controller.approval.authorisation")
+            #expect(try alone.json(Problem.self).detail.hasPrefix("Only person:approver-3 has authorised"))
+            await starter.close()
+            let started = try await admin.post("/v1/rollouts?plan=\(planned.digest)", TestFleet.definition("1.0"))
+            #expect(started.status == 201)
             await own.close()
             await other.close()
         }
