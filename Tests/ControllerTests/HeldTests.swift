@@ -65,8 +65,13 @@ struct HeldTests {
             for version in ["1.0", "2.0", "3.0"] { _ = try await TestFleet.submit(version, by: admin) }
             _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: admin)
             let second = try await TestFleet.rollOut(TestFleet.definition("2.0"), by: admin).id
-            for agent in fleet.agents { agent.become(.hangs) }
+            for agent in fleet.agents { agent.become(.stalls) }
             #expect(try await verb("back-out", second, scope: .rollout, admin).status == 200)
+            // The first of the wave has its order, says so, and says no more.
+            try await eventually {
+                let view = try await admin.send("GET", "/v1/rollouts/\(second)").json(RolloutView.self)
+                return view.hosts.contains { $0.order?.action == .backOut && $0.step == .received }
+            }
             #expect(try await verb("pause", second, admin).status == 200)
             for agent in fleet.agents { agent.become(.obeys) }
             let third = try await TestFleet.rollOut(TestFleet.definition("3.0"), by: admin)

@@ -14,8 +14,10 @@ final class TestAgent: Sendable {
         case obeys
         /// Starts, then reports that the release is not healthy and that it went back by itself.
         case fails
-        /// Takes the order and says nothing more.
+        /// Takes the order and says nothing more; back-outs are carried out.
         case hangs
+        /// The same of every order.
+        case stalls
     }
 
     private struct State {
@@ -133,7 +135,7 @@ final class TestAgent: Sendable {
         }
         let received = report(
             .progress(OrderProgress(order: assignment.order, release: assignment.release, step: .received)))
-        if assignment.order.action == .backOut {
+        if assignment.order.action == .backOut, state.behaviour != .stalls {
             state.running = state.before
             return [received, outcome(.backedOut(nil))]
         }
@@ -145,7 +147,7 @@ final class TestAgent: Sendable {
                 release: assignment.release, manifest: assignment.manifest, isHealthy: true)
             return [received, outcome(.succeeded)]
         case .fails: return [received, outcome(.backedOut(.health))]
-        case .hangs: return [received]
+        case .hangs, .stalls: return [received]
         }
     }
 }
