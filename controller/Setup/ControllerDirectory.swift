@@ -1,4 +1,5 @@
 import Effects
+import Glibc
 import ReleaseDefinition
 
 /// The controller's folder: where each thing lies, and nothing else about it.
@@ -22,13 +23,20 @@ struct ControllerDirectory: Sendable {
     var sharedRepository: String?
 
     /// - Throws: `controller.setup.notInitialised` where there is no controller in it.
+    /// Programs of the folder are started by their whole path, wherever the controller's own folder is.
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let here = getcwd(nil, 0) else { return path }
+        defer { free(here) }
+        return String(cString: here) + "/" + path
+    }
+
     static func open(_ path: String) throws -> ControllerDirectory {
         let absent = ControllerError.setup(
             "notInitialised", "There is no controller in \(path).",
             remedy: "Make one with: slipway-controller init --dir \(path)")
         let directory: Directory
         do {
-            directory = try Directory.open(path)
+            directory = try Directory.open(absolute(path))
         } catch let error as EffectsError where error.code == "effects.file.absent" {
             throw absent
         }
