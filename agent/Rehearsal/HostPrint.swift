@@ -73,7 +73,7 @@ struct HostPlaces: Sendable, Equatable {
         root: String, packages: SHA256Digest?, services: [String: String], running: HostRelease?
     ) throws -> HostPrint {
         var paths: [String: String] = [:]
-        let directory = try Directory.open(root)
+        let directory = try Directory.create(root)
         for tree in trees {
             let relative = String(tree.drop { $0 == "/" })
             guard let status = try Self.status(directory, relative) else { continue }
