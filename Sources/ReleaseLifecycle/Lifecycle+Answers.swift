@@ -188,7 +188,7 @@ extension Lifecycle {
             : [
                 LifecycleGate(
                     "operational", isMet: false, found: "it is \(stage.rawValue)",
-                    remedy: "slipway release checklist \(release) says what is missing")
+                    remedy: "slipway release status \(release) says where it stands")
             ]
         let missing = early + closureGates(facts, at: now).filter { !$0.isMet }
         guard missing.isEmpty, case .reviewed = state else {

@@ -185,12 +185,7 @@ extension Lifecycle {
                 "deviations", isMet: open.isEmpty,
                 found: open.isEmpty ? "none is open" : "open: \(Self.words(open))",
                 remedy: "slipway deviation resolve \(release) \(open.first?.id ?? "ID") --action …"),
-            LifecycleGate(
-                "drift", isMet: facts.drifted.isEmpty,
-                found: facts.drifted.isEmpty
-                    ? "every host's files are as they were signed"
-                    : "files were changed on \(facts.drifted.prefix(5).map(\.text).joined(separator: ", "))",
-                remedy: "slipway-agent verify on the host names the files"),
+            driftGate(facts),
             LifecycleGate(
                 "configuration", isMet: facts.disagreements.isEmpty,
                 found: facts.disagreements.isEmpty
@@ -203,6 +198,22 @@ extension Lifecycle {
                     : "not reviewed: \(unreviewed.map(\.text).joined(separator: ", "))",
                 remedy: "slipway release review \(unreviewed.first?.text ?? "ROLLOUT") --conclusion …"),
         ]
+    }
+
+    private func driftGate(_ facts: ClosureFacts) -> LifecycleGate {
+        func words(_ hosts: [HostID]) -> String { hosts.prefix(5).map(\.text).joined(separator: ", ") }
+        guard facts.drifted.isEmpty else {
+            return LifecycleGate(
+                "drift", isMet: false, found: "files were changed on \(words(facts.drifted))",
+                remedy: "slipway-agent verify on the host names the files")
+        }
+        guard let first = facts.unheard.first else {
+            return LifecycleGate("drift", isMet: true, found: "every host's files are as they were signed")
+        }
+        return LifecycleGate(
+            "drift", isMet: false,
+            found: "\(facts.unheard.count.of("host")) did not say whether files were changed: \(words(facts.unheard))",
+            remedy: "Bring them back into contact, or: slipway hosts retire \(first) --reason …")
     }
 
     /// What was taken back is handed over to nobody.

@@ -33,13 +33,18 @@ public enum LifecycleCommand: Sendable, Equatable {
 public struct ClosureFacts: Sendable, Equatable {
     /// Hosts that run the product and whose files are not as they were signed.
     public var drifted: [HostID]
+    /// Hosts that run the product and did not say whether their files are as they were signed.
+    public var unheard: [HostID]
     /// Where the log and what hosts report disagree, a sentence each.
     public var disagreements: [String]
     /// Emergencies of the release whose review is owed.
     public var unreviewed: [RolloutID]
 
-    public init(drifted: [HostID] = [], disagreements: [String] = [], unreviewed: [RolloutID] = []) {
+    public init(
+        drifted: [HostID] = [], unheard: [HostID] = [], disagreements: [String] = [], unreviewed: [RolloutID] = []
+    ) {
         self.drifted = drifted
+        self.unheard = unheard
         self.disagreements = disagreements
         self.unreviewed = unreviewed
     }

@@ -30,10 +30,22 @@ public struct MeasureLedger: Sendable {
         public var halts = 0
         /// A phase or the whole of it was taken back, or a host was.
         public var hasBackOut = false
+        /// When the last host was back on what it had before.
+        public var backAt: UTCInstant?
+        /// Hosts that could not go back.
+        public var stuckHosts = 0
         public var phases = 0
         public var phasesPassed = 0
         /// Place of the next newer release of the same product there, where it began in this one's early life.
         var next: Int?
+    }
+
+    /// When what failed was back on every host, as far as the log knows (semantics 10); nil: it was not, or nothing was backed
+    /// out.
+    public static func restoredAt(_ entry: Entry) -> UTCInstant? {
+        guard entry.hasBackOut || entry.verdict == .backedOut, entry.stuckHosts == 0 else { return nil }
+        return entry.verdict == .backedOut
+            ? max(entry.endedAt ?? entry.startedAt, entry.backAt ?? entry.startedAt) : entry.backAt
     }
 
     public enum RolloutEndKind: String, Sendable, Codable { case succeeded, backedOut, abandoned }
@@ -135,8 +147,11 @@ public struct MeasureLedger: Sendable {
         case .failed: entry.failedHosts += 1
         case .backedOut(let cause):
             entry.backedOutHosts += 1
+            entry.backAt = at
             if cause != nil { entry.failedHosts += 1 }
-        case .backOutFailed: entry.failedHosts += 1
+        case .backOutFailed:
+            entry.failedHosts += 1
+            entry.stuckHosts += 1
         default: break
         }
     }

@@ -40,7 +40,7 @@ extension MeasureLedger {
         guard entry.verdict != nil, entry.verdict != .abandoned else { return nil }
         let fix = fix(of: entry)
         let hasBackOut = entry.verdict == .backedOut || entry.hasBackOut
-        let restoredAt = hasBackOut ? entry.endedAt : fix?.verdict == .succeeded ? fix?.endedAt : nil
+        let restoredAt = hasBackOut ? MeasureLedger.restoredAt(entry) : fix?.verdict == .succeeded ? fix?.endedAt : nil
         let since = releases[entry.release].map { $0.firstChangeAt ?? $0.builtAt } ?? entry.startedAt
         return Judged(
             isGood: entry.verdict == .succeeded, isEmergency: entry.isEmergency, hasFailed: hasBackOut || fix != nil,

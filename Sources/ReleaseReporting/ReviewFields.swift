@@ -83,13 +83,19 @@ public enum PostImplementationReview {
                 "halts", actual: rollouts.reduce(0) { $0 + $1.halts }.of("halt"), source: "rollout.halted"),
             ReviewField(
                 "back-out", planned: plan?.backOut.map { "as in \($0.document)" },
-                actual: rollouts.contains(where: \.hasBackOut) ? "it was backed out" : "it was not needed",
+                actual: backOutWords(rollouts),
                 source: "rollout.backOutStarted"),
             ReviewField(
                 "approvals", planned: plan.map { $0.approvals.count.of("stage") },
                 actual: record.approvals.map { "\($0.stage) by \($0.person)" }.joined(separator: ", ")
                     .emptyAs("none was asked for"), source: "lifecycle.approved"),
         ]
+    }
+
+    private static func backOutWords(_ rollouts: [MeasureLedger.Entry]) -> String {
+        guard rollouts.contains(where: \.hasBackOut) else { return "it was not needed" }
+        let stuck = rollouts.reduce(0) { $0 + $1.stuckHosts }
+        return stuck == 0 ? "it was backed out" : "\(stuck.of("host")) could not be backed out"
     }
 
     private static func measures(
@@ -99,7 +105,8 @@ public enum PostImplementationReview {
         let changedAt = plan?.changes.compactMap(\.committedAt).min() ?? record.builtAt
         let lead = rollouts.last?.lastHostAt.flatMap { last in changedAt.map { max(last.since($0), .zero) } }
         let failed = rollouts.filter { $0.verdict == .backedOut || $0.hasBackOut }
-        let restore = failed.compactMap { entry in entry.endedAt.map { $0.since(entry.startedAt) } }.max()
+        let restore = failed.compactMap { entry in MeasureLedger.restoredAt(entry).map { $0.since(entry.startedAt) } }
+            .max()
         return [
             ReviewField(
                 "lead time", planned: plan?.targets.leadTime?.description,
@@ -107,9 +114,10 @@ public enum PostImplementationReview {
                 isKept: plan?.targets.leadTime.flatMap { target in lead.map { $0 <= target } }),
             ReviewField(
                 "time to restore", planned: plan?.targets.restore?.description,
-                actual: restore?.words ?? "nothing had to be restored", source: "measures",
+                actual: restore?.words ?? (failed.isEmpty ? "nothing had to be restored" : "not restored yet"),
+                source: "measures",
                 isKept: rollouts.isEmpty
-                    ? nil : plan?.targets.restore.map { target in restore.map { $0 <= target } ?? true }),
+                    ? nil : plan?.targets.restore.map { target in restore.map { $0 <= target } ?? failed.isEmpty }),
         ]
     }
 

@@ -78,6 +78,10 @@ struct LifecycleTests {
         var fleet = TestFleet(test)
         try await test.run { running in
             try await fleet.join(2, running)
+            // What they are asked before the file is closed; without an answer it stays open.
+            for agent in fleet.agents {
+                agent.stand(HostFacts(sentAt: SystemTime().now(), freeSpace: nil, drifted: []))
+            }
             try await fleet.serving(running) { client in
                 try await prepare(client)
                 let ready = try await view(client)

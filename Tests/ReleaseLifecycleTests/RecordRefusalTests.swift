@@ -169,6 +169,8 @@ struct RecordRefusalTests {
     @Test("Closure with drift is refused, and names the hosts")
     func closeDrifted() throws {
         let host = try HostID("host1")
+        let silent = try #require(try refused(.close(ClosureFacts(unheard: [host])), at: .reviewed))
+        #expect(silent.cause?.contains("1 host did not say whether files were changed") == true)
         let error = try #require(try refused(.close(ClosureFacts(drifted: [host])), at: .reviewed))
         #expect(error.cause?.contains("files were changed on host1") == true)
     }

@@ -102,6 +102,25 @@ struct MeasureTests {
         #expect(web.failures == 1 && web.timeToRestore == .hours(10))
     }
 
+    @Test(
+        "A host that goes back in early life is restored when it is back, one that cannot go back is not",
+        arguments: [true, false])
+    func earlyLife(isBack: Bool) throws {
+        var story = MeasuredStory()
+        try story.release("1.1", built: 0)
+        try story.rollout("1.1", from: 1, to: 2)
+        let id = RolloutID(unchecked: "r1")
+        let reason = StatusReason(.oneHostFailed, "x")
+        let host = try HostID("host1")
+        story.ledger.note(
+            id, RolloutEvent(at: MeasuredStory.at(5), .hostBackOutStarted(hosts: [host], reason: reason)))
+        let ending = try MeasuredStory.ending(isBack ? .backedOut(nil) : .backOutFailed, .backOut)
+        story.ledger.note(id, RolloutEvent(at: MeasuredStory.at(6), .hostEnded(ending)))
+        let web = try #require(story.measures().last)
+        #expect(web.failures == 1 && web.timeToRestore == (isBack ? .hours(5) : nil))
+        #expect(web.unrestored == (isBack ? 0 : 1))
+    }
+
     @Test("A hot fix after early life support, or a planned release within it, is no failure")
     func noFix() throws {
         var story = MeasuredStory()

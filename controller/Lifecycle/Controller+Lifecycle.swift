@@ -162,9 +162,12 @@ extension Controller {
         return try lifecycleView(name)
     }
 
-    func closeRelease(_ name: ReleaseName, by person: PersonRecord) throws -> LifecycleView {
+    /// - Parameter askedAt: when hosts were asked how they stand.
+    func closeRelease(
+        _ name: ReleaseName, by person: PersonRecord, askedAt: UTCInstant
+    ) throws -> LifecycleView {
         _ = try known(name)
-        try tell(name, .close(closureFacts(name)), by: person.name)
+        try tell(name, .close(closureFacts(name, askedAt: askedAt)), by: person.name)
         return try lifecycleView(name)
     }
 
@@ -196,7 +199,8 @@ extension Controller {
 
     // MARK: closure
 
-    func closureFacts(_ name: ReleaseName) -> ClosureFacts {
+    /// - Parameter askedAt: when hosts were asked how they stand; nil: they were not.
+    func closureFacts(_ name: ReleaseName, askedAt: UTCInstant? = nil) -> ClosureFacts {
         let lifecycle = state.lifecycle(name)
         let manifest = lifecycle.record.package
         let hosts = state.hostsInOrder.filter {
@@ -205,8 +209,15 @@ extension Controller {
         let drifted = hosts.filter { host in
             host.running[name.product]?.release == name && isDrifted(host, name.product)
         }
+        let unheard = hosts.filter { host in
+            guard let askedAt, host.running[name.product]?.release == name else { return false }
+            // Who fetches is asked by nobody, and tells by itself.
+            let since = host.delivery == .pull ? askedAt - .days(1) : askedAt
+            return hostFacts[host.id].map { $0.receivedAt < since || $0.facts.drifted == nil } ?? true
+        }
         return ClosureFacts(
-            drifted: drifted.map(\.id), disagreements: disagreements(name, manifest, in: lifecycle.live),
+            drifted: drifted.map(\.id), unheard: unheard.map(\.id),
+            disagreements: disagreements(name, manifest, in: lifecycle.live),
             unreviewed: state.emergencies.filter { $0.released.release == name && $0.review == nil }
                 .map(\.released.rollout))
     }
@@ -217,7 +228,8 @@ extension Controller {
     ) -> [String] {
         let last = state.rolloutOrder.reversed().lazy.compactMap { self.state.rollouts[$0] }
             .first { $0.plan?.definition.release == name && $0.plan?.definition.environment == environment }
-        guard let last, case .succeeded = last.end else { return [] }
+        guard let last, let end = last.end else { return [] }
+        guard case .succeeded = end else { return leftBehind(by: last, manifest) }
         return last.hosts.keys.sorted().compactMap { id in
             guard let host = state.hosts[id], host.identity.standing.isActive,
                 last.hosts[id]?.outcome == .succeeded || last.hosts[id]?.outcome == .alreadyCurrent
@@ -227,6 +239,24 @@ extension Controller {
             if running.release.version > name.version { return nil }
             if running.manifest == manifest { return running.isHealthy ? nil : "\(name) is not healthy on \(id)" }
             return "\(id) runs \(running.release)"
+        }
+    }
+
+    /// Of a rollout that was taken back: hosts that have the release still, or that could not go back and that nothing has
+    /// mended since.
+    private func leftBehind(by last: RolloutRecord, _ manifest: SHA256Digest?) -> [String] {
+        guard let product = last.plan?.definition.release.product else { return [] }
+        let later = state.rolloutOrder.reversed().prefix { $0 != last.id }.compactMap { state.rollouts[$0] }
+            .filter { $0.plan?.definition.release.product == product }
+        return last.hosts.keys.sorted().compactMap { id in
+            guard let host = state.hosts[id], host.identity.standing.isActive else { return nil }
+            let isMended = later.contains { [.succeeded, .alreadyCurrent].contains($0.hosts[id]?.outcome) }
+            if isMended { return nil }
+            if host.running[product]?.manifest == manifest, manifest != nil, last.hosts[id]?.outcome != .alreadyCurrent
+            {
+                return "\(id) runs it still"
+            }
+            return last.hosts[id]?.outcome == .backOutFailed ? "\(id) could not be taken back" : nil
         }
     }
 }

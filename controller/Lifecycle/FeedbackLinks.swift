@@ -60,7 +60,12 @@ struct FeedbackLink: Sendable, Equatable {
 
 extension Controller {
     func makeFeedbackLink(_ name: ReleaseName, _ request: FeedbackLinkRequest) throws -> FeedbackLinkView {
-        _ = try known(name)
+        let lifecycle = try known(name)
+        guard !lifecycle.isOver else {
+            throw ControllerError.conflict(
+                "feedbackOver", "\(name) is \(lifecycle.stage.rawValue): nothing is added any more.",
+                remedy: "Tell its owner.")
+        }
         guard request.lifetime > .zero, request.lifetime <= FeedbackLink.lifetimeMax,
             (1...FeedbackLink.usesMax).contains(request.uses)
         else {

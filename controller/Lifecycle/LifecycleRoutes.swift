@@ -98,8 +98,10 @@ extension ControllerRoutes {
             Route(.post, "\(base)/close", access: .person(.deploy), scope: .product) { request in
                 let release = try name(request)
                 // Whether files are as they were signed is asked now, not believed from before.
+                let askedAt = controller.time.now()
                 try await controller.lookForDrift(release)
-                return Responses.json(try await controller.closeRelease(release, by: try person(request)))
+                return Responses.json(
+                    try await controller.closeRelease(release, by: try person(request), askedAt: askedAt))
             },
         ]
     }

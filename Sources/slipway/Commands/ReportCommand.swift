@@ -39,10 +39,10 @@ struct MeasuresPresentation: Presentable {
         let perDay = measures.deploymentsPerThousandDays
         return [
             name, String(measures.deployments), "\(perDay / 1000).\(Self.thousandths(perDay))",
-            String(measures.emergencies), measures.leadTimeToFirstHost?.description ?? "-",
-            measures.leadTimeToLastHost?.description ?? "-",
+            String(measures.emergencies), measures.leadTimeToFirstHost?.words ?? "-",
+            measures.leadTimeToLastHost?.words ?? "-",
             "\(measures.failuresPermille / 10).\(measures.failuresPermille % 10) % (\(measures.failures) of \(measures.rollouts))",
-            measures.timeToRestore?.description ?? "-",
+            measures.timeToRestore?.words ?? "-",
         ]
     }
     var name: String { measures.product?.text ?? "all" }
