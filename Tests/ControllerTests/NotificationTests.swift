@@ -38,6 +38,9 @@ struct NotificationTests {
             authenticating: Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
             key: [UInt8](repeating: 0xAA, count: 131))
         #expect(long.hex == "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54")
+        // A secret's file may be empty.
+        let nothing = SHA256Digest(authenticating: [], key: [])
+        #expect(nothing.hex == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
     }
 
     @Test("Each kind of sink gets the form that it takes")
