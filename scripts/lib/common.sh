@@ -118,7 +118,8 @@ stop_below() {
     done
 }
 
-# count_reports FILE…: adds up what the reports of tests say, as "N passed, N failed".
+# count_reports FILE…: names each failed test with what it said, as "failed: CLASS NAME: MESSAGE", then adds up what the
+# reports of tests say, as "N passed, N failed". A report that cannot be read is a failure: its run ended before its end.
 count_reports() {
     python3 - "$@" <<'EOF'
 import sys
@@ -127,10 +128,16 @@ import xml.etree.ElementTree as tree
 passed = failed = 0
 for name in sys.argv[1:]:
     try:
-        suites = tree.parse(name).getroot().iter("testsuite")
-    except (OSError, tree.ParseError):
+        suites = list(tree.parse(name).getroot().iter("testsuite"))
+    except (OSError, tree.ParseError) as problem:
+        print(f"failed: the run of {name.rsplit('/', 1)[-1]}: no report was written, or half of one: {problem}")
+        failed += 1
         continue
     for suite in suites:
+        for case in suite.iter("testcase"):
+            for failure in case.iter("failure"):
+                message = " ".join(failure.get("message", "").split())[:600]
+                print(f"failed: {case.get('classname')} {case.get('name')}: {message}")
         bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         failed += bad
         passed += int(suite.get("tests", 0)) - bad - int(suite.get("skipped", 0) or 0)
