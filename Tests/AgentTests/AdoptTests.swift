@@ -52,8 +52,11 @@ struct AdoptTests {
         isDone.store(true, ordering: .relaxed)
         #expect(try await reader.value > 0)
         #expect(try root.directory.readLink("opt/web") == "web.releases/\(adopted.folder)")
-        let opt = try root.directory.list("opt").map(\.name).sorted()
-        #expect(opt == ["web", "web.persistent", "web.releases"])
+        // For whoever is on the way still, links stay; they lead to the files and go with the next release.
+        for link in [".web.adopted", ".web.adopted.way", "web.releases/.web.adopted.way"] {
+            let bytes = try Directory.open("\(root.path)/opt/\(link)").read("VERSION", sizeMax: ByteCount(10))
+            #expect(bytes == Array("old".utf8))
+        }
         #expect(
             try root.directory.read("opt/web.persistent/uploads/deep/data", sizeMax: ByteCount(10))
                 == Array("theirs".utf8))
@@ -66,6 +69,9 @@ struct AdoptTests {
         let installed = try await host.carryOut(repository.assignment(1, .install, release), order(1))
         #expect(installed.outcome == .succeeded, "\(installed)")
         #expect(try host.version() == "1.0")
+        let opt = try root.directory.list("opt").map(\.name).sorted()
+        #expect(opt == ["web", "web.persistent", "web.releases"])
+        #expect(try root.directory.status("opt/web.releases/.web.adopted.way") == nil)
         let back = try await host.carryOut(repository.assignment(1, .backOut, release), order(1, .backOut))
         #expect(back.outcome == .backedOut(nil), "\(back)")
         #expect(try host.version() == "old")

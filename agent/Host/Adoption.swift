@@ -101,18 +101,26 @@ extension Agent {
 
 /// From a folder to a link, so that the path always leads to the files:
 /// `payments` ⇄ a link to `payments.releases/R`, which is a link back to where the folder then is; then that link ⇄ the folder.
+///
+/// Links are followed one after the other: somebody may have read the link at R before the second swap, and go where it led to
+/// after it. So it says `way`, a name that leads to the files from where the link was and from where it then is. The links stay
+/// for whoever is under way, until the next release is staged.
 private struct Swaps {
     var layout: UnitLayout
     var folder: String
 
-    private var aside: String { ".\(layout.name).adopted" }
+    private var aside: String { layout.adoptedName }
+    private var way: String { layout.adoptedWayName }
+    private var innerWay: String { layout.releasesName + "/" + way }
     private var place: String { layout.releasesName + "/" + folder }
 
     func begin() throws {
         let parent = try Directory.open(layout.parent)
-        try parent.removeTree(aside)
-        try parent.removeTree(place)
-        try parent.createSymlink(place, to: "../" + aside)
+        for name in [aside, way, innerWay, place] { try parent.removeTree(name) }
+        try parent.createSymlink(innerWay, to: "../" + aside)
+        try parent.createSymlink(way, to: place)
+        try parent.createSymlink(place, to: way)
+        try parent.directory(layout.releasesName).sync()
         try parent.createSymlink(aside, to: place)
         try parent.exchange(layout.name, with: aside)
     }
@@ -121,7 +129,6 @@ private struct Swaps {
         let parent = try Directory.open(layout.parent)
         if try parent.status(place)?.kind == .symlink { try parent.exchange(place, with: aside) }
         for path in persistent { try share(path, parent) }
-        try parent.removeFile(aside)
         try parent.sync()
     }
 

@@ -18,6 +18,9 @@ struct UnitLayout: Sendable {
     let name: String
 
     var releasesName: String { name + ".releases" }
+    /// Links of an adoption, see `Swaps`.
+    var adoptedName: String { ".\(name).adopted" }
+    var adoptedWayName: String { adoptedName + ".way" }
     var persistentName: String { name + ".persistent" }
     /// `/opt/payments`, below the root.
     var path: String { parent == "/" ? "/" + name : parent + "/" + name }
@@ -88,7 +91,17 @@ struct UnitLayout: Sendable {
     func freshStaging() throws -> Directory {
         let releases = try releases()
         try releases.removeTree(Self.stagingName)
+        try dropAdoptionLinks(releases)
         return try releases.createDirectory(Self.stagingName)
+    }
+
+    /// Whoever followed them while the adoption swapped names has long arrived.
+    private func dropAdoptionLinks(_ releases: Directory) throws {
+        guard try releases.status(adoptedWayName) != nil, let holder = try openParent() else { return }
+        for name in [adoptedName, adoptedWayName] where try holder.status(name)?.kind == .symlink {
+            try holder.removeFile(name)
+        }
+        try releases.removeFile(adoptedWayName)
     }
 
     func dropStaging() throws {
