@@ -101,12 +101,12 @@ struct SelfUpdateTests {
 
     @Test("R19: an agent that hangs is ended by its watcher when its time is over, and the old one comes back")
     func hanging() async throws {
-        let world = try await world(within: .seconds(2))
+        let world = try await world(within: .seconds(8))
         let bad = try await Fixture.submit(world.repository, "90.0", .hanging, notes: world.notes.path + "/notes")
         try world.repository.publish(world.repository.assignment(2, .install, bad), of: Fixture.product)
         let ended = try await world.host.finished(order(2))
         #expect(ended.outcome == .backedOut(.health), "\(ended)")
-        #expect(ended.failure?.evidence.error.summary.contains("It ran, but did not check in within 2s") == true)
+        #expect(ended.failure?.evidence.error.summary.contains("It ran, but did not check in within 8s") == true)
         #expect(world.starts == 1)
         try await world.host.settled(on: nil)
         try await world.end()

@@ -67,6 +67,13 @@ struct PatienceTests {
             }
             let second = try await Self.client(running.port, sends: "PRI * HTTP/2.0\\r\\n\\r\\nSM", "-alpn h2")
             guard case .exited = second else { throw TestFailure("HTTP/2 is not closed: \(second)") }
+        }
+    }
+
+    @Test("HTTP/1.1 is what is agreed on with whoever asks for HTTP/2 first")
+    func protocols() async throws {
+        let test = try TestController()
+        try await test.run { running in
             let protocols = try await LiveProcesses().run(
                 ProcessCommand(
                     executable: "/usr/bin/openssl",

@@ -83,9 +83,9 @@ struct EventStreamTests {
 
     @Test("Silence ends a stream; any byte, a comment too, breaks it")
     func silence() async throws {
-        let beats = (0..<25).flatMap { _ in [TestServer.Step.send(":\n"), .pause(100)] }
+        let beats = (0..<60).flatMap { _ in [TestServer.Step.send(":\n"), .pause(100)] }
         let found = try await collect(
-            [.send(Self.head)] + beats + [.send("data: 1\n\n"), .pause(60_000)], silenceMax: .seconds(2))
+            [.send(Self.head)] + beats + [.send("data: 1\n\n"), .pause(60_000)], silenceMax: .seconds(5))
         #expect(found.events.map(\.data) == ["1"])
         #expect(found.code == "effects.http.silent")
     }

@@ -36,7 +36,7 @@ struct KeptProcessTests {
             echo ready
             while :; do sleep 66.25; done
             """
-        let result = try await processes.run(shell(script, timeout: .seconds(1)))
+        let result = try await processes.run(shell(script, timeout: .seconds(5)))
         #expect(result.end == .timedOut)
         #expect(result.output == "ready\n")
         #expect(alive("66.25").isEmpty, "\(alive("66.25"))")
