@@ -4,6 +4,7 @@ import Effects
 import Logging
 import ReleaseDefinition
 import ReleaseDistribution
+import ReleaseLifecycle
 import ReleaseTrust
 
 /// The one who decides. Every decision is made here on the current state, appended to the log, applied, and only then
@@ -78,6 +79,8 @@ public actor Controller {
     var sinksBeingTold: Set<String> = []
     /// To the nearest deadline of a release's record.
     var lifecycleTimer: Task<Void, Never>?
+    /// What outside systems were asked last; nothing of it is kept.
+    var questionsAsked: [OutsideQuestion: AskedQuestion] = [:]
     /// Something could not be written: when to try again.
     var retryAt: UTCInstant?
     /// Held as long as the controller lives: one process a folder.

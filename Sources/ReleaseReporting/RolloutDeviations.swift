@@ -131,9 +131,12 @@ public enum RolloutDeviations {
         switch end {
         case .succeeded: return resolve(open, { $0 == halt || $0 == backOut }, "the rollout went on to its end")
         case .backedOut:
-            // Hosts that could not be taken back stay open, as issues.
-            return resolve(
-                open.filter { $0.kind != .issue }, { $0 != override }, "the rollout was backed out")
+            // Hosts that could not be taken back stay open, as issues. Who was taken back is resolved by then.
+            let rest = open.filter { $0.kind != .issue }
+            return resolve(rest, { $0 == halt || $0 == backOut }, "the rollout was backed out")
+                + resolve(
+                    rest, { $0 != halt && $0 != backOut && $0 != override },
+                    "nothing was left to take back when the rollout was backed out")
         case .stopped(let reason): return resolve(open, { $0 == halt }, "stopped: \(reason.text)")
         case .superseded(let by): return resolve(open, { $0 == halt }, "superseded by \(by)")
         case .failed(let reason):

@@ -18,12 +18,17 @@ struct ChangeManagementTests {
     private func prepare(_ client: TestClient) async throws {
         let plan = LifecycleTests.plan("1.1").replacing(
             "{ stage: board }", with: "{ stage: board, by: [\"system:cab\"] }")
-        #expect(try await client.post(Self.base + "/plan", ReleasePlanRequest(text: plan)).status == 200)
-        #expect(try await TestFleet.submit("1.1", by: client).status == 201)
+        try await prepare(client, plan, "1.1")
+    }
+
+    private func prepare(_ client: TestClient, _ plan: String, _ version: String) async throws {
+        let base = "/v1/releases/web/\(version)"
+        #expect(try await client.post(base + "/plan", ReleasePlanRequest(text: plan)).status == 200)
+        #expect(try await TestFleet.submit(version, by: client).status == 201)
         for evidence in [
             LifecycleTests.unsigned(.tests, LifecycleTests.junit), LifecycleTests.unsigned(.rehearsal),
         ] {
-            #expect(try await client.post(Self.base + "/evidence", evidence).status == 201)
+            #expect(try await client.post(base + "/evidence", evidence).status == 201)
         }
     }
 
@@ -69,6 +74,33 @@ struct ChangeManagementTests {
         }
     }
 
+    @Test("A system that takes its time keeps nobody else's answer back")
+    func slow() async throws {
+        let test = try TestController()
+        let folder = try ControllerDirectory.open(test.folder.path)
+        let programs = try folder.directory.createDirectory(ChangeManagementSettings.folderName)
+        try programs.writeDurably("slow", Array("#!/bin/sh\nexec sleep 60\n".utf8), mode: 0o755)
+        try programs.writeDurably("quick", Array("#!/bin/sh\necho CHG-2\n".utf8), mode: 0o755)
+        let settings = ChangeManagementSettings(systems: [
+            ChangeSystem(name: "slow", command: .init(program: "slow")),
+            ChangeSystem(name: "cab", command: .init(program: "quick")),
+        ])
+        try folder.directory.writeDurably(
+            ChangeManagementSettings.fileName, try JSONCoding.value(of: settings).prettyBytes, mode: 0o600)
+        try await test.run { running in
+            let client = try TestClient(test, running, token: test.adminToken)
+            let plan = LifecycleTests.plan("1.2").replacing(
+                "{ stage: board }", with: "{ stage: board, by: [\"system:slow\"] }")
+            try await prepare(client, plan, "1.2")
+            try await eventually { await running.controller.questionsAsked.values.contains { $0.isOpen } }
+            try await prepare(client)
+            try await eventually { try await view(client).stage == .scheduled }
+            let isSlowOpen = await running.controller.questionsAsked.values.contains { $0.isOpen }
+            #expect(isSlowOpen, "the slow one is still asked")
+            await client.close()
+        }
+    }
+
     @Test("A person cannot answer for a system")
     func impersonated() async throws {
         let test = try TestController()
@@ -104,5 +136,13 @@ struct ChangeManagementTests {
             question, ChangeSystem(name: "cab", command: .init(program: "ask", arguments: ["now"])))
         #expect(answer.answer.rawValue == expected)
         if mode == 0o755 { #expect(answer.words == "web@1.1 CHG-1 now") }
+
+        // The same folder, said from where one stands.
+        let here = FileManager.default.currentDirectoryPath.split(separator: "/").map { _ in "../" }.joined()
+        let relative = try ControllerDirectory.open(here + test.folder.path.dropFirst())
+        #expect(relative.path("x").hasPrefix("/"))
+        let again = await ChangeManagement(folder: relative, time: SystemTime()).ask(
+            question, ChangeSystem(name: "cab", command: .init(program: "ask", arguments: ["now"])))
+        #expect(again.answer.rawValue == expected)
     }
 }

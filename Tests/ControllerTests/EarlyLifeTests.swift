@@ -37,7 +37,7 @@ struct EarlyLifeTests {
                 try await eventually { try await view().deviations.count == 2 }
                 let issues = try await view().deviations
                 #expect(issues.map(\.about) == ["gate:errors", "drift"])
-                #expect(issues.allSatisfy { $0.kind == .issue && $0.owner == "desk" && $0.rollout != nil })
+                #expect(issues.allSatisfy { $0.kind == .issue && $0.owner == "web-team" && $0.rollout != nil })
                 #expect(issues[0].text.hasSuffix("7 errors"))
                 let plans = await running.controller.state.rollouts.values.compactMap(\.plan?.earlyLife)
                 #expect(plans == [.days(1)], "the engine watches as long as the plan says")

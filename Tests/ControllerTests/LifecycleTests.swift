@@ -147,6 +147,46 @@ struct LifecycleTests {
         }
     }
 
+    @Test("A host that could not be taken back keeps the file open, until something has mended it")
+    func leftBehind() async throws {
+        try await TestFleet.serving(2) { fleet, client, _ in
+            for agent in fleet.agents {
+                agent.stand(HostFacts(sentAt: SystemTime().now(), freeSpace: nil, drifted: []))
+            }
+            #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+            _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client)
+            try await prepare(client, plan: Self.plan("1.1", earlyLife: "1d"))
+            let rollout = try await TestFleet.rollOut(TestFleet.definition("1.1"), by: client)
+            fleet.agents[1].become(.staysBehind)
+            let verb = RolloutVerbRequest(reason: "errors", scope: .rollout)
+            #expect(try await client.post("/v1/rollouts/\(rollout.id)/back-out", verb).status == 200)
+            // It halts for a person each time that the host is tried again, and goes on without it in the end.
+            let path = "/v1/rollouts/\(rollout.id)"
+            try await eventually {
+                let state = try await client.send("GET", path).json(RolloutView.self).state
+                if state == .halted {
+                    let goOn = RolloutVerbRequest(reason: "the other one can go back")
+                    #expect(try await client.post(path + "/resume", goOn).status == 200)
+                }
+                return state.isFinal
+            }
+            #expect(fleet.agents.map { $0.running?.version.text } == ["1.0", "1.1"])
+
+            try await eventually { try await view(client).stage == .backedOut }
+            try await post(Self.base + "/review", ReleaseReviewRequest(conclusion: "it went wrong"), client)
+            for open in try await view(client).deviations where open.resolution == nil {
+                let action = DeviationResolveRequest(action: "noted")
+                try await post(Self.base + "/deviations/\(open.id)/resolve", action, client)
+            }
+            let refused = try problem(try await client.post(Self.base + "/close", [String: String]()))
+            #expect(refused.cause?.contains("\(fleet.agents[1].host.id) runs it still") == true, "\(refused)")
+            fleet.agents[1].become(.obeys)
+            #expect(try await TestFleet.submit("1.2", by: client).status == 201)
+            _ = try await TestFleet.rollOut(TestFleet.definition("1.2"), by: client)
+            #expect(try await post(Self.base + "/close", [String: String](), client).stage == .closed)
+        }
+    }
+
     @Test("Evidence edited by one byte, in the envelope or in the document, is refused and nothing is kept")
     func edited() async throws {
         let test = try TestController()
@@ -285,6 +325,48 @@ struct LifecycleTests {
             #expect(items.map(\.kind) == [.host, .service, .unit])
             let csv = String(decoding: try await client.send("GET", "/v1/cmdb/items.csv").body, as: UTF8.self)
             #expect(csv.split(separator: "\r\n").count == 4)
+        }
+    }
+
+    @Test("A closed release takes a bill of materials, and nothing else")
+    func materialsOfClosed() async throws {
+        try await TestFleet.serving(1) { fleet, client, _ in
+            fleet.agents[0].stand(HostFacts(sentAt: SystemTime().now(), freeSpace: nil, drifted: []))
+            try await prepare(client)
+            _ = try await TestFleet.rollOut(TestFleet.definition("1.1"), by: client)
+            try await post(Self.base + "/evidence", Self.unsigned(.handOver, about: "desk"), client)
+            try await eventually { try await view(client).stage == .operational }
+            try await post(Self.base + "/review", ReleaseReviewRequest(conclusion: "well"), client)
+            #expect(try await post(Self.base + "/close", [String: String](), client).stage == .closed)
+            let spdx =
+                "{\"spdxVersion\":\"SPDX-2.3\",\"packages\":[{\"name\":\"xz\",\"versionInfo\":\"5.6\"}]}"
+            try await post(Self.base + "/evidence", Self.unsigned(.billOfMaterials, spdx), client)
+            let places = try await client.send("GET", "/v1/cmdb/places?material=xz")
+                .json(ListView<MaterialPlaceView>.self).items
+            #expect(places.map(\.version) == ["5.6"] && places.first?.hosts.count == 1)
+            let late = try await client.post(Self.base + "/evidence", Self.unsigned(.tests, Self.junit))
+            #expect(try problem(late).code == "lifecycle.evidence.over")
+            #expect(try await view(client).stage == .closed)
+        }
+    }
+
+    @Test("A contract that one plan named stays known behind a newer plan that names none, or another")
+    func contracts() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let client = try TestClient(test, running, token: test.adminToken)
+            let plans = [
+                ("1.1", "[{ name: gold, change: changed }]"), ("1.2", "[]"),
+                ("1.3", "[{ name: archive, change: unchanged }]"),
+            ]
+            for (version, contracts) in plans {
+                let plan = Self.plan(version).replacing("approvals:", with: "contracts: \(contracts)\napprovals:")
+                #expect(try await TestFleet.submit(version, by: client).status == 201)
+                try await post("/v1/releases/web/\(version)/plan", ReleasePlanRequest(text: plan), client)
+            }
+            let items = try await client.send("GET", "/v1/cmdb/items").json(ListView<ConfigurationItem>.self).items
+            #expect(items.filter { $0.kind == .contract }.map(\.id) == ["contract:archive", "contract:gold"])
+            await client.close()
         }
     }
 }

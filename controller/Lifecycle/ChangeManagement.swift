@@ -76,7 +76,10 @@ struct ChangeAnswer: Sendable, Equatable, Codable {
 /// A system that cannot be asked, or says something else, has not decided.
 struct ChangeManagement: Sendable {
     static let everyDefault = TimeSpan.minutes(1)
+    /// Questions whose answers are waited for at the same time.
+    static let atOnceMax = 32
     private static let timeoutDefault = TimeSpan.seconds(30)
+    private static let timeoutMax = TimeSpan.minutes(5)
     private static let answerMax = ByteCount(64 << 10)
 
     let folder: ControllerDirectory
@@ -111,7 +114,7 @@ struct ChangeManagement: Sendable {
         let response = try await http.send(
             HTTPRequest(
                 "POST", webhook.url, headers: headers, body: body, responseSizeMax: Self.answerMax,
-                timeout: system.timeout ?? Self.timeoutDefault))
+                timeout: Self.timeout(of: system)))
         guard (200..<300).contains(response.status) else { return .pending("it answers \(response.status)") }
         guard let answer = try? JSONCoding.decode(ChangeAnswer.self, from: response.body) else {
             return .pending("it answers something else than {\"answer\": \"approved|declined|pending\", …}")
@@ -130,13 +133,17 @@ struct ChangeManagement: Sendable {
             ProcessCommand(
                 executable: place.path, arguments: program.arguments ?? [], environment: Self.environment(question),
                 workingDirectory: folder.path(ChangeManagementSettings.folderName),
-                timeout: system.timeout ?? Self.timeoutDefault))
+                timeout: Self.timeout(of: system)))
         let line = FolderProgram.lastLine(of: result.output)
         switch result.end {
         case .exited(0): return ChangeAnswer(answer: .approved, reference: line)
         case .exited(1): return ChangeAnswer(answer: .declined, reason: line)
         default: return .pending(line.isEmpty ? "it ended with \(result.end)" : line)
         }
+    }
+
+    private static func timeout(of system: ChangeSystem) -> TimeSpan {
+        min(system.timeout ?? timeoutDefault, timeoutMax)
     }
 
     private static func environment(_ question: ChangeQuestion) -> [String: String] {

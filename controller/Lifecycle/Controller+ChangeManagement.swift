@@ -2,6 +2,12 @@ import Effects
 import ReleaseDefinition
 import ReleaseLifecycle
 
+/// When an outside system was asked last, and whether its answer is still waited for.
+struct AskedQuestion: Sendable {
+    var at: UTCInstant
+    var isOpen: Bool
+}
+
 /// Stages that plans leave to outside systems: asked until they have decided; the answer is in the log like a person's.
 extension Controller {
     private struct Asked: Sendable {
@@ -14,32 +20,44 @@ extension Controller {
     /// controller that starts again asks again.
     nonisolated func keepChangeManagement() async throws {
         let management = ChangeManagement(folder: folder, time: time)
-        var askedAt: [OutsideQuestion: UTCInstant] = [:]
-        while true {
-            do {
-                let open = await openQuestions(try management.settings())
-                let now = time.now()
-                askedAt = askedAt.filter { asked in open.contains { $0.question == asked.key } }
-                let due = open.filter { one in
-                    askedAt[one.question].map { $0 + (one.system.every ?? ChangeManagement.everyDefault) <= now }
-                        ?? true
-                }
-                for one in due { askedAt[one.question] = now }
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    for one in due {
+        // A system that takes its time is waited for by its own question alone.
+        try await withThrowingDiscardingTaskGroup { group in
+            while true {
+                do {
+                    for one in await dueQuestions(try management.settings()) {
                         group.addTask {
                             await self.take(await management.ask(one.body, one.system), to: one.question)
                         }
                     }
-                    try await group.waitForAll()
+                } catch {
+                    logger.error("change management waits", metadata: ["error": "\(ReportedError(error))"])
                 }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.error("change management waits", metadata: ["error": "\(ReportedError(error))"])
+                try await time.sleep(for: .seconds(1))
             }
-            try await time.sleep(for: .seconds(1))
         }
+    }
+
+    /// What is to be asked now: each question once at a time, and so many at once at most.
+    private func dueQuestions(_ systems: [ChangeSystem]) -> [Asked] {
+        let open = openQuestions(systems)
+        let now = time.now()
+        questionsAsked = questionsAsked.filter { asked in
+            asked.value.isOpen || open.contains { $0.question == asked.key }
+        }
+        let free = ChangeManagement.atOnceMax - questionsAsked.values.count { $0.isOpen }
+        let due = open.filter { one in
+            guard let asked = questionsAsked[one.question] else { return true }
+            return !asked.isOpen && asked.at + (one.system.every ?? ChangeManagement.everyDefault) <= now
+        }
+        // Who has waited longest goes first, so that slow systems do not keep the others out.
+        .sorted { lastAsked($0) < lastAsked($1) }
+        .prefix(max(free, 0))
+        for one in due { questionsAsked[one.question] = AskedQuestion(at: now, isOpen: true) }
+        return Array(due)
+    }
+
+    private func lastAsked(_ one: Asked) -> UTCInstant {
+        questionsAsked[one.question]?.at ?? UTCInstant(secondsSince1970: 0)
     }
 
     private func openQuestions(_ systems: [ChangeSystem]) -> [Asked] {
@@ -60,6 +78,7 @@ extension Controller {
     }
 
     private func take(_ answer: ChangeAnswer, to question: OutsideQuestion) {
+        questionsAsked[question]?.isOpen = false
         // What it was asked about may be another plan or package by now: then the answer is to nothing.
         guard isRunning, leads, state.lifecycle(question.release).outsideQuestions(at: time.now()).contains(question)
         else { return }

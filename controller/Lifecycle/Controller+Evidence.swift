@@ -184,7 +184,8 @@ extension Controller {
             })
     }
 
-    /// By the newest plan of each product, else by its newest release.
+    /// By the newest plan of each product, else by its newest release. A plan names the contracts that it touches: the others
+    /// still hold, so each is known by the newest plan that says something of it.
     private var catalogueServices: [CatalogueService] {
         let newest = Dictionary(grouping: state.releases.values, by: \.submitted.release.product)
             .compactMapValues { $0.max { $0.submittedAt < $1.submittedAt } }
@@ -192,9 +193,12 @@ extension Controller {
             guard let release = newest[product]?.submitted else { return nil }
             let plans = state.lifecycles.values.filter { $0.release.product == product }
                 .compactMap { $0.record.plan }.sorted { $0.release.version < $1.release.version }
+            let contracts = Dictionary(
+                plans.flatMap(\.contracts).map { ($0.name, $0) }, uniquingKeysWith: { _, newer in newer })
             return CatalogueService(
                 product: product, owner: plans.last?.owner ?? release.owner,
-                summary: plans.last?.summary ?? release.summary, contracts: plans.last?.contracts ?? [])
+                summary: plans.last?.summary ?? release.summary,
+                contracts: contracts.values.sorted { $0.name < $1.name })
         }
     }
 

@@ -130,7 +130,7 @@ extension Controller {
         else { return }
         let deviation = Deviation(
             id: "w\(lifecycle.record.deviations.count + 1)", kind: .issue, text: text.bounded(2000),
-            owner: lifecycle.record.plan?.earlyLife?.handOverTo ?? lifecycle.record.plan?.owner ?? "nobody",
+            owner: state.supporter(of: watch.release) ?? "nobody",
             rollout: watch.rollout, about: about, raisedAt: time.now(), raisedBy: Lifecycle.actor)
         try tell(watch.release, .raise(deviation), by: Lifecycle.actor)
     }

@@ -125,15 +125,19 @@ extension FleetState {
         unsettledLifecycles.insert(release)
     }
 
-    /// Whose affair it is: the deployment manager's, else the owner's.
     private func source(
         of entry: EventEntry, _ rollout: RolloutID?, _ release: ReleaseName
     ) -> RolloutDeviations.Source {
+        RolloutDeviations.Source(
+            rollout: rollout, sequence: entry.sequence, at: entry.at,
+            owner: supporter(of: release) ?? entry.actor)
+    }
+
+    /// Whose affair a release is until it is handed over: the deployment manager's, else the owner's.
+    func supporter(of release: ReleaseName) -> String? {
         let plan = lifecycles[release]?.record.plan
         let manager = plan?.roles.first { $0.role == .deploymentManager }?.people.first
-        return RolloutDeviations.Source(
-            rollout: rollout, sequence: entry.sequence, at: entry.at,
-            owner: manager ?? plan?.owner ?? releases[release]?.submitted.owner ?? entry.actor)
+        return manager ?? plan?.owner ?? releases[release]?.submitted.owner
     }
 }
 

@@ -14,6 +14,8 @@ final class TestAgent: Sendable {
         case obeys
         /// Starts, then reports that the release is not healthy and that it went back by itself.
         case fails
+        /// Installs, and cannot go back.
+        case staysBehind
         /// Takes the order and says nothing more; back-outs are carried out.
         case hangs
         /// The same of every order.
@@ -135,13 +137,16 @@ final class TestAgent: Sendable {
         }
         let received = report(
             .progress(OrderProgress(order: assignment.order, release: assignment.release, step: .received)))
+        if assignment.order.action == .backOut, state.behaviour == .staysBehind {
+            return [received, outcome(.backOutFailed)]
+        }
         if assignment.order.action == .backOut, state.behaviour != .stalls {
             state.running = state.before
             return [received, outcome(.backedOut(nil))]
         }
         switch state.behaviour {
         case .obeys where state.running?.manifest == assignment.manifest: return [outcome(.alreadyCurrent)]
-        case .obeys:
+        case .obeys, .staysBehind:
             state.before = state.running
             state.running = InstalledRelease(
                 release: assignment.release, manifest: assignment.manifest, isHealthy: true)
