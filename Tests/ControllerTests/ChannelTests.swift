@@ -94,7 +94,8 @@ struct ChannelTests {
             let first = try await start("1.0", admin)
             let good = try await puller.word { $0.addresses(host: puller.host.id) && $0.order.rollout == first }
             try await puller.end(good, .succeeded, running: good)
-            #expect(try await TestFleet.end(of: first, admin).state == .succeeded)
+            let done = try await TestFleet.end(of: first, admin)
+            #expect(done.state == .succeeded && done.endedAt != nil)
             let everyone = try await puller.word { $0.addresses(host: HostID(unchecked: "never-enrolled")) }
             #expect(everyone.order == good.order)
             let second = try await start("2.0", admin, .phased([PhaseDefinition(size: .count(1))]))
@@ -102,6 +103,8 @@ struct ChannelTests {
             #expect(bad.counter > good.counter)
             try await puller.end(bad, .backedOut(.health), running: good)
             #expect(try await TestFleet.end(of: second, admin).state == .backedOut)
+            let later = try await TestFleet.end(of: first, admin)
+            #expect(later.endedAt == done.endedAt, "what came after it is not its end")
             let word = try await puller.word { $0.order == good.order }
             #expect(word.revoked == [bad.manifest])
             #expect(word.counter > bad.counter)

@@ -83,7 +83,9 @@ struct RolloutRecord: Sendable {
             hosts[ending.host]?.error = ending.error
             if let step = ending.step { hosts[ending.host]?.step = step }
             hosts[ending.host]?.endedAt = event.at
-        case .ended, .superseded: endedAt = event.at
+        case .ended: endedAt = event.at
+        // One that was over before gives its hosts up to the newer one; its end stays when it was.
+        case .superseded: endedAt = endedAt ?? event.at
         case .hostJoined(let host): hosts[host.id] = Host()
         case .nothingToDo:
             for host in hosts.keys { hosts[host]?.outcome = .alreadyCurrent }
