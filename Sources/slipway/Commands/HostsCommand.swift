@@ -9,7 +9,7 @@ struct HostsCommand: AsyncParsableCommand {
             HostsInviteCommand.self, HostsInvitationCommand.self, HostsListCommand.self, HostsShowCommand.self,
             HostsWhyCommand.self,
             HostsRevokeCommand.self, HostsRetireCommand.self, HostsUnlockCommand.self, HostsAuthorityCommand.self,
-            HostsReceiptCommand.self,
+            HostsReceiptCommand.self, HostsDoctorCommand.self,
         ])
 }
 

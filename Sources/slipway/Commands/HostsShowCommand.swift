@@ -8,7 +8,7 @@ struct HostsShowCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The host's id.", transform: { try HostID($0) })
+    @Argument(help: "The host's id.", completion: .hosts, transform: { try HostID($0) })
     var host: HostID
 
     func run() async throws {
