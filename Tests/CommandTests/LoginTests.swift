@@ -44,6 +44,7 @@ struct LoginTests {
         try await WorkFolder.with { work in
             let folder = try work.createDirectory("Shop_v2")
             #expect(try ReleaseDraftCommand.product(of: folder.path).text == "shop-v2")
+            #expect(try ReleaseDraftCommand.product(of: folder.path + "/../Shop_v2/.").text == "shop-v2")
             #expect(try ReleaseDraftCommand.command(in: folder) == nil)
             _ = try folder.createDirectory("bin")
             try folder.writeDurably("bin/readme", Array("x".utf8), mode: 0o644)
@@ -55,7 +56,8 @@ struct LoginTests {
         }
         let drafts = [
             ReleaseDraft(
-                product: try ProductName("shop"), version: try ReleaseVersion("1.0"), command: ["bin/serve", "-v"],
+                product: try ProductName("shop"), version: try ReleaseVersion("1.0"),
+                command: ["bin/serve", #"-v", "\"#],
                 health: "http://127.0.0.1:80/healthz"),
             ReleaseDraft(
                 product: try ProductName("shop"), version: try ReleaseVersion("2.0"), command: nil, health: nil),
@@ -63,7 +65,7 @@ struct LoginTests {
         for draft in drafts {
             let definition = try ReleaseFile.parse(Array(draft.text.utf8), file: "release.yaml")
             #expect(definition.name.product.text == "shop" && definition.units.count == 1)
-            #expect((definition.units[0].service == nil) == (draft.command == nil))
+            #expect(definition.units[0].service?.words == draft.command)
         }
     }
 
@@ -73,8 +75,11 @@ struct LoginTests {
     func completions(_ name: String) throws {
         let shell = try #require(CompletionShell(rawValue: name))
         let script = SlipwayCommand.completionScript(for: shell)
-        for list in ["hosts list", "release list", "rollout list"] {
-            #expect(script.contains("slipway \(list) --output name"), "\(list)")
+        // Bounded, quiet, and nothing but names: bash evaluates the words that it is given.
+        for list in ["hosts list", "release list", "rollout list", "tokens list", "freeze list"] {
+            let asked = "timeout 2 slipway \(list) --output name 2>/dev/null </dev/null | grep -xE "
+            #expect(script.contains(asked), "\(list)")
+            #expect(!script.replacing(asked, with: "").contains("slipway \(list) --output name"), "\(list)")
         }
         #expect(throws: Never.self) { try CompletionsCommand.parse([name]) }
     }

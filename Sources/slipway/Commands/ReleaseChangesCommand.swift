@@ -62,7 +62,8 @@ struct RecentChange: Presentable, Decodable {
     var startedBy: String
     var endedAt: UTCInstant?
     var isEmergency: Bool
-    var hosts: [HostID]
+    /// nil: nobody asked for them, see --affecting.
+    var hosts: [HostID]?
     /// Of the release's plan; empty: it has none.
     var changes: [Planned]
 
@@ -75,13 +76,14 @@ struct RecentChange: Presentable, Decodable {
         startedBy = view.startedBy
         endedAt = view.endedAt
         isEmergency = view.isEmergency
-        hosts = view.hosts.map(\.host)
+        hosts = view.hosts.isEmpty ? nil : view.hosts.map(\.host)
         changes = (plan?.changes ?? []).map { Planned(id: $0.id, summary: $0.summary, affects: $0.affects) }
     }
 
     func touches(_ what: String) -> Bool {
         release.product.text == what || release.description == what || environment.text == what
-            || hosts.contains { $0.text == what } || changes.contains { $0.id == what || $0.affects.contains(what) }
+            || (hosts ?? []).contains { $0.text == what }
+            || changes.contains { $0.id == what || $0.affects.contains(what) }
     }
 
     static let columns = ["STARTED", "ROLLOUT", "RELEASE", "ENVIRONMENT", "STATE", "BY", "CHANGES"]

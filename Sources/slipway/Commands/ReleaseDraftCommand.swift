@@ -54,9 +54,7 @@ struct ReleaseDraftCommand: AsyncParsableCommand {
 
     /// Of `./shop_v2/`: shop-v2.
     static func product(of folder: String) throws -> ProductName {
-        var path = folder
-        if !path.hasPrefix("/"), let real = realpath(folder) { path = real }
-        let last = path.split(separator: "/").last { $0 != "." }.map { $0.lowercased() } ?? ""
+        let last = (OutputFile.realPath(folder) ?? folder).split(separator: "/").last.map { $0.lowercased() } ?? ""
         let name = String(last.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" })
             .split(separator: "-").joined(separator: "-")
         guard let product = try? ProductName(name) else {
@@ -85,8 +83,6 @@ struct ReleaseDraftCommand: AsyncParsableCommand {
     }
 }
 
-private func realpath(_ path: String) -> String? { (try? Directory.open(path)).map(\.path) }
-
 /// The text of a first release.yaml.
 struct ReleaseDraft {
     var product: ProductName
@@ -96,9 +92,11 @@ struct ReleaseDraft {
 
     var text: String {
         let service = command.map { words in
-            "    service: { command: [\(words.map { "\"\($0)\"" }.joined(separator: ", "))] }\n"
+            "    service: { command: [\(words.map(Self.quoted).joined(separator: ", "))] }\n"
         }
-        let check = health.map { "    health:\n      - { http: \"\($0)\", status: 200, every: 1s, timeout: 2s }\n" }
+        let check = health.map {
+            "    health:\n      - { http: \(Self.quoted($0)), status: 200, every: 1s, timeout: 2s }\n"
+        }
         return """
             # What this release is. docs/definition-files.md has every key.
             product: \(product)
@@ -114,6 +112,11 @@ struct ReleaseDraft {
             \(service ?? "")\(check ?? "    health: none\n")
             """
     }
+
+    /// A text of JSON is one of YAML.
+    private static func quoted(_ word: String) -> String {
+        String(decoding: JSONValue.string(word).wireBytes, as: UTF8.self)
+    }
 }
 
 struct DraftView: Presentable, Decodable {
@@ -128,5 +131,5 @@ struct DraftView: Presentable, Decodable {
 }
 
 extension ServiceDefinition {
-    fileprivate var words: [String]? { if case .command(let words) = self { words } else { nil } }
+    var words: [String]? { if case .command(let words) = self { words } else { nil } }
 }

@@ -73,11 +73,13 @@ struct OptionalConnection: ParsableArguments {
             token: try settings.tokenFile == "-" ? Self.tokenFromInput() : InputFile.readText(settings.tokenFile))
     }
 
+    /// What a person types is not shown.
     private static func tokenFromInput() throws -> String {
-        guard let line = readLine(strippingNewline: true)?.trimmed, !line.isEmpty else {
+        let bytes = StandardInput.isTerminal ? HiddenInput.ask("Token: ") ?? [] : StandardInput.all(sizeMax: 4096)
+        guard let text = String(validating: bytes, as: UTF8.self)?.trimmed, !text.isEmpty else {
             throw ValidationError("No token came on standard input.")
         }
-        return line
+        return text
     }
 
     private func settings() throws -> ClientSettings {
