@@ -119,6 +119,20 @@ struct ExaminationTests {
         #expect(ill.findings.dropFirst().allSatisfy { $0.remedy != nil })
     }
 
+    @Test("A host in maintenance may be away, and is named with whoever said so; what drifted is a warning")
+    func marks() throws {
+        var away = try host(.offline, certificateIn: .days(20), healthy: true, wanted: "1.0")
+        #expect(HostDrift(away) == nil)
+        away.marks = [HostMarkView(mark: .maintenance, reason: "a new disk", by: "person:ann", at: now)]
+        away.drift = ["web.site: a differs", "web.site: b differs"]
+        let findings = HostExamination(host: away, now: now).findings
+        #expect(findings.map(\.level) == [.good, .warning, .good, .warning, .warning, .good])
+        #expect(findings[3].summary.contains("person:ann: a new disk"))
+        #expect(findings[3].remedy?.contains("slipway hosts maintenance web-1 --lift") == true)
+        #expect(findings[4].summary.hasSuffix("a differs, and 1 more"))
+        #expect(try #require(HostDrift(away)).differences.count == 2)
+    }
+
     @Test("A rollout touches its product, release, environment, hosts and what its plan's changes affect")
     func changes() throws {
         let change = RecentChange(try Sample.rollout(.running, sequence: 1), plan: nil)

@@ -35,7 +35,7 @@ struct HostExamination {
     /// A certificate lives for weeks and is renewed long before.
     private static let certificateLeftMin = TimeSpan.days(3)
 
-    var findings: [DoctorFinding] { [standing, contact, certificate] + host.products.map(product) }
+    var findings: [DoctorFinding] { [standing, contact, certificate] + marks + drift + host.products.map(product) }
 
     private var standing: DoctorFinding {
         let standing = host.standing ?? .active
@@ -50,14 +50,39 @@ struct HostExamination {
         switch host.contact {
         case .online: return DoctorFinding(.hosts, .good, "it is online\(last)")
         case .offline:
+            let isExpected = (host.marks ?? []).contains { $0.mark == .maintenance }
             return DoctorFinding(
-                .hosts, .problem, "it is offline\(last)",
+                .hosts, isExpected ? .warning : .problem, "it is offline\(last)",
                 remedy: "On the host: systemctl status slipway-agent, and its log; see that it reaches the controller.")
         case .never:
             return DoctorFinding(
                 .hosts, .problem, "it joined and was never heard of since",
                 remedy: "Start its agent: slipway-agent run --dir DIR, or systemctl start slipway-agent.")
         }
+    }
+
+    private var marks: [DoctorFinding] {
+        (host.marks ?? []).map { mark in
+            let (words, command) =
+                switch mark.mark {
+                case .pinned: ("pinned", "pin")
+                case .maintenance: ("in maintenance", "maintenance")
+                }
+            return DoctorFinding(
+                .hosts, .warning,
+                "rollouts leave it out: \(words) since \(mark.at.wholeSeconds) by \(mark.by): \(mark.reason)",
+                remedy: "When it is over: slipway hosts \(command) \(host.id) --lift --reason REASON")
+        }
+    }
+
+    private var drift: [DoctorFinding] {
+        guard let first = host.drift?.first, let count = host.drift?.count else { return [] }
+        return [
+            DoctorFinding(
+                .hosts, .warning,
+                "not as it was installed: \(first)" + (count > 1 ? ", and \(count - 1) more" : ""),
+                remedy: "See all of it: slipway hosts drift --hosts id=\(host.id)")
+        ]
     }
 
     private var certificate: DoctorFinding {

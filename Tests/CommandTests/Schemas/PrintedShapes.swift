@@ -61,12 +61,12 @@ enum Printed {
             ]),
             "tokens create": .one(NewToken.self), "tokens list": .list(TokenView.self),
             "tokens revoke": .one(TokenView.self), "hosts doctor": .one(DoctorReport.self),
-            "release changes": .list(RecentChange.self),
+            "release changes": .list(RecentChange.self), "hosts drift": .list(HostDrift.self),
             "version": .one(VersionView.self), "login": .one(LoginView.self),
             "release draft": .one(DraftView.self),
             "window propose": .list(WindowProposal.self), "window test": .list(OpeningView.self),
         ]
-        for verb in ["show", "revoke", "retire", "unlock"] { all["hosts \(verb)"] = host }
+        for verb in ["show", "revoke", "retire", "unlock", "pin", "maintenance"] { all["hosts \(verb)"] = host }
         for verb in ["approve", "floor", "promote", "revoke", "show", "submit", "withdraw"] {
             all["release \(verb)"] = release
         }
