@@ -15,7 +15,8 @@ struct SlipwayCommand: AsyncParsableCommand {
             GrantsCommand.self,
             AuditCommand.self, RepositoryCommand.self, SimulateCommand.self,
             WindowCommand.self, PolicyCommand.self, DeviationCommand.self, ReportCommand.self,
-            CmdbCommand.self, NotificationsCommand.self, DoctorCommand.self, ExplainCommand.self,
+            CmdbCommand.self, NotificationsCommand.self, DoctorCommand.self, ImportCommand.self,
+            ExplainCommand.self,
             CompletionsCommand.self,
             VersionCommand.self,
         ])

@@ -51,6 +51,9 @@ extension ErrorCatalogue {
         command.freeze.unknown
           There is no such freeze.
         > See what stands: slipway freeze list
+        command.import.files
+          The appspec names no folder that could be installed.
+        > Put its files into folders, name these as sources, and import it again.
         command.init.program
           slipway-controller, which does this, could not be started.
         > Install it into the folder that holds slipway.

@@ -114,7 +114,7 @@ struct ReleaseDraft {
     }
 
     /// A text of JSON is one of YAML.
-    private static func quoted(_ word: String) -> String {
+    static func quoted(_ word: String) -> String {
         String(decoding: JSONValue.string(word).wireBytes, as: UTF8.self)
     }
 }

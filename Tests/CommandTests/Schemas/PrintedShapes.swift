@@ -63,7 +63,7 @@ enum Printed {
             "tokens revoke": .one(TokenView.self), "hosts doctor": .one(DoctorReport.self),
             "release changes": .list(RecentChange.self), "hosts drift": .list(HostDrift.self),
             "version": .one(VersionView.self), "login": .one(LoginView.self),
-            "release draft": .one(DraftView.self),
+            "release draft": .one(DraftView.self), "import": .one(ImportView.self),
             "window propose": .list(WindowProposal.self), "window test": .list(OpeningView.self),
         ]
         for verb in ["show", "revoke", "retire", "unlock", "pin", "maintenance"] { all["hosts \(verb)"] = host }
