@@ -184,7 +184,7 @@ let package = Package(
             "CommandTests",
             [
                 "slipway", "AgentLibrary", "ControllerLibrary", "AgentProtocol", "ControllerAPI", "DefinitionFiles",
-                "ReleaseDefinition", "Effects",
+                "ReleaseDefinition", "ReleasePackaging", "Effects", "TestSupport",
             ]),
         // Real processes of all three programs: no module of ours but the vocabulary and the doors.
         tests("EndToEnd", ["ReleaseDefinition", "AgentProtocol", "ControllerAPI", "Effects", "TestSupport"]),

@@ -43,7 +43,7 @@ def main():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         print(f"{WORLDS} made-up worlds {'of 100 hosts ' if fleet else ''}in {time.monotonic() - start:.1f} s on "
-              f"{os.cpu_count()} cores, {busy:.1f} s of processors: {said['hoursOfHundredHosts']:.0f} hours of 100 hosts, "
+              f"{os.cpu_count()} cores, {busy:.1f} s of processors: {said['simulatedMillisecondsOfHundredHosts'] / 3600000:.0f} hours of 100 hosts, "
               f"{said['reports']} reports, {len(said['failures'])} failed seeds")
 
 

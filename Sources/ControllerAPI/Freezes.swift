@@ -22,7 +22,7 @@ public struct FreezeRequest: Sendable, Equatable, Codable {
 /// Each of `GET /v1/freezes`, the newest last, and the answers of `POST /v1/freezes` and `POST /v1/freezes/{id}/lift`.
 public struct FreezeView: Sendable, Equatable, Codable {
     /// Whose word it is: somebody's, now, or the policy's, long before.
-    public enum Origin: String, Sendable, Codable { case now, policy }
+    public enum Origin: String, Sendable, Codable, CaseIterable { case now, policy }
 
     /// `f1`; of the policy its line, as `policy.yaml:12:5`.
     public var id: String

@@ -61,12 +61,19 @@ public struct HostView: Sendable, Equatable, Codable {
     /// Why it is not, and what cures it.
     public var notice: IdentityNotice?
     public var certificateNotAfter: UTCInstant?
+    /// Pinned, in maintenance. nil from a controller older than this.
+    public var marks: [HostMarkView]?
+    /// What was not as it was installed when the host looked last, in words; nil or empty: nothing.
+    public var drift: [String]?
 
     public init(
         id: HostID, environment: EnvironmentName, labels: [String: String], delivery: DeliveryMode?,
         contact: HostContact, lastContactAt: UTCInstant?, agentVersion: String?, products: [HostProductView],
-        standing: HostStanding? = .active, notice: IdentityNotice? = nil, certificateNotAfter: UTCInstant? = nil
+        standing: HostStanding? = .active, notice: IdentityNotice? = nil, certificateNotAfter: UTCInstant? = nil,
+        marks: [HostMarkView]? = nil, drift: [String]? = nil
     ) {
+        self.marks = marks
+        self.drift = drift
         self.standing = standing
         self.notice = notice
         self.certificateNotAfter = certificateNotAfter

@@ -9,12 +9,15 @@ struct SlipwayCommand: AsyncParsableCommand {
             Exit codes: \(ProgramExit.table)
             """,
         subcommands: [
-            InitCommand.self, HostsCommand.self, PackageCommand.self, ReleaseCommand.self, RolloutCommand.self,
-            PushCommand.self, RehearseCommand.self, EmergencyCommand.self, FreezeCommand.self, KeysCommand.self,
-            TokensCommand.self,
+            InitCommand.self, LoginCommand.self, HostsCommand.self, PackageCommand.self, ReleaseCommand.self,
+            RolloutCommand.self, PushCommand.self, RehearseCommand.self, EmergencyCommand.self, FreezeCommand.self,
+            KeysCommand.self, TokensCommand.self,
             GrantsCommand.self,
             AuditCommand.self, RepositoryCommand.self, SimulateCommand.self,
             WindowCommand.self, PolicyCommand.self, DeviationCommand.self, ReportCommand.self,
-            CmdbCommand.self, NotificationsCommand.self, DoctorCommand.self, ExplainCommand.self, VersionCommand.self,
+            CmdbCommand.self, NotificationsCommand.self, DoctorCommand.self, ImportCommand.self,
+            ExplainCommand.self,
+            CompletionsCommand.self,
+            VersionCommand.self,
         ])
 }

@@ -83,6 +83,29 @@ struct ChannelTests {
         }
     }
 
+    @Test("A pulling host that is pinned is not meant by its channel until the pin is lifted; others are")
+    func pinnedHost() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            let pullers = [try await Puller(test, running), try await Puller(test, running)]
+            let (free, pinned) = (pullers[0].host.id, pullers[1].host.id)
+            _ = try await TestFleet.submit("1.0", by: admin)
+            let request = HostMarkRequest(mark: .pinned, reason: "an audit")
+            #expect(try await admin.post("/v1/hosts/\(pinned)/mark", request).status == 200)
+            let id = try await start("1.0", admin)
+            let word = try await pullers[0].word { $0.addresses(host: free) && $0.order.rollout == id }
+            #expect(!word.addresses(host: pinned))
+            try await pullers[0].end(word, .succeeded, running: word)
+            let everyone = HostID(unchecked: "never-enrolled")
+            _ = try await pullers[0].word { $0.addresses(host: everyone) && !$0.addresses(host: pinned) }
+            #expect(try await admin.post("/v1/hosts/\(pinned)/unmark", request).status == 200)
+            _ = try await pullers[0].word { $0.addresses(host: everyone) && $0.addresses(host: pinned) }
+            await admin.close()
+            for puller in pullers { await puller.client.close() }
+        }
+    }
+
     @Test(
         "After a back-out the channel names the last good release again and revokes the bad one, also after a restart")
     func backOut() async throws {

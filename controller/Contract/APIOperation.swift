@@ -82,6 +82,10 @@ struct APIOperation: Sendable {
         "GET /v1/hosts": APIOperation("Hosts.", query: ["hosts"]),
         "GET /v1/hosts/{id}": APIOperation("A host."),
         "GET /v1/hosts/{id}/why": APIOperation("What keeps a host from a release.", query: ["release"]),
+        "POST /v1/hosts/{id}/mark": APIOperation(
+            "The host is pinned, or in maintenance: rollouts leave it out.", body: .json("HostMarkRequest")),
+        "POST /v1/hosts/{id}/unmark": APIOperation(
+            "It is not any more: the next rollout takes it along.", body: .json("HostMarkRequest")),
         "POST /v1/hosts/{id}/revoke": APIOperation(
             "The host is never believed again.", body: .json("HostReasonRequest")),
         "POST /v1/hosts/{id}/retire": APIOperation("The host is out of use.", body: .json("HostReasonRequest")),

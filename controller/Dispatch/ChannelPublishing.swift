@@ -18,7 +18,7 @@ extension Controller {
     /// The engine's word for a rollout that is under way.
     func publish(_ view: ChannelView, of record: RolloutRecord) throws {
         guard let plan = record.plan else { return }
-        let view = frozen(state.withoutDisbelieved(view, of: plan), of: record, plan)
+        let view = heldBack(view, of: record, plan)
         let revoked = state.revoked(for: plan)
         let takenBack = state.takenBack(beside: record)
         let patches = patches.patches(to: plan.manifest)
@@ -33,13 +33,18 @@ extension Controller {
         dueSets.formUnion(channelSets.filter { $0.channels.contains(channel) })
     }
 
+    /// Without the hosts that are not to have it: not believed, marked, frozen.
+    private func heldBack(_ view: ChannelView, of record: RolloutRecord, _ plan: RolloutPlan) -> ChannelView {
+        frozen(withoutMarked(state.withoutDisbelieved(view, of: plan), of: record, plan), of: record, plan)
+    }
+
     /// Publishes what each channel must say by the log, where it says something else: a rollout that ended gives the
     /// channel back to the one before it.
     func publishChangedChannels() throws {
         guard leads else { return }
         for record in state.channelRollouts {
             guard let plan = record.plan, let shown = record.channelView else { continue }
-            let view = frozen(state.withoutDisbelieved(shown, of: plan), of: record, plan)
+            let view = heldBack(shown, of: record, plan)
             let word = ChannelWord(
                 rollout: record.id, view: view, revoked: state.revoked(for: plan),
                 takenBack: state.takenBack(beside: record), patches: patches.patches(to: plan.manifest))

@@ -51,7 +51,9 @@ extension Controller {
         let record = try release(definition.release)
         let hosts = state.hostsInOrder.filter {
             $0.environment == definition.environment && $0.identity.standing.isActive && admits($0)
+                && (urgency.isEmergency || !$0.isMarked)
         }
+        if !urgency.isEmergency { try refuseAllMarked(definition, but: hosts) }
         try refuseDowngrade(definition, hosts)
         if case .parallel(let sides) = definition.strategy, !urgency.isEmergency { try checkHook(sides.switchHook) }
         var plan = try RolloutPlan.make(
@@ -185,7 +187,8 @@ extension Controller {
             needsAuthorisation: authorisationsNeeded(definition) > 0,
             authorisedUntil: valid.map(\.validUntil).max(), hosts: hostViews(of: plan, at: now),
             latestEndAt: PlanSchedule(plan, at: now).latestEnd,
-            warnings: plan.warnings + surroundingWarnings(planned.plan) + overlapWarnings(definition)
+            warnings: plan.warnings + markWarnings(planned.plan) + surroundingWarnings(planned.plan)
+                + overlapWarnings(definition)
                 + policyWarnings(definition))
     }
 

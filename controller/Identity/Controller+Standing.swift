@@ -48,7 +48,7 @@ extension Controller {
         return view(of: changed)
     }
 
-    private func knownHost(_ id: HostID) throws -> HostRecord {
+    func knownHost(_ id: HostID) throws -> HostRecord {
         guard let host = state.hosts[id] else {
             throw ControllerError.notFound("host \(id)", remedy: "List them with slipway hosts list.")
         }

@@ -100,10 +100,13 @@ extension Controller {
         try refuse(standing, release, in: environment)
     }
 
-    /// Whether a host may be started by a rollout that is over: late joiners, and hosts that catch up.
+    /// Whether a host may not be started by a rollout that is over: late joiners, and hosts that catch up. One that is
+    /// pinned or in maintenance is frozen for itself.
     func isFrozen(_ plan: RolloutPlan, _ host: HostID) -> Bool {
         let standing = state.standingFreezes
-        guard !standing.isEmpty, !plan.urgency.isEmergency else { return false }
+        guard !plan.urgency.isEmergency else { return false }
+        if state.markedHosts.contains(host) { return true }
+        guard !standing.isEmpty else { return false }
         let definition = plan.definition
         guard !state.policy.isOverridden(.freeze, definition.release, in: definition.environment, at: time.now()) else {
             return false

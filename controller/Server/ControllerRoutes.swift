@@ -121,6 +121,16 @@ enum ControllerRoutes {
             Route(.get, "/v1/hosts/{id}", access: .person(.view), scope: .host) { request in
                 Responses.json(try await controller.hostView(request.parameter("id", as: HostID.self)))
             },
+            Route(.post, "/v1/hosts/{id}/mark", access: .person(.manageHosts), scope: .host) { request in
+                let id = try request.parameter("id", as: HostID.self)
+                let mark = try await request.json(HostMarkRequest.self)
+                return Responses.json(try await controller.mark(id, mark, by: request.actor))
+            },
+            Route(.post, "/v1/hosts/{id}/unmark", access: .person(.manageHosts), scope: .host) { request in
+                let id = try request.parameter("id", as: HostID.self)
+                let mark = try await request.json(HostMarkRequest.self)
+                return Responses.json(try await controller.unmark(id, mark, by: request.actor))
+            },
         ]
             + HostStandingVerb.allCases.map { verb in
                 Route(.post, "/v1/hosts/{id}/\(verb.rawValue)", access: .person(.manageHosts), scope: .host) {

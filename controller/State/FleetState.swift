@@ -1,4 +1,5 @@
 import AgentProtocol
+import ControllerAPI
 import ReleaseDefinition
 import ReleaseLifecycle
 import ReleaseReporting
@@ -19,6 +20,8 @@ struct FleetState: Sendable {
     private var hostsByKey: [SHA256Digest: HostID] = [:]
     /// Hosts that are not active: few, and asked for at every turn of the engine.
     private(set) var disbelieved: Set<HostID> = []
+    /// Those that are pinned or in maintenance: few as well.
+    private(set) var markedHosts: Set<HostID> = []
     var releases: [ReleaseName: ReleaseRecord] = [:]
     var rollouts: [RolloutID: RolloutRecord] = [:]
     /// In the order of their start.
@@ -87,6 +90,7 @@ struct FleetState: Sendable {
         case .hostRetired(let event): setStanding(.retired(event.reason), of: event.host)
         case .hostQuarantined(let event): setStanding(.quarantined(event.sessions), of: event.host)
         case .hostUnlocked(let event): setStanding(.active, of: event.host)
+        case .hostMarked, .hostUnmarked: applyMark(entry)
         case .releaseSubmitted(let event):
             releases[event.release] = ReleaseRecord(submitted: event, at: entry.at, by: entry.actor)
         case .releaseApproved(let event): releases[event.release]?.approve(event, at: entry.at)
@@ -114,6 +118,19 @@ struct FleetState: Sendable {
                 continuousRollouts.append(event.rollout)
             }
             rollouts[event.rollout, default: RolloutRecord(id: event.rollout)].apply(event.event, entry)
+        }
+    }
+
+    private mutating func applyMark(_ entry: EventEntry) {
+        switch entry.event {
+        case .hostMarked(let event):
+            let marking = HostMarkView(mark: event.mark, reason: event.reason, by: entry.actor, at: entry.at)
+            guard hosts[event.host]?.setMark(event.mark, marking) != nil else { return }
+            markedHosts.insert(event.host)
+        case .hostUnmarked(let event):
+            hosts[event.host]?.setMark(event.mark, nil)
+            if hosts[event.host]?.isMarked != true { markedHosts.remove(event.host) }
+        default: break
         }
     }
 
@@ -185,7 +202,11 @@ struct InvitationRecord: Sendable {
 struct HostRecord: Sendable {
     let id: HostID
     let environment: EnvironmentName
-    let labels: [String: String]
+    /// Those that it joined with: what grants go by.
+    let joinedLabels: [String: String]
+    /// With its marks, as host queries see them.
+    private(set) var labels: [String: String]
+    private(set) var marks: [HostMarkKind: HostMarkView] = [:]
     let joinedAt: UTCInstant
     let machineID: String
     let invitation: String
@@ -203,6 +224,7 @@ struct HostRecord: Sendable {
     init(joined: HostJoined, firstAuthority: SHA256Digest?, at now: UTCInstant) {
         id = joined.host
         environment = joined.environment
+        joinedLabels = joined.labels
         labels = joined.labels
         joinedAt = now
         machineID = joined.machineID
@@ -215,6 +237,12 @@ struct HostRecord: Sendable {
 
     /// Until its first inventory a host counts as pushed: it must be in contact to be given anything.
     var delivery: DeliveryMode { inventory?.delivery ?? .push }
+
+    /// - Parameter marking: nil takes it away, and what the host joined with is seen again.
+    mutating func setMark(_ mark: HostMarkKind, _ marking: HostMarkView?) {
+        marks[mark] = marking
+        labels[mark.rawValue] = marking == nil ? joinedLabels[mark.rawValue] : "true"
+    }
 
     mutating func apply(_ stored: StoredReport) {
         guard stored.report.sequence > lastReport else { return }

@@ -19,7 +19,8 @@ extension Controller {
             agentVersion: record.inventory?.agentVersion, products: products(of: record),
             standing: record.identity.standing.word,
             notice: ControllerError.refusal(of: record.id, record.identity.standing).map(IdentityNotice.init),
-            certificateNotAfter: record.identity.current.notAfter)
+            certificateNotAfter: record.identity.current.notAfter, marks: record.markViews,
+            drift: record.inventory?.drift)
     }
 
     private func contact(of record: HostRecord) -> HostContact {

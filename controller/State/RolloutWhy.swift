@@ -120,6 +120,11 @@ extension Controller {
                 RolloutHold(
                     "freeze", "\(freeze.refusal)", remedy: "slipway freeze lift \(freeze.declared.id) --reason REASON"))
         }
+        holds += host.markViews.map { mark in
+            RolloutHold(
+                mark.mark.rawValue, "The host is \(mark.words)",
+                remedy: "slipway hosts \(mark.mark.command) \(host.id) --lift --reason REASON")
+        }
         if !host.identity.standing.isActive {
             holds.append(
                 RolloutHold(

@@ -20,6 +20,8 @@ public enum ControllerEvent: Sendable, Codable {
     case hostRetired(HostStandingChanged)
     case hostQuarantined(HostQuarantined)
     case hostUnlocked(HostStandingChanged)
+    case hostMarked(HostMarked)
+    case hostUnmarked(HostUnmarked)
     case authorityOffered(AuthorityOffered)
     case authorityAdopted(AuthorityAdopted)
     case releaseSubmitted(ReleaseSubmitted)
@@ -71,6 +73,8 @@ public enum ControllerEvent: Sendable, Codable {
         case .hostRetired: "host.retired"
         case .hostQuarantined: "host.quarantined"
         case .hostUnlocked: "host.unlocked"
+        case .hostMarked: "host.marked"
+        case .hostUnmarked: "host.unmarked"
         case .authorityOffered: "authority.offered"
         case .authorityAdopted: "authority.adopted"
         case .releaseSubmitted: "release.submitted"
@@ -122,6 +126,8 @@ public enum ControllerEvent: Sendable, Codable {
         case .certificateTaken(let it): "host:\(it.host)"
         case .hostRevoked(let it), .hostRetired(let it), .hostUnlocked(let it): "host:\(it.host)"
         case .hostQuarantined(let it): "host:\(it.host)"
+        case .hostMarked(let it): "host:\(it.host)"
+        case .hostUnmarked(let it): "host:\(it.host)"
         case .authorityOffered(let it): "authority:\(it.authority.hex)"
         case .authorityAdopted(let it): "authority:\(it.authority.hex)"
         case .releaseSubmitted(let it): "release:\(it.release)"

@@ -32,6 +32,14 @@ public struct ControllerClient: Sendable {
         try await post(["hosts", host.text, verb.rawValue], request)
     }
 
+    public func mark(_ host: HostID, _ request: HostMarkRequest) async throws -> HostMarkedView {
+        try await post(["hosts", host.text, "mark"], request)
+    }
+
+    public func unmark(_ host: HostID, _ request: HostMarkRequest) async throws -> HostMarkedView {
+        try await post(["hosts", host.text, "unmark"], request)
+    }
+
     public func invitations() async throws -> [InvitationRecordView] {
         let list: ListView<InvitationRecordView> = try await get(["hosts", "invitations"])
         return list.items

@@ -155,12 +155,18 @@ extension ErrorCatalogue {
         controller.conflict.lifted
           The freeze was lifted before.
         > Nothing is left to do: slipway freeze list shows what stands.
+        controller.conflict.marked
+          Every host that is meant is pinned or in maintenance, so there is nobody to roll out to.
+        > Let a host go, or wait until its work is done: slipway hosts list --hosts pinned
         controller.conflict.notApproved
           The release is not approved there yet: a change that asks for it waits.
         > Give that up instead: slipway keys drop CHANGE --reason REASON
         controller.conflict.notBuilt
           The release has a plan but no package yet.
         > Submit it: slipway release submit DIR
+        controller.conflict.notMarked
+          The host is not pinned, or not in maintenance, so there is nothing to lift.
+        > Look at it: slipway hosts show HOST
         controller.conflict.notQuarantined
           The host is not in quarantine, so there is nothing to unlock.
         > Look at it: slipway hosts show HOST

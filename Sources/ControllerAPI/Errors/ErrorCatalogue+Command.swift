@@ -30,6 +30,12 @@ extension ErrorCatalogue {
         command.confirm.absent
           A dangerous act must be confirmed, and there is no terminal to confirm it on. Nothing was done.
         > Read what is shown, then run the same command with --yes.
+        command.draft.command
+          There are several programs in bin/, and only one can be the service.
+        > Say which one: --command bin/NAME
+        command.draft.product
+          The name of the folder makes no name of a product.
+        > Name it: --product NAME
         command.explain.unknown
           No error has this code.
         > Copy the whole of what stands after "error:"; slipway explain lists all codes.
@@ -45,6 +51,9 @@ extension ErrorCatalogue {
         command.freeze.unknown
           There is no such freeze.
         > See what stands: slipway freeze list
+        command.import.files
+          The appspec names no folder that could be installed.
+        > Put its files into folders, name these as sources, and import it again.
         command.init.program
           slipway-controller, which does this, could not be started.
         > Install it into the folder that holds slipway.
@@ -63,6 +72,9 @@ extension ErrorCatalogue {
         command.key.passphrase
           The key is encrypted, and there is no terminal to ask for the passphrase.
         > Give it with --passphrase-file FILE, or on stdin with --passphrase-file -.
+        command.login.home
+          There is neither HOME nor XDG_CONFIG_HOME, so a login has no place to be kept.
+        > Set one of them, or name the controller in each command: --dir DIR
         command.output.exists
           The file to write is there already and holds something else.
         > Name another file, or replace it with --force.

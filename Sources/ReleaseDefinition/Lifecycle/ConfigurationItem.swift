@@ -2,7 +2,7 @@
 public struct ConfigurationItem: Sendable, Equatable, Codable {
     public enum Kind: String, Sendable, Codable, CaseIterable { case host, unit, service, contract }
 
-    public enum Relation: String, Sendable, Codable {
+    public enum Relation: String, Sendable, Codable, CaseIterable {
         /// A unit runs on a host.
         case runsOn
         /// A unit is part of a service.

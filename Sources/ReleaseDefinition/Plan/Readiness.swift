@@ -5,7 +5,7 @@ public enum ReadinessCheck: String, Sendable, Codable, CaseIterable {
 
 /// One thing that is not as it should be on one host.
 public struct ReadinessFinding: Sendable, Equatable, Codable {
-    public enum Weight: String, Sendable, Codable {
+    public enum Weight: String, Sendable, Codable, CaseIterable {
         /// The host would not take the release.
         case blocks
         /// It would; somebody should look.

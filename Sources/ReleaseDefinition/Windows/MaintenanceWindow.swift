@@ -28,7 +28,7 @@ public struct MaintenanceWindow: Sendable, Hashable, Codable {
         public var clockChange: ClockChange?
     }
 
-    public enum ClockChange: String, Sendable, Codable {
+    public enum ClockChange: String, Sendable, Codable, CaseIterable {
         /// The time it should open at does not exist on that day.
         case skipped
         /// The time it opens at comes twice on that day: the first counts.

@@ -14,7 +14,7 @@ struct EmergencyPushCommand: AsyncParsableCommand {
     @OptionGroup var following: FollowOptions
     @OptionGroup var selection: HostSelection
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     @Option(help: "What cannot wait, for the record.")

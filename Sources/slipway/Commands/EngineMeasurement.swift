@@ -4,7 +4,7 @@ import ReleaseDefinition
 import ReleaseRollout
 
 /// Figures of the engine alone, on one core, for scripts/bench.
-struct EngineMeasurement: Presentable {
+struct EngineMeasurement: Presentable, Decodable {
     var hosts: Int
     var planMilliseconds: Int
     var reports: Int

@@ -72,7 +72,7 @@ struct FreezeLiftCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The freeze, as f1; may be left out where one alone stands.")
+    @Argument(help: "The freeze, as f1; may be left out where one alone stands.", completion: .freezes)
     var freeze: String?
 
     @Option(help: "Why it may end; it stands in the log.")

@@ -9,7 +9,8 @@ struct HostsCommand: AsyncParsableCommand {
             HostsInviteCommand.self, HostsInvitationCommand.self, HostsListCommand.self, HostsShowCommand.self,
             HostsWhyCommand.self,
             HostsRevokeCommand.self, HostsRetireCommand.self, HostsUnlockCommand.self, HostsAuthorityCommand.self,
-            HostsReceiptCommand.self,
+            HostsReceiptCommand.self, HostsDoctorCommand.self,
+            HostsPinCommand.self, HostsMaintenanceCommand.self, HostsDriftCommand.self,
         ])
 }
 

@@ -7,7 +7,7 @@ struct HostStandingOptions: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The host's id.", transform: { try HostID($0) })
+    @Argument(help: "The host's id.", completion: .hosts, transform: { try HostID($0) })
     var host: HostID
 
     @Option(help: "Why: it stands in the log, and the host is told.")

@@ -8,7 +8,7 @@ struct HostsShowCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The host's id.", transform: { try HostID($0) })
+    @Argument(help: "The host's id.", completion: .hosts, transform: { try HostID($0) })
     var host: HostID
 
     func run() async throws {
@@ -35,6 +35,8 @@ struct HostPresentation: Presentable {
             ("certificate", host.certificateNotAfter.map { "until \($0)" } ?? "-"),
             ("standing", (host.standing ?? .active).rawValue),
         ]
+        pairs += (host.marks ?? []).map { ($0.mark.rawValue, "since \($0.at) by \($0.by): \($0.reason)") }
+        pairs += (host.drift ?? []).map { ("drift", $0) }
         if let notice = host.notice { pairs += [("why", notice.summary), ("cure", notice.remedy)] }
         let facts = TextTable(pairs: pairs)
         let products = TextTable(

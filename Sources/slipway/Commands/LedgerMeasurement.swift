@@ -5,7 +5,7 @@ import ReleaseRollout
 
 /// Figures of the measures alone, on one core, for scripts/bench: a log with so many rollouts of one host each, read once,
 /// then asked for its measures.
-struct LedgerMeasurement: Presentable {
+struct LedgerMeasurement: Presentable, Decodable {
     var rollouts: Int
     /// Of processor time.
     var readMilliseconds: Int

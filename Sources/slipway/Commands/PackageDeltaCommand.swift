@@ -31,7 +31,7 @@ struct PackageDeltaCommand: AsyncParsableCommand {
 }
 
 /// What one way of fetching costs.
-struct WayCost: Encodable {
+struct WayCost: Codable {
     var bytes: ByteCount
     var members: Int
     var requests: Int
@@ -44,7 +44,7 @@ struct WayCost: Encodable {
 }
 
 /// Files, folders and links alike.
-struct PathCounts: Encodable {
+struct PathCounts: Codable {
     var added: Int
     var changed: Int
     var removed: Int
@@ -57,7 +57,7 @@ struct PathCounts: Encodable {
     }
 }
 
-struct UnitDelta: Encodable {
+struct UnitDelta: Codable {
     var unit: UnitName
     var patch: WayCost?
     /// Where there is no patch: the unit is new, or too large for one.
@@ -112,7 +112,7 @@ struct UnitDelta: Encodable {
     }
 }
 
-struct DeltaPresentation: Presentable {
+struct DeltaPresentation: Presentable, Decodable {
     var from: ReleaseName
     var to: ReleaseName
     var patch: WayCost?

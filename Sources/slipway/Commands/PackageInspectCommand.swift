@@ -28,8 +28,8 @@ struct PackageInspectCommand: AsyncParsableCommand {
 }
 
 /// What a unit's index says.
-struct UnitContents: Encodable {
-    struct Entry: Encodable {
+struct UnitContents: Codable {
+    struct Entry: Codable {
         var path: String
         /// `file`, `folder` or `link`.
         var kind: String

@@ -59,7 +59,7 @@ struct PackagePatchCommand: AsyncParsableCommand {
     }
 }
 
-struct PatchPresentation: Presentable {
+struct PatchPresentation: Presentable, Decodable {
     var from: ReleaseName
     var to: ReleaseName
     var unit: UnitName

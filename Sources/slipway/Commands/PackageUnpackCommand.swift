@@ -148,7 +148,7 @@ struct PackageUnpackCommand: AsyncParsableCommand {
 
 extension UnchangedFiles: ExpressibleByArgument {}
 
-struct UnpackPresentation: Presentable {
+struct UnpackPresentation: Presentable, Decodable {
     var release: ReleaseName
     var unit: UnitName
     var directory: String

@@ -31,7 +31,7 @@ struct PackageVerifyCommand: AsyncParsableCommand {
     }
 }
 
-struct VerifyPresentation: Presentable {
+struct VerifyPresentation: Presentable, Decodable {
     var release: ReleaseName
     var verification: PackageVerification
 

@@ -11,7 +11,7 @@ struct PushCommand: AsyncParsableCommand {
     @OptionGroup var following: FollowOptions
     @OptionGroup var selection: HostSelection
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     func run() async throws {

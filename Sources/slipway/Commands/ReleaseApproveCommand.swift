@@ -31,7 +31,7 @@ struct ReleaseApproveCommand: AsyncParsableCommand {
     @OptionGroup var signing: SigningOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     @Option(

@@ -6,6 +6,7 @@ struct ReleaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release", abstract: "What is built, approved and revoked.",
         subcommands: [
+            ReleaseDraftCommand.self, ReleaseChangesCommand.self,
             ReleaseSubmitCommand.self, ReleaseListCommand.self, ReleaseShowCommand.self, ReleasePromoteCommand.self,
             ReleaseApproveCommand.self, ReleaseRevokeCommand.self, ReleaseWithdrawCommand.self,
             ReleaseFloorCommand.self, ReleaseExportCommand.self, ReleasePlanCommand.self,

@@ -11,7 +11,7 @@ struct ReleaseDocsCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     @Argument(help: "A document as the list has it; the list where it is left out.")

@@ -12,10 +12,10 @@ struct ReleaseExportCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
-    @Option(help: "For this host alone.", transform: { try HostID($0) })
+    @Option(help: "For this host alone.", completion: .hosts, transform: { try HostID($0) })
     var host: HostID?
 
     @Option(help: "For every host of a channel, as staging.web.", transform: { try ChannelName($0) })

@@ -9,7 +9,7 @@ struct ReleaseFeedbackCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     @Option(help: "1 (bad) to 5 (good).")
@@ -64,7 +64,7 @@ struct ReleaseKnownErrorCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     @Option(help: "What is wrong.")

@@ -10,7 +10,7 @@ struct ReleaseRevokeCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     @Option(help: "The environment.", transform: { try EnvironmentName($0) })

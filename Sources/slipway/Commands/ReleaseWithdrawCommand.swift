@@ -14,7 +14,7 @@ struct ReleaseWithdrawCommand: AsyncParsableCommand {
     @OptionGroup var signing: SigningOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     @Option(help: "The environment; emergency for the emergency role.", transform: { try EnvironmentName($0) })
@@ -57,7 +57,9 @@ struct ReleaseFloorCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "PRODUCT@VERSION: the lowest that may be installed.", transform: { try ReleaseName($0) })
+    @Argument(
+        help: "PRODUCT@VERSION: the lowest that may be installed.", completion: .releases,
+        transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     @Option(help: "The environment.", transform: { try EnvironmentName($0) })

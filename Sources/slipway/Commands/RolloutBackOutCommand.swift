@@ -14,7 +14,7 @@ struct RolloutBackOutCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var following: FollowOptions
 
-    @Argument(help: "The rollout's id.", transform: { try RolloutID($0) })
+    @Argument(help: "The rollout's id.", completion: .rollouts, transform: { try RolloutID($0) })
     var rollout: RolloutID
 
     @Option(help: "Why, for the record.")
@@ -23,7 +23,7 @@ struct RolloutBackOutCommand: AsyncParsableCommand {
     @Option(help: "How far; the rollout, if left out.")
     var scope: ScopeArgument?
 
-    @Option(name: .customLong("host"), help: "These hosts alone.", transform: { try HostID($0) })
+    @Option(name: .customLong("host"), help: "These hosts alone.", completion: .hosts, transform: { try HostID($0) })
     var hosts: [HostID] = []
 
     func validate() throws {

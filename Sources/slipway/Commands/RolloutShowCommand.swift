@@ -9,7 +9,7 @@ struct RolloutShowCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The rollout's id.", transform: { try RolloutID($0) })
+    @Argument(help: "The rollout's id.", completion: .rollouts, transform: { try RolloutID($0) })
     var rollout: RolloutID
 
     func run() async throws {

@@ -8,7 +8,7 @@ struct RolloutSkipCommand: AsyncParsableCommand {
 
     @OptionGroup var verb: RolloutVerbOptions
 
-    @Argument(help: "The hosts.", transform: { try HostID($0) })
+    @Argument(help: "The hosts.", completion: .hosts, transform: { try HostID($0) })
     var hosts: [HostID]
 
     @Option(help: "Why, for the record.")

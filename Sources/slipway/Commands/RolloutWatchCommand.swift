@@ -10,7 +10,7 @@ struct RolloutWatchCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The rollout's id.", transform: { try RolloutID($0) })
+    @Argument(help: "The rollout's id.", completion: .rollouts, transform: { try RolloutID($0) })
     var rollout: RolloutID
 
     @Option(help: "Stop watching after this time, as 10m.", transform: { try TimeSpan($0) })

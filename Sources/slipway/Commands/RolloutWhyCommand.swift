@@ -9,10 +9,12 @@ struct RolloutWhyCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The rollout's id.", transform: { try RolloutID($0) })
+    @Argument(help: "The rollout's id.", completion: .rollouts, transform: { try RolloutID($0) })
     var rollout: RolloutID
 
-    @Argument(help: "One of its hosts; all that are not done, if left out.", transform: { try HostID($0) })
+    @Argument(
+        help: "One of its hosts; all that are not done, if left out.", completion: .hosts, transform: { try HostID($0) }
+    )
     var host: HostID?
 
     func run() async throws {
@@ -28,10 +30,10 @@ struct HostsWhyCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The host.", transform: { try HostID($0) })
+    @Argument(help: "The host.", completion: .hosts, transform: { try HostID($0) })
     var host: HostID
 
-    @Argument(help: "PRODUCT@VERSION.", transform: { try ReleaseName($0) })
+    @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
 
     func run() async throws {

@@ -165,7 +165,7 @@ struct SimulateCommand: AsyncParsableCommand {
 }
 
 /// One simulated rollout.
-private struct SimulationView: Presentable {
+struct SimulationView: Presentable, Decodable {
     var summary: SimulationSummary
     var seed: UInt64
 
@@ -185,21 +185,20 @@ private struct SimulationView: Presentable {
 }
 
 /// Many simulated rollouts.
-private struct SimulationTally: Presentable {
+struct SimulationTally: Presentable, Decodable {
     var worlds = 0
-    var hours = 0.0
+    var simulatedMilliseconds: Int64 = 0
     /// Scaled to fleets of 100 hosts.
-    var hoursOfHundredHosts = 0.0
+    var simulatedMillisecondsOfHundredHosts: Int64 = 0
     var reports = 0
     var restarts = 0
     var ends: [String: Int] = [:]
     var failures: [UInt64] = []
 
     mutating func add(_ summary: SimulationSummary) {
-        let hours = Double(summary.simulated.milliseconds) / 3_600_000
         worlds += 1
-        self.hours += hours
-        hoursOfHundredHosts += hours * Double(summary.hosts) / 100
+        simulatedMilliseconds += summary.simulated.milliseconds
+        simulatedMillisecondsOfHundredHosts += summary.simulated.milliseconds * Int64(summary.hosts) / 100
         reports += summary.reports
         restarts += summary.restarts
         ends[summary.state, default: 0] += 1
@@ -207,8 +206,8 @@ private struct SimulationTally: Presentable {
 
     mutating func add(_ other: SimulationTally) {
         worlds += other.worlds
-        hours += other.hours
-        hoursOfHundredHosts += other.hoursOfHundredHosts
+        simulatedMilliseconds += other.simulatedMilliseconds
+        simulatedMillisecondsOfHundredHosts += other.simulatedMillisecondsOfHundredHosts
         reports += other.reports
         restarts += other.restarts
         ends.merge(other.ends) { $0 + $1 }
@@ -218,7 +217,8 @@ private struct SimulationTally: Presentable {
     static let columns = ["WORLDS", "HOURS", "HOURS OF 100 HOSTS", "REPORTS", "RESTARTS", "ENDS", "FAILED SEEDS"]
     var cells: [String] {
         [
-            "\(worlds)", "\(Int(hours))", "\(Int(hoursOfHundredHosts))", "\(reports)", "\(restarts)",
+            "\(worlds)", "\(simulatedMilliseconds / 3_600_000)", "\(simulatedMillisecondsOfHundredHosts / 3_600_000)",
+            "\(reports)", "\(restarts)",
             ends.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
             failures.isEmpty ? "none" : failures.map(String.init).joined(separator: " "),
         ]

@@ -56,7 +56,8 @@ struct TokensRevokeCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The token's id, as slipway tokens list shows it.", transform: { try HostID($0) })
+    @Argument(
+        help: "The token's id, as slipway tokens list shows it.", completion: .tokens, transform: { try HostID($0) })
     var token: HostID
 
     @Option(help: "Why: it stands in the log.")

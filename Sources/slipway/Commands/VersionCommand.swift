@@ -9,7 +9,7 @@ struct VersionCommand: AsyncParsableCommand {
     func run() async throws { try output.print(VersionView(version: SlipwayVersion.text)) }
 }
 
-private struct VersionView: Presentable {
+struct VersionView: Presentable, Decodable {
     var version: String
 
     static let columns = ["VERSION"]

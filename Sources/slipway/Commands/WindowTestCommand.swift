@@ -48,7 +48,7 @@ struct WindowTestCommand: AsyncParsableCommand {
     }
 }
 
-private struct OpeningView: Presentable {
+struct OpeningView: Presentable, Decodable {
     var from: UTCInstant
     var until: UTCInstant
     /// On the wall of the zone.

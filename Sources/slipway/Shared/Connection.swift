@@ -24,7 +24,7 @@ struct OptionalConnection: ParsableArguments {
     @Option(help: "Address of the controller, as https://controller.example:8443.")
     var controller: String?
 
-    @Option(help: "File that holds your token; a token is never given on the command line.")
+    @Option(help: "File that holds your token, - for standard input; a token is never given on the command line.")
     var tokenFile: String?
 
     @Option(help: "PEM file of the controller's certificate authority.")
@@ -34,21 +34,26 @@ struct OptionalConnection: ParsableArguments {
 
     fileprivate func requireController() throws {
         let hasAddress = controller != nil && tokenFile != nil && authority != nil
-        guard dir != nil || hasAddress else {
+        let isLoggedIn = !isGiven && LoginFolder.current() != nil
+        guard dir != nil || hasAddress || isLoggedIn else {
             throw ValidationError(
-                "Say which controller: --dir DIR, or --controller URL --token-file F --authority PEM.")
+                "Say which controller: --dir DIR, or --controller URL --token-file F --authority PEM; or once for all "
+                    + "commands with slipway login.")
         }
     }
 
     /// Calls with a client whose connections are closed afterwards, whatever happens.
     func withClient<Result>(_ body: (ControllerClient) async throws -> Result) async throws -> Result {
-        try requireController()
-        let settings = try self.settings()
+        try await withClient(material(), body)
+    }
+
+    func withClient<Result>(
+        _ material: ConnectionMaterial, _ body: (ControllerClient) async throws -> Result
+    ) async throws -> Result {
         let http = try LiveHTTP(
-            identity: TLSIdentity(trustRoots: InputFile.readText(settings.authority) + "\n"),
+            identity: TLSIdentity(trustRoots: material.authority + "\n"),
             userAgent: "slipway/\(SlipwayVersion.text)")
-        let client = ControllerClient(
-            http: http, baseURL: settings.url, token: try InputFile.readText(settings.tokenFile))
+        let client = ControllerClient(http: http, baseURL: material.url, token: material.token)
         do {
             let result = try await body(client)
             await http.shutdown()
@@ -59,8 +64,27 @@ struct OptionalConnection: ParsableArguments {
         }
     }
 
+    /// Everything that names the controller, read.
+    func material() throws -> ConnectionMaterial {
+        try requireController()
+        let settings = try self.settings()
+        return ConnectionMaterial(
+            url: settings.url, authority: try InputFile.readText(settings.authority),
+            token: try settings.tokenFile == "-" ? Self.tokenFromInput() : InputFile.readText(settings.tokenFile))
+    }
+
+    /// What a person types is not shown.
+    private static func tokenFromInput() throws -> String {
+        let bytes = StandardInput.isTerminal ? HiddenInput.ask("Token: ") ?? [] : StandardInput.all(sizeMax: 4096)
+        guard let text = String(validating: bytes, as: UTF8.self)?.trimmed, !text.isEmpty else {
+            throw ValidationError("No token came on standard input.")
+        }
+        return text
+    }
+
     private func settings() throws -> ClientSettings {
-        var settings = try dir.map(ClientSettings.read) ?? ClientSettings(url: "", authority: "", tokenFile: "")
+        let folder = dir ?? (isGiven ? nil : LoginFolder.current())
+        var settings = try folder.map(ClientSettings.read) ?? ClientSettings(url: "", authority: "", tokenFile: "")
         if let controller { settings.url = controller }
         if let tokenFile { settings.tokenFile = tokenFile }
         if let authority { settings.authority = authority }

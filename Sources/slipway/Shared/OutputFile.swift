@@ -102,7 +102,7 @@ struct OutputFile {
     }
 
     /// Links resolved; nil where there is nothing.
-    private static func realPath(_ path: String) -> String? {
+    static func realPath(_ path: String) -> String? {
         guard let real = realpath(path, nil) else { return nil }
         defer { free(real) }
         return String(cString: real)

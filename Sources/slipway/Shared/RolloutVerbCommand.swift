@@ -7,7 +7,7 @@ struct RolloutVerbOptions: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The rollout's id.", transform: { try RolloutID($0) })
+    @Argument(help: "The rollout's id.", completion: .rollouts, transform: { try RolloutID($0) })
     var rollout: RolloutID
 
     func perform(_ verb: RolloutVerb, _ request: RolloutVerbRequest) async throws {

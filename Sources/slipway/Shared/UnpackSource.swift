@@ -3,7 +3,7 @@ import ReleaseDefinition
 import ReleasePackaging
 
 /// Where the members of a tree come from, in the order in which they are tried.
-enum UnpackWay: String, Encodable {
+enum UnpackWay: String, Codable, CaseIterable {
     /// From a patch and the tree that it leads from.
     case patch
     /// From the package itself; unchanged files from the earlier tree where there is one.

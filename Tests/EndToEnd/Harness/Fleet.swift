@@ -100,6 +100,8 @@ final class Fleet: Sendable {
         guard result.status == 0 else {
             throw TestFailure(description: "slipway \(arguments) ended with \(result.status): \(result.errors)")
         }
+        let problems = try PublishedOutput.problems(arguments, result.output)
+        guard problems.isEmpty else { throw TestFailure(description: "slipway \(arguments) printed: \(problems)") }
         return try JSONCoding.decode(type, from: Array(result.output.utf8))
     }
 
