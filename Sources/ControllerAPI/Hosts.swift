@@ -101,11 +101,15 @@ public struct HostProductView: Sendable, Equatable, Codable {
     public var rollout: RolloutID?
     /// What runs was revoked: it goes on until it is backed out. nil from a controller older than this.
     public var isRevoked: Bool?
+    /// The order that could not go back: the host takes no other of this product until a person has unlocked it there, and
+    /// was not seen healthy since. nil: none, or from a controller older than this.
+    public var lockedBy: OrderID?
 
     public init(
         product: ProductName, wanted: ReleaseVersion?, running: ReleaseVersion?, manifest: SHA256Digest?,
-        isHealthy: Bool, rollout: RolloutID?, isRevoked: Bool? = nil
+        isHealthy: Bool, rollout: RolloutID?, isRevoked: Bool? = nil, lockedBy: OrderID? = nil
     ) {
+        self.lockedBy = lockedBy
         self.isRevoked = isRevoked
         self.product = product
         self.wanted = wanted

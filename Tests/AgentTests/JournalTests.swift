@@ -13,6 +13,9 @@ struct JournalTests {
             .verified(changes: [try change("api")]), .preflight, .staged, .stopping(unit: 0), .switched(unit: 0),
             .backingOut(failure: failure(), unit: 0, wasSwitched: true), .backOutStep(.switching(unit: 0)),
             .ended(outcome: .backedOut(.health), failure: failure()),
+            .ended(
+                outcome: .backOutFailed, failure: failure(),
+                shown: ShownLinks(release: task.to, words: "api shows 1.4")),
         ]
         return [JournalEntry(at: start, changes: [.received(task: task, counter: 7)])]
             + events.map { JournalEntry(at: start, changes: [.installation(event: $0)]) }

@@ -111,6 +111,50 @@ struct OperatorTests {
         }
     }
 
+    @Test("A host that could not go back is shown with what its links show, not healthy, until it says that it is")
+    func couldNotGoBack() async throws {
+        try await TestFleet.serving(1) { fleet, client, running in
+            for version in ["1.0", "2.0"] { #expect(try await TestFleet.submit(version, by: client).status == 201) }
+            _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client)
+            let agent = try #require(fleet.agents.first)
+            let old = try #require(agent.installed)
+            let id = try await TestFleet.rollOut(TestFleet.definition("2.0"), by: client).id
+            func product() async throws -> HostProductView? {
+                try await client.send("GET", "/v1/hosts/host1").json(HostView.self).products.first
+            }
+            #expect(try await product()?.running?.text == "2.0")
+            // By hand, on the host: no rollout hears of it, and the verdict on the one that is over stands.
+            let order = OrderID(rollout: try RolloutID("by-hand"), action: .backOut)
+            let error = ReportedError(code: "agent.health.failed", summary: "answered 500", remedy: "")
+            let (restored, left) = (old.release, ReleaseName(product: old.release.product, version: try .init("2.0")))
+            let ill = InstalledRelease(release: restored, manifest: old.manifest, isHealthy: false)
+            let evidence = FailureEvidence(step: .backingOut, error: error, logTail: "")
+            func say(_ outcome: HostOutcome, of order: OrderID) async throws {
+                let body = OrderOutcome(
+                    order: order, release: left, outcome: outcome, running: ill, evidence: evidence)
+                try await agent.say(.outcome(body), fleet.test, running)
+            }
+            try await say(.backOutFailed, of: order)
+            var again = order
+            again.attempt = 2
+            try await say(.skipped("locked"), of: again)
+            let stuck = try #require(try await product())
+            #expect(stuck.running?.text == "1.0" && !stuck.isHealthy && stuck.lockedBy == order)
+            for release in ["1.0", "2.0"] {
+                let reasons = try await why("hosts/host1/why?release=web@\(release)", client).reasons
+                let locked = try #require(reasons.first { $0.what == "locked" })
+                #expect(locked.text.contains("by-hand") && locked.text.contains("answered 500"))
+                #expect(locked.remedy?.contains("slipway-agent unlock web") == true)
+                #expect(!reasons.contains { $0.text.contains("Runs the release") })
+            }
+            #expect(try await client.send("GET", "/v1/rollouts/\(id)").json(RolloutView.self).state == .succeeded)
+            try await agent.say(
+                .health(ProductHealth(running: old, detail: "every check passes again")), fleet.test, running)
+            let well = try #require(try await product())
+            #expect(well.isHealthy && well.lockedBy == nil && well.running?.text == "1.0")
+        }
+    }
+
     @Test("Why of a halt names the host that failed, and the command that gives it its order once more")
     func whoFailed() async throws {
         try await TestFleet.serving(3) { fleet, client, _ in

@@ -14,7 +14,14 @@ struct StatusView: Codable, Sendable {
         /// What a back-out would return to.
         var lastGood: HostRelease?
         var kept: [KeptRelease]
+        /// A way back that failed: nothing is installed until a person has looked and unlocked the product.
         var lockedBy: OrderID?
+        /// False: locked, or nothing was proved healthy since it was unlocked.
+        var isHealthy: Bool
+        /// What each unit's link shows at this moment, where that is not `running`.
+        var links: String?
+        /// Why the way back failed, and what to do next.
+        var trouble: String?
         /// What runs was revoked: it goes on, and is not installed anywhere any more.
         var isRevoked: Bool
         /// Of units with two slots: the one that serves.
@@ -50,10 +57,17 @@ struct StatusView: Codable, Sendable {
     static func read(_ folder: AgentFolder) throws -> (StatusView, HostState) {
         let configuration = try AgentConfiguration.read(in: folder.base)
         let state = try HostState(reading: folder.base)
+        let isUnsettled = state.products.keys.contains { state.unsettled($0) != nil }
+        let store =
+            try? isUnsettled
+            ? ReleaseStore(directory: folder.releases(), root: configuration.root, units: folder.units().path) : nil
         let products = state.products.values.sorted { $0.product < $1.product }.map { record in
-            Product(
+            let failed = state.unsettled(record.product)
+            return Product(
                 product: record.product, running: record.current, lastGood: record.lastGood(before: record.current),
-                kept: record.releases, lockedBy: record.lockedBy,
+                kept: record.releases, lockedBy: record.lockedBy, isHealthy: record.lockedBy == nil && failed == nil,
+                links: store.flatMap { record.disagreement(in: $0) },
+                trouble: failed.map { trouble(record, $0) },
                 isRevoked: record.isRevoked, slots: record.slots, warm: record.warm)
         }
         let view = StatusView(
@@ -63,6 +77,18 @@ struct StatusView: Codable, Sendable {
             log: LogWitness(in: folder.base).log.map { "\($0.sequence):\($0.digest.hex)" },
             identity: identity(folder), program: ProgramRecord.peek(in: folder.base))
         return (view, state)
+    }
+
+    private static func trouble(_ record: ProductRecord, _ failed: FinishedOrder) -> String {
+        let evidence = failed.failure?.evidence
+        let cause =
+            (evidence?.backOutError ?? evidence?.error).map { "\($0.code): \($0.summary)" } ?? "no error is known"
+        let next =
+            record.lockedBy == nil
+            ? "It was unlocked; the agent says when its checks pass again."
+            : "Next: slipway-agent why \(record.product); when the host is right, stop the agent and "
+                + "slipway-agent unlock \(record.product)."
+        return "\(failed.order) could not go back (\(cause)) \(next)"
     }
 
     /// Nothing of it is worth an error here: status is read when things are broken.
@@ -106,7 +132,7 @@ struct StatusCommand: ParsableCommand {
                 rows.append([
                     one.product.text, one.running?.description ?? "nothing", one.lastGood?.description ?? "nothing",
                     "\(one.kept.count)",
-                    one.lockedBy.map { "locked by \($0)" } ?? (one.isRevoked ? "revoked, goes on" : "ok"),
+                    one.stateWords,
                 ])
             }
             try Output.data(Array(Output.table(rows).utf8))
@@ -125,6 +151,8 @@ extension StatusView {
     var placeWords: [String] {
         var lines: [String] = []
         for one in products {
+            if let links = one.links { lines.append("\(one.product) is not what runs by its record: \(links)") }
+            if let trouble = one.trouble { lines.append("\(one.product): \(trouble)") }
             for (unit, slot) in (one.slots ?? [:]).sorted(by: { $0.key < $1.key }) {
                 let warm = one.warm?[unit].map {
                     ", \($0.release.name.version) kept warm in slot \($0.slot.rawValue) until \($0.until.wholeSeconds)"
@@ -139,6 +167,25 @@ extension StatusView {
             )
         }
         return lines
+    }
+}
+
+extension StatusView.Product {
+    var stateWords: String {
+        if let lockedBy { return "not healthy, locked by \(lockedBy)" }
+        if !isHealthy { return "not seen healthy since a way back failed" }
+        return isRevoked ? "revoked, goes on" : "ok"
+    }
+}
+
+extension ProductRecord {
+    /// What the links show at this moment, where a way back failed or they show another release than what is known to run.
+    fileprivate func disagreement(in store: ReleaseStore) -> String? {
+        let others = releases.map(\.release).filter { $0 != current }
+        let shown = ShownLinks([current].compactMap(\.self) + others, in: store)
+        if let words = shown.words { return words }
+        guard shown.release != current else { return nil }
+        return shown.release.map { "its links show \($0)" } ?? "nothing of it is there"
     }
 }
 

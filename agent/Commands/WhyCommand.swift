@@ -38,9 +38,13 @@ struct WhyCommand: ParsableCommand {
     private func words(_ order: FinishedOrder, _ view: StatusView) -> String {
         var lines = ["\(order.order): \(order.release) ended at \(order.at.wholeSeconds): \(order.outcome.words)"]
         if let product = view.products.first(where: { $0.product == order.release.product }) {
-            lines.append("runs now: \(product.running?.description ?? "nothing")")
+            let health = product.running == nil || product.isHealthy ? "" : ", not healthy"
+            lines.append("runs now: \(product.running?.description ?? "nothing")\(health)")
+            if let links = product.links { lines.append("its links: \(links)") }
             if let holder = product.lockedBy {
-                lines.append("locked by \(holder): slipway-agent unlock \(product.product) takes orders again")
+                lines.append(
+                    "locked by \(holder), which could not go back: when the host is right, stop the agent and "
+                        + "slipway-agent unlock \(product.product) takes orders again")
             }
         }
         guard let failure = order.failure else { return (lines + ["nothing failed"]).joined(separator: "\n") + "\n" }

@@ -90,15 +90,15 @@ public struct HostState: Sendable, Equatable {
             // From here on the release that is being left counts as bad, even if the way back is cut short.
             let left = task.order.action == .install ? task.to : task.from
             if failure != nil, let left { update(product) { $0.note(left, .failed) } }
-        case .ended(let outcome, let failure):
-            finish(task, subject, outcome, failure, at: now)
+        case .ended(let outcome, let failure, let shown):
+            finish(task, subject, outcome, failure, shown, at: now)
         default: break
         }
     }
 
     private mutating func finish(
         _ task: InstallationTask, _ subject: HostRelease, _ outcome: HostOutcome, _ failure: InstallationFailure?,
-        at now: UTCInstant
+        _ shown: ShownLinks?, at now: UTCInstant
     ) {
         let changes = installation?.changes ?? []
         installation = nil
@@ -109,7 +109,13 @@ public struct HostState: Sendable, Equatable {
                 record.current = task.to
                 if let from = task.from { record.note(from, .failed) }
                 record.takeSlots(changes, isBack: true, task, at: now)
-            case .backOutFailed: record.lockedBy = task.order
+            // Begun on what a failed way back had left: that is left now, too.
+            case .backedOut where record.current != task.from:
+                record.current = task.from
+                record.takeSlots(changes, isBack: true, task, at: now)
+            case .backOutFailed:
+                record.lockedBy = task.order
+                if let shown { record.stand(on: shown, after: task, changes, at: now) }
             default: break
             }
         }

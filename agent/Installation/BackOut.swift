@@ -141,7 +141,8 @@ public enum InstallationEvent: Sendable, Equatable, Codable {
     case recovered
     /// A start-up found it before its first stop: what was staged is dropped, and it begins again.
     case restarted
-    case ended(outcome: HostOutcome, failure: InstallationFailure?)
+    /// `shown`: of a way back that failed; nil from an agent that did not look.
+    case ended(outcome: HostOutcome, failure: InstallationFailure?, shown: ShownLinks? = nil)
 }
 
 /// What the shell tells the machine.

@@ -111,7 +111,7 @@ public struct Installation: Sendable, Equatable {
             recoveries += 1
             (changes, before) = ([], StateBefore())
             state = .received(deadlineAt: now + Self.verifyDeadline)
-        case .ended(let outcome, let failure): state = .ended(outcome, failure)
+        case .ended(let outcome, let failure, _): state = .ended(outcome, failure)
         }
     }
 

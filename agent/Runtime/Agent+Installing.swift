@@ -67,7 +67,7 @@ extension Agent {
     }
 
     func advance(_ installation: Installation, _ command: InstallationCommand) throws {
-        let events: [InstallationEvent]
+        var events: [InstallationEvent]
         do {
             events = try installation.decide(command, at: clock.now())
         } catch {
@@ -82,14 +82,32 @@ extension Agent {
                     "class": "\(failure.failureClass.rawValue)", "error": "\(failure.evidence.error)",
                 ])
         }
+        events = events.map { looked($0, installation) }
         try record(events.map { .installation(event: $0) })
         for event in events { say(event, installation) }
+    }
+
+    /// After a way back that failed the links say what is there, whatever was meant to be.
+    private func looked(_ event: InstallationEvent, _ installation: Installation) -> InstallationEvent {
+        guard case .ended(.backOutFailed, let failure, _) = event else { return event }
+        let task = installation.task
+        let (left, restored) = task.order.action == .backOut ? (task.from, task.to) : (task.to, task.from)
+        let shown = ShownLinks([left, restored].compactMap(\.self), in: store)
+        log.error(
+            "this host could not go back and is locked: a person must look",
+            metadata: [
+                "order": "\(task.order)", "runs": "\(shown.release?.description ?? "nothing")",
+                "links": "\(shown.words ?? "they agree")",
+            ])
+        var kept = failure
+        if let words = shown.words { kept?.evidence.backOutError?.summary += " The links disagree: \(words)." }
+        return .ended(outcome: .backOutFailed, failure: kept, shown: shown)
     }
 
     private func say(_ event: InstallationEvent, _ installation: Installation) {
         let order = "\(installation.task.order)"
         switch event {
-        case .ended(let outcome, _):
+        case .ended(let outcome, _, _):
             log.info("order ended", metadata: ["order": "\(order)", "outcome": "\(outcome.words)"])
         case .backOutRetried(let error):
             log.error("back-out failed, trying again", metadata: ["order": "\(order)", "error": "\(error)"])

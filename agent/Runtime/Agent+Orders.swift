@@ -194,6 +194,11 @@ extension Agent {
         let record = host.record(of: queued.release.product)
         let subject = HostRelease(name: queued.release, manifest: queued.manifest)
         if let holder = record.lockedBy {
+            // Asked to go back once more: that it cannot is no news, and stays a failure.
+            if queued.order.action == .backOut {
+                let failed = host.finished.last { $0.order == holder }?.failure
+                return try finish(queued, .backOutFailed, failed)
+            }
             return try finish(
                 queued,
                 .skipped(
@@ -203,7 +208,7 @@ extension Agent {
         let task: InstallationTask
         switch queued.order.action {
         case .install:
-            guard record.current != subject else { return try finish(queued, .alreadyCurrent) }
+            guard record.proved != subject else { return try finish(queued, .alreadyCurrent) }
             if queued.rehearses {
                 guard queued.release.product.text != SelfUpdate.product else {
                     return try finish(queued, .skipped("a release of the agent itself is not rehearsed"))
@@ -211,7 +216,9 @@ extension Agent {
                 rehearsing = queued
                 return
             }
-            task = InstallationTask(order: queued.order, envelope: queued.envelope, from: record.current, to: subject)
+            // A release that failed here is never returned to (R12), also where it is what a failed way back left.
+            let from = record.proved ?? record.lastGood(before: record.current)
+            task = InstallationTask(order: queued.order, envelope: queued.envelope, from: from, to: subject)
         case .backOut:
             guard let current = record.current, current.manifest == queued.manifest else {
                 return try finish(queued, .alreadyCurrent)

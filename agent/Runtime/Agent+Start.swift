@@ -8,6 +8,7 @@ extension Agent {
     func recover() async throws {
         try repairJournal()
         for product in host.products.keys.sorted() { await ensureRunning(product) }
+        doubt()
         if let installation = host.installation {
             let events = try installation.decide(.recover, at: clock.now())
             log.warning(
@@ -22,6 +23,16 @@ extension Agent {
         if configuration.controller != nil {
             let report = HostReport(sequence: host.nextSequence, at: time.now(), body: .inventory(inventory()))
             try record([.report(report: report)])
+        }
+    }
+
+    /// What a failed way back left is not healthy until it was looked at, also once a person has unlocked it.
+    private func doubt() {
+        for record in host.products.values {
+            guard let current = record.current, let failed = host.unsettled(record.product) else { continue }
+            ailments[record.product] = Ailment(
+                release: current, detail: "\(failed.order) could not go back, and its checks were not asked since.")
+            healthWake.call()
         }
     }
 

@@ -129,7 +129,7 @@ actor Agent {
                     .outcome(
                         OrderOutcome(
                             order: order.order, release: order.release, outcome: order.outcome,
-                            running: running(order.release.product, next), evidence: order.failure?.evidence,
+                            running: installed(order.release.product, next), evidence: order.failure?.evidence,
                             rehearsal: order.order == rehearsing?.order ? statement : nil)))
             default: break
             }
@@ -144,13 +144,13 @@ actor Agent {
             return []
         }
         switch event {
-        case .ended(let outcome, let failure):
+        case .ended(let outcome, let failure, _):
             let product = subject.name.product
             return [
                 .outcome(
                     OrderOutcome(
                         order: task.order, release: subject.name, outcome: outcome,
-                        running: running(product, next, isHealthy: outcome != .backOutFailed),
+                        running: running(product, next, after: outcome),
                         evidence: failure?.evidence, unhealthyBefore: host.installation?.before.unhealthy))
             ]
         case .prepared, .confirming, .backOutStep, .backOutRetried, .recovered: return []
@@ -164,17 +164,30 @@ actor Agent {
         task.subject.map { .progress(OrderProgress(order: task.order, release: $0.name, step: step)) }
     }
 
-    func running(_ product: ProductName, _ state: HostState, isHealthy: Bool = true) -> InstalledRelease? {
-        state.record(of: product).current.map {
-            InstalledRelease(release: $0.name, manifest: $0.manifest, isHealthy: isHealthy)
+    /// With the health that is known of it: not of what is locked, nor of what was not healthy when it was looked at last.
+    private func installed(_ product: ProductName, _ state: HostState) -> InstalledRelease? {
+        let record = state.record(of: product)
+        return record.current.map { current in
+            InstalledRelease(
+                release: current.name, manifest: current.manifest,
+                isHealthy: record.lockedBy == nil && ailments[product]?.release != current)
         }
+    }
+
+    /// What was just proved is healthy; what an order never touched is as it was.
+    private func running(_ product: ProductName, _ state: HostState, after outcome: HostOutcome) -> InstalledRelease? {
+        var found = installed(product, state)
+        switch outcome {
+        case .succeeded, .backedOut: found?.isHealthy = true
+        case .backOutFailed: found?.isHealthy = false
+        case .failed, .alreadyCurrent, .skipped, .offline, .gone, .silent, .cancelled, .superseded: break
+        }
+        return found
     }
 
     /// - Parameter system: read only where somebody waits for nothing: it takes longer than all else of a start.
     func inventory(system: HostSystem? = nil) -> HostInventory {
-        let installed = host.products.keys.sorted().compactMap { product in
-            running(product, host, isHealthy: host.record(of: product).lockedBy == nil && !isAiling(product))
-        }
+        let installed = host.products.keys.sorted().compactMap { self.installed($0, host) }
         return HostInventory(
             agentVersion: AgentCommand.version, machineID: MachineID.read() ?? configuration.host.text,
             delivery: configuration.delivery,

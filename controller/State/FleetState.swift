@@ -220,6 +220,9 @@ struct HostRecord: Sendable {
     private(set) var running: [ProductName: InstalledRelease] = [:]
     private(set) var steps: [OrderID: InstallationStep] = [:]
     private(set) var outcomes: [OrderID: OrderOutcome] = [:]
+    /// By the host's own last words: it could not go back and was not seen healthy since. Until a person unlocks it there it
+    /// takes no order of the product.
+    private(set) var locked: [ProductName: OrderOutcome] = [:]
 
     init(joined: HostJoined, firstAuthority: SHA256Digest?, at now: UTCInstant) {
         id = joined.host
@@ -254,11 +257,26 @@ struct HostRecord: Sendable {
             firstInventoryAt = firstInventoryAt ?? stored.receivedAt
             running = Dictionary(
                 inventory.installed.map { ($0.release.product, $0) }, uniquingKeysWith: { first, _ in first })
+            // It says so only of what it has looked at.
+            for installed in inventory.installed where installed.isHealthy { locked[installed.release.product] = nil }
         case .progress(let progress): steps[progress.order] = progress.step
         case .outcome(let outcome):
             outcomes[outcome.order] = outcome
             running[outcome.release.product] = outcome.running
-        case .health(let health): running[health.running.release.product] = health.running
+            noteLock(outcome)
+        case .health(let health):
+            running[health.running.release.product] = health.running
+            if health.running.isHealthy { locked[health.running.release.product] = nil }
+        }
+    }
+
+    private mutating func noteLock(_ outcome: OrderOutcome) {
+        let product = outcome.release.product
+        switch outcome.outcome {
+        case .backOutFailed: locked[product] = locked[product] ?? outcome
+        case .succeeded, .backedOut: locked[product] = nil
+        // Refused, because it is locked; or of an order that was not taken up.
+        case .alreadyCurrent, .failed, .skipped, .offline, .gone, .silent, .cancelled, .superseded: break
         }
     }
 }

@@ -43,12 +43,13 @@ extension Controller {
 
     private func products(of record: HostRecord) -> [HostProductView] {
         let wanted = state.wanted(on: record.id)
-        return Set(record.running.keys).union(wanted.keys).sorted().map { product in
+        return Set(record.running.keys).union(wanted.keys).union(record.locked.keys).sorted().map { product in
             let installed = record.running[product]
             return HostProductView(
                 product: product, wanted: wanted[product]?.version ?? nil, running: installed?.release.version,
                 manifest: installed?.manifest, isHealthy: installed?.isHealthy ?? false,
-                rollout: wanted[product]?.rollout, isRevoked: state.runsRevoked(record, product))
+                rollout: wanted[product]?.rollout, isRevoked: state.runsRevoked(record, product),
+                lockedBy: record.locked[product]?.order)
         }
     }
 }

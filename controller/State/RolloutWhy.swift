@@ -42,7 +42,7 @@ extension Controller {
                 RolloutHold(
                     "running", "It runs \(name)\(running.isHealthy ? " and is healthy." : ", and is not healthy.")")
             ]
-            view.reasons += holds(record, on: known).filter { $0.what == "revoked" }
+            view.reasons += holds(record, on: known).filter { ["revoked", "locked"].contains($0.what) }
             // It may be on its way back.
             if let newest { view.hosts = try why(newest, host: host).hosts }
             return view
@@ -104,6 +104,17 @@ extension Controller {
     private func holds(_ record: ReleaseRecord, on host: HostRecord) -> [RolloutHold] {
         var holds: [RolloutHold] = []
         let (environment, name) = (host.environment, record.submitted.release)
+        if let locked = host.locked[name.product] {
+            let error = locked.evidence.map { $0.backOutError ?? $0.error }
+            holds.append(
+                RolloutHold(
+                    "locked",
+                    "\(locked.order) could not go back, and it was not seen healthy since"
+                        + (error.map { " (\($0.code): \($0.summary))" } ?? "") + ". Locked, it takes no order.",
+                    remedy:
+                        "On \(host.id): slipway-agent why \(name.product); when it is right, stop the agent, "
+                        + "slipway-agent unlock \(name.product), start it again"))
+        }
         if let revocation = record.revocation(in: environment) {
             holds.append(
                 RolloutHold("revoked", "It was revoked for \(environment) by \(revocation.by): \(revocation.reason)"))

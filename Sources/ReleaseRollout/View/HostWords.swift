@@ -87,7 +87,7 @@ extension HostOutcome {
 
     fileprivate func sentence(of host: HostRecord) -> String {
         switch self {
-        case .succeeded: "Runs the release and is healthy."
+        case .succeeded: "Came to run the release, healthy."
         case .alreadyCurrent: "Ran the release before."
         case .failed(.lost): "Had begun and was not heard of again by its deadline."
         case .failed(let failure) where host.presence == .present:

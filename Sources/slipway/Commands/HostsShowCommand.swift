@@ -43,7 +43,7 @@ struct HostPresentation: Presentable {
             ["PRODUCT", "WANTED", "RUNNING", "HEALTHY", "ROLLOUT"],
             host.products.map {
                 [
-                    $0.product.text, $0.wanted?.text ?? "-", $0.runningWords, $0.isHealthy ? "yes" : "no",
+                    $0.product.text, $0.wanted?.text ?? "-", $0.runningWords, $0.healthWords,
                     $0.rollout?.text ?? "-",
                 ]
             })
@@ -52,6 +52,12 @@ struct HostPresentation: Presentable {
 }
 
 extension HostProductView {
+    /// A host that could not go back takes no order until somebody has looked; then it says when it is healthy.
+    var healthWords: String {
+        if isHealthy { return "yes" }
+        return lockedBy.map { "no, \($0) could not go back" } ?? "no"
+    }
+
     /// What runs, and whether it should not any more.
     var runningWords: String {
         guard let running else { return "-" }

@@ -55,7 +55,19 @@ final class TestAgent: Sendable {
     var envelopes: [JSONValue] { state.withLock { $0.envelopes } }
     /// What it was told is not wanted any more, and gave up.
     var cancelled: [OrderID] { state.withLock { $0.cancelled } }
-    var running: ReleaseName? { state.withLock { $0.running?.release } }
+    var running: ReleaseName? { installed?.release }
+    var installed: InstalledRelease? { state.withLock { $0.running } }
+
+    /// A report of its own, which no order asked for.
+    func say(_ body: HostReportBody, _ test: TestController, _ running: TestController.Running) async throws {
+        let client = try host.client(test, running)
+        let report = state.withLock { state in
+            state.sequence += 1
+            return HostReport(sequence: state.sequence, at: SystemTime().now(), body: body)
+        }
+        _ = try await client.post("/v1/agent/reports", HostReportBatch(reports: [report]))
+        await client.close()
+    }
 
     /// Holds the stream open and answers, again and again until cancelled.
     func serve(_ test: TestController, _ running: TestController.Running) -> Task<Void, Never> {
