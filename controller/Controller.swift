@@ -56,6 +56,8 @@ public actor Controller {
     var lastSeen: [HostID: UTCInstant] = [:]
     /// How each says that it stands.
     var hostFacts: [HostID: KnownFacts] = [:]
+    /// Of hosts that fetch: to be asked with the answer to what they send next.
+    var factsWanted: Set<HostID> = []
     /// Ended, nothing pending, no deadline: they cost nothing until something happens to them.
     var restingRollouts: Set<RolloutID> = []
     /// When the newest entry of the log was written.

@@ -73,10 +73,13 @@ public struct HostReportReceipt: Sendable, Equatable, Codable {
     public var acknowledged: Int64
     /// A new certificate is to be had: the authority is being replaced.
     public var renew: Bool?
+    /// Of a host that fetches, which has no stream to be asked on: somebody wants to know how it stands.
+    public var facts: Bool?
 
-    public init(acknowledged: Int64, renew: Bool? = nil) {
+    public init(acknowledged: Int64, renew: Bool? = nil, facts: Bool? = nil) {
         self.acknowledged = acknowledged
         self.renew = renew
+        self.facts = facts
     }
 }
 

@@ -213,7 +213,9 @@ extension Lifecycle {
         return LifecycleGate(
             "drift", isMet: false,
             found: "\(facts.unheard.count.of("host")) did not say whether files were changed: \(words(facts.unheard))",
-            remedy: "Bring them back into contact, or: slipway hosts retire \(first) --reason …")
+            remedy:
+                "A host that fetches says it at its next check: close it again then. Bring the others back into contact, "
+                + "or: slipway hosts retire \(first) --reason …")
     }
 
     /// What was taken back is handed over to nobody.

@@ -32,8 +32,9 @@ public struct MeasureLedger: Sendable {
         public var hasBackOut = false
         /// When the last host was back on what it had before.
         public var backAt: UTCInstant?
-        /// Hosts that could not go back.
-        public var stuckHosts = 0
+        /// Hosts that could not go back, and have neither gone back nor taken the release since.
+        fileprivate var stuck: Set<HostID> = []
+        public var stuckHosts: Int { stuck.count }
         public var phases = 0
         public var phasesPassed = 0
         /// Place of the next newer release of the same product there, where it began in this one's early life.
@@ -141,17 +142,19 @@ public struct MeasureLedger: Sendable {
     private static func note(_ ending: HostEnding, at: UTCInstant, _ entry: inout Entry) {
         switch ending.outcome {
         case .succeeded:
+            entry.stuck.remove(ending.host)
             if entry.firstHostAt == nil { entry.firstHostAt = at }
             // Those that come late, after the end, are not what the release waited for.
             if entry.endedAt == nil { entry.lastHostAt = at }
         case .failed: entry.failedHosts += 1
         case .backedOut(let cause):
+            entry.stuck.remove(ending.host)
             entry.backedOutHosts += 1
             entry.backAt = at
             if cause != nil { entry.failedHosts += 1 }
         case .backOutFailed:
             entry.failedHosts += 1
-            entry.stuckHosts += 1
+            entry.stuck.insert(ending.host)
         default: break
         }
     }

@@ -93,7 +93,10 @@ public enum PostImplementationReview {
     }
 
     private static func backOutWords(_ rollouts: [MeasureLedger.Entry]) -> String {
-        guard rollouts.contains(where: \.hasBackOut) else { return "it was not needed" }
+        guard rollouts.contains(where: \.hasBackOut) else {
+            let alone = rollouts.reduce(0) { $0 + $1.backedOutHosts }
+            return alone == 0 ? "it was not needed" : "not of the release; \(alone.of("host")) went back alone"
+        }
         let stuck = rollouts.reduce(0) { $0 + $1.stuckHosts }
         return stuck == 0 ? "it was backed out" : "\(stuck.of("host")) could not be backed out"
     }

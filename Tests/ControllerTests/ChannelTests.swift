@@ -11,7 +11,7 @@ import Testing
 @Suite("Channels of pulling hosts")
 struct ChannelTests {
     /// A pulling host: says so in its inventory, and reports what the test tells it to.
-    private final class Puller {
+    final class Puller {
         let host: TestHost
         let client: TestClient
         private var sequence: Int64 = 0

@@ -114,6 +114,11 @@ struct NotificationTests {
         #expect(outbox.replay(sink: "b", at: now) == 0)
         #expect(outbox.replay(sink: nil, at: now) == 1)
         #expect(outbox.due(at: now).first?.sequence == 1 && outbox.dead.isEmpty)
+        // What is refused as it stands holds nothing up.
+        let refused = NotificationOutbox.Letter(sink: "a", sequence: 1, nextAt: now)
+        outbox.refuse(refused, "it answered 400")
+        #expect(outbox.dead.map(\.sequence) == [1] && outbox.dead.first?.lastError == "it answered 400")
+        #expect(!outbox.pending.contains { $0.sink == "a" && $0.sequence == 1 })
     }
 
     private func configure(_ test: TestController, _ settings: NotificationSettings) throws {

@@ -81,6 +81,8 @@ struct EvidenceTests {
         #expect(code { _ = try summary("{}", .provenance) } == "lifecycle.evidence.slsa")
         #expect(code { _ = try summary("{}", .billOfMaterials) } == "lifecycle.evidence.spdx")
         #expect(code { _ = try summary("{\"runs\":1}", .scan) } == "lifecycle.evidence.sarif")
+        let nothing = #"{"version":"2.1.0","runs":[]}"#
+        #expect(code { _ = try summary(nothing, .scan) } == "lifecycle.evidence.sarif", "nothing was scanned")
         #expect(
             code { _ = try EvidenceStatement.summary(of: nil, kind: .tests, result: .passed) }
                 == "lifecycle.evidence.document")

@@ -119,6 +119,12 @@ struct MeasureTests {
         let web = try #require(story.measures().last)
         #expect(web.failures == 1 && web.timeToRestore == (isBack ? .hours(5) : nil))
         #expect(web.unrestored == (isBack ? 0 : 1))
+        // Mended later, it is restored later.
+        let later = RolloutEvent(
+            at: MeasuredStory.at(9), .hostEnded(try MeasuredStory.ending(.backedOut(nil), .backOut)))
+        story.ledger.note(id, later)
+        let mended = try #require(story.measures().last)
+        #expect(mended.timeToRestore == .hours(8) && mended.unrestored == 0)
     }
 
     @Test("A hot fix after early life support, or a planned release within it, is no failure")

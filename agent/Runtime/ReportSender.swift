@@ -55,13 +55,15 @@ struct ReportSender: Sendable {
         while !Task.isCancelled {
             await agent.factsWake.wait()
             guard !Task.isCancelled else { return }
-            do { _ = try await send([], drifted: await agent.drifted(doors.processes)) } catch {
+            do { _ = try await send([], drifted: await agent.drifted(doors.processes), tellsFacts: true) } catch {
                 log.debug("the controller was not told", metadata: ["error": "\(ReportedError(error))"])
             }
         }
     }
 
-    private func send(_ reports: [HostReport], drifted: [ProductName]? = nil) async throws -> Int64 {
+    private func send(
+        _ reports: [HostReport], drifted: [ProductName]? = nil, tellsFacts: Bool = false
+    ) async throws -> Int64 {
         let body = try HostReportBatch.wire(reports, facts: await agent.facts(drifted: drifted))
         let response = try await doors.http.send(
             HTTPRequest(
@@ -77,6 +79,8 @@ struct ReportSender: Sendable {
         let receipt = try JSONCoding.decode(HostReportReceipt.self, from: response.body)
         keeper.heard(.admitted)
         if receipt.renew == true { keeper.heard(.renew) }
+        // Not where this was the answer, as one that says nothing while something is installed: the next batch asks again.
+        if receipt.facts == true, !tellsFacts { agent.factsWake.call() }
         return receipt.acknowledged
     }
 }

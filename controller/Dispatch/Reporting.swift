@@ -24,7 +24,8 @@ extension Controller {
         lastSeen[host] = time.now()
         note(batch.facts, of: host)
         let last = try await store(batch.reports, of: host)
-        return HostReportReceipt(acknowledged: last, renew: wantsRenewal(host) ? true : nil)
+        return HostReportReceipt(
+            acknowledged: last, renew: wantsRenewal(host) ? true : nil, facts: factsWanted.contains(host) ? true : nil)
     }
 
     /// - Returns: the highest sequence that is stored now.

@@ -161,7 +161,9 @@ extension Controller {
         if document, let place = record.document {
             return try store.read(BlobReference(sha256: place.sha256, length: place.length))
         }
-        return try store.directory.read(record.id.hex, sizeMax: EvidenceStatement.sizeMax)
+        // Handed out as it was taken, or not at all.
+        let size = try store.directory.status(record.id.hex)?.size ?? ByteCount(0)
+        return try store.read(BlobReference(sha256: record.id, length: min(size, EvidenceStatement.sizeMax)))
     }
 
     // MARK: baselines

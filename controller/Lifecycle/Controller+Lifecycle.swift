@@ -229,21 +229,23 @@ extension Controller {
         let last = state.rolloutOrder.reversed().lazy.compactMap { self.state.rollouts[$0] }
             .first { $0.plan?.definition.release == name && $0.plan?.definition.environment == environment }
         guard let last, let end = last.end else { return [] }
-        guard case .succeeded = end else { return leftBehind(by: last, manifest) }
-        return last.hosts.keys.sorted().compactMap { id in
-            guard let host = state.hosts[id], host.identity.standing.isActive,
-                last.hosts[id]?.outcome == .succeeded || last.hosts[id]?.outcome == .alreadyCurrent
-            else { return nil }
-            guard let running = host.running[name.product] else { return "\(id) runs no \(name.product)" }
-            // A later release of the same product has taken over: that is its own record's affair.
-            if running.release.version > name.version { return nil }
-            if running.manifest == manifest { return running.isHealthy ? nil : "\(name) is not healthy on \(id)" }
-            return "\(id) runs \(running.release)"
-        }
+        let left = leftBehind(by: last, manifest)
+        guard case .succeeded = end else { return left }
+        return left
+            + last.hosts.keys.sorted().compactMap { id in
+                guard let host = state.hosts[id], host.identity.standing.isActive,
+                    last.hosts[id]?.outcome == .succeeded || last.hosts[id]?.outcome == .alreadyCurrent
+                else { return nil }
+                guard let running = host.running[name.product] else { return "\(id) runs no \(name.product)" }
+                // A later release of the same product has taken over: that is its own record's affair.
+                if running.release.version > name.version { return nil }
+                if running.manifest == manifest { return running.isHealthy ? nil : "\(name) is not healthy on \(id)" }
+                return "\(id) runs \(running.release)"
+            }
     }
 
-    /// Of a rollout that was taken back: hosts that have the release still, or that could not go back and that nothing has
-    /// mended since.
+    /// Hosts of a rollout that were taken back and have the release still, or that could not go back and that nothing has
+    /// mended since: all of one that was backed out, single ones of one that went on.
     private func leftBehind(by last: RolloutRecord, _ manifest: SHA256Digest?) -> [String] {
         guard let product = last.plan?.definition.release.product else { return [] }
         let later = state.rolloutOrder.reversed().prefix { $0 != last.id }.compactMap { state.rollouts[$0] }
@@ -252,11 +254,12 @@ extension Controller {
             guard let host = state.hosts[id], host.identity.standing.isActive else { return nil }
             let isMended = later.contains { [.succeeded, .alreadyCurrent].contains($0.hosts[id]?.outcome) }
             if isMended { return nil }
-            if host.running[product]?.manifest == manifest, manifest != nil, last.hosts[id]?.outcome != .alreadyCurrent
-            {
-                return "\(id) runs it still"
+            let outcome = last.hosts[id]?.outcome
+            let isKept = last.end == .succeeded && outcome == .succeeded || outcome == .alreadyCurrent
+            if !isKept, manifest != nil, host.running[product]?.manifest == manifest {
+                return "\(id) runs it still" + (outcome == .backOutFailed ? " and could not be taken back" : "")
             }
-            return last.hosts[id]?.outcome == .backOutFailed ? "\(id) could not be taken back" : nil
+            return outcome == .backOutFailed ? "\(id) could not be taken back" : nil
         }
     }
 }

@@ -163,14 +163,19 @@ extension Controller {
         case .delivered: outbox.deliver(letter)
         case .failed(let error):
             outbox.fail(letter, error, at: time.now())
-            if letter.attempts + 1 >= NotificationOutbox.attemptsMax {
-                logger.error(
-                    "a notification is given up",
-                    metadata: ["sink": "\(letter.sink)", "id": "\(letter.sequence)", "error": "\(error)"])
-            }
+            if letter.attempts + 1 >= NotificationOutbox.attemptsMax { warnOfDead(letter, error) }
+        case .refused(let error):
+            outbox.refuse(letter, error)
+            warnOfDead(letter, error)
         }
         try keep(outbox)
         return try due(settings) { $0.sink == letter.sink }.first
+    }
+
+    private func warnOfDead(_ letter: NotificationOutbox.Letter, _ error: String) {
+        logger.error(
+            "a notification is given up",
+            metadata: ["sink": "\(letter.sink)", "id": "\(letter.sequence)", "error": "\(error)"])
     }
 
     /// New entries are looked for four times a second: a look costs nothing where there are none.
@@ -214,7 +219,12 @@ struct Courier: Sendable {
     enum Outcome: Sendable, Equatable {
         case delivered
         case failed(String)
+        /// This very message is not taken, whenever it comes.
+        case refused(String)
     }
+
+    /// What an HTTP server says of a message that it will never take.
+    private static let refusals: Set = [400, 413, 415, 422]
 
     private static let timeout = TimeSpan.seconds(15)
     private static let workFolder = "notifications"
@@ -246,7 +256,9 @@ struct Courier: Sendable {
             guard let url = sink.url else { return .failed("the sink has no url") }
             let response = try await http.send(
                 HTTPRequest("POST", url, headers: message.headers, body: message.body, timeout: Self.timeout))
-            return (200..<300).contains(response.status) ? .delivered : .failed("it answered \(response.status)")
+            if (200..<300).contains(response.status) { return .delivered }
+            let words = "it answered \(response.status)"
+            return Self.refusals.contains(response.status) ? .refused(words) : .failed(words)
         } catch {
             return .failed("\(ReportedError(error))")
         }

@@ -55,13 +55,22 @@ struct NotificationOutbox: Sendable, Equatable, Codable {
         pending[place].attempts += 1
         pending[place].lastError = String(error.prefix(500))
         let attempts = pending[place].attempts
-        guard attempts < Self.attemptsMax else {
-            dead.append(pending.remove(at: place))
-            if dead.count > Self.deadMax { dead.removeFirst(dead.count - Self.deadMax) }
-            return
-        }
+        guard attempts < Self.attemptsMax else { return giveUp(place) }
         let wait = min(TimeSpan.seconds(1 << Int64(min(attempts - 1, 20))), .minutes(5))
         pending[place].nextAt = now + wait
+    }
+
+    /// A message that is not taken is a dead letter at once: the ones after it do not wait for it.
+    mutating func refuse(_ letter: Letter, _ error: String) {
+        guard let place = place(of: letter) else { return }
+        pending[place].attempts += 1
+        pending[place].lastError = String(error.prefix(500))
+        giveUp(place)
+    }
+
+    private mutating func giveUp(_ place: Int) {
+        dead.append(pending.remove(at: place))
+        if dead.count > Self.deadMax { dead.removeFirst(dead.count - Self.deadMax) }
     }
 
     /// - Returns: how many.

@@ -22,6 +22,7 @@ extension Controller {
         if facts.drifted == nil, let before = hostFacts[host], now.since(before.receivedAt) < .minutes(10) {
             facts.drifted = before.facts.drifted
         }
+        if facts.drifted != nil { factsWanted.remove(host) }
         facts.drifted = facts.drifted.map { Array($0.prefix(HostFacts.driftedMax)) }
         hostFacts[host] = KnownFacts(facts: facts, receivedAt: now)
     }
@@ -40,9 +41,11 @@ extension Controller {
         _ = try release(definition.release)
         try checkEnvironment(definition.environment)
         let now = time.now()
-        let asked = preflightHosts(definition).map(\.id)
-            .filter { hub.send(.facts, sequence: store.sequence, to: $0) }
+        let hosts = preflightHosts(definition)
+        let asked = hosts.map(\.id).filter { hub.send(.facts, sequence: store.sequence, to: $0) }
         for host in asked { hostFacts[host]?.facts.drifted = nil }
+        // Who fetches is asked when it comes next, and waited for by nobody.
+        factsWanted.formUnion(hosts.filter { $0.delivery == .pull && !hub.isOnline($0.id) }.map(\.id))
         return (asked, now)
     }
 

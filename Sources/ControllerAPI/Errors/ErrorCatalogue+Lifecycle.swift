@@ -112,7 +112,7 @@ extension ErrorCatalogue {
           The release has no package yet that evidence could be about.
         > Submit it first: slipway release submit DIR
         lifecycle.evidence.sarif
-          The file is no SARIF of version 2.
+          The file is no SARIF of version 2, or has no run in it.
         > Have the scanner write SARIF 2.1.0.
         lifecycle.evidence.slsa
           The provenance is none of SLSA: it names no builder.

@@ -9,6 +9,11 @@ enum ScanReport {
                 code: "evidence.sarif", summary: "The file has no runs of version 2: it is no SARIF.",
                 remedy: "Have the scanner write SARIF 2.1.0.")
         }
+        guard !runs.isEmpty else {
+            throw LifecycleError(
+                code: "evidence.sarif", summary: "The SARIF has no run: nothing was scanned.",
+                remedy: "Have the scanner write what it found, or that it found nothing, as a run.")
+        }
         var counts = Dictionary(uniqueKeysWithValues: ScanLevel.allCases.map { ($0.rawValue, 0) })
         var found: [(level: ScanLevel, name: String)] = []
         for run in runs {
