@@ -252,8 +252,8 @@ def backed_out(fleet, agent, folder, product, limit):
     print(f"  {FLUSHES} small writes with fsync in the same minute: {least:.1f} to {most:.1f} ms")
 
 
-# As many as a way back has: the journal's entries, and the link's folder.
-FLUSHES = 12
+# As many as a way back of files has: the journal when it is opened and its two entries, and the link's folder.
+FLUSHES = 4
 
 
 def flushed(folder):

@@ -20,6 +20,10 @@ struct FaultScenario: Sendable {
     let codes: Set<Int32>
     let dir: TemporaryFolder
     let root: TemporaryFolder
+    /// What ends with the version that runs.
+    var texts = ["etc/cron.d/web", "etc/motd", "etc/web/web.conf"]
+    /// False: files alone, and nothing of it runs.
+    var serves = true
 
     /// 1.4 runs, with a unit of each type that needs nothing of the host; 1.5 is to come by file, good or bad.
     static func prepare() async throws -> [FaultScenario] {
@@ -72,6 +76,20 @@ struct FaultScenario: Sendable {
         }
         let first = try await host([old])
         let second = try await host([old, good])
+        // Its way back writes down less than the others, so it has points of its own.
+        var alone: [HostRelease] = []
+        for version in Sweep.isWhole ? ["2.4", "2.5"] : [] {
+            let crons = try UnitTypeTests.plain("crons", .file, installTo: "/etc")
+            alone.append(
+                try await repository.submit(
+                    version, files: files(version, TestRepository.healthy),
+                    units: [crons, UnitTypeTests.plain("web", .tree, installTo: "/opt/web")].map {
+                        var unit = $0
+                        unit.source = $0.name.text == "web" ? "tree" : $0.source
+                        return unit
+                    }))
+        }
+        let files = alone.isEmpty ? nil : try await host(alone)
         let install = { (name: String) in ["install", "\(work.path)/\(name).slip", "--receipt", "/dev/null"] }
         return [
             FaultScenario(
@@ -84,6 +102,13 @@ struct FaultScenario: Sendable {
                 name: "back-out", words: ["back-out", "web"], ends: "1.4", codes: [0], dir: second.dir,
                 root: second.root),
         ]
+            + (files.map { files in
+                [
+                    FaultScenario(
+                        name: "back-out of files", words: ["back-out", "web"], ends: "2.4", codes: [0], dir: files.dir,
+                        root: files.root, texts: ["etc/cron.d/web", "etc/motd"], serves: false)
+                ]
+            } ?? [])
     }
 
     private static let kept = Mutex<[TemporaryFolder]>([])
@@ -167,14 +192,18 @@ struct FaultHost: Sendable {
         let verified = try await run(["verify"])
         #expect(verified.end == .exited(0), "\(point): \(verified.output)")
         guard let version else { return }
-        for path in ["etc/cron.d/web", "etc/motd", "etc/web/web.conf"] {
+        for path in scenario.texts {
             let text = String(
                 decoding: try root.directory.readIfPresent(path, sizeMax: ByteCount(100)) ?? [], as: UTF8.self)
             #expect(text.hasSuffix(" \(version)\n"), "\(point): \(path) has \(text)")
         }
         let proc = try Directory.open("/proc")
         let folders = services.compactMap { try? proc.readLink("\($0.processID)/cwd") }
-        #expect(folders.count == 1 && folders[0].contains("/web.releases/\(version)-"), "\(point): \(folders)")
+        if scenario.serves {
+            #expect(folders.count == 1 && folders[0].contains("/web.releases/\(version)-"), "\(point): \(folders)")
+        } else {
+            #expect(folders.isEmpty, "\(point): \(folders)")
+        }
         let leftovers = try leftovers()
         #expect(leftovers.isEmpty, "\(point): \(leftovers)")
         let told = state.reports.compactMap { report in
@@ -185,7 +214,7 @@ struct FaultHost: Sendable {
 
     private func leftovers() throws -> [String] {
         var found: [String] = []
-        for folder in ["opt", "opt/web.releases", "etc", "etc/web", "etc/cron.d"] {
+        for folder in ["opt", "opt/web.releases", "etc", "etc/cron.d"] + (scenario.serves ? ["etc/web"] : []) {
             for entry in try root.directory.list(folder) where entry.name.hasPrefix(".") {
                 found.append(folder + "/" + entry.name)
             }
@@ -240,8 +269,13 @@ struct FaultSweep {
             #expect(kills * 10 >= chosen.count * 8, "\(kills) of \(chosen.count) were killed")
         }
         // Where calls came in another number than in the trace.
-        for attempt in 0..<6 where Sweep.share == 1 && !coverage.missed.isEmpty {
-            let more = points(coverage.again(attempt))
+        for attempt in 0..<36 where Sweep.share == 1 && !coverage.missed.isEmpty {
+            if attempt > 0, attempt.isMultiple(of: 6) {
+                let other = try await FaultHost(scenario, shim: shim)
+                coverage.retrace(try await other.trace(kind))
+                try await other.end()
+            }
+            let more = points(coverage.again(attempt % 6))
             coverage.add(try await inParallel(more, width: width) { try await Self.try($0, shim) })
         }
         print(coverage.description)
@@ -268,13 +302,13 @@ struct FaultSweep {
         // Never between: the link shows one whole tree.
         let target = try host.root.directory.readLink("opt/web")
         let version = try host.root.directory.read("opt/\(target)/VERSION", sizeMax: ByteCount(100))
-        #expect(["1.4", "1.5", "1.6"].contains(String(decoding: version, as: UTF8.self)), "\(point)")
+        #expect(["1.4", "1.5", "1.6", "2.4", "2.5"].contains(String(decoding: version, as: UTF8.self)), "\(point)")
         let again: ProcessResult
         if point.scenario.words[0] == "back-out" {
             let state = try HostState(reading: host.dir.directory)
             let isDone =
                 state.installation == nil
-                && state.record(of: TestRepository.product).current?.name.version.text == "1.4"
+                && state.record(of: TestRepository.product).current?.name.version.text == point.scenario.ends
             // Any command by hand ends what was left unfinished; a back-out that is done is not asked for again.
             again = isDone ? disturbed : try await host.run(point.scenario.words)
             if isDone {
@@ -290,6 +324,8 @@ struct FaultSweep {
         try await host.check(point, ends: point.scenario.ends)
         try await host.end()
         let lines = try hit.directory.readIfPresent("hit", sizeMax: ByteCount(1 << 20)) ?? []
-        return SweepHit(isKilled: disturbed.end == .signalled(SIGKILL), place: host.places(lines).first)
+        let places = host.places(lines)
+        return SweepHit(
+            isKilled: disturbed.end == .signalled(SIGKILL), place: places.first, others: Array(places.dropFirst()))
     }
 }

@@ -53,7 +53,7 @@ enum Sweep {
                 run.append(character)
                 continue
             }
-            let isNumber = run.count >= 3 && run.allSatisfy(\.isNumber)
+            let isNumber = run.allSatisfy(\.isNumber) && (run.count >= 3 || !run.isEmpty && result.hasSuffix("/proc/"))
             result += run.count >= 8 || isNumber ? "#" : run
             run = ""
             result.append(character)
@@ -67,12 +67,14 @@ struct SweepHit: Sendable {
     var isKilled: Bool
     /// Where it was in fact: calls do not come in the same number in each run. Nil: the run ended before it.
     var place: String?
+    /// Of children, which count on by themselves and came to the same number.
+    var others: [String] = []
 }
 
 /// What the points of a sweep were, as it is printed.
 struct SweepCoverage {
     private let name: String
-    private let places: [String]
+    private var places: [String]
     private let known: Set<String>
     private(set) var hits: [SweepHit] = []
 
@@ -81,9 +83,12 @@ struct SweepCoverage {
         known = Set(places)
     }
 
+    /// The calls of another undisturbed run: where a place was not reached, calls now come in other numbers.
+    mutating func retrace(_ places: [String]) { self.places = places }
+
     mutating func add(_ hits: [SweepHit]) { self.hits += hits }
 
-    var missed: Set<String> { known.subtracting(hits.compactMap(\.place)) }
+    var missed: Set<String> { known.subtracting(hits.compactMap(\.place)).subtracting(hits.flatMap(\.others)) }
 
     /// The numbers around the calls of places that no point came to: an attempt more.
     func again(_ attempt: Int) -> [Int] {

@@ -166,6 +166,15 @@ import Testing
         #expect(rows.map(\.cells.count) == [HostRow.columns.count])
     }
 
+    @Test("The row of a host that could not go back says so beside its health")
+    func couldNotGoBack() throws {
+        let order = OrderID(rollout: try RolloutID("r2"), action: .backOut)
+        let product = HostProductView(
+            product: try ProductName("web"), wanted: nil, running: try ReleaseVersion("1.0"), manifest: nil,
+            isHealthy: false, rollout: nil, lockedBy: order)
+        #expect(product.healthWords == "no, \(order) could not go back")
+    }
+
     @Test("A change is one line: time and words")
     func line() throws {
         #expect(RolloutFollower.line(try Sample.change(1, .running)) == "08:00:00  succeeded")

@@ -6,7 +6,7 @@
 //   FAULT_TOUCH=FILE makes this file at the call, which goes on: a disk may fail from there on
 //   FAULT_KIND=open  counts opens instead of changes
 //   FAULT_IMAGE=N    only in the N-th program that one process becomes: 1 the agent, 2 the launcher, 3 the new agent
-//   FAULT_HIT=FILE   the counted call that it was, as a line of FAULT_TRACE
+//   FAULT_HIT=FILE   the counted call that it was, as a line of FAULT_TRACE; a child that was forked counts on by itself
 //   FAULT_TRACE=FILE every counted call as a line: its number, its name, the path
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,7 +24,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static atomic_int counted;
+static atomic_int counted, looked;
+// Of a look at every process of the machine so many opens count: how many there are is the machine's, not the agent's.
+enum { LOOKED_MAX = 4 };
 static int at, fault, counts_opens, trace = -1;
 static const char *touched, *hit;
 
@@ -64,14 +66,21 @@ static void tell(int file, int number, const char *name, int descriptor, const c
     syscall(SYS_write, file, line, length);
 }
 
+// `1234/environ`, of the folder of all processes.
+static int is_look(const char *path) {
+    size_t digits = path ? strspn(path, "0123456789") : 0;
+    return digits > 0 && !strcmp(path + digits, "/environ");
+}
+
 // Whether the call is to fail.
 static int reach(const char *name, int opens, int descriptor, const char *path) {
     if (opens != counts_opens || (!at && trace < 0)) return 0;
+    if (is_look(path) && atomic_fetch_add(&looked, 1) >= LOOKED_MAX) return 0;
     int number = atomic_fetch_add(&counted, 1) + 1;
     if (trace >= 0) tell(trace, number, name, descriptor, path);
     if (number != at) return 0;
     if (hit) {
-        int file = (int)syscall(SYS_openat, AT_FDCWD, hit, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        int file = (int)syscall(SYS_openat, AT_FDCWD, hit, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (file >= 0) tell(file, number, name, descriptor, path), close(file);
     }
     if (touched) {

@@ -64,7 +64,8 @@ final class Journal {
         file = try folder.appendFile(Self.fileName)
         if damage != .none { try file.truncate(to: length) }
         try file.sync()
-        try folder.sync()
+        // The first line was written after this had returned: who finds a line finds the name on the disk.
+        if length.value == 0 || damage != .none { try folder.sync() }
         restoreBallast()
     }
 

@@ -83,8 +83,16 @@ extension Agent {
                 ])
         }
         events = events.map { looked($0, installation) }
-        try record(events.map { .installation(event: $0) })
+        try record(events.map { .installation(event: $0) }, isLazy: isFollowedByReading(events, installation))
         for event in events { say(event, installation) }
+    }
+
+    /// Of an ordered way back alone: what begins one by itself is never forgotten.
+    private func isFollowedByReading(_ events: [InstallationEvent], _ installation: Installation) -> Bool {
+        guard writesLazily, installation.task.order.action == .backOut else { return false }
+        var next = installation
+        for event in events { next.apply(event, at: clock.now()) }
+        return next.pendingAction(at: clock.now()).map { runner.onlyReads($0, next) } ?? false
     }
 
     /// After a way back that failed the links say what is there, whatever was meant to be.

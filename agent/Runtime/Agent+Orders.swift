@@ -235,7 +235,7 @@ extension Agent {
                 "order": "\(task.order)", "from": "\(task.from?.description ?? "nothing")",
                 "to": "\(task.to?.description ?? "nothing")",
             ])
-        try self.record([.received(task: task, counter: queued.counter)])
+        try self.record([.received(task: task, counter: queued.counter)], isLazy: task.order.action == .backOut)
     }
 
     func finish(_ queued: QueuedOrder, _ outcome: HostOutcome, _ failure: InstallationFailure? = nil) throws {

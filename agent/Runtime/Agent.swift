@@ -32,6 +32,11 @@ actor Agent {
     var queue: [QueuedOrder] = []
     /// Ways back that wait for the end of a release that the same word brought. Heard again after a restart.
     var owed: [ProductName: QueuedOrder] = [:]
+    /// Of an act by hand, which tells nobody anything before its end: what only reading follows is written down with what
+    /// comes next.
+    var writesLazily = false
+    /// Applied, and not in the journal yet.
+    private var unwritten: [HostChange] = []
     /// The order that is being rehearsed, in installations and a back-out of their own. Heard again after a restart.
     var rehearsing: QueuedOrder?
     /// What that order's final word carries.
@@ -106,11 +111,18 @@ actor Agent {
     var isIdle: Bool { host.installation == nil && queue.isEmpty }
 
     /// Writes down, then changes the state; with what the controller is told about it, together or not at all.
-    func record(_ changes: [HostChange]) throws {
+    /// - Parameter isLazy: nothing is done upon it but reading, until more is recorded; a kill before that leaves a journal
+    ///   that knows nothing of it, and a host to which nothing was done.
+    func record(_ changes: [HostChange], isLazy: Bool = false) throws {
         var changes = changes
         if configuration.controller != nil { changes += reports(about: changes) }
         let entry = JournalEntry(at: clock.now(), changes: changes)
-        try journal.append(entry)
+        if writesLazily, isLazy {
+            unwritten += changes
+            return host.apply(entry)
+        }
+        try journal.append(JournalEntry(at: entry.at, changes: unwritten + changes))
+        unwritten = []
         host.apply(entry)
         if !host.reports.isEmpty { reportsWake.call() }
     }
@@ -199,7 +211,9 @@ actor Agent {
     // MARK: - Reports
 
     /// The next ones to send, in order.
-    func pendingReports() -> [HostReport] { Array(host.reports.prefix(HostReportBatch.reportsMax)) }
+    func pendingReports() -> [HostReport] {
+        unwritten.isEmpty ? Array(host.reports.prefix(HostReportBatch.reportsMax)) : []
+    }
 
     func acknowledge(_ sequence: Int64) throws {
         checkIn.note()
@@ -231,7 +245,7 @@ actor Agent {
     }
 
     func shortenJournal() throws {
-        guard journal.isLong, let checkpoint = host.checkpoint else { return }
+        guard unwritten.isEmpty, journal.isLong, let checkpoint = host.checkpoint else { return }
         try journal.rewrite(as: JournalEntry(at: clock.now(), changes: [.checkpoint(checkpoint: checkpoint)]))
     }
 }

@@ -258,6 +258,21 @@ struct InstallationRunner: Sendable {
             ])
     }
 
+    /// Of an ordered way back, at its first attempt: whether the step changes nothing on the host, so that it may be taken
+    /// before the journal has it. Of units without service, hooks and checks there is nothing to stop, start or ask.
+    func onlyReads(_ action: InstallationAction, _ installation: Installation) -> Bool {
+        guard !SelfUpdate.concerns(installation.task.subject) else { return false }
+        switch action {
+        case .verify, .backOut(.verifying, attempt: 1): return true
+        case .backOut(.stopping(let index), attempt: 1), .backOut(.starting(let index), attempt: 1),
+            .backOut(.checking(let index), attempt: 1):
+            let task = installation.task
+            guard let pairs = try? pairs(installation, old: task.to, new: task.from) else { return false }
+            return [pairs.old(index), pairs.new(index)].allSatisfy { $0?.0.isInert ?? true }
+        default: return false
+        }
+    }
+
     private func check(_ unit: ManifestUnit, of stored: StoredRelease, _ context: HookContext) async throws {
         try await operations.check(unit, of: stored, context) {
             try backups.noteTraffic(stored.manifest, context.order)
@@ -305,5 +320,13 @@ struct InstallationRunner: Sendable {
         case .confirm: .confirm
         case .backOut: .backOut
         }
+    }
+}
+
+extension ManifestUnit {
+    /// Files alone: nothing of it runs, and nobody is asked.
+    fileprivate var isInert: Bool {
+        (definition.type == .tree || definition.type == .file) && definition.service == nil && hooks.isEmpty
+            && definition.health.isEmpty && definition.parallel == nil
     }
 }

@@ -16,6 +16,7 @@ enum LocalAgent {
             folder: folder, configuration: configuration, source: source, doors: doors, log: AgentLog.make("warning"))
         let result: Result<Value, any Error>
         do {
+            await agent.writeLazily()
             try await agent.recover()
             result = .success(try await act(agent))
         } catch {
@@ -46,6 +47,8 @@ enum LocalAgent {
 
 extension Agent {
     private static let failuresMax = 5
+
+    func writeLazily() { writesLazily = true }
 
     /// Ends what is begun, if there is something.
     /// - Throws: the journal cannot be written, again and again.

@@ -102,7 +102,8 @@ extension Directory {
             renameat(old.descriptor, old.name, new.descriptor, new.name)
         }
         try Self.syncHolder(new, full)
-        try Self.syncHolder(old, full)
+        // Most often both names are in this very folder.
+        if old.descriptor != new.descriptor { try Self.syncHolder(old, full) }
     }
 
     /// Swaps two names in one step; durable when it returns.
@@ -114,7 +115,7 @@ extension Directory {
             slipway_rename_exchange(old.descriptor, old.name, new.descriptor, new.name)
         }
         try Self.syncHolder(new, full)
-        try Self.syncHolder(old, full)
+        if old.descriptor != new.descriptor { try Self.syncHolder(old, full) }
     }
 
     /// A second name for a file of `source`. Not durable by itself.
