@@ -33,6 +33,7 @@ extension Controller {
                 at: now)
         }
         if let session { try watchForDuplicates(session, of: host.id, at: now) }
+        gate.keep(host.id, fingerprint, session, until: certificate.notAfter)
         return host.id
     }
 

@@ -66,7 +66,7 @@ enum ControllerRoutes {
                 access: .anyone(because: "the proof in the body is of the key of a host's certificate"),
                 bodySizeMax: ByteCount(64 << 10)
             ) { request in Responses.json(try await controller.renew(request.json(RenewalProof.self))) },
-            Route(.get, "/v1/agent/stream", access: .host) { request in
+            Route(.get, AgentStream.path, access: .host) { request in
                 try await AgentStream.respond(request, controller)
             },
             Route(.post, "/v1/agent/reports", access: .host, bodySizeMax: HostReportBatch.sizeMax) { request in

@@ -12,8 +12,15 @@ enum RepositoryFiles {
     /// `timestamp.json` and the channels are small; they are read whole to name them by their content.
     private static let mutableSizeMax = ByteCount(4 << 20)
 
-    static func respond(_ request: RouteRequest, _ folder: ControllerDirectory) throws -> Response {
-        let path = try checked(request.parameters["**"] ?? "")
+    static func respond(
+        _ request: RouteRequest, _ folder: ControllerDirectory, _ tags: RepositoryTags
+    ) throws -> Response {
+        let asked = request.parameters["**"] ?? ""
+        let place = "\(folder.repositoryPath)/\(asked)"
+        if let known = request.request.headers[.ifNoneMatch], let tag = tags.tag(of: place), matches(known, tag) {
+            return Response(status: .notModified, headers: headers(asked, tag))
+        }
+        let path = try checked(asked)
         let root = try folder.repository()
         let file: OpenFile
         do {
@@ -32,10 +39,8 @@ enum RepositoryFiles {
             isMutable
             ? "\"\(SHA256Digest(of: try file.readAll(sizeMax: mutableSizeMax)).hex)\""
             : "\"\(SHA256Digest(of: Array(path.utf8)).short)-\(size)\""
-        var headers: HTTPFields = [
-            .eTag: tag, .acceptRanges: "bytes", .contentType: type(of: path),
-            .cacheControl: RepositoryLayout.cacheControl(path),
-        ]
+        if isMutable, asked == path { tags.keep(tag, of: place, file) }
+        var headers = headers(path, tag)
         if let known = request.request.headers[.ifNoneMatch], matches(known, tag) {
             return Response(status: .notModified, headers: headers)
         }
@@ -90,12 +95,19 @@ enum RepositoryFiles {
         return decoded.joined(separator: "/")
     }
 
+    private static func headers(_ path: String, _ tag: String) -> HTTPFields {
+        [
+            .eTag: tag, .acceptRanges: "bytes", .contentType: type(of: path),
+            .cacheControl: RepositoryLayout.cacheControl(path),
+        ]
+    }
+
     private static func body(_ file: OpenFile, _ range: ByteRange) -> ResponseBody {
         ResponseBody(contentLength: Int(range.end - range.start)) { writer in
             var position = range.start
             while position < range.end {
-                let count = Int(min(Int64(pieceSize), range.end - position))
-                let bytes = try file.read(at: position, count: count)
+                let (start, count) = (position, Int(min(Int64(pieceSize), range.end - position)))
+                let bytes = try await offLoop { try file.read(at: start, count: count) }
                 guard !bytes.isEmpty else {
                     throw ControllerError.store(
                         "file", "The file \(file.path) became shorter while it was sent.",
