@@ -83,7 +83,11 @@ private struct ReplaceableChannel: HTTPChannelHandler {
         }
     }
 
-    func handle(value: Value, logger: Logger) async { await present().handle(value: value, logger: logger) }
+    func handle(value: Value, logger: Logger) async {
+        await withTaskExecutorPreference(LoopExecutor.of(value.channel.eventLoop)) {
+            await present().handle(value: value, logger: logger)
+        }
+    }
 }
 
 /// PEM texts of one moment.
