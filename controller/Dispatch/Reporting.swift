@@ -61,7 +61,8 @@ extension Controller {
                 remedy: "Send them in several batches.")
         }
         // Most are no outcome, and need no turn on the actor before theirs.
-        let reports = reports.contains(where: \.body.isOutcome) ? try await takeRehearsals(in: reports, of: host) : reports
+        let hasOutcome = reports.contains(where: \.body.isOutcome)
+        let reports = hasOutcome ? try await takeRehearsals(in: reports, of: host) : reports
         let bytes = try reports.map { try StoredReport.bytes(of: $0) }
         return try await withCheckedThrowingContinuation { answer in
             let isFirst = intake.add(
