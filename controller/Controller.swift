@@ -155,6 +155,7 @@ public actor Controller {
     /// Makes decisions durable, then applies them. Nothing may have been awaited since they were made.
     @discardableResult
     func commit(_ change: StoreChange, at now: UTCInstant) throws -> [EventEntry] {
+        LoopExecutor.expectElsewhere()
         let entries: [EventEntry]
         do {
             entries = try metrics.timing(change) {

@@ -62,7 +62,7 @@ extension Controller {
         }
         // Most are no outcome, and need no turn on the actor before theirs.
         let hasOutcome = reports.contains(where: \.body.isOutcome)
-        let reports = hasOutcome ? try await takeRehearsals(in: reports, of: host) : reports
+        let reports = hasOutcome ? try await offLoop { try await takeRehearsals(in: reports, of: host) } : reports
         let bytes = try reports.map { try StoredReport.bytes(of: $0) }
         return try await withCheckedThrowingContinuation { answer in
             let isFirst = intake.add(
@@ -74,26 +74,42 @@ extension Controller {
     }
 
     private func takeRehearsals(in reports: [HostReport], of host: HostID) throws -> [HostReport] {
+        LoopExecutor.expectElsewhere()
         guard let record = state.hosts[host] else { throw ControllerError.notFound("host \(host)") }
-        return try reports.map { $0.sequence > record.lastReport ? try takeRehearsal(in: $0, of: host) : $0 }
+        return try reports.filter { $0.sequence > record.lastReport }.map { try takeRehearsal(in: $0, of: host) }
+    }
+
+    /// - Returns: false for one that is answered already: its host is not believed any more, or says nothing new.
+    private func letIn(_ batch: WaitingBatch, at now: UTCInstant) -> Bool {
+        guard let host = state.hosts[batch.host] else {
+            batch.answer.resume(throwing: ControllerError.notFound("host \(batch.host)"))
+            return false
+        }
+        // It was believed when it began to send.
+        if let refusal = ControllerError.refusal(of: host.id, host.identity.standing) {
+            batch.answer.resume(throwing: refusal)
+            return false
+        }
+        if batch.isContact {
+            lastSeen[batch.host] = now
+            note(batch.facts, of: batch.host)
+        }
+        guard batch.reports.contains(where: { $0.sequence > host.lastReport }) else {
+            batch.answer.resume(returning: receipt(of: batch, host.lastReport))
+            return false
+        }
+        return true
+    }
+
+    private func receipt(of batch: WaitingBatch, _ last: Int64) -> HostReportReceipt {
+        HostReportReceipt(acknowledged: last, renew: batch.isContact && wantsRenewal(batch.host) ? true : nil)
     }
 
     private func storeWaitingBatches() {
         let (all, isMore) = intake.take()
         if isMore { Task { self.storeWaitingBatches() } }
         let now = time.now()
-        var batches: [WaitingBatch] = []
-        for batch in all {
-            guard state.hosts[batch.host] != nil else {
-                batch.answer.resume(throwing: ControllerError.notFound("host \(batch.host)"))
-                continue
-            }
-            if batch.isContact {
-                lastSeen[batch.host] = now
-                note(batch.facts, of: batch.host)
-            }
-            batches.append(batch)
-        }
+        let batches = all.filter { letIn($0, at: now) }
         var (group, firsts, attempts) = (ReportGroup(), [HostID](), 0)
         while true {
             group = ReportGroup()
@@ -122,10 +138,7 @@ extension Controller {
             }
         }
         if !group.reports.isEmpty { drive() }
-        for (batch, last) in group.taken {
-            let renew = batch.isContact && wantsRenewal(batch.host)
-            batch.answer.resume(returning: HostReportReceipt(acknowledged: last, renew: renew ? true : nil))
-        }
+        for (batch, last) in group.taken { batch.answer.resume(returning: receipt(of: batch, last)) }
         for (batch, error) in group.refused { batch.answer.resume(throwing: error) }
     }
 

@@ -7,6 +7,7 @@ extension Controller {
     /// - Throws: `controller.access.…`: unknownCertificate, certificateSuperseded, certificateExpired, hostRevoked,
     ///   hostRetired, hostQuarantined.
     func admit(certificate fingerprint: SHA256Digest, session: AgentSession?) throws -> HostID {
+        LoopExecutor.expectElsewhere()
         guard let host = state.host(certificate: fingerprint) else {
             throw ControllerError.unauthorized(
                 "unknownCertificate",

@@ -36,7 +36,7 @@ struct Admission: Sendable {
             if let known = controller.gate.host(certificate, session, at: now) {
                 host = known
             } else {
-                host = try await controller.admit(certificate: certificate, session: session)
+                host = try await offLoop { try await controller.admit(certificate: certificate, session: session) }
             }
             try controller.limits.check(.host(host), at: now)
             return .host(host)
@@ -147,7 +147,8 @@ extension Route {
     private static let briefPaths: Set = ["/livez", "/repository/**", "/v1/agent/reports", AgentStream.path]
 
     /// What hosts ask all day is answered on the loop of its connection: it waits for nothing but the actor and the disk's
-    /// flush, both elsewhere. A host's longest batches take their time to read.
+    /// flush. Both are elsewhere only where they are called from elsewhere (`offLoop`): an actor runs where its caller does. A
+    /// host's longest batches take their time to read.
     func isBrief(_ request: Request) -> Bool {
         guard Self.briefPaths.contains(path) else { return false }
         guard method == .post else { return true }

@@ -1,6 +1,7 @@
 import AgentProtocol
 import ControllerAPI
 import Hummingbird
+import NIOCore
 import ReleaseDefinition
 
 /// The route table of `/v1`, with what each row asks of its caller. Console rows are in `Console/`.
@@ -8,7 +9,9 @@ enum ControllerRoutes {
     static func all(_ controller: Controller) -> [Route] {
         let described = rows(controller)
         func contract(_ text: [UInt8]) -> Route {
-            Route(.get, "/openapi.yaml", access: .anyone(because: "it stands in the handbook too")) { _ in
+            // One in memory, however many do not read it.
+            let text = ByteBuffer(bytes: text)
+            return Route(.get, "/openapi.yaml", access: .anyone(because: "it stands in the handbook too")) { _ in
                 Responses.bytes(text, type: APIOperation.Answer.yaml.rawValue)
             }
         }

@@ -1,10 +1,18 @@
 import NIOCore
+import NIOPosix
 import Synchronization
 
 /// Runs the tasks of connections on the event loops that these have anyway: from a request's bytes to its answer's no other
-/// thread is woken. What takes long (packages, the log, files) must not run there; `offLoop` takes it away.
+/// thread is woken. What takes long (packages, the log, files) must not run there, nor an actor, which runs where its caller
+/// does; `offLoop` takes both away.
 final class LoopExecutor: TaskExecutor {
     private static let all = Mutex<[ObjectIdentifier: LoopExecutor]>([:])
+
+    /// Whether what is running holds an event loop: it must not wait for anything.
+    static var isHere: Bool { MultiThreadedEventLoopGroup.currentEventLoop != nil }
+
+    /// For what waits for the disk: all connections of the loop would wait with it.
+    static func expectElsewhere() { assert(!isHere, "This must be called by way of offLoop.") }
 
     private let loop: any EventLoop
 

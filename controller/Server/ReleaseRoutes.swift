@@ -129,7 +129,7 @@ extension ControllerRoutes {
     static func repository(_ controller: Controller) -> [Route] {
         [
             Route(.get, "/repository/**", access: .anyone(because: "every file is signed or bound by digest")) {
-                request in try RepositoryFiles.respond(request, controller.folder, controller.repositoryTags)
+                request in try await RepositoryFiles.respond(request, controller.folder, controller.repositoryTags)
             }
         ]
     }

@@ -74,8 +74,6 @@ struct ControllerDirectory: Sendable {
         return try Directory.create("\(parent)/\(LifecycleFiles.folderName)", mode: 0o700)
     }
 
-    var repositoryPath: String { sharedRepository ?? "\(directory.path)/\(Self.repositoryName)" }
-
     /// The exact text that hosts pin.
     func firstRoot() throws -> String {
         let bytes = try repository().read("metadata/\(RepositoryKeeper.firstRootName)", sizeMax: Self.fileSizeMax)
