@@ -271,14 +271,14 @@ struct CrowdTests {
         #expect(pieces.withLock { $0 } == 1000)
     }
 
-    @Test("A long answer is written record by record, each when the one before has come to the event loop")
-    func recordByRecord() async throws {
+    @Test("A long answer is written piece by piece, each when the one before has come to the event loop")
+    func pieceByPiece() async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let pieces = Mutex<[Int]>([])
-        let body = ResponseBody(byteBuffer: ByteBuffer(repeating: 1, count: 1 << 20))
+        let body = ResponseBody(byteBuffer: ByteBuffer(repeating: 1, count: 600 << 10))
         try await body.paced(by: loop).write(
             PieceWriter { piece in pieces.withLock { $0.append(piece.readableBytes) } })
-        #expect(pieces.withLock { $0 } == Array(repeating: 16 << 10, count: 64))
+        #expect(pieces.withLock { $0 } == Array(repeating: 60 << 10, count: 10))
     }
 
     @Test("The description of the API is in memory once, however many are being sent it")

@@ -8,7 +8,7 @@ import ReleaseDistribution
 /// The repository as plain files: what any web server would serve, with validators and ranges (RFC 9110 13, 14).
 enum RepositoryFiles {
     /// One is in memory for each file that is being sent, and what the connection holds of the one before.
-    private static let pieceSize = 32 << 10
+    private static let pieceSize = ResponseBody.pieceMax
     /// `timestamp.json` and the channels are small; they are read whole to name them by their content.
     private static let mutableSizeMax = ByteCount(4 << 20)
 
