@@ -118,8 +118,8 @@ enum ControllerRoutes {
                 guard case .person(let person) = request.caller else { throw ControllerError.notFound("person") }
                 let query = try request.query("hosts").map { try HostQuery($0) } ?? .all
                 let hosts = await controller.hostViews(for: person)
-                return Responses.json(
-                    ListView(items: hosts.filter { query.matches(id: $0.id, labels: $0.labels) }))
+                return try ListPages.respond(
+                    hosts.filter { query.matches(id: $0.id, labels: $0.labels) }, to: request, key: \.id.text)
             },
             Route(.get, "/v1/hosts/{id}", access: .person(.view), scope: .host) { request in
                 Responses.json(try await controller.hostView(request.parameter("id", as: HostID.self)))
