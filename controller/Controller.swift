@@ -16,8 +16,12 @@ public actor Controller {
     nonisolated let watchers = WatcherHub()
     nonisolated let sessions: PersonSessions
     nonisolated let limits: RateLimits
+    nonisolated let gate = HostGate()
+    /// Reports that came since the last transaction began.
+    nonisolated let intake = ReportIntake()
     nonisolated let metrics = ControllerMetrics()
     nonisolated let idempotencyKeys = IdempotencyKeys()
+    nonisolated let repositoryTags = RepositoryTags()
     nonisolated let time: any TimeDoor
     nonisolated let random: any RandomDoor
     nonisolated let logger: Logger
@@ -41,8 +45,6 @@ public actor Controller {
     var contradicted: Set<HostID> = []
     /// Releases that another controller took back.
     var revokedElsewhere: [ReleaseRevoked] = []
-    /// Reports that came since the last transaction began.
-    var waitingBatches: [WaitingBatch] = []
     var authorities: Authorities
     var renewalNonces: RenewalNonces
     var duplicates = DuplicateWatch()
@@ -155,6 +157,7 @@ public actor Controller {
     /// Makes decisions durable, then applies them. Nothing may have been awaited since they were made.
     @discardableResult
     func commit(_ change: StoreChange, at now: UTCInstant) throws -> [EventEntry] {
+        LoopExecutor.expectElsewhere()
         let entries: [EventEntry]
         do {
             entries = try metrics.timing(change) {
@@ -182,6 +185,7 @@ public actor Controller {
 
     func applyToState(_ entry: EventEntry) {
         state.apply(entry)
+        gate.hear(entry.event)
         lastEntryAt = entry.at
         guard case .rolloutChanged(let it) = entry.event else { return }
         restingRollouts.remove(it.rollout)

@@ -177,6 +177,46 @@ struct CrowdTests {
         }
     }
 
+    @Test("Of what nobody takes, a connection holds a few dozen KiB: the rest of the body stays with its sender")
+    func untaken() async throws {
+        let test = try TestController()
+        var patience = ConnectionPatience()
+        patience.writing = WritePace(stretch: .seconds(120), bytesPerSecond: 1)
+        let path = "blobs/" + String(repeating: "0", count: 64)
+        try await test.run(patience: patience) { running in
+            let repository = try running.controller.folder.directory.directory(ControllerDirectory.repositoryName)
+            try repository.createFile(path).truncate(to: ByteCount(64 << 20))
+            // What was sent and is in neither kernel queue is the server's. A server that is slow holds less.
+            let script = """
+                raw = socket.socket()
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                raw.connect(("127.0.0.1", port))
+                own = raw.getsockname()[1]
+                tls = context.wrap_socket(raw)
+                head = b"GET /repository/\(path) HTTP/1.1\\r\\nHost: x\\r\\n"
+                tls.sendall(head + b"Transfer-Encoding: chunked\\r\\n\\r\\n")
+                tls.setblocking(False)
+                def queued(local, remote, part):
+                    with open("/proc/net/tcp") as table: rows = [line.split() for line in table]
+                    ends = (":%04X" % local, ":%04X" % remote)
+                    return [int(r[4].split(":")[part], 16) for r in rows
+                        if r[1].endswith(ends[0]) and r[2].endswith(ends[1])][0]
+                chunk, offset, sent, refused = b"4000\\r\\n" + b"a" * 16384 + b"\\r\\n", 0, 0, 0
+                while refused < 20 and time.monotonic() < deadline:
+                    try:
+                        count = tls.send(chunk[offset:])
+                        offset, sent, refused = (offset + count) % len(chunk), sent + count, 0
+                    except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                        refused += 1
+                        time.sleep(0.05)
+                held = sent - queued(own, port, 0) - queued(port, own, 1)
+                print("some" if held < 128 << 10 else held, refused)
+                """
+            let said = try await Self.run(script, running)
+            #expect(said == "some 20\n")
+        }
+    }
+
     @Test("Who takes a large answer slowly, but takes it, is not closed: a write counts piece by piece")
     func slowTaker() async throws {
         let test = try TestController()
@@ -226,15 +266,49 @@ struct CrowdTests {
             while NIODeadline.now() < deadline, pieces.withLock({ $0 }) < 1000 {}
             return pieces.withLock { $0 }
         }
-        try await body.paced(by: loop).write(CountingWriter { pieces.withLock { $0 += 1 } })
+        try await body.paced(by: loop).write(PieceWriter { _ in pieces.withLock { $0 += 1 } })
         #expect(try await meanwhile.get() == 0)
         #expect(pieces.withLock { $0 } == 1000)
     }
+
+    @Test("A long answer is written piece by piece, each when the one before has come to the event loop")
+    func pieceByPiece() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let pieces = Mutex<[Int]>([])
+        let body = ResponseBody(byteBuffer: ByteBuffer(repeating: 1, count: 600 << 10))
+        try await body.paced(by: loop).write(
+            PieceWriter { piece in pieces.withLock { $0.append(piece.readableBytes) } })
+        #expect(pieces.withLock { $0 } == Array(repeating: 60 << 10, count: 10))
+    }
+
+    @Test("The description of the API is in memory once, however many are being sent it")
+    func described() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let table = try RouteTable(ControllerRoutes.all(running.controller))
+            let route = try #require(table.match(.get, "/openapi.yaml").route)
+            let head = HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/openapi.yaml")
+            let request = RouteRequest(
+                request: Request(head: head, body: RequestBody(buffer: ByteBuffer())), caller: .anyone, parameters: [:],
+                bodySizeMax: route.bodySizeMax, pace: BodyPace(),
+                closed: MultiThreadedEventLoopGroup.singleton.next().makeSucceededVoidFuture())
+            let places = Mutex<[UInt]>([])
+            for _ in 0..<2 {
+                try await route.respond(request).body.write(
+                    PieceWriter { piece in
+                        let place = piece.withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) }
+                        places.withLock { $0.append(place) }
+                    })
+            }
+            let seen = places.withLock { $0 }
+            #expect(seen.count == 2 && Set(seen).count == 1)
+        }
+    }
 }
 
-private struct CountingWriter: ResponseBodyWriter {
-    let count: @Sendable () -> Void
+private struct PieceWriter: ResponseBodyWriter {
+    let note: @Sendable (ByteBuffer) -> Void
 
-    func write(_ buffer: ByteBuffer) async throws { count() }
+    func write(_ buffer: ByteBuffer) async throws { note(buffer) }
     func finish(_ trailingHeaders: HTTPFields?) async throws {}
 }

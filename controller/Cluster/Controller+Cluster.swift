@@ -103,6 +103,7 @@ extension Controller {
     }
 
     func hearNews() {
+        LoopExecutor.expectElsewhere()
         do {
             let isNew = try takeNews()
             hostsElsewhere = try shared?.contacts(besides: holder) ?? []
@@ -182,7 +183,7 @@ extension Controller {
         while true {
             do { return try await body() } catch let error as ControllerError where error.isOvertaken && left > 0 {
                 left -= 1
-                await hearNews()
+                await offLoop { await hearNews() }
             }
         }
     }

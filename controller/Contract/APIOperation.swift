@@ -79,7 +79,7 @@ struct APIOperation: Sendable {
         "POST /v1/hosts/authority/finish": APIOperation(
             "The new authority alone.", body: .json("AuthorityFinishRequest")),
         "POST /v1/hosts/receipts": APIOperation("What a host without a network did.", body: .json("HostReceiptFile")),
-        "GET /v1/hosts": APIOperation("Hosts.", query: ["hosts"]),
+        "GET /v1/hosts": APIOperation("Hosts.", query: ["hosts"] + ListPages.query),
         "GET /v1/hosts/{id}": APIOperation("A host."),
         "GET /v1/hosts/{id}/why": APIOperation("What keeps a host from a release.", query: ["release"]),
         "POST /v1/hosts/{id}/mark": APIOperation(
@@ -97,7 +97,7 @@ struct APIOperation: Sendable {
         "POST /v1/releases": APIOperation(
             "Submits a release: a folder as a tar archive, or a package.", body: .upload, query: ["environment"],
             status: [200, 201]),
-        "GET /v1/releases": APIOperation("Releases."),
+        "GET /v1/releases": APIOperation("Releases.", query: ListPages.query),
         "GET /v1/releases/{product}/{version}": APIOperation("A release."),
         "POST /v1/releases/{product}/{version}/promote": APIOperation(
             "Approves it for another environment.", body: .json("PromotionRequest")),
@@ -130,7 +130,7 @@ struct APIOperation: Sendable {
             "In what order rollouts of several products must go.", body: .json("RolloutOrderRequest")),
         "POST /v1/rollouts/preflight": APIOperation(
             "How the hosts of a rollout stand, before any is touched.", body: .json("PreflightRequest")),
-        "GET /v1/rollouts": APIOperation("Rollouts."),
+        "GET /v1/rollouts": APIOperation("Rollouts.", query: ListPages.query),
         "GET /v1/rollouts/{id}": APIOperation("A rollout."),
         "GET /v1/rollouts/{id}/why": APIOperation("What holds a rollout, or one of its hosts.", query: ["host"]),
         "GET /v1/rollouts/{id}/events": APIOperation(

@@ -52,6 +52,14 @@ final class AgentHub: Sendable {
         }
     }
 
+    /// Its connection is gone: whoever waits for the next item waits no more.
+    func finish(_ session: Session) {
+        state.withLock { state in
+            guard let current = state.sessions[session.host], current.number == session.number else { return }
+            current.continuation.finish()
+        }
+    }
+
     /// False where the host has no stream, or was just cut off because its buffer is full.
     @discardableResult
     func send(_ order: AgentOrder, sequence: Int64, to host: HostID) -> Bool {
@@ -81,9 +89,10 @@ final class AgentHub: Sendable {
         }
     }
 
-    func heartbeat() {
+    /// - Parameter part: which of `parts` equal parts of the streams are meant.
+    func heartbeat(part: UInt64, of parts: UInt64) {
         state.withLock { state in
-            for (host, session) in state.sessions {
+            for (host, session) in state.sessions where session.number % parts == part % parts {
                 guard case .dropped = session.continuation.yield(.heartbeat) else { continue }
                 session.continuation.finish()
                 state.sessions[host] = nil

@@ -2,55 +2,116 @@ import AgentProtocol
 import ControllerAPI
 import ReleaseDefinition
 import ReleaseRollout
+import Synchronization
 
 /// A batch that waits for the next transaction.
 struct WaitingBatch: Sendable {
     let host: HostID
     let reports: [HostReport]
-    let answer: CheckedContinuation<Int64, any Error>
+    /// Of each report, as the record will hold it: made before its turn, which is everybody's.
+    let bytes: [[UInt8]]
+    let facts: HostFacts?
+    /// The host itself sent it: it was seen.
+    let isContact: Bool
+    let answer: CheckedContinuation<HostReportReceipt, any Error>
+}
+
+/// Batches that came since the last transaction began. Not the actor's: who brings one does not wait for the disk first.
+final class ReportIntake: Sendable {
+    /// So many batches share one transaction: what a flush to the disk costs is paid once for all that came meanwhile.
+    private static let batchesMax = 512
+    private let waiting = Mutex<[WaitingBatch]>([])
+
+    /// - Returns: true for the first: somebody must take them.
+    func add(_ batch: WaitingBatch) -> Bool {
+        waiting.withLock { waiting in
+            waiting.append(batch)
+            return waiting.count == 1
+        }
+    }
+
+    /// - Returns: whether there are more: they must be taken too.
+    func take() -> (batches: [WaitingBatch], isMore: Bool) {
+        waiting.withLock { waiting in
+            let batches = Array(waiting.prefix(Self.batchesMax))
+            waiting.removeFirst(batches.count)
+            return (batches, !waiting.isEmpty)
+        }
+    }
 }
 
 extension Controller {
-    /// So many batches share one transaction: what a flush to the disk costs is paid once for all that came meanwhile.
-    static let batchesMax = 512
-
     /// Takes a host's reports: durable before the receipt, each counted once however often it comes.
     ///
     /// A repetition is anything up to the highest sequence stored. A jump is taken (a host that lost its journal goes on
     /// above what was acknowledged), so the receipt is the highest sequence of the batch.
-    func receive(_ batch: HostReportBatch, from host: HostID) async throws -> HostReportReceipt {
-        // An empty batch too says: I am here. That is no event; it is forgotten when the controller ends.
-        guard state.hosts[host] != nil else { throw ControllerError.notFound("host \(host)") }
-        lastSeen[host] = time.now()
-        note(batch.facts, of: host)
-        let last = try await store(batch.reports, of: host)
-        return HostReportReceipt(
-            acknowledged: last, renew: wantsRenewal(host) ? true : nil, facts: factsWanted.contains(host) ? true : nil)
+    ///
+    /// An empty batch too says: I am here. That is no event; it is forgotten when the controller ends.
+    nonisolated func receive(_ batch: HostReportBatch, from host: HostID) async throws -> HostReportReceipt {
+        try await store(batch.reports, of: host, facts: batch.facts, isContact: true)
     }
 
-    /// - Returns: the highest sequence that is stored now.
-    func store(_ reports: [HostReport], of host: HostID) async throws -> Int64 {
-        guard let record = state.hosts[host] else { throw ControllerError.notFound("host \(host)") }
+    /// - Parameter isContact: the host brought them itself.
+    nonisolated func store(
+        _ reports: [HostReport], of host: HostID, facts: HostFacts? = nil, isContact: Bool
+    ) async throws -> HostReportReceipt {
         guard reports.count <= HostReportBatch.reportsMax else {
             throw ControllerError.badRequest(
                 "reports", "\(reports.count) reports came at once, at most \(HostReportBatch.reportsMax) are taken.",
                 remedy: "Send them in several batches.")
         }
-        guard reports.contains(where: { $0.sequence > record.lastReport }) else { return record.lastReport }
-        let reports = try reports.filter { $0.sequence > record.lastReport }
-            .map { try takeRehearsal(in: $0, of: host) }
+        // Most are no outcome, and need no turn on the actor before theirs.
+        let hasOutcome = reports.contains(where: \.body.isOutcome)
+        let reports = hasOutcome ? try await offLoop { try await takeRehearsals(in: reports, of: host) } : reports
+        let bytes = try reports.map { try StoredReport.bytes(of: $0) }
         return try await withCheckedThrowingContinuation { answer in
-            waitingBatches.append(WaitingBatch(host: host, reports: reports, answer: answer))
+            let isFirst = intake.add(
+                WaitingBatch(
+                    host: host, reports: reports, bytes: bytes, facts: facts, isContact: isContact, answer: answer))
             // What comes until the actor is free joins it.
-            if waitingBatches.count == 1 { Task { self.storeWaitingBatches() } }
+            if isFirst { Task { await self.storeWaitingBatches() } }
         }
     }
 
+    private func takeRehearsals(in reports: [HostReport], of host: HostID) throws -> [HostReport] {
+        LoopExecutor.expectElsewhere()
+        guard let record = state.hosts[host] else { throw ControllerError.notFound("host \(host)") }
+        return try reports.filter { $0.sequence > record.lastReport }.map { try takeRehearsal(in: $0, of: host) }
+    }
+
+    /// - Returns: false for one that is answered already: its host is not believed any more, or says nothing new.
+    private func letIn(_ batch: WaitingBatch, at now: UTCInstant) -> Bool {
+        guard let host = state.hosts[batch.host] else {
+            batch.answer.resume(throwing: ControllerError.notFound("host \(batch.host)"))
+            return false
+        }
+        // It was believed when it began to send.
+        if let refusal = ControllerError.refusal(of: host.id, host.identity.standing) {
+            batch.answer.resume(throwing: refusal)
+            return false
+        }
+        if batch.isContact {
+            lastSeen[batch.host] = now
+            note(batch.facts, of: batch.host)
+        }
+        guard batch.reports.contains(where: { $0.sequence > host.lastReport }) else {
+            batch.answer.resume(returning: receipt(of: batch, host.lastReport))
+            return false
+        }
+        return true
+    }
+
+    private func receipt(of batch: WaitingBatch, _ last: Int64) -> HostReportReceipt {
+        HostReportReceipt(
+            acknowledged: last, renew: batch.isContact && wantsRenewal(batch.host) ? true : nil,
+            facts: batch.isContact && factsWanted.contains(batch.host) ? true : nil)
+    }
+
     private func storeWaitingBatches() {
-        let batches = Array(waitingBatches.prefix(Self.batchesMax))
-        waitingBatches.removeFirst(batches.count)
-        if !waitingBatches.isEmpty { Task { self.storeWaitingBatches() } }
+        let (all, isMore) = intake.take()
+        if isMore { Task { self.storeWaitingBatches() } }
         let now = time.now()
+        let batches = all.filter { letIn($0, at: now) }
         var (group, firsts, attempts) = (ReportGroup(), [HostID](), 0)
         while true {
             group = ReportGroup()
@@ -78,8 +139,8 @@ extension Controller {
                 logger.error("a host did not join", metadata: ["host": "\(host)", "error": "\(ReportedError(error))"])
             }
         }
-        drive()
-        for (batch, last) in group.taken { batch.answer.resume(returning: last) }
+        if !group.reports.isEmpty { drive() }
+        for (batch, last) in group.taken { batch.answer.resume(returning: receipt(of: batch, last)) }
         for (batch, error) in group.refused { batch.answer.resume(throwing: error) }
     }
 
@@ -115,10 +176,10 @@ private struct ReportGroup {
     mutating func add(_ batch: WaitingBatch, to state: FleetState, at now: UTCInstant) {
         let host = batch.host
         var last = highest[host] ?? state.hosts[host]?.lastReport ?? 0
-        var (decisions, new) = (decisions, [HostReport]())
+        var (decisions, new) = (decisions, [StoredReport]())
         do {
-            for report in batch.reports where report.sequence > last {
-                new.append(report)
+            for (report, bytes) in zip(batch.reports, batch.bytes) where report.sequence > last {
+                new.append(StoredReport(host: host, report: report, receivedAt: now, made: bytes))
                 last = report.sequence
                 guard let command = RolloutCommand(report.body, from: host) else { continue }
                 for id in state.rolloutOrder {
@@ -134,14 +195,15 @@ private struct ReportGroup {
         }
         self.decisions = decisions
         highest[host] = last
-        reports += new.map { StoredReport(host: host, report: $0, receivedAt: now) }
-        if new.contains(where: \.body.isInventory), !inventories.contains(host) { inventories.append(host) }
+        reports += new
+        if new.contains(where: \.report.body.isInventory), !inventories.contains(host) { inventories.append(host) }
         taken.append((batch, last))
     }
 }
 
 extension HostReportBody {
     fileprivate var isInventory: Bool { if case .inventory = self { true } else { false } }
+    fileprivate var isOutcome: Bool { if case .outcome = self { true } else { false } }
 
     /// nil: not about an order.
     fileprivate var order: OrderID? {

@@ -198,6 +198,12 @@ extension Controller {
     // MARK: contact
 
     func contactBegan(_ host: HostID) {
+        // It may have been let in just before its identity was revoked.
+        if let standing = state.hosts[host]?.identity.standing,
+            let refusal = ControllerError.refusal(of: host, standing)
+        {
+            return endStream(of: host, saying: refusal)
+        }
         lastSeen[host] = time.now()
         // Where it cannot be noted, another controller may take the host for absent; it is corrected as it is heard.
         try? shared?.noteContact(of: host, with: holder)

@@ -7,6 +7,7 @@ extension Controller {
     /// - Throws: `controller.access.…`: unknownCertificate, certificateSuperseded, certificateExpired, hostRevoked,
     ///   hostRetired, hostQuarantined.
     func admit(certificate fingerprint: SHA256Digest, session: AgentSession?) throws -> HostID {
+        LoopExecutor.expectElsewhere()
         guard let host = state.host(certificate: fingerprint) else {
             throw ControllerError.unauthorized(
                 "unknownCertificate",
@@ -33,6 +34,7 @@ extension Controller {
                 at: now)
         }
         if let session { try watchForDuplicates(session, of: host.id, at: now) }
+        gate.keep(host.id, fingerprint, session, until: certificate.notAfter)
         return host.id
     }
 

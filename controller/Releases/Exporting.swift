@@ -143,7 +143,7 @@ extension Controller {
         if let refusal = ControllerError.refusal(of: host.id, host.identity.standing) { throw refusal }
         let known = host.lastReport
         // The paper came, not the host: it was not seen.
-        _ = try await store(receipt.reports, of: host.id)
+        _ = try await store(receipt.reports, of: host.id, isContact: false)
         return ReceiptView(
             host: host.id, release: receipt.release, outcome: receipt.outcome.words,
             reports: receipt.reports.filter { $0.sequence > known }.count)

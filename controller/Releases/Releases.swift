@@ -179,7 +179,10 @@ extension Controller {
     // MARK: views
 
     func releaseViews() -> [ReleaseView] {
-        state.releases.values.sorted { $0.submittedAt > $1.submittedAt }.map { $0.view(waiting: waiting($0)) }
+        let newestFirst = state.releases.sorted {
+            ($0.value.submittedAt, $0.key.description) > ($1.value.submittedAt, $1.key.description)
+        }
+        return newestFirst.map { $0.value.view(waiting: waiting($0.value)) }
     }
 
     func releaseView(_ name: ReleaseName) throws -> ReleaseView {

@@ -5,11 +5,15 @@ import ReleaseDefinition
 /// Whether a request is let in: rate, identity, permission, scope, and the log's word on it, in this order.
 struct Admission: Sendable {
     let controller: Controller
+    let waiting: WaitingConnections
+    /// How it came.
+    let context: ControllerContext
+
     /// Where it comes from, as rates count it.
-    let address: String
+    private var address: String { RateLimits.key(address: context.address) }
 
     /// Who it is, and whether it may call this route anywhere.
-    func admit(_ request: Request, _ context: ControllerContext, _ route: Route) async throws -> Caller {
+    func admit(_ request: Request, _ route: Route) async throws -> Caller {
         let now = controller.time.now()
         // Before any work on a credential: guessing costs us nothing. A host has proved its key to TLS already, and is not
         // held up by a guesser behind the same address.
@@ -21,14 +25,19 @@ struct Admission: Sendable {
             if route.isLimited { try controller.limits.check(.address(address), at: now) }
             return .anyone
         case .host:
-            guard let certificate = await context.peerCertificate() else {
+            guard let certificate = await waiting.peerCertificate(of: context) else {
                 throw ControllerError.unauthorized(
                     "noCertificate", "This route is for hosts, and the connection showed no certificate.",
                     remedy: "Join the host with slipway-agent join; people use the other routes.")
             }
             let session = HTTPFields.Element.Name(AgentSession.headerName).flatMap { request.headers[$0] }
                 .flatMap(AgentSession.init(headerValue:))
-            let host = try await controller.admit(certificate: certificate, session: session)
+            let host: HostID
+            if let known = controller.gate.host(certificate, session, at: now) {
+                host = known
+            } else {
+                host = try await offLoop { try await controller.admit(certificate: certificate, session: session) }
+            }
             try controller.limits.check(.host(host), at: now)
             return .host(host)
         case .person(let permission):
@@ -132,5 +141,17 @@ extension Route {
     var isLimited: Bool {
         if case .anyone = access { return method != .get }
         return true
+    }
+
+    private static let briefBody = 64 << 10
+    private static let briefPaths: Set = ["/livez", "/repository/**", "/v1/agent/reports", AgentStream.path]
+
+    /// What hosts ask all day is answered on the loop of its connection: it waits for nothing but the actor and the disk's
+    /// flush. Both are elsewhere only where they are called from elsewhere (`offLoop`): an actor runs where its caller does. A
+    /// host's longest batches take their time to read.
+    func isBrief(_ request: Request) -> Bool {
+        guard Self.briefPaths.contains(path) else { return false }
+        guard method == .post else { return true }
+        return request.headers[.contentLength].flatMap { Int($0) }.map { $0 <= Self.briefBody } == true
     }
 }

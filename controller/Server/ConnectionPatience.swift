@@ -2,6 +2,7 @@ import Glibc
 import Hummingbird
 import HummingbirdCore
 import NIOCore
+import ReleaseDefinition
 import Synchronization
 
 /// How long a connection may stand there without a request.
@@ -33,6 +34,8 @@ final class WaitingConnections: Sendable {
         var hasRequest = false
         /// Whose it is, if it is somebody's.
         var caller: String?
+        /// That it showed to TLS, once it was asked for.
+        var certificate: SHA256Digest?
         var deadline: NIODeadline
         var isTimed = true
     }
@@ -118,6 +121,16 @@ final class WaitingConnections: Sendable {
             return true
         }
         guard isAdmitted else { throw ControllerError.tooMany(.seconds(5)) }
+    }
+
+    /// The digest of the certificate that the peer proved to have; nil where it showed none. A connection has one for ever, so
+    /// TLS is asked once.
+    func peerCertificate(of context: ControllerContext) async -> SHA256Digest? {
+        let id = ObjectIdentifier(context.channel)
+        if let known = state.withLock({ $0.connections[id]?.certificate }) { return known }
+        let certificate = await context.peerCertificate()
+        state.withLock { $0.connections[id]?.certificate = certificate }
+        return certificate
     }
 
     private func began(_ channel: any Channel) {

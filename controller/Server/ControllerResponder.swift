@@ -11,31 +11,56 @@ struct ControllerResponder: HTTPResponder {
     let controller: Controller
     let pace: BodyPace
     let waiting: WaitingConnections
+    private static let shortBody = 16 << 10
+
+    init(table: RouteTable, controller: Controller, pace: BodyPace, waiting: WaitingConnections) {
+        (self.table, self.controller, self.pace, self.waiting) = (table, controller, pace, waiting)
+    }
 
     func respond(to request: Request, context: ControllerContext) async throws -> Response {
+        // A task keeps what its deepest call once needed: one that holds a stream open for weeks begins with little of that.
+        guard request.uri.path == AgentStream.path else { return await counted(request, context) }
+        return await Task { await counted(request, context) }.value
+    }
+
+    private func counted(_ request: Request, _ context: ControllerContext) async -> Response {
         let started = ContinuousClock.now
-        var caller = Caller.anyone
-        var response: Response
-        do {
-            response = try await answer(request, context, &caller)
-        } catch {
-            response = problem(error, request, caller)
-        }
+        let match = table.match(request.method == .head ? .get : request.method, request.uri.path)
+        var response =
+            if match.route?.isBrief(request) == true {
+                await answer(request, context, match)
+            } else {
+                await offLoop { await answer(request, context, match) }
+            }
         controller.metrics.noteRequest(
-            request.method, table.route(request.method, request.uri.path), status: response.status.code,
-            took: ContinuousClock.now - started, isStream: response.headers[.contentType] == Responses.eventStream)
-        response.body = response.body.paced(by: context.channel.eventLoop)
+            request.method, match.route, status: response.status.code, took: ContinuousClock.now - started,
+            isStream: response.headers[.contentType] == Responses.eventStream)
+        // A short one goes out in one piece: head, body and end in one record of TLS.
+        if match.route?.path != AgentStream.path, response.body.contentLength.map({ $0 > Self.shortBody }) ?? true {
+            response.body = response.body.paced(by: context.channel.eventLoop)
+        }
         return response
     }
 
     private func answer(
-        _ request: Request, _ context: ControllerContext, _ caller: inout Caller
+        _ request: Request, _ context: ControllerContext, _ match: RouteTable.Match
+    ) async -> Response {
+        var caller = Caller.anyone
+        do {
+            return try await answer(request, context, match, &caller)
+        } catch {
+            return problem(error, request, caller)
+        }
+    }
+
+    private func answer(
+        _ request: Request, _ context: ControllerContext, _ match: RouteTable.Match, _ caller: inout Caller
     ) async throws -> Response {
         let isHead = request.method == .head
-        switch table.match(isHead ? .get : request.method, request.uri.path) {
+        switch match {
         case .found(let route, let parameters):
-            let admission = Admission(controller: controller, address: RateLimits.key(address: context.address))
-            caller = try await controller.deciding { try await admission.admit(request, context, route) }
+            let admission = Admission(controller: controller, waiting: waiting, context: context)
+            caller = try await controller.deciding { try await admission.admit(request, route) }
             try waiting.admit(caller, on: context.channel)
             if let length = request.headers[.contentLength].flatMap({ Int64($0) }), length > route.bodySizeMax.value {
                 throw ControllerError(
@@ -45,7 +70,7 @@ struct ControllerResponder: HTTPResponder {
             }
             let wanted = RouteRequest(
                 request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax,
-                pace: pace)
+                pace: pace, closed: context.channel.closeFuture)
             try await controller.deciding { try await admission.allow(wanted, route) }
             let response = try await controller.idempotencyKeys.answer(wanted, at: controller.time.now()) {
                 try await controller.deciding {

@@ -1,6 +1,7 @@
 import AgentProtocol
 import ControllerAPI
 import Hummingbird
+import NIOCore
 import ReleaseDefinition
 
 /// The route table of `/v1`, with what each row asks of its caller. Console rows are in `Console/`.
@@ -8,7 +9,9 @@ enum ControllerRoutes {
     static func all(_ controller: Controller) -> [Route] {
         let described = rows(controller)
         func contract(_ text: [UInt8]) -> Route {
-            Route(.get, "/openapi.yaml", access: .anyone(because: "it stands in the handbook too")) { _ in
+            // One in memory, however many do not read it.
+            let text = ByteBuffer(bytes: text)
+            return Route(.get, "/openapi.yaml", access: .anyone(because: "it stands in the handbook too")) { _ in
                 Responses.bytes(text, type: APIOperation.Answer.yaml.rawValue)
             }
         }
@@ -66,7 +69,7 @@ enum ControllerRoutes {
                 access: .anyone(because: "the proof in the body is of the key of a host's certificate"),
                 bodySizeMax: ByteCount(64 << 10)
             ) { request in Responses.json(try await controller.renew(request.json(RenewalProof.self))) },
-            Route(.get, "/v1/agent/stream", access: .host) { request in
+            Route(.get, AgentStream.path, access: .host) { request in
                 try await AgentStream.respond(request, controller)
             },
             Route(.post, "/v1/agent/reports", access: .host, bodySizeMax: HostReportBatch.sizeMax) { request in
@@ -115,8 +118,8 @@ enum ControllerRoutes {
                 guard case .person(let person) = request.caller else { throw ControllerError.notFound("person") }
                 let query = try request.query("hosts").map { try HostQuery($0) } ?? .all
                 let hosts = await controller.hostViews(for: person)
-                return Responses.json(
-                    ListView(items: hosts.filter { query.matches(id: $0.id, labels: $0.labels) }))
+                return try ListPages.respond(
+                    hosts.filter { query.matches(id: $0.id, labels: $0.labels) }, to: request, key: \.id.text)
             },
             Route(.get, "/v1/hosts/{id}", access: .person(.view), scope: .host) { request in
                 Responses.json(try await controller.hostView(request.parameter("id", as: HostID.self)))

@@ -1,3 +1,4 @@
+import AgentProtocol
 import Effects
 import Hummingbird
 import HummingbirdCore
@@ -98,11 +99,15 @@ struct BackgroundWork: Service {
 }
 
 extension Controller {
+    /// A tenth of the agents' streams each second: ten thousand at once would be in everybody's way.
     nonisolated func keepStreamsAlive() async throws {
+        let parts = UInt64(AgentOrder.heartbeatInterval.milliseconds / 1000)
+        var turn: UInt64 = 0
         while true {
-            try await time.sleep(for: .seconds(10))
-            hub.heartbeat()
-            watchers.heartbeat()
+            try await time.sleep(for: .seconds(1))
+            turn += 1
+            hub.heartbeat(part: turn, of: parts)
+            if turn.isMultiple(of: parts) { watchers.heartbeat() }
         }
     }
 }

@@ -4,7 +4,8 @@ import NIOHTTPTypes
 /// Closes a connection that asks again and again before it has an answer: requests of one read are decoded at once, and each
 /// waits in memory for those before it. Our clients ask one after the other; browsers do too.
 ///
-/// What came of a body in one read goes on in one piece: in chunks of a byte each would hold a hundred.
+/// What came of a body in one read goes on in pieces of one size: in chunks of a byte each would hold a hundred, and of pieces
+/// as large as reads ten may wait for a route that does not take them. With `ConnectionBuffers` they are a few dozen KiB.
 final class PipelineWatch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -12,6 +13,7 @@ final class PipelineWatch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPResponsePart
 
     static let requestsMax = 4
+    static let pieceMax = 4 << 10
 
     private var waiting = 0
     private var isClosed = false
@@ -29,7 +31,13 @@ final class PipelineWatch: ChannelDuplexHandler, RemovableChannelHandler {
             }
             context.fireChannelRead(data)
         case .body(var piece):
-            if body == nil { body = piece } else { body?.writeBuffer(&piece) }
+            var rest = body ?? ByteBuffer()
+            if rest.readableBytes == 0 { rest = piece } else { rest.writeBuffer(&piece) }
+            body = nil
+            while rest.readableBytes >= Self.pieceMax, let whole = rest.readSlice(length: Self.pieceMax) {
+                context.fireChannelRead(wrapInboundOut(.body(whole)))
+            }
+            if rest.readableBytes > 0 { body = rest }
         case .end:
             passBody(context)
             context.fireChannelRead(data)
@@ -49,7 +57,10 @@ final class PipelineWatch: ChannelDuplexHandler, RemovableChannelHandler {
     private func passBody(_ context: ChannelHandlerContext) {
         guard let piece = body else { return }
         body = nil
-        if !isClosed { context.fireChannelRead(wrapInboundOut(.body(piece))) }
+        guard !isClosed else { return }
+        // A small one would keep all of what it was read with.
+        let isSlim = piece.storageCapacity <= Self.pieceMax
+        context.fireChannelRead(wrapInboundOut(.body(isSlim ? piece : ByteBuffer(buffer: piece))))
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

@@ -66,7 +66,8 @@ final class RateLimits: Sendable {
         var clock: UInt64 = 0
     }
 
-    static let bucketsMax = 20_000
+    /// Two for each of fifty thousand hosts.
+    static let bucketsMax = 100_000
     let rules: RateRules
     private let bucketsMax: Int
     private let state = Mutex(State())

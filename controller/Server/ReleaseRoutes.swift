@@ -29,9 +29,9 @@ extension ControllerRoutes {
             },
             Route(.get, "/v1/releases", access: .person(.view), scope: .shown) { request in
                 let views = await controller.releaseViews()
-                return Responses.json(
-                    ListView(
-                        items: views.filter { request.covers(.view, ScopedObject(product: $0.release.product)) }))
+                return try ListPages.respond(
+                    views.filter { request.covers(.view, ScopedObject(product: $0.release.product)) }, to: request,
+                    key: \.release.description)
             },
             Route(.get, "/v1/releases/{product}/{version}", access: .person(.view), scope: .product) { request in
                 Responses.json(try await controller.releaseView(try name(request)))
@@ -129,7 +129,7 @@ extension ControllerRoutes {
     static func repository(_ controller: Controller) -> [Route] {
         [
             Route(.get, "/repository/**", access: .anyone(because: "every file is signed or bound by digest")) {
-                request in try RepositoryFiles.respond(request, controller.folder)
+                request in try await RepositoryFiles.respond(request, controller.folder, controller.repositoryTags)
             }
         ]
     }

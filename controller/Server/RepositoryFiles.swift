@@ -8,12 +8,35 @@ import ReleaseDistribution
 /// The repository as plain files: what any web server would serve, with validators and ranges (RFC 9110 13, 14).
 enum RepositoryFiles {
     /// One is in memory for each file that is being sent, and what the connection holds of the one before.
-    private static let pieceSize = 64 << 10
+    private static let pieceSize = ResponseBody.pieceMax
     /// `timestamp.json` and the channels are small; they are read whole to name them by their content.
     private static let mutableSizeMax = ByteCount(4 << 20)
 
-    static func respond(_ request: RouteRequest, _ folder: ControllerDirectory) throws -> Response {
-        let path = try checked(request.parameters["**"] ?? "")
+    static func respond(
+        _ request: RouteRequest, _ folder: ControllerDirectory, _ tags: RepositoryTags
+    ) async throws -> Response {
+        let asked = request.parameters["**"] ?? ""
+        // A shared repository may be a file system of the network: what it says of a file may be old, or take its time.
+        let place =
+            folder.sharedRepository == nil
+            ? "\(folder.directory.path)/\(ControllerDirectory.repositoryName)/\(asked)" : nil
+        if let place, let known = request.request.headers[.ifNoneMatch], let tag = tags.tag(of: place),
+            matches(known, tag)
+        {
+            return Response(status: .notModified, headers: headers(asked, tag))
+        }
+        return try await offLoop {
+            try read(request, folder, asked) { tag, file in
+                if let place { tags.keep(tag, of: place, file) }
+            }
+        }
+    }
+
+    /// - Parameter keep: is given the tag of a file that changes.
+    private static func read(
+        _ request: RouteRequest, _ folder: ControllerDirectory, _ asked: String, keep: (String, OpenFile) -> Void
+    ) throws -> Response {
+        let path = try checked(asked)
         let root = try folder.repository()
         let file: OpenFile
         do {
@@ -32,10 +55,8 @@ enum RepositoryFiles {
             isMutable
             ? "\"\(SHA256Digest(of: try file.readAll(sizeMax: mutableSizeMax)).hex)\""
             : "\"\(SHA256Digest(of: Array(path.utf8)).short)-\(size)\""
-        var headers: HTTPFields = [
-            .eTag: tag, .acceptRanges: "bytes", .contentType: type(of: path),
-            .cacheControl: RepositoryLayout.cacheControl(path),
-        ]
+        if isMutable, asked == path { keep(tag, file) }
+        var headers = headers(path, tag)
         if let known = request.request.headers[.ifNoneMatch], matches(known, tag) {
             return Response(status: .notModified, headers: headers)
         }
@@ -70,8 +91,11 @@ enum RepositoryFiles {
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody(contentLength: Int(export.size)) { writer in
-                defer { done() }
-                try await content.write(writer)
+                do { try await content.write(writer) } catch {
+                    await offLoop(done)
+                    throw error
+                }
+                await offLoop(done)
             })
     }
 
@@ -90,19 +114,26 @@ enum RepositoryFiles {
         return decoded.joined(separator: "/")
     }
 
+    private static func headers(_ path: String, _ tag: String) -> HTTPFields {
+        [
+            .eTag: tag, .acceptRanges: "bytes", .contentType: type(of: path),
+            .cacheControl: RepositoryLayout.cacheControl(path),
+        ]
+    }
+
     private static func body(_ file: OpenFile, _ range: ByteRange) -> ResponseBody {
         ResponseBody(contentLength: Int(range.end - range.start)) { writer in
             var position = range.start
             while position < range.end {
-                let count = Int(min(Int64(pieceSize), range.end - position))
-                let bytes = try file.read(at: position, count: count)
+                let (start, count) = (position, Int(min(Int64(pieceSize), range.end - position)))
+                let bytes = try await offLoop { try file.read(at: start, count: count) }
                 guard !bytes.isEmpty else {
                     throw ControllerError.store(
                         "file", "The file \(file.path) became shorter while it was sent.",
                         remedy: "Nothing but the controller may write into repository/.")
                 }
-                try await writer.write(ByteBuffer(bytes: bytes))
                 position += Int64(bytes.count)
+                try await writer.write(ByteBuffer(bytes: bytes))
             }
             try await writer.finish(nil)
         }

@@ -1,4 +1,5 @@
 import Hummingbird
+import NIOCore
 import ReleaseDefinition
 
 /// The forms of an answer.
@@ -26,10 +27,14 @@ enum Responses {
     }
 
     static func bytes(_ bytes: [UInt8], type: String, status: HTTPResponse.Status = .ok) -> Response {
+        self.bytes(ByteBuffer(bytes: bytes), type: type, status: status)
+    }
+
+    static func bytes(_ bytes: ByteBuffer, type: String, status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status,
-            headers: [.contentType: type, .contentLength: String(bytes.count), .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+            headers: [.contentType: type, .contentLength: String(bytes.readableBytes), .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: bytes))
     }
 
     /// The body of a `text/event-stream`: `run` writes lines until it returns, and is cancelled when the peer goes.

@@ -35,7 +35,8 @@ extension ControllerRoutes {
             },
             Route(.get, "/v1/rollouts", access: .person(.view), scope: .shown) { request in
                 guard case .person(let person) = request.caller else { throw ControllerError.notFound("person") }
-                return Responses.json(ListView(items: await controller.rolloutViews(for: person)))
+                return try ListPages.respond(
+                    await controller.rolloutViews(for: person), to: request, key: \.id.text)
             },
             Route(.get, "/v1/rollouts/{id}", access: .person(.view), scope: .rollout) { request in
                 Responses.json(try await controller.rolloutView(request.parameter("id", as: RolloutID.self)))

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Hummingbird
+import NIOCore
 import ReleaseDefinition
 import Synchronization
 
@@ -39,16 +40,20 @@ public struct RouteRequest: Sendable {
     public var parameters: [String: String]
     public var bodySizeMax: ByteCount
     let pace: BodyPace
+    /// When its connection is.
+    let closed: EventLoopFuture<Void>
     private let read = RequestBody()
 
     init(
-        request: Request, caller: Caller, parameters: [String: String], bodySizeMax: ByteCount, pace: BodyPace
+        request: Request, caller: Caller, parameters: [String: String], bodySizeMax: ByteCount, pace: BodyPace,
+        closed: EventLoopFuture<Void>
     ) {
         self.request = request
         self.caller = caller
         self.parameters = parameters
         self.bodySizeMax = bodySizeMax
         self.pace = pace
+        self.closed = closed
     }
 
     /// The audit log's word for the caller.
@@ -102,15 +107,14 @@ public struct RouteTable: Sendable {
         case found(Route, parameters: [String: String])
         case otherMethods([String])
         case none
+
+        var route: Route? { if case .found(let route, _) = self { route } else { nil } }
     }
 
-    private struct Row: Sendable {
-        var components: [String]
-        var route: Route
-    }
-
-    private let rows: [Row]
-    public var routes: [Route] { rows.map(\.route) }
+    public let routes: [Route]
+    private let components: [[Substring]]
+    /// Positions in `routes`, by what a path begins with; below `/v1` by what follows it.
+    private let positions: [Substring: [Int]]
 
     /// - Throws: `controller.setup.routeWithoutPermission`, `controller.setup.routeTwice`.
     public init(_ routes: [Route]) throws {
@@ -127,31 +131,34 @@ public struct RouteTable: Sendable {
                     remedy: "This is a defect of Slipway: every row of the route table stands once.")
             }
         }
-        rows = routes.map { Row(components: Self.components(of: $0.path), route: $0) }
+        self.routes = routes
+        let components = routes.map { Self.components(of: $0.path) }
+        self.components = components
+        positions = Dictionary(grouping: components.indices) { Self.beginning(of: components[$0]) }
     }
 
     /// `path` is still percent-encoded; each component is decoded on its own, so that an encoded slash stays inside it.
     public func match(_ method: HTTPRequest.Method, _ path: String) -> Match {
-        let components = Self.components(of: path)
+        let wanted = Self.components(of: path)
         var methods: [String] = []
-        for row in rows {
-            guard let parameters = Self.parameters(row.components, components) else { continue }
-            if row.route.method == method { return .found(row.route, parameters: parameters) }
-            methods.append(row.route.method.rawValue)
+        for position in positions[Self.beginning(of: wanted)] ?? [] {
+            guard let parameters = Self.parameters(components[position], wanted) else { continue }
+            if routes[position].method == method { return .found(routes[position], parameters: parameters) }
+            methods.append(routes[position].method.rawValue)
         }
         return methods.isEmpty ? .none : .otherMethods(methods)
     }
 
-    func route(_ method: HTTPRequest.Method, _ path: String) -> Route? {
-        guard case .found(let route, _) = match(method == .head ? .get : method, path) else { return nil }
-        return route
+    private static func components(of path: String) -> [Substring] {
+        path.split(separator: "/", omittingEmptySubsequences: true)
     }
 
-    private static func components(of path: String) -> [String] {
-        path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+    /// No route has a parameter there.
+    private static func beginning(of components: [Substring]) -> Substring {
+        components.count > 1 && components[0] == "v1" ? components[1] : components.first ?? ""
     }
 
-    private static func parameters(_ pattern: [String], _ path: [String]) -> [String: String]? {
+    private static func parameters(_ pattern: [Substring], _ path: [Substring]) -> [String: String]? {
         var parameters: [String: String] = [:]
         for (position, component) in pattern.enumerated() {
             if component == "**" {

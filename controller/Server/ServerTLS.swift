@@ -73,6 +73,7 @@ private struct ReplaceableChannel: HTTPChannelHandler {
         let (present, pace) = (present, waiting.patience.writing)
         return channel.eventLoop.flatSubmit {
             channel.eventLoop.makeCompletedFuture {
+                try ConnectionBuffers.bound(channel)
                 try channel.pipeline.syncOperations.addHandler(WriteWatch(pace), position: .first)
             }
         }.flatMap { present().setup(channel: channel, logger: logger) }.map { value in
@@ -83,7 +84,26 @@ private struct ReplaceableChannel: HTTPChannelHandler {
         }
     }
 
-    func handle(value: Value, logger: Logger) async { await present().handle(value: value, logger: logger) }
+    func handle(value: Value, logger: Logger) async {
+        await withTaskExecutorPreference(LoopExecutor.of(value.channel.eventLoop)) {
+            await present().handle(value: value, logger: logger)
+        }
+    }
+}
+
+/// How much of a connection is in memory at once, whatever its peer sends and does not read: a read is no longer than a
+/// record of TLS, and no other follows before what came of it was looked at.
+private enum ConnectionBuffers {
+    private static let readMax = 16 << 10
+    private static let unwritten = ChannelOptions.Types.WriteBufferWaterMark(low: 16 << 10, high: 32 << 10)
+
+    /// On its event loop.
+    static func bound(_ channel: any Channel) throws {
+        let allocator = AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 2 << 10, maximum: readMax)
+        try channel.syncOptions?.setOption(ChannelOptions.recvAllocator, value: allocator)
+        try channel.syncOptions?.setOption(ChannelOptions.maxMessagesPerRead, value: 1)
+        try channel.syncOptions?.setOption(ChannelOptions.writeBufferWaterMark, value: unwritten)
+    }
 }
 
 /// PEM texts of one moment.

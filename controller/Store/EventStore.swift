@@ -6,6 +6,12 @@ struct StoredReport: Sendable, Equatable {
     var host: HostID
     var report: HostReport
     var receivedAt: UTCInstant
+    /// What the record holds, where it is made already.
+    var made: [UInt8]?
+
+    func bytes() throws -> [UInt8] { try made ?? Self.bytes(of: report) }
+
+    static func bytes(of report: HostReport) throws -> [UInt8] { try JSONCoding.value(of: report).wireBytes }
 }
 
 /// What one append makes durable together, or not at all.

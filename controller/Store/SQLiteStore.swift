@@ -187,11 +187,11 @@ extension SQLiteStore {
     ]
 
     private static func insert(_ stored: StoredReport, _ database: Database) throws {
-        let bytes = try JSONCoding.value(of: stored.report).wireBytes
         try database.cachedStatement(
             sql: "INSERT INTO reports (host, sequence, receivedAt, report) VALUES (?, ?, ?, ?)"
         ).execute(arguments: [
-            stored.host.text, stored.report.sequence, stored.receivedAt.millisecondsSince1970, Data(bytes),
+            stored.host.text, stored.report.sequence, stored.receivedAt.millisecondsSince1970,
+            Data(try stored.bytes()),
         ])
     }
 

@@ -130,6 +130,9 @@ extension ErrorCatalogue {
         controller.request.override
           An override names no rules, or is asked for too long.
         > Name rules, and a span that the message allows.
+        controller.request.page
+          A list is asked for from something that is not in it, or for more at once than is given.
+        > Ask for at most 1000, and take `next` of the page before as `after`.
         controller.request.permissionSet
           There is no such permission set.
         > Name one that the message lists.

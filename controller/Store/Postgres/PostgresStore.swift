@@ -246,7 +246,7 @@ struct PostgresAppend {
             .integers(entries.map(\.sequence)), .byteStrings(lines),
             .texts(reports.map(\.host.text)), .integers(reports.map(\.report.sequence)),
             .integers(reports.map(\.receivedAt.millisecondsSince1970)),
-            .byteStrings(try reports.map { try JSONCoding.value(of: $0.report).wireBytes }),
+            .byteStrings(try reports.map { try $0.bytes() }),
             .texts(documents.map(\.key)), .byteStrings(documents.map(\.value)),
         ]
     }

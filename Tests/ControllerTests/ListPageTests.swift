@@ -1,0 +1,83 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import ReleaseDefinition
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("Pages of lists")
+struct ListPageTests {
+    private func page(_ items: [String], _ limit: String?, _ after: String?) throws -> ListView<String> {
+        try ListPages.page(of: items, limit: limit, after: after, key: \.self)
+    }
+
+    @Test("Pages of any size, one after the other, hold each item once and in order; the last names no next")
+    func walked() throws {
+        for count in 0...7 {
+            let items = (0..<count).map { "item \($0)" }
+            for limit in 1...8 {
+                var (seen, after, pages) = ([String](), String?.none, 0)
+                repeat {
+                    let page = try page(items, "\(limit)", after)
+                    #expect(page.items.count <= limit)
+                    seen += page.items
+                    after = page.next
+                    pages += 1
+                } while after != nil
+                #expect(seen == items)
+                #expect(pages == max(1, (count + limit - 1) / limit))
+            }
+        }
+    }
+
+    @Test("Without a limit all that follows is given; something unknown and senseless limits are refused")
+    func refused() throws {
+        #expect(try page(["a", "b", "c"], nil, nil).items == ["a", "b", "c"])
+        #expect(try page(["a", "b", "c"], nil, "a").items == ["b", "c"])
+        #expect(try page(["a", "b", "c"], nil, "c").items == [])
+        for (limit, after) in [("0", nil), ("-1", nil), ("1001", nil), ("ten", nil), ("", nil), ("1", "d"), ("1", "")] {
+            let error = #expect(throws: ControllerError.self) { try page(["a", "b", "c"], limit, after) }
+            #expect(error?.code == "controller.request.page" && error?.status == .badRequest)
+        }
+    }
+
+    @Test("Hosts come page by page, also of a query; one that joins meanwhile doubles and hides none")
+    func hosts() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var ids: [HostID] = []
+            for number in 1...5 {
+                let labels = ["tier": number < 4 ? "web" : "db"]
+                ids.append(try await TestHost.join(test, running, labels: labels).id)
+            }
+            ids.sort()
+            let client = try TestClient(test, running, token: test.adminToken)
+            func page(_ query: String) async throws -> ListView<HostView> {
+                let response = try await client.send("GET", "/v1/hosts?\(query)")
+                #expect(response.status == 200)
+                return try response.json(ListView<HostView>.self)
+            }
+            let first = try await page("limit=2")
+            #expect(first.items.map(\.id) == Array(ids[..<2]) && first.next == ids[1].text)
+            let late = try await TestHost.join(test, running).id
+            let rest = try await page("limit=1000&after=\(ids[1])")
+            #expect(rest.items.map(\.id).filter { $0 != late } == Array(ids[2...]) && rest.next == nil)
+            let web = try await page("hosts=tier%3Dweb&limit=2")
+            #expect(web.items.count == 2 && web.next != nil)
+            let last = try await page("hosts=tier%3Dweb&limit=2&after=\(web.next ?? "")")
+            #expect(last.items.count == 1 && last.next == nil)
+            #expect(try await client.send("GET", "/v1/hosts?limit=x").problemCode == "controller.request.page")
+            // Who does not ask for a page gets the list that it always got.
+            let all = try await client.send("GET", "/v1/hosts")
+            #expect(try all.json(ListView<HostView>.self).items.count == 6)
+            #expect(!String(decoding: all.body, as: UTF8.self).contains("\"next\""))
+            for path in ["/v1/rollouts", "/v1/releases"] {
+                let empty = try await client.send("GET", "\(path)?limit=10").json(ListView<JSONValue>.self)
+                #expect(empty.items.isEmpty && empty.next == nil)
+                #expect(try await client.send("GET", "\(path)?after=none").status == 400)
+            }
+            await client.close()
+        }
+    }
+}
