@@ -33,12 +33,13 @@ struct ClaimTests {
     }
 
     @Test("A claim that is given up, by whatever way, is swept")
-    func givenUp() throws {
+    func givenUp() async throws {
         var claim: Claim<Directory>? = try directory.claimDirectory(".work-")
         #expect(try directory.sweepClaims(".work-") == 0)
         #expect(claim != nil)
         claim = nil
-        #expect(try directory.sweepClaims(".work-") == 1)
+        // A program that another test starts at this moment holds a copy of what was closed until it runs.
+        try await eventually { try directory.sweepClaims(".work-") == 1 }
         #expect(try names().isEmpty)
     }
 
@@ -77,7 +78,7 @@ struct ClaimTests {
             sweeps += 1
         }
         #expect(try names().isEmpty)
-        #expect((4..<20).contains(sweeps))
+        #expect((4..<20).contains(sweeps), "\(sweeps)")
     }
 
     @Test("A sweep takes no more than it is told, and the next one goes on")

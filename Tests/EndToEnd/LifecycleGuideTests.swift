@@ -82,7 +82,7 @@ extension EndToEnd {
             try Files.makeFolder(walk)
             try Files.link(walk + "/examples", to: Files.root + "/examples")
             try Files.write(walk + "/junit.xml", "<testsuite><testcase name=\"a\"/></testsuite>")
-            try Files.write(walk + "/findings.sarif", "{\"version\":\"2.1.0\",\"runs\":[]}")
+            try Files.write(walk + "/findings.sarif", Files.cleanScan)
             for log in ["rehearsal.log", "restore.log"] { try Files.write("\(walk)/\(log)", "as before\n") }
             let text = try Files.read(Files.root + "/docs/lifecycle.md")
             let minor = try Self.steps(under: "A minor release, from `release plan` to `closed`", in: text)

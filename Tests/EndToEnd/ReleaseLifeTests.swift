@@ -46,7 +46,7 @@ extension EndToEnd {
             #expect(early.errors.contains("slipway release evidence add \(name) --kind tests"))
 
             try Files.write(fleet.folder + "/junit.xml", "<testsuite><testcase name=\"a\"/></testsuite>")
-            try Files.write(fleet.folder + "/scan.sarif", "{\"version\":\"2.1.0\",\"runs\":[]}")
+            try Files.write(fleet.folder + "/scan.sarif", Files.cleanScan)
             try await fleet.done(
                 "release", "evidence", "add", name, "--kind", "tests", "--file", fleet.folder + "/junit.xml")
             try await fleet.done(

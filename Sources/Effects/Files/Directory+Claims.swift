@@ -79,7 +79,11 @@ extension Directory {
             else { continue }
             let opened = openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
             guard opened >= 0 else { continue }
-            defer { close(opened) }
+            defer {
+                // Of a program that is being started at this moment, a copy of the descriptor may live on for a moment.
+                flock(opened, LOCK_UN)
+                close(opened)
+            }
             var status = stat()
             guard fstat(opened, &status) == 0, status.st_uid == geteuid(), Self.tryLock(opened),
                 Self.isBehind(name, in: descriptor, opened), (try? removeSome(name, left: &left)) == true

@@ -8,6 +8,9 @@ enum Files {
         let parts = #filePath.split(separator: "/").dropLast(4)
         return "/" + parts.joined(separator: "/")
     }()
+    /// SARIF of a scanner that found nothing.
+    static let cleanScan =
+        #"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"scanner"}},"results":[]}]}"#
     /// Where `swift build` put the programs that this test runs.
     static let programs: String = {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
