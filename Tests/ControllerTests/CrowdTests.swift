@@ -226,7 +226,7 @@ struct CrowdTests {
         try await test.run(patience: patience) { running in
             let repository = try running.controller.folder.directory.directory(ControllerDirectory.repositoryName)
             try repository.createFile(path).truncate(to: ByteCount(64 << 20))
-            // 32 KiB a second, while each write of the server is of 256 KiB; the kernel's buffers are full from the start.
+            // It reads slowly all along, and the buffers of the kernel are full from the start.
             let script = """
                 raw = socket.socket()
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
