@@ -50,6 +50,71 @@ struct SymlinkAttackTests {
         try folder.list().map { "\($0.name) \(try folder.status($0.name)?.mode ?? 0)" }
     }
 
+    /// Everything below, with what links say.
+    private static func everything(in folder: Directory) throws -> [String] {
+        try folder.list().flatMap { entry -> [String] in
+            switch entry.kind {
+            case .directory:
+                return try [entry.name] + everything(in: folder.directory(entry.name)).map { entry.name + "/" + $0 }
+            case .symlink: return [try entry.name + " -> " + folder.readLink(entry.name)]
+            default: return [entry.name]
+            }
+        }
+    }
+
+    /// Somebody else's release, which looks like one of ours.
+    private static func victim() throws -> TemporaryFolder {
+        let victim = try TemporaryFolder()
+        for above in ["", "user/"] {
+            _ = try victim.directory.createDirectory(above + "web.releases/r1")
+            try victim.directory.createSymlink(above + "web", to: "web.releases/r1")
+        }
+        return victim
+    }
+
+    @Test("R50: a link on the way to a tree is not followed, in no step: it is named, and nothing changes where it leads")
+    func linkOnTheWay() throws {
+        let (root, victim) = (try TemporaryFolder(), try Self.victim())
+        _ = try root.directory.createDirectory("srv")
+        try root.directory.createSymlink("srv/user", to: victim.path)
+        let before = try Self.everything(in: victim.directory)
+        let layout = try UnitLayout(installTo: "/srv/user/web", root: root.path)
+        let steps: [(String, () throws -> Void)] = [
+            ("current", { _ = try layout.current() }), ("stage", { _ = try layout.freshStaging() }),
+            ("drop", { try layout.dropStaging() }), ("adopt", { try layout.adoptStaging(as: "r2") }),
+            ("tree", { _ = try layout.tree("r1") }), ("switch", { try layout.switchOver(to: "r2") }),
+            ("unlink", { try layout.unlink() }), ("delete", { _ = try layout.deleteSome("r1", atMost: 10) }),
+            ("share", { try PersistentPaths(layout: layout, paths: ["data"]).link(into: root.directory) }),
+        ]
+        for (name, step) in steps {
+            let error = #expect(throws: EffectsError.self, "\(name)") { try step() }
+            #expect(error?.code == "effects.file.escape", "\(name)")
+        }
+        #expect(try Self.everything(in: victim.directory) == before)
+    }
+
+    @Test("R50: a tree's link is made, moved and removed beside somebody who swaps the folders above: nothing outside changes")
+    func swappedAboveLinks() throws {
+        let (root, victim) = (try TemporaryFolder(), try Self.victim())
+        _ = try root.directory.createDirectory("srv/user")
+        let before = try Self.everything(in: victim.directory)
+        let layout = try UnitLayout(installTo: "/srv/user/web", root: root.path)
+        let attacker = Attacker([root.path + "/srv", root.path + "/srv/user"], victim: victim.path)
+        var done = 0
+        for number in 0..<Sweep.amount(100_000, sample: 2000) {
+            let folder = "r\(number % 3)"
+            try? layout.dropStaging()
+            _ = try? layout.freshStaging()
+            try? layout.adoptStaging(as: folder)
+            if (try? layout.switchOver(to: folder)) != nil { done += 1 }
+            if number % 2 == 0 { try? layout.unlink() }
+            _ = try? layout.deleteSome("r\((number + 1) % 3)", atMost: 10)
+        }
+        #expect(attacker.end() > 0)
+        #expect(done > 0)
+        #expect(try Self.everything(in: victim.directory) == before)
+    }
+
     @Test("R50: each component of the way is swapped for a link during installations: nothing outside changes")
     func swapped() async throws {
         let orders = Sweep.amount(10_000, sample: 60)

@@ -39,8 +39,7 @@ extension Agent {
 
     /// A run that was killed after its first swap.
     private func found(_ adoption: Adoption, _ layout: UnitLayout) throws -> HostRelease? {
-        let parent = try Directory.open(layout.parent)
-        guard try parent.status(layout.name)?.kind == .symlink else { return nil }
+        guard let parent = try layout.openParent(), try parent.status(layout.name)?.kind == .symlink else { return nil }
         let folder = try layout.current()
         guard let release = try store.all().first(where: { $0.name == adoption.name && $0.folder == folder }) else {
             throw AgentError(
@@ -52,8 +51,7 @@ extension Agent {
 
     /// Manifest and index of what is there, as for any release.
     private func keep(_ adoption: Adoption, _ layout: UnitLayout) async throws -> StoredRelease {
-        let parent = try Directory.open(layout.parent)
-        guard try parent.status(layout.name)?.kind == .directory else {
+        guard let parent = try layout.openParent(), try parent.status(layout.name)?.kind == .directory else {
             throw AgentError(
                 code: "adopt.there", summary: "\(layout.path) is no folder.", remedy: "Name the folder that is in use.")
         }
@@ -115,7 +113,7 @@ private struct Swaps {
     private var place: String { layout.releasesName + "/" + folder }
 
     func begin() throws {
-        let parent = try Directory.open(layout.parent)
+        let parent = try layout.makeParent()
         for name in [aside, way, innerWay, place] { try parent.removeTree(name) }
         try parent.createSymlink(innerWay, to: "../" + aside)
         try parent.createSymlink(way, to: place)
@@ -126,7 +124,7 @@ private struct Swaps {
     }
 
     func finish(persistent: [String]) throws {
-        let parent = try Directory.open(layout.parent)
+        let parent = try layout.makeParent()
         if try parent.status(place)?.kind == .symlink { try parent.exchange(place, with: aside) }
         for path in persistent { try share(path, parent) }
         try parent.sync()

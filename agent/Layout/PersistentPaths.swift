@@ -10,7 +10,7 @@ struct PersistentPaths: Sendable {
     /// and is dropped later: what the service wrote there is never replaced.
     func link(into staging: Directory) throws {
         guard !paths.isEmpty else { return }
-        let shared = try Directory.create(layout.parent).createDirectory(layout.persistentName)
+        let shared = try layout.makeParent().createDirectory(layout.persistentName)
         for path in paths {
             let parts = path.split(separator: "/")
             try makeParents(parts, in: staging)

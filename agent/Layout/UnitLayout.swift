@@ -12,10 +12,19 @@ import ReleaseDefinition
 struct UnitLayout: Sendable {
     static let stagingName = ".staging"
 
-    /// The folder that holds the link.
-    let parent: String
+    /// The host's, or that of a tree in the making: trusted as it is, whatever links lead to it.
+    private let root: String
+    /// The parts of the folder that holds the link, below the root: whoever owns one of them may swap it for a link at any
+    /// moment, so none is ever followed there.
+    private let above: [String]
     /// The last part of `installTo`.
     let name: String
+
+    /// The folder that holds the link: for messages; it is opened part by part.
+    var parent: String {
+        let base = root == "/" ? "" : root
+        return above.isEmpty ? root : base + "/" + above.joined(separator: "/")
+    }
 
     var releasesName: String { name + ".releases" }
     /// Links of an adoption, see `Swaps`.
@@ -38,10 +47,8 @@ struct UnitLayout: Sendable {
                 code: "layout.path", summary: "\(installTo.debugDescription) is no folder to install to.",
                 remedy: "Write an absolute path without `.`, `..` and double slashes, as /opt/payments.")
         }
-        let base = root == "/" ? "" : root
-        let above = parts.dropLast().joined(separator: "/")
-        let joined = above.isEmpty ? base : base + "/" + above
-        parent = joined.isEmpty ? "/" : joined
+        self.root = root
+        above = parts.dropLast().map(String.init)
         name = String(last)
     }
 
@@ -49,6 +56,10 @@ struct UnitLayout: Sendable {
     /// - Throws: `agent.layout.foreign`: something that is not ours is there.
     func current() throws -> String? {
         guard let holder = try openParent() else { return nil }
+        return try current(in: holder)
+    }
+
+    private func current(in holder: Directory) throws -> String? {
         guard let status = try holder.status(name) else { return nil }
         guard status.kind == .symlink else { throw foreign("a real folder or file") }
         let target = try holder.readLink(name)
@@ -61,8 +72,8 @@ struct UnitLayout: Sendable {
 
     /// Makes the link show a release, in one rename. Safe to repeat.
     func switchOver(to folder: String) throws {
-        let holder = try Directory.create(parent)
-        if try current() == folder { return try holder.sync() }
+        let holder = try makeParent()
+        if try current(in: holder) == folder { return try holder.sync() }
         let next = ".\(name).next"
         try holder.removeTree(next)
         try holder.createSymlink(next, to: releasesName + "/" + folder)
@@ -71,13 +82,13 @@ struct UnitLayout: Sendable {
 
     /// There is nothing of the unit any more: of a first install that is backed out, or a unit that was dropped.
     func unlink() throws {
-        guard try current() != nil, let holder = try openParent() else { return }
+        guard let holder = try openParent(), try current(in: holder) != nil else { return }
         try holder.removeFile(name)
         try holder.sync()
     }
 
     /// The folder of all releases, made if absent.
-    func releases() throws -> Directory { try Directory.create(parent).createDirectory(releasesName) }
+    func releases() throws -> Directory { try makeParent().createDirectory(releasesName) }
 
     /// An installed tree; nil: there is none of that name.
     func tree(_ folder: String) throws -> Directory? {
@@ -121,7 +132,7 @@ struct UnitLayout: Sendable {
     /// for whole. To be called again until it is gone, in this process or a later one.
     /// - Returns: whether nothing of it is left.
     func deleteSome(_ folder: String, atMost count: Int) throws -> Bool {
-        guard try current() != folder, let holder = try openParent(),
+        guard let holder = try openParent(), try current(in: holder) != folder,
             try holder.status(releasesName)?.kind == .directory
         else { return true }
         let releases = try holder.directory(releasesName)
@@ -132,10 +143,25 @@ struct UnitLayout: Sendable {
         return try releases.removeSome(doomed, atMost: count)
     }
 
-    private func openParent() throws -> Directory? {
-        do { return try Directory.open(parent) } catch let error as EffectsError
-            where error.code == "effects.file.absent"
-        { return nil }
+    /// The folder that holds the link; nil: there is none.
+    /// - Throws: `effects.file.escape`: a link is in the way.
+    func openParent() throws -> Directory? {
+        do {
+            let base = try Directory.open(root)
+            return above.isEmpty ? base : try base.directory(above.joined(separator: "/"))
+        } catch let error as EffectsError where error.code == "effects.file.absent" { return nil }
+    }
+
+    /// The same, made durably if it is absent.
+    func makeParent() throws -> Directory {
+        if let there = try openParent() { return there }
+        var holder = try Directory.create(root)
+        for part in above {
+            let next = try holder.createDirectory(part)
+            try holder.sync()
+            holder = next
+        }
+        return holder
     }
 
     private func foreign(_ what: String) -> AgentError {

@@ -79,8 +79,7 @@ struct Preflight: Sendable {
         for unit in manifest.units {
             let directory =
                 unit.definition.type == .tree
-                ? try Directory.create(
-                    UnitLayout(installTo: unit.definition.installTo, root: configuration.root).parent)
+                ? try UnitLayout(installTo: unit.definition.installTo, root: configuration.root).makeParent()
                 : try folder.units()
             // Each file and folder takes whole blocks.
             let blocks = Int64(clamping: unit.payload.fileCount).multipliedReportingOverflow(by: 4096).partialValue

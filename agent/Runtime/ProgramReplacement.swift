@@ -7,7 +7,8 @@ import ReleaseDefinition
 /// package restarts nothing. The agent ends by itself when it has nothing in hand, and the service manager, which is the
 /// one who calls this, starts the new program. The same where a release of the agent runs in the packaged program's place.
 struct ProgramReplacement: Sendable {
-    static let interval = TimeSpan.seconds(5)
+    /// Each look wakes a process that else sleeps, for weeks: it is a good part of what an idle agent costs.
+    static let interval = TimeSpan.seconds(15)
 
     var time: any TimeDoor
     var log: Logger

@@ -209,7 +209,7 @@ extension Agent {
     /// What was cut short, or ordered away, leaves a program that is not the one to run: it goes as soon as nothing is in
     /// hand.
     func keepInPlace() async {
-        while (try? await time.sleep(for: .seconds(5))) != nil {
+        while (try? await time.sleep(for: ProgramReplacement.interval)) != nil {
             guard isIdle, runner.selfUpdate.isOutOfPlace() else { continue }
             log.info("another release of the agent is to run: it is started")
             do { try await runner.selfUpdate.restart() } catch {

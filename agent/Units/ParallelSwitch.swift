@@ -16,7 +16,7 @@ struct ParallelSwitch: Sendable {
         for address in parallel.slots { _ = try Variables.expand(address, environment.configuration.variables) }
         guard let link = parallel.link else { return }
         let place = try UnitLayout(installTo: link, root: root)
-        guard let holder = try? Directory.open(place.parent), let status = try holder.status(place.name),
+        guard let holder = try? place.openParent(), let status = try holder.status(place.name),
             status.kind != .symlink
         else { return }
         throw AgentError(
@@ -37,7 +37,7 @@ struct ParallelSwitch: Sendable {
             return
         }
         let place = try UnitLayout(installTo: link, root: root)
-        let holder = try Directory.create(place.parent)
+        let holder = try place.makeParent()
         if try holder.status(place.name)?.kind == .symlink, try holder.readLink(place.name) == address { return }
         let next = ".\(place.name).next"
         try holder.removeTree(next)
@@ -49,7 +49,7 @@ struct ParallelSwitch: Sendable {
     func removeLink(_ unit: ManifestUnit) throws {
         guard let link = unit.definition.parallel?.link else { return }
         let place = try UnitLayout(installTo: link, root: root)
-        guard let holder = try? Directory.open(place.parent), try holder.status(place.name)?.kind == .symlink else {
+        guard let holder = try? place.openParent(), try holder.status(place.name)?.kind == .symlink else {
             return
         }
         try holder.removeFile(place.name)
