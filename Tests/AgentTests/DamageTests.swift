@@ -30,7 +30,15 @@ struct DamageTests {
             bytes[bytes.count / 2] ^= 1
             try host.dir.directory.writeDurably("journal", bytes)
         }
+        if kind != "gap" {
+            let error = #expect(throws: AgentError.self) {
+                try HostState.known(in: AgentFolder(base: host.dir.directory))
+            }
+            #expect(error?.code == "agent.journal.lost", "who only looks is not told that nothing runs")
+        }
         let again = try await TestHost(repository, dir: host.dir, root: host.root)
+        let known = await again.agent.host
+        #expect(try HostState.known(in: AgentFolder(base: host.dir.directory)) == known)
         #expect(await again.record.current == two)
         #expect(try again.version() == "2.0")
         #expect(try again.serving().map { $0.hasSuffix(two.folder) } == [true])

@@ -77,6 +77,8 @@ struct FailedBackOutTests {
         let three = try await repository.submit("3.0")
         let refused = try await host.carryOut(repository.assignment(3, .install, three), order(3))
         if case .skipped = refused.outcome {} else { Issue.record("\(refused)") }
+        // Not what was refused since, but what locked it.
+        #expect(try await Self.printed("why", "web", on: host).contains("\nfailed in "))
         #expect(await Self.told(host) == Self.word(one, isHealthy: false))
 
         // The link goes too: status says what is there, not what is known.

@@ -84,6 +84,14 @@ struct ParallelTests {
         #expect(answers.failed == 0, "\(answers)")
         #expect(answers.seen == ["1.0", "3.0"])
         #expect(try UnitTypeTests.lines(root) == ["switch 1.0 a", "switch 3.0 b"])
+        // 1.0 is kept warm in the slot that the next one is tried in: it ends for good, and nobody says otherwise.
+        #expect(await host.record.warm?["web"]?.slot == .a)
+        let again = try await host.carryOut(
+            repository.assignment(4, .install, try await submit("4.0", isSound: false)), order(4))
+        #expect(again.outcome == .backedOut(.health), "\(again)")
+        #expect(Fixture.running(host.dir, .a).isEmpty)
+        #expect(await host.record.warm == nil)
+        #expect(await host.record.slots == ["web": .b])
         await host.stop()
         try await Fixture.end(host.dir)
     }

@@ -74,7 +74,7 @@ struct SweepHit: Sendable {
 /// What the points of a sweep were, as it is printed.
 struct SweepCoverage {
     private let name: String
-    private var places: [String]
+    private let places: [String]
     private let known: Set<String>
     private(set) var hits: [SweepHit] = []
 
@@ -83,21 +83,9 @@ struct SweepCoverage {
         known = Set(places)
     }
 
-    /// The calls of another undisturbed run: where a place was not reached, calls now come in other numbers.
-    mutating func retrace(_ places: [String]) { self.places = places }
-
     mutating func add(_ hits: [SweepHit]) { self.hits += hits }
 
     var missed: Set<String> { known.subtracting(hits.compactMap(\.place)).subtracting(hits.flatMap(\.others)) }
-
-    /// The numbers around the calls of places that no point came to: an attempt more.
-    func again(_ attempt: Int) -> [Int] {
-        let missed = missed
-        let shift = attempt.isMultiple(of: 2) ? attempt / 2 : -(attempt + 1) / 2
-        let first = Dictionary(
-            zip(places, 1...).filter { missed.contains($0.0) }, uniquingKeysWith: { one, _ in one })
-        return first.values.map { max(1, $0 + shift) }.sorted()
-    }
 
     var description: String {
         let killed = hits.count { $0.place != nil }

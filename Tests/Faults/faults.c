@@ -3,6 +3,7 @@
 //
 //   FAULT_AT=N       the call; 0 or absent: none
 //   FAULT_ERRNO=E    the call fails with E; 0 or absent: SIGKILL before it
+//   FAULT_PLACE=PATTERN only calls are counted whose name and path are like this, as `open *.journal`
 //   FAULT_TOUCH=FILE makes this file at the call, which goes on: a disk may fail from there on
 //   FAULT_KIND=open  counts opens instead of changes
 //   FAULT_IMAGE=N    only in the N-th program that one process becomes: 1 the agent, 2 the launcher, 3 the new agent
@@ -12,6 +13,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/fs.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,7 +30,7 @@ static atomic_int counted, looked;
 // Of a look at every process of the machine so many opens count: how many there are is the machine's, not the agent's.
 enum { LOOKED_MAX = 4 };
 static int at, fault, counts_opens, trace = -1;
-static const char *touched, *hit;
+static const char *touched, *hit, *pattern;
 
 __attribute__((constructor)) static void begin(void) {
     const char *text = getenv("FAULT_AT");
@@ -37,6 +39,7 @@ __attribute__((constructor)) static void begin(void) {
     fault = text ? atoi(text) : 0;
     touched = getenv("FAULT_TOUCH");
     hit = getenv("FAULT_HIT");
+    pattern = getenv("FAULT_PLACE");
     text = getenv("FAULT_KIND");
     counts_opens = text && !strcmp(text, "open");
     text = getenv("FAULT_IMAGE");
@@ -72,10 +75,18 @@ static int is_look(const char *path) {
     return digits > 0 && !strcmp(path + digits, "/environ");
 }
 
+static int is_like(const char *name, int descriptor, const char *path) {
+    char text[1024], line[1200];
+    place(descriptor, path, text, sizeof text);
+    snprintf(line, sizeof line, "%s %s", name, text);
+    return !fnmatch(pattern, line, 0);
+}
+
 // Whether the call is to fail.
 static int reach(const char *name, int opens, int descriptor, const char *path) {
     if (opens != counts_opens || (!at && trace < 0)) return 0;
     if (is_look(path) && atomic_fetch_add(&looked, 1) >= LOOKED_MAX) return 0;
+    if (pattern && !is_like(name, descriptor, path)) return 0;
     int number = atomic_fetch_add(&counted, 1) + 1;
     if (trace >= 0) tell(trace, number, name, descriptor, path);
     if (number != at) return 0;

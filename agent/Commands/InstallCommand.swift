@@ -70,7 +70,18 @@ struct InstallCommand: AsyncParsableCommand {
         }
         throw AgentError(
             code: code, summary: "\(done.release) was not installed: \(done.outcome.words).",
-            remedy: "slipway-agent history --dir \(place) has the evidence; the host runs what it ran before.")
+            remedy: remedy(done.outcome, done.release.product))
+    }
+
+    private func remedy(_ outcome: HostOutcome, _ product: ProductName) -> String {
+        switch outcome {
+        case .backOutFailed:
+            "What runs now is what slipway-agent status --dir \(place) says, and slipway-agent why --dir \(place) \(product) "
+                + "says what failed. The host takes no other release of \(product) until it is right again and "
+                + "slipway-agent unlock --dir \(place) \(product) was given."
+        case .skipped: "Nothing was changed. slipway-agent status --dir \(place) says what runs."
+        default: "slipway-agent why --dir \(place) \(product) has the evidence; the host runs what it ran before."
+        }
     }
 
     private var place: String {

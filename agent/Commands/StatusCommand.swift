@@ -56,7 +56,7 @@ struct StatusView: Codable, Sendable {
 
     static func read(_ folder: AgentFolder) throws -> (StatusView, HostState) {
         let configuration = try AgentConfiguration.read(in: folder.base)
-        let state = try HostState(reading: folder.base)
+        let state = try HostState.known(in: folder)
         let isUnsettled = state.products.keys.contains { state.unsettled($0) != nil }
         let store =
             try? isUnsettled
@@ -109,6 +109,19 @@ extension HostState {
         self.init()
         let bytes = try folder.readIfPresent(Journal.fileName, sizeMax: Journal.sizeMax) ?? []
         for line in JournalReading(bytes).lines { apply(line.entry) }
+    }
+
+    /// For who only looks: a lost journal is not a host that runs nothing.
+    /// - Throws: `agent.journal.lost`.
+    static func known(in folder: AgentFolder) throws -> HostState {
+        let state = try HostState(reading: folder.base)
+        guard state == HostState(), try folder.base.status("releases")?.kind == .directory else { return state }
+        let kept = try folder.base.list("releases").count
+        guard kept > 0 else { return state }
+        throw AgentError(
+            code: "journal.lost",
+            summary: "The journal in \(folder.base.path) says nothing, yet \(kept) of its releases are kept there.",
+            remedy: "Start the agent: it finds out from the links what runs, and says it.")
     }
 }
 

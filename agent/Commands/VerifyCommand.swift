@@ -29,7 +29,7 @@ struct VerifyCommand: AsyncParsableCommand {
     func run() async throws {
         let wanted = try product.map { try ProductName($0) }
         let folder = try AgentFolder.open(dir)
-        let state = try HostState(reading: folder.base)
+        let state = try HostState.known(in: folder)
         let check = try InstalledCheck(
             folder: folder, configuration: AgentConfiguration.read(in: folder.base), processes: LiveProcesses())
         let records = state.products.values.filter { wanted == nil || $0.product == wanted }

@@ -19,11 +19,14 @@ struct WhyCommand: ParsableCommand {
 
     func run() throws {
         let (view, state) = try StatusView.read(AgentFolder.open(dir))
-        let found = state.finished.last { one in
+        let matching = state.finished.filter { one in
             guard let subject else { return true }
             return one.release.product.text == subject || one.order.description == subject
                 || one.release.description == subject
         }
+        // What a locked host refused since says nothing of what locked it.
+        let locking = matching.last { one in view.products.contains { $0.lockedBy == one.order } }
+        let found = locking ?? matching.last
         guard let found else {
             throw AgentError(
                 code: "notFound", summary: "This host has finished no order\(subject.map { " of \($0)" } ?? "").",

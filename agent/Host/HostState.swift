@@ -80,6 +80,8 @@ public struct HostState: Sendable, Equatable {
         switch event {
         case .staged:
             if let to = task.to { update(product) { $0.note(to, .staged) } }
+        case .switched(let unit) where installation.changes.indices.contains(unit):
+            update(product) { $0.giveSlot(to: installation.changes[unit]) }
         case .committed:
             update(product) { record in
                 record.current = task.to

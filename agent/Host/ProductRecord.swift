@@ -72,6 +72,13 @@ public struct ProductRecord: Sendable, Equatable, Codable {
         if warm?.isEmpty == true { warm = nil }
     }
 
+    /// What was kept running there ends when the new release takes its slot, and is not back when that goes.
+    mutating func giveSlot(to change: UnitChange) {
+        guard let slot = change.parallel?.new, warm?[change.unit.text]?.slot == slot else { return }
+        warm?[change.unit.text] = nil
+        if warm?.isEmpty == true { warm = nil }
+    }
+
     /// What a back-out returns to: the newest release that was proved healthy here, is not the running one and is not
     /// revoked. A release that failed is never returned to (R12).
     public func lastGood(before release: HostRelease?) -> HostRelease? {

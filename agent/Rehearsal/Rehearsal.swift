@@ -110,7 +110,8 @@ extension Agent {
             services[unit] = try await operations.systemctl.state(unit, timeout: .seconds(10))
         }
         let running = host.record(of: product).current
-        if let running, let stored = try? store.stored(running) {
+        if let running, var stored = try? store.stored(running) {
+            stored.slots = host.record(of: product).slotsByUnit
             for unit in stored.manifest.units {
                 guard case .command = unit.definition.service else { continue }
                 let key = operations.key(unit, stored)

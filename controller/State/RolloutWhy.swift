@@ -93,7 +93,13 @@ extension Controller {
         guard case .halted = record.rollout.state, !record.rollout.isBackingOut else { return [] }
         let words = record.rollout.view?.hosts.filter { $0.failure != nil } ?? []
         return words.prefix(5).map { host in
-            RolloutHold(
+            if let known = state.hosts[host.id], let product = record.plan?.definition.release.product,
+                var locked = locked(known, product)
+            {
+                locked.text = "\(host.id): \(locked.text)"
+                return locked
+            }
+            return RolloutHold(
                 "failed", "\(host.id): \(host.reason)" + (host.error.map { " \($0.summary)" } ?? ""),
                 remedy:
                     "slipway rollout retry \(record.id) \(host.id) --reason REASON gives it its order once more, when the "
@@ -101,20 +107,22 @@ extension Controller {
         }
     }
 
+    private func locked(_ host: HostRecord, _ product: ProductName) -> RolloutHold? {
+        guard let locked = host.locked[product] else { return nil }
+        let error = locked.evidence.map { $0.backOutError ?? $0.error }
+        return RolloutHold(
+            "locked",
+            "\(locked.order) could not go back, and it was not seen healthy since"
+                + (error.map { " (\($0.code): \($0.summary))" } ?? "") + ". Locked, it takes no order.",
+            remedy:
+                "On \(host.id): slipway-agent why \(product); when it is right, stop the agent, "
+                + "slipway-agent unlock \(product), start it again")
+    }
+
     private func holds(_ record: ReleaseRecord, on host: HostRecord) -> [RolloutHold] {
         var holds: [RolloutHold] = []
         let (environment, name) = (host.environment, record.submitted.release)
-        if let locked = host.locked[name.product] {
-            let error = locked.evidence.map { $0.backOutError ?? $0.error }
-            holds.append(
-                RolloutHold(
-                    "locked",
-                    "\(locked.order) could not go back, and it was not seen healthy since"
-                        + (error.map { " (\($0.code): \($0.summary))" } ?? "") + ". Locked, it takes no order.",
-                    remedy:
-                        "On \(host.id): slipway-agent why \(name.product); when it is right, stop the agent, "
-                        + "slipway-agent unlock \(name.product), start it again"))
-        }
+        if let locked = locked(host, name.product) { holds.append(locked) }
         if let revocation = record.revocation(in: environment) {
             holds.append(
                 RolloutHold("revoked", "It was revoked for \(environment) by \(revocation.by): \(revocation.reason)"))

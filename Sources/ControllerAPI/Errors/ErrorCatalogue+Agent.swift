@@ -99,8 +99,8 @@ extension ErrorCatalogue {
           A file in the agent's folder says that nothing is to be installed on this host now.
         > Whoever put it there takes it away.
         agent.install.failed
-          The package was not installed; the host runs what it ran before.
-        > Look at the evidence: slipway-agent history --dir DIR
+          The package was not installed. Where the way back failed too, the host may run neither release.
+        > Look at what runs, slipway-agent status --dir DIR, and at what failed, slipway-agent why --dir DIR.
         agent.install.orders
           An order came while a package is installed by hand. This is a defect of Slipway.
         > Report it with the log.
@@ -135,6 +135,9 @@ extension ErrorCatalogue {
         agent.journal.damaged
           The agent's journal is damaged.
         > Start the agent: it keeps the file and rebuilds its state from the disk.
+        agent.journal.lost
+          The agent's journal is empty or gone, and releases are kept beside it: nothing can be said of what runs.
+        > Start the agent: it finds out from the links what runs, and says it.
         agent.layout.drift
           A unit's link shows the release, but its files were changed.
         > Order a newer release, or point the link at another one.

@@ -32,10 +32,15 @@ extension Rollout {
         .hostEnded(HostEnding(host: host, action: .install, outcome: .skipped(why), source: .engine))
     }
 
+    /// The way out for a host that is not where anybody told it to be.
+    private static let stuck =
+        " One that could not go back is mended and unlocked there (slipway hosts why HOST RELEASE says how); then it takes "
+        + "the next release."
+
     func retry(_ ids: [HostID], by: String, reason: String) throws(RolloutError) -> [RolloutFact] {
         guard isUnderWay else { throw refusal("retried", remedy: "Hosts are retried while it is under way.") }
         try checkHosts(
-            ids, "retried", remedy: "Only hosts that failed or were not reached, and are not locked, can be."
+            ids, "retried", remedy: "Only hosts that failed or were not reached can be." + Self.stuck
         ) {
             [.failed, .unreached].contains($0.verdict) && $0.canRetry
         }
@@ -209,7 +214,7 @@ extension Rollout {
                     + unable.prefix(10).map(\.text).joined(separator: ", "),
                 remedy:
                     "Only hosts on which this rollout has ended and to which it brought the release can be; one that ran a "
-                    + "migration goes back last, with the whole rollout." + remedyOfOthers)
+                    + "migration goes back last, with the whole rollout." + Self.stuck + remedyOfOthers)
         }
         return [.hostBackOutStarted(hosts: wanted, reason: reason)]
     }

@@ -45,8 +45,7 @@ struct ReleaseExportCommand: AsyncParsableCommand {
                 }
             }
         }
-        let name = InputFile.split(output).name
-        Talk.say("\(output) can be installed until \(until ?? "its validity ends"): slipway-agent install \(name)")
+        Talk.say("\(output) can be installed until \(until ?? "its validity ends"): slipway-agent install \(output)")
     }
 
     /// `1y` beside the units that every span has.
