@@ -54,8 +54,8 @@ struct ConsolePageTests {
         #expect(html.contains("KeyError: &#39;SETTLEMENT_CURRENCY&#39;"))
         #expect(html.contains("backed out: it did not become healthy"))
         let rows = html[table.lowerBound...]
-        let failed = try #require(rows.range(of: "<th scope=\"row\">web-3.example"))
-        let waiting = try #require(rows.range(of: "<th scope=\"row\">web-1.example"))
+        let failed = try #require(rows.range(of: "<th scope=\"row\"><a href=\"/console/hosts/web-3.example\">"))
+        let waiting = try #require(rows.range(of: "<th scope=\"row\"><a href=\"/console/hosts/web-1.example\">"))
         #expect(failed.lowerBound < waiting.lowerBound)
     }
 
@@ -82,6 +82,36 @@ struct ConsolePageTests {
         let good = try #require(fleet.range(of: "web-1.example"))
         #expect(unhealthy.lowerBound < offline.lowerBound && offline.lowerBound < good.lowerBound)
         #expect(fleet.contains("should run 3.0.1"))
+    }
+
+    @Test("The home page begins with which version of which product serves where, and what goes on there")
+    func grid() throws {
+        let moving = try text([samples.running(), samples.completed()])
+        #expect(moving.contains("What serves where"))
+        #expect(moving.contains("<b>2.0</b> <span class=\"quiet\">on 5 of 6 hosts; 3.0.1 on 1</span>"))
+        #expect(moving.contains("id=\"g-web-service-staging\" href=\"/console/rollouts/r-4\">3.0.1 "))
+        let still = try text([samples.completed()])
+        #expect(still.contains(">1 unhealthy</a>"))
+        #expect(still.contains("for 53 s"))
+        #expect(!(try text([samples.running()], chosen: RolloutID("r-4"))).contains("What serves where"))
+    }
+
+    @Test("A host's page shows what runs against what should, what drifted, and how each rollout ended there")
+    func host() throws {
+        var host = try samples.fleet()[1]
+        host.drift = ["/opt/<web>/a was changed"]
+        host.products[0].lockedBy = OrderID(rollout: try RolloutID("r-3"), action: .backOut)
+        let mark = HostMark(try samples.host(2, phase: 1, outcome: .failed(.health)))
+        let turn = ListPanel.HostTurn(
+            release: try ReleaseName("web-service@3.0.1"), rollout: try RolloutID("r-4"), mark: mark,
+            startedAt: samples.start)
+        let page = RecordPage(
+            person: "admin", now: samples.now, title: host.id.text, content: ListPanel.host(host, turns: [turn]))
+        let html = String(decoding: page.render(templates), as: UTF8.self)
+        for words in [
+            "<h1>web-2.example", "<td>2.0</td><td>3.0.1</td><td>healthy</td>", "locked: r-3", "role=web zone=a",
+            "/opt/&lt;web&gt;/a was changed", "<td>failed: it did not become healthy</td>", "slipway hosts show",
+        ] { #expect(html.contains(words), "\(words): \(html)") }
     }
 
     @Test(

@@ -64,7 +64,8 @@ struct ConsolePage {
             },
             "earlier": earlier.map { RolloutPanel($0, now: now).header },
         ]
-        return model.merging(fleet) { first, _ in first }
+        let grid = chosen == nil ? FleetGrid(hosts: hosts, rollouts: rollouts, now: now).model : ["hasGrid": false]
+        return model.merging(fleet) { first, _ in first }.merging(grid) { first, _ in first }
     }
 
     private var livePath: String {

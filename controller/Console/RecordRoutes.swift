@@ -26,6 +26,9 @@ enum RecordRoutes {
                     request.parameters["**"]?.removingPercentEncoding ?? "", ControllerRoutes.name(request), for: person
                 )
             },
+            page("/console/hosts/{id}") { request, person, controller in
+                try await controller.hostPage(request.parameter("id", as: HostID.self), for: person)
+            },
             page("/console/policy") { _, person, controller in await controller.policyPage(for: person) },
             page("/console/configuration") { request, person, controller in
                 try await controller.configurationPage(

@@ -1,0 +1,92 @@
+import ControllerAPI
+import ReleaseDefinition
+
+/// One host: what it runs against what it should run, what changed under it, what was done to it.
+extension ListPanel {
+    /// A rollout that has or had the host.
+    struct HostTurn {
+        var release: ReleaseName
+        var rollout: RolloutID
+        var mark: HostMark
+        var startedAt: UTCInstant?
+    }
+
+    static let turnsMax = 50
+
+    static func host(_ host: HostView, turns: [HostTurn]) -> ListPanel {
+        ListPanel(
+            title: host.id.text,
+            note: "\(host.environment), \(host.delivery?.rawValue ?? "never heard of"); slipway hosts show \(host.id)",
+            flag: "isHost",
+            tables: [
+                ListTable(
+                    heading: "Runs", note: host.products.isEmpty ? "nothing" : "",
+                    columns: ["Product", "Runs", "Should run", "Health", "By rollout", "Note"],
+                    rows: host.products.map(product)),
+                ListTable(
+                    heading: "Drift", note: host.drift.map { $0.isEmpty ? "none found" : "" } ?? "not known",
+                    columns: ["What is not as it was installed"], rows: (host.drift ?? []).map { [$0] }),
+                ListTable(heading: "What is known of it", columns: ["Fact", "Value"], rows: facts(host)),
+                ListTable(
+                    heading: "Rollouts", note: turns.isEmpty ? "none had it yet" : "the newest first",
+                    columns: ["Release", "Rollout", "Here", "Began"],
+                    rows: turns.map {
+                        [
+                            $0.release.description, $0.rollout.text, $0.mark.words,
+                            $0.startedAt.map(ConsoleWords.moment) ?? "not yet",
+                        ]
+                    }),
+            ])
+    }
+
+    private static func product(_ one: HostProductView) -> [String] {
+        var notes: [String] = []
+        if one.isRevoked == true { notes.append("revoked, goes on until it is backed out") }
+        if let order = one.lockedBy { notes.append("locked: \(order) could not go back") }
+        return [
+            one.product.text, one.running?.text ?? "nothing", one.wanted?.text ?? "nothing was decided",
+            one.running == nil ? "" : one.isHealthy ? "healthy" : "not healthy", one.rollout?.text ?? "",
+            notes.joined(separator: "; "),
+        ]
+    }
+
+    private static func facts(_ host: HostView) -> [[String]] {
+        var rows = [
+            ["Contact", host.contact.rawValue],
+            ["Last report", host.lastContactAt.map(ConsoleWords.moment) ?? "none"],
+            ["Agent", host.agentVersion ?? "not known"],
+            ["Labels", host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")],
+            ["Certificate until", host.certificateNotAfter.map(ConsoleWords.moment) ?? "not known"],
+        ]
+        if let standing = host.standing, standing != .active { rows.append(["Standing", standing.rawValue]) }
+        if let notice = host.notice { rows.append(["Identity", "\(notice.summary) \(notice.remedy)"]) }
+        for mark in host.marks ?? [] {
+            rows.append([mark.mark.rawValue, "by \(mark.by) since \(ConsoleWords.moment(mark.at)): \(mark.reason)"])
+        }
+        return rows
+    }
+}
+
+extension Controller {
+    func hostPage(_ id: HostID, for person: PersonRecord) throws -> RecordPage {
+        guard let record = state.hosts[id], person.may(.view, on: ScopedObject(record)) else {
+            throw ControllerError.notFound("host \(id)")
+        }
+        let turns = state.rolloutOrder.reversed().lazy.compactMap { self.state.rollouts[$0] }
+            .filter { $0.contains(id) && self.sees(person, $0.id) }.prefix(ListPanel.turnsMax)
+            .compactMap { self.turn(of: id, in: $0) }
+        return RecordPage(
+            person: person.name, now: time.now(), title: id.text,
+            content: ListPanel.host(try hostView(id), turns: Array(turns)))
+    }
+
+    private func turn(of id: HostID, in record: RolloutRecord) -> ListPanel.HostTurn? {
+        guard let release = record.plan?.definition.release else { return nil }
+        let facts = record.hosts[id]
+        let view = RolloutHostView(
+            host: id, phase: 1, delivery: .push, before: nil, order: facts?.order, step: facts?.step,
+            outcome: facts?.outcome, evidence: nil, startedAt: facts?.startedAt, endedAt: facts?.endedAt)
+        return ListPanel.HostTurn(
+            release: release, rollout: record.id, mark: HostMark(view), startedAt: facts?.startedAt)
+    }
+}
