@@ -39,6 +39,38 @@ struct ExportedPackageTests {
         #expect(version == "1.0")
     }
 
+    @Test(
+        "With what is kept of the running release damaged, the same package makes it whole again",
+        arguments: ["manifest.json", "index"])
+    func repair(_ damaged: String) async throws {
+        let repository = try TestRepository()
+        let (dir, root, stick) = (try TemporaryFolder(), try TemporaryFolder(), try TemporaryFolder())
+        let release = try await repository.submit("1.0")
+        let package = try repository.exportFile(release, valid: .days(200), into: stick)
+        try RealAgent.configuration(repository: "http://127.0.0.1:1", root: root.path).write(in: dir.directory)
+        try MetadataClient.pin(root: repository.firstRoot, in: AgentFolder(base: dir.directory).trust())
+        func agent(_ words: String...) async throws -> ProcessResult {
+            try await LiveProcesses().run(
+                ProcessCommand(
+                    executable: RealAgent.program, arguments: words + ["--dir", dir.path],
+                    environment: ["SWIFT_BACKTRACE": "enable=no"], workingDirectory: "/", timeout: .seconds(60)))
+        }
+        let first = try await agent("install", package)
+        #expect(first.end == .exited(0), "\(first)")
+        let folder = "releases/web/\(release.folder)"
+        let names = try dir.directory.list(folder).map(\.name)
+        let victim = try #require(names.first { ($0 == "manifest.json") == (damaged == "manifest.json") })
+        try dir.directory.writeDurably(folder + "/" + victim, Array("x".utf8))
+        #expect(try await agent("verify").end == .exited(1))
+        let again = try await agent("install", package)
+        #expect(again.end == .exited(0), "\(again)")
+        let whole = try await agent("verify")
+        #expect(whole.end == .exited(0), "\(whole)")
+        for service in servicesRunning(in: dir.path) {
+            try await LiveProcesses().stopService(service, grace: .seconds(2))
+        }
+    }
+
     @Test("One whose stated validity ended yesterday does not")
     func tooOld() async throws {
         let (run, version) = try await install(valid: .days(119))

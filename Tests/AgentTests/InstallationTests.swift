@@ -300,6 +300,20 @@ struct InstallationTests {
         #expect(installation.step == .backingOut)
     }
 
+    @Test("R32: a way back that a clock ten years ahead had begun goes on at once when the clock is right again")
+    func recoverFromAhead() throws {
+        var installation = Installation(try task(), at: start)
+        try installation.advance(to: .checking, changes: try one())
+        let ahead = start + .days(3650)
+        try installation.take(.failed(failure()), at: ahead)
+        #expect(installation.step == .backingOut)
+        #expect(installation.pendingAction(at: start) == nil, "so it would wait for ten years")
+        #expect(try installation.take(.recover, at: start) == [.recovered])
+        let soon = start + Installation.backOutRetryDelay
+        #expect(installation.pendingAction(at: soon) != nil)
+        #expect(try #require(installation.deadlineAt) < start + .days(2))
+    }
+
     @Test("Found after commit, what follows is repeated and the outcome is success")
     func recoverCommitted() throws {
         var installation = Installation(try task(), at: start)

@@ -151,8 +151,14 @@ extension Agent {
         let product = known.assignment.release.product
         let release = try source.authorise(revoked: Set(host.record(of: product).revoked))
         let word = release.assignment
-        let order = try begin(
-            word.order, HostRelease(name: word.release, manifest: word.manifest), source.envelope)
+        let subject = HostRelease(name: word.release, manifest: word.manifest)
+        if host.record(of: product).proved == subject, !store.isWhole(subject) {
+            log.error(
+                "what is kept of the running release is damaged: it is kept anew", metadata: ["release": "\(subject)"])
+            _ = try await source.manifest(of: release)
+            try source.keep(in: store)
+        }
+        let order = try begin(word.order, subject, source.envelope)
         try await driveByHand()
         guard let finished = host.finished.last(where: { $0.order == order }) else {
             throw AgentError(

@@ -22,6 +22,8 @@ struct StatusView: Codable, Sendable {
         var links: String?
         /// Why the way back failed, and what to do next.
         var trouble: String?
+        /// The step of the order in progress: what is there now may be neither release.
+        var inProgress: String?
         /// What runs was revoked: it goes on, and is not installed anywhere any more.
         var isRevoked: Bool
         /// Of units with two slots: the one that serves.
@@ -68,6 +70,9 @@ struct StatusView: Codable, Sendable {
                 kept: record.releases, lockedBy: record.lockedBy, isHealthy: record.lockedBy == nil && failed == nil,
                 links: store.flatMap { record.disagreement(in: $0) },
                 trouble: failed.map { trouble(record, $0) },
+                inProgress: state.installation.flatMap {
+                    $0.task.subject?.name.product == record.product ? $0.step?.rawValue : nil
+                },
                 isRevoked: record.isRevoked, slots: record.slots, warm: record.warm)
         }
         let view = StatusView(
@@ -185,6 +190,7 @@ extension StatusView {
 
 extension StatusView.Product {
     var stateWords: String {
+        if let inProgress { return "in progress: \(inProgress)" }
         if let lockedBy { return "not healthy, locked by \(lockedBy)" }
         if !isHealthy { return "not seen healthy since a way back failed" }
         return isRevoked ? "revoked, goes on" : "ok"

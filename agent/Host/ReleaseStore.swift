@@ -61,11 +61,21 @@ struct ReleaseStore: Sendable {
             throw AgentError(
                 code: "release.damaged",
                 summary: "The stored manifest of \(release) has the digest \(SHA256Digest(of: bytes).short).",
-                remedy: "Order the release again; check the disk.")
+                remedy:
+                    "Check the disk, then bring it anew: slipway release export \(release.name) --host HOST, and here "
+                    + "slipway-agent install FILE.")
         }
         return StoredRelease(
             release: release, manifest: try parsed.manifest(release.manifest, bytes).chosen(for: .current()),
             folder: try directory.directory(path), root: root, units: units)
+    }
+
+    /// Whether all that is needed to run, leave or check the release can be read.
+    func isWhole(_ release: HostRelease) -> Bool {
+        guard let stored = try? stored(release) else { return false }
+        return stored.manifest.units.allSatisfy { unit in
+            (try? stored.index(unit)) != nil && unit.hooks.allSatisfy { (try? stored.hookPath($0)) != nil }
+        }
     }
 
     /// Every release whose manifest can be read and is what its folder's name says; what cannot be read is left alone.

@@ -42,6 +42,12 @@ public struct BackOut: Sendable, Equatable {
         self.deadlineAt = deadlineAt
     }
 
+    /// At a start. A wait that was begun by a clock that was ahead is no longer than any other.
+    mutating func recover(deadlineAt: UTCInstant, at now: UTCInstant) {
+        begin(step, deadlineAt: deadlineAt)
+        notBefore = min(notBefore, now + Installation.backOutRetryDelay)
+    }
+
     mutating func retry(after error: ReportedError, at now: UTCInstant) {
         self.error = error
         attempt += 1

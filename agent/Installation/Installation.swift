@@ -183,7 +183,7 @@ public struct Installation: Sendable, Equatable {
         case .committed: state = .committed(deadlineAt: now + Self.tidyDeadline)
         case .backingOut(let backOut) where backOut.isRebooting: break
         case .backingOut(var backOut):
-            backOut.begin(backOut.step, deadlineAt: now + backOutTimeout(backOut.step))
+            backOut.recover(deadlineAt: now + backOutTimeout(backOut.step), at: now)
             state = .backingOut(backOut)
         case .received, .verified, .preflight, .staged, .ended: break
         }

@@ -13,10 +13,13 @@ extension Agent {
     }
 
     static let healthEvery = TimeSpan.minutes(5)
+    /// While something is not healthy, or not known to be.
+    static let ailingEvery = TimeSpan.seconds(20)
 
     func watchHealth(random: any RandomDoor) async {
         while !Task.isCancelled {
-            do { try await time.sleep(for: random.spread(Self.healthEvery)) } catch { return }
+            let pause = ailments.isEmpty ? Self.healthEvery : Self.ailingEvery
+            do { try await time.sleep(for: random.spread(pause)) } catch { return }
             await lookAtHealth()
         }
     }

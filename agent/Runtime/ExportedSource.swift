@@ -54,6 +54,13 @@ struct ExportedSource: ReleaseSource {
         }
     }
 
+    /// What is kept of a release beside its trees.
+    func keep(in store: ReleaseStore) throws {
+        _ = try store.keep(
+            contents.manifest.chosen(for: .current(), in: configuration.environment), bytes: contents.manifestBytes,
+            blobs: blobs)
+    }
+
     func manifest(of release: AuthorisedRelease) async throws -> Manifest {
         try release.target.requireMatch(contents.manifestBytes)
         return contents.manifest

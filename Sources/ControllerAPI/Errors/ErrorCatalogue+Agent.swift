@@ -209,7 +209,7 @@ extension ErrorCatalogue {
         > Order it again: it is fetched anew.
         agent.release.damaged
           What is stored of the release changed on the disk.
-        > Order the release again, and check the disk.
+        > Check the disk, then bring the release anew by hand: slipway release export, slipway-agent install FILE.
         agent.release.incomplete
           A file of the release is gone since it was verified, most likely removed by a hook before the switch.
         > See the hook's output in the evidence.
