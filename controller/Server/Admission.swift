@@ -89,7 +89,7 @@ struct Admission: Sendable {
         let act = PersonActed(
             request: Hexadecimal.encode(controller.random.bytes(8)), route: "\(route.method) \(route.path)",
             parameters: parameters.mapValues { $0.bounded(800) }, decision: error == nil ? .allowed : .refused,
-            reason: error?.code)
+            reason: error?.code, identity: person.identity)
         try await controller.note(act, by: person)
     }
 
@@ -111,10 +111,15 @@ struct Admission: Sendable {
     private func person(_ request: Request) async throws -> PersonRecord {
         if let header = request.headers[.authorization] {
             let words = header.split(separator: " ")
-            if words.count == 2, words[0].lowercased() == "bearer",
-                let person = await controller.person(token: String(words[1]))
-            {
-                return person
+            do {
+                if words.count == 2, words[0].lowercased() == "bearer",
+                    let person = try await controller.person(bearer: String(words[1]))
+                {
+                    return person
+                }
+            } catch {
+                countRefusal()
+                throw error
             }
             countRefusal()
             throw ControllerError.unauthorized(
