@@ -131,8 +131,8 @@ struct Admission: Sendable {
         // A browser sends the cookie along for pages on other ports of this machine, so a session may look and nothing
         // else; what changes something needs the token itself.
         if request.method == .get || request.method == .head, let cookie = request.headers[.cookie],
-            let token = controller.sessions.token(cookieHeader: cookie),
-            let person = await controller.person(tokenID: token)
+            let credential = controller.sessions.credential(cookieHeader: cookie),
+            let person = try await controller.person(of: credential)
         {
             return person
         }
@@ -144,7 +144,8 @@ struct Admission: Sendable {
 extension Route {
     /// What costs no work on a credential and is read by whole fleets is served as any web server would.
     var isLimited: Bool {
-        if case .anyone = access { return method != .get }
+        // A browser that comes back with a code makes us ask its issuer.
+        if case .anyone = access { return method != .get || path.hasPrefix(ConsoleSignIn.path) }
         return true
     }
 

@@ -1,4 +1,6 @@
+import ControllerAPI
 import Effects
+import FoundationEssentials
 import ReleaseDefinition
 
 /// An issuer's server: where it answers (OpenID Connect Discovery), and its keys, kept for a while. What it sends is
@@ -10,28 +12,19 @@ actor OIDCProvider {
         init(_ words: String) { self.words = words }
     }
 
-    struct Endpoints: Sendable, Equatable {
-        var authorization: String
-        var token: String
-        /// Whether a client's secret goes into the form and not into a header.
-        var takesSecretInForm: Bool
-        fileprivate var keys: String
-    }
-
     /// Between two questions, whatever tokens come.
     static let pause = TimeSpan.seconds(30)
     /// Then they are asked for again, and a key that is gone counts no more.
     static let keysRefreshedAfter = TimeSpan.hours(1)
     /// While the provider is down.
     static let keysKeptAtMost = TimeSpan.hours(24)
-    static let documentMax = ByteCount(64 << 10)
     static let keysMax = ByteCount(256 << 10)
     static let timeout = TimeSpan.seconds(8)
 
     nonisolated let issuer: OIDCIssuer
     private let http: any HTTPDoor
     private let time: any TimeDoor
-    private var endpoints: Endpoints?
+    private var endpoints: ProviderEndpoints?
     private var keys = ProviderKeys.none
     private var keysAt: TimeSpan?
     private var askedAt: TimeSpan?
@@ -56,7 +49,7 @@ actor OIDCProvider {
     }
 
     /// - Throws: `controller.access.provider`.
-    func knownEndpoints() async throws -> Endpoints {
+    func knownEndpoints() async throws -> ProviderEndpoints {
         if let endpoints, isWithin(Self.keysRefreshedAfter) { return endpoints }
         await refresh()
         guard let endpoints else {
@@ -69,6 +62,9 @@ actor OIDCProvider {
     /// - Throws: `controller.access.provider`, `controller.access.signIn`.
     func identityToken(form: [(String, String)], client: OIDCClient, secret: String?) async throws -> String {
         let endpoints = try await knownEndpoints()
+        guard let address = endpoints.token else {
+            throw ControllerError.signIn("\(issuer.name) names no token_endpoint")
+        }
         var form = form + [("client_id", client.clientID)]
         var headers = [
             HTTPField("Content-Type", "application/x-www-form-urlencoded"), HTTPField("Accept", "application/json"),
@@ -78,7 +74,7 @@ actor OIDCProvider {
                 form.append(("client_secret", secret))
             } else {
                 let pair = "\(client.clientID.percentEncoded):\(secret.percentEncoded)"
-                headers.append(HTTPField("Authorization", "Basic \(Base64URL.padded(Array(pair.utf8)))"))
+                headers.append(HTTPField("Authorization", "Basic \(Data(pair.utf8).base64EncodedString())"))
             }
         }
         let body = form.map { "\($0)=\($1.percentEncoded)" }.joined(separator: "&")
@@ -86,8 +82,8 @@ actor OIDCProvider {
         do {
             answer = try await http.send(
                 HTTPRequest(
-                    "POST", endpoints.token, headers: headers, body: Array(body.utf8),
-                    responseSizeMax: Self.documentMax,
+                    "POST", address, headers: headers, body: Array(body.utf8),
+                    responseSizeMax: ProviderEndpoints.documentMax,
                     timeout: Self.timeout))
         } catch let error as EffectsError {
             throw ControllerError.provider(issuer, Trouble(error.summary))
@@ -119,12 +115,15 @@ actor OIDCProvider {
 
     private func ask() async {
         do {
-            let base = issuer.url.hasSuffix("/") ? String(issuer.url.dropLast()) : issuer.url
-            let found = try endpoints(try await get(base + "/.well-known/openid-configuration", Self.documentMax))
+            let document = try await get(
+                ProviderEndpoints.address(of: issuer.url), ProviderEndpoints.documentMax)
+            let found = try ProviderEndpoints(document, of: issuer.url)
             let keys = try await ProviderKeys(try await get(found.keys, Self.keysMax))
             (endpoints, self.keys, keysAt, trouble) = (found, keys, time.monotonic(), nil)
         } catch let error as Trouble {
             trouble = error
+        } catch let error as ProviderEndpoints.Refusal {
+            trouble = Trouble(error.words)
         } catch {
             trouble = Trouble(ReportedError(error).summary)
         }
@@ -137,36 +136,6 @@ actor OIDCProvider {
                 timeout: Self.timeout))
         guard answer.status == 200 else { throw Trouble("\(url) answered \(answer.status)") }
         return answer.body
-    }
-
-    private func endpoints(_ bytes: [UInt8]) throws -> Endpoints {
-        guard let value = try? JSONValue(parsing: bytes) else { throw Trouble("its configuration is no JSON") }
-        guard let name = value["issuer"]?.stringValue, name == issuer.url else {
-            throw Trouble("its configuration names another issuer than \(issuer.url)")
-        }
-        func address(_ member: String) throws -> String {
-            guard let text = value[member]?.stringValue, OIDCIssuer.isAddress(text) else {
-                throw Trouble("its \(member) is no https address")
-            }
-            return text
-        }
-        // Those of CI systems have keys alone.
-        let signsIn = issuer.console != nil || issuer.command != nil
-        let methods = value["token_endpoint_auth_methods_supported"]?.arrayValue?.compactMap(\.stringValue)
-        return Endpoints(
-            authorization: signsIn ? try address("authorization_endpoint") : "",
-            token: signsIn ? try address("token_endpoint") : "",
-            takesSecretInForm: methods.map {
-                !$0.contains("client_secret_basic") && $0.contains("client_secret_post")
-            } ?? false, keys: try address("jwks_uri"))
-    }
-}
-
-extension Base64URL {
-    /// RFC 4648 4.
-    fileprivate static func padded(_ bytes: [UInt8]) -> String {
-        let text = encode(bytes).replacing("-", with: "+").replacing("_", with: "/")
-        return text + String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
     }
 }
 
@@ -184,7 +153,7 @@ extension ControllerError {
     static func identityKey(_ issuer: OIDCIssuer) -> Self {
         .unauthorized(
             "identityKey", "The identity token is not signed with a key that \(issuer.name) publishes.",
-            remedy: "Sign in again: slipway login.")
+            remedy: "Sign in again: slipway login --oidc.")
     }
 
     static func signIn(_ why: String) -> Self {

@@ -1,4 +1,4 @@
-import Effects
+import ControllerAPI
 import ReleaseDefinition
 
 /// `oidc.json` in the controller's folder: whose identity tokens are believed (OpenID Connect), and what they may.
@@ -51,7 +51,7 @@ struct OIDCIssuer: Sendable, Equatable, Codable {
     var authority: String
     /// Whom tokens must be for, beside the commands' client.
     var audiences: [String]?
-    /// As what `slipway login` asks; nil: people do not sign in there.
+    /// As what `slipway login --oidc` asks; nil: people do not sign in there.
     var command: OIDCClient?
     /// As what the console asks.
     var console: OIDCClient?
@@ -104,7 +104,7 @@ extension OIDCIssuer {
         guard (try? HostID(name)) != nil, name.utf8.count <= 64 else {
             throw refuse("its name must be letters, digits, - and .")
         }
-        guard Self.isAddress(url), !url.contains("?"), !url.contains("#") else {
+        guard ProviderEndpoints.isAddress(url), !url.contains("?") else {
             throw refuse("its url \(url.debugDescription) is no https address")
         }
         for client in [command, console].compactMap({ $0 }) {
@@ -126,14 +126,6 @@ extension OIDCIssuer {
             }
         }
         for grant in grants ?? [] { try grant.check(refuse) }
-    }
-
-    /// `https`, a host, and nothing that a log or a header could not hold.
-    static func isAddress(_ text: String) -> Bool {
-        guard text.hasPrefix("https://"), text.utf8.count <= 2000 else { return false }
-        let rest = text.dropFirst("https://".count)
-        return !rest.isEmpty && rest.first != "/" && !rest.contains("@")
-            && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") }
     }
 }
 

@@ -76,7 +76,7 @@ struct TokenClaims: Sendable, Equatable {
         func refuse(_ words: String) -> ControllerError {
             .unauthorized(
                 "identityTime", "The identity token \(words); it is \(now) here.",
-                remedy: "Sign in again: slipway login. If it is new, set the clocks of provider and controller.")
+                remedy: "Sign in again: slipway login --oidc. If it is new, set the clocks of provider and controller.")
         }
         guard now < expiresAt + leeway else { throw refuse("ended at \(expiresAt)") }
         guard issuedAt <= now + leeway else { throw refuse("was made at \(issuedAt)") }

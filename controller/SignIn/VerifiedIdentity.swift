@@ -94,6 +94,18 @@ extension Controller {
         return try await person(try await issuers.verified(bearer: text))
     }
 
+    /// Of a console session: as long as what it began with is good.
+    nonisolated func person(of credential: SessionCredential) async throws -> PersonRecord? {
+        switch credential {
+        case .token(let id): return await person(tokenID: id)
+        case .identity(let claims):
+            guard let provider = try await issuers.providers().first(where: { $0.issuer.url == claims.issuer }),
+                provider.issuer.console != nil
+            else { return nil }
+            return try await person(VerifiedIdentity(issuer: provider.issuer, claims: claims))
+        }
+    }
+
     /// trust.md "API rights": grants that come by claims are not looked at when they are made, so they are here.
     private static func refuseBothHands(of person: PersonRecord) throws {
         let all =

@@ -41,10 +41,10 @@ extension ErrorCatalogue {
         > Use a token of an issuer that the controller believes, or a local token: slipway tokens create PERSON
         controller.access.identityKey
           The identity token is not signed with a key that its issuer publishes now.
-        > Sign in again: slipway login
+        > Sign in again: slipway login --oidc
         controller.access.identityTime
           The identity token has ended, has not begun, or lasts longer than a day.
-        > Sign in again: slipway login; if it is new, set the clocks.
+        > Sign in again: slipway login --oidc; if it is new, set the clocks.
         controller.access.identityToken
           What was sent is no identity token, or one that is signed in a way that is not taken.
         > Send an ID token of the issuer that is signed by RS256, ES256 or EdDSA.

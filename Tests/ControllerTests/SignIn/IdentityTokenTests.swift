@@ -1,11 +1,12 @@
 import ControllerAPI
 import Effects
 import ReleaseDefinition
+import TestSupport
 import Testing
 
 @testable import ControllerLibrary
 
-@Suite("Identity tokens of an issuer", .enabled(if: TestProvider.python != nil, TestProvider.absent))
+@Suite("Identity tokens of an issuer", .enabled(if: TestProvider.python != nil, "\(TestProvider.absent)"))
 struct IdentityTokenTests {
     private func with(
         _ members: String = TestProvider.usual,
