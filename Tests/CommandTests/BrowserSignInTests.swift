@@ -28,19 +28,22 @@ struct BrowserSignInTests {
         _ provider: TestProvider, _ issuer: SignInIssuer, browse: @escaping @Sendable (String) async throws -> Void
     ) async throws -> IssuedTokens {
         let (addresses, continuation) = AsyncStream.makeStream(of: String.self)
-        async let browsing: Void = {
-            for await address in addresses { try await browse(address) }
-        }()
-        let outcome: Result<IssuedTokens, any Error>
-        do {
-            outcome = .success(
-                try await BrowserSignIn(issuer: issuer, http: provider.http).run(LoopbackListener()) {
+        // Whichever fails first ends the other.
+        return try await withThrowingTaskGroup(of: IssuedTokens?.self) { group in
+            group.addTask {
+                defer { continuation.finish() }
+                return try await BrowserSignIn(issuer: issuer, http: provider.http).run(LoopbackListener()) {
                     continuation.yield($0)
-                })
-        } catch { outcome = .failure(error) }
-        continuation.finish()
-        try await browsing
-        return try outcome.get()
+                }
+            }
+            group.addTask {
+                for await address in addresses { try await browse(address) }
+                return nil
+            }
+            var tokens: IssuedTokens?
+            for try await outcome in group { tokens = outcome ?? tokens }
+            return try #require(tokens)
+        }
     }
 
     @Test("The browser brings a code to 127.0.0.1, the command gets a token for it, and only its own sign-in counts")
@@ -117,6 +120,16 @@ struct BrowserSignInTests {
                 }
                 #expect(
                     error?.code == "command.login.expired" && error?.remedy == "Sign in again: slipway login --oidc")
+                // What renews counts once, and its answer is said.
+                let used = try await keep(["openid", "offline_access"])
+                let kept = try folder.read(KeptSignIn.fileName, sizeMax: ByteCount(1 << 16))
+                let then = ManualTime(now: used.expiresAt)
+                _ = try? await KeptSignIn.freshToken(in: path, kept: used.idToken, time: then)
+                try folder.writeDurably(KeptSignIn.fileName, kept, mode: 0o600)
+                let twice = await #expect(throws: CommandError.self) {
+                    try await KeptSignIn.freshToken(in: path, kept: used.idToken, time: then)
+                }
+                #expect(twice?.cause?.contains("invalid_grant") == true)
                 // The provider is gone.
                 let last = try await keep(["openid", "offline_access"])
                 try await provider.stop()

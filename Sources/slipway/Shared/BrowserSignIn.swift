@@ -25,8 +25,10 @@ struct BrowserSignIn {
             attempt.address(authorization, clientID: issuer.clientID, scopes: issuer.scopes, redirect: redirect))
         let code = try await code(listener, attempt)
         let form = attempt.form(code: code, redirect: redirect) + [("client_id", issuer.clientID)]
-        let tokens = try await Self.tokens(form, from: token, http)
-        guard let tokens else { throw refused("it gave no identity token for the code", cause: nil) }
+        let tokens: IssuedTokens
+        do { tokens = try await Self.tokens(form, from: token, http) } catch let error as NoTokens {
+            throw refused(error.words, cause: nil)
+        }
         // It came from the issuer's own server over TLS (OpenID Connect Core 3.1.3.7); the controller verifies it.
         guard tokens.claims["nonce"]?.stringValue == attempt.nonce, tokens.claims["iss"]?.stringValue == issuer.url
         else {
@@ -98,10 +100,13 @@ struct BrowserSignIn {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>slipway</title><p>\(words)</p></html>\n"
     }
 
-    /// nil: the answer holds no identity token.
+    /// The answer of a token endpoint that is none.
+    struct NoTokens: Error { var words: String }
+
+    /// - Throws: `NoTokens`, `effects.http.…`.
     static func tokens(
         _ form: [(String, String)], from endpoint: String, _ http: any HTTPDoor
-    ) async throws -> IssuedTokens? {
+    ) async throws -> IssuedTokens {
         let body = form.map { "\($0)=\($1.percentEncoded)" }.joined(separator: "&")
         let answer = try await http.send(
             HTTPRequest(
@@ -110,8 +115,13 @@ struct BrowserSignIn {
                     HTTPField("Content-Type", "application/x-www-form-urlencoded"),
                     HTTPField("Accept", "application/json"),
                 ], body: Array(body.utf8), responseSizeMax: ProviderEndpoints.documentMax))
-        guard answer.status == 200, let value = try? JSONValue(parsing: answer.body) else { return nil }
-        return IssuedTokens(value)
+        let value = try? JSONValue(parsing: answer.body)
+        guard answer.status == 200, let value, let tokens = IssuedTokens(value) else {
+            // An error's code is a word of the protocol; the rest of an answer may hold anything.
+            let code = value?["error"]?.stringValue.map { String($0.prefix(100)) } ?? "status \(answer.status)"
+            throw NoTokens(words: "it answered \(code) and gave no identity token")
+        }
+        return tokens
     }
 
     private func refused(_ why: String, cause: String?) -> CommandError {

@@ -48,13 +48,14 @@ struct KeptSignIn: Codable, Equatable {
             let form = [
                 ("grant_type", "refresh_token"), ("refresh_token", refreshToken), ("client_id", kept.clientID),
             ]
-            if let tokens = try await BrowserSignIn.tokens(form, from: kept.endpoint, try http(authority)) {
-                var next = kept
-                next.expiresAt = tokens.expiresAt
-                next.refreshToken = tokens.refreshToken ?? refreshToken
-                try next.write(tokens.idToken, in: folder)
-                return tokens.idToken
-            }
+            let tokens = try await BrowserSignIn.tokens(form, from: kept.endpoint, try http(authority))
+            var next = kept
+            next.expiresAt = tokens.expiresAt
+            next.refreshToken = tokens.refreshToken ?? refreshToken
+            try next.write(tokens.idToken, in: folder)
+            return tokens.idToken
+        } catch let error as BrowserSignIn.NoTokens {
+            trouble = error.words
         } catch let error as EffectsError {
             trouble = "\(error.code): \(error.summary)"
         }

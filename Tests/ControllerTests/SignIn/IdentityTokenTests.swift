@@ -80,6 +80,46 @@ struct IdentityTokenTests {
         }
     }
 
+    @Test("A subject that oidc.json says is a person of this controller has that person's name and grants")
+    func linked() async throws {
+        let members = #""command": {"clientID": "slipway-cli"}, "people": [{"subject": "alice-1", "person": "ann"}]"#
+        try await with(members) { provider, test, running, _ in
+            let token = try await provider.token()
+            #expect(try await get(token, test, running).status == 403)
+            let admin = try TestClient(test, running, token: test.adminToken)
+            #expect(try await admin.post("/v1/grants", GrantRequest(person: "ann", set: "viewer")).status == 201)
+            await admin.close()
+            #expect(try await get(token, test, running).status == 200)
+            let other = try await provider.token(#"{"claims": {"sub": "ann"}}"#)
+            #expect(try await get(other, test, running).status == 403)
+        }
+    }
+
+    @Test("In the profile regulated, claims make nobody approver and release manager of one place")
+    func bothHands() async throws {
+        try await TestProvider.serving { provider in
+            let test = try TestPeople(.regulated).test
+            try provider.configure(
+                test,
+                #"""
+                "command": {"clientID": "slipway-cli"}, "grants": [
+                    {"claims": {"groups": "a"}, "set": "approver", "product": "web"},
+                    {"claims": {"groups": "m"}, "set": "releaseManager", "product": "web"},
+                    {"claims": {"groups": "s"}, "set": "releaseManager", "product": "shop"}]
+                """#)
+            try await test.run { running in
+                for (groups, status) in [
+                    (#"["a"]"#, 200), (#"["m"]"#, 200), (#"["a", "s"]"#, 200), (#"["a", "m"]"#, 403),
+                ] {
+                    let token = try await provider.token(#"{"claims": {"groups": \#(groups)}}"#)
+                    let answer = try await get(token, test, running)
+                    #expect(answer.status == status, "\(groups)")
+                    if status == 403 { #expect(answer.problemCode == "controller.access.bothHands") }
+                }
+            }
+        }
+    }
+
     /// What is sent, and the code of the refusal.
     static let attacks: [(String, String)] = [
         (#"{"key": "none"}"#, "identityToken"),
