@@ -1,5 +1,5 @@
 """A small OpenID Connect provider for tests: real keys (joserfc), real HTTP over TLS, and a door by which a test says what
-goes wrong. It ends when its folder is gone.
+goes wrong. It ends when its folder is gone, and after ten minutes.
 
 usage: oidc_provider.py FOLDER    writes authority.pem, then its address as url, into FOLDER
 """
@@ -265,5 +265,7 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 with open(os.path.join(folder, "url.new"), "w") as file:
     file.write(url)
 os.rename(os.path.join(folder, "url.new"), os.path.join(folder, "url"))
-while os.path.exists(os.path.join(folder, "url")):
+# A test that was killed leaves the folder behind.
+ends = time.monotonic() + 600
+while os.path.exists(os.path.join(folder, "url")) and time.monotonic() < ends:
     time.sleep(1)
