@@ -16,6 +16,7 @@ public actor Controller {
     nonisolated let watchers = WatcherHub()
     nonisolated let sessions: PersonSessions
     nonisolated let limits: RateLimits
+    nonisolated let issuers: OIDCIssuers
     nonisolated let gate = HostGate()
     /// Reports that came since the last transaction began.
     nonisolated let intake = ReportIntake()
@@ -122,6 +123,7 @@ public actor Controller {
         renewalNonces = RenewalNonces(random: random)
         sessions = PersonSessions(time: time, random: random)
         limits = RateLimits(configuration.limits ?? RateRules())
+        issuers = OIDCIssuers(folder, time: time, logger: logger)
         let store = try configuration.openStore(folder)
         self.store = store
         shared = store as? PostgresStore

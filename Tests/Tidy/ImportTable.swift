@@ -17,8 +17,7 @@ enum ImportTable {
     private static let certificates: Set<String> = ["Crypto", "SwiftASN1", "X509"]
     private static let server: Set<String> = [
         "CPostgres", "GRDB", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS",
-        "Metrics",
-        "Mustache", "NIOCore", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "ServiceLifecycle",
+        "JWTKit", "Metrics", "Mustache", "NIOCore", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "ServiceLifecycle",
     ]
 
     static let rows: [String: ImportRow] = [

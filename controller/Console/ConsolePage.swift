@@ -78,10 +78,13 @@ struct ConsolePage {
 struct SignInPage {
     /// Why the last try was refused; nil on the first.
     var refusal: String?
+    /// Names of identity providers.
+    var issuers: [String] = []
 
     func render(_ templates: ConsoleTemplates) -> [UInt8] {
         let model: [String: Any] = [
             "style": ConsoleAssets.stylePath, "hasRefusal": refusal != nil, "refusal": refusal ?? "",
+            "hasIssuers": !issuers.isEmpty, "issuers": issuers,
         ]
         return Array(templates.render("signin", model).utf8)
     }

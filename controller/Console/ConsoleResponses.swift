@@ -29,6 +29,14 @@ enum ConsoleResponses {
         return response
     }
 
+    /// To a server of somebody else.
+    static func elsewhere(_ address: String, setting cookie: String) -> Response {
+        var response = Response(status: .seeOther, headers: [.location: address, .cacheControl: "no-store"])
+        response.headers[.setCookie] = cookie
+        harden(&response)
+        return response
+    }
+
     private static func harden(_ response: inout Response) {
         response.headers[.xContentTypeOptions] = "nosniff"
         for (name, value) in [

@@ -6,7 +6,8 @@ import ReleaseDefinition
 /// The console's rows of the route table.
 enum ConsoleRoutes {
     static func all(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
-        pages(controller, templates) + session(controller, templates) + assets
+        pages(controller, templates) + session(controller, templates) + ConsoleSignIn.routes(controller, templates)
+            + assets
             + FeedbackPage.routes(controller, templates) + RecordRoutes.all(controller, templates)
     }
 
@@ -16,7 +17,7 @@ enum ConsoleRoutes {
         return [
             Route(.get, "/", access: mayAsk) { request in
                 guard let person = await viewer(request, controller) else {
-                    return ConsoleResponses.html(SignInPage().render(templates))
+                    return ConsoleResponses.html(await controller.signInPage().render(templates))
                 }
                 return ConsoleResponses.html(
                     try await controller.consolePage(for: person, filter: HostFilter(request.query("hosts"))).render(
@@ -24,7 +25,7 @@ enum ConsoleRoutes {
             },
             Route(.get, "/console/rollouts/{id}", access: mayAsk) { request in
                 guard let person = await viewer(request, controller) else {
-                    return ConsoleResponses.html(SignInPage().render(templates))
+                    return ConsoleResponses.html(await controller.signInPage().render(templates))
                 }
                 let id = try request.parameter("id", as: RolloutID.self)
                 return ConsoleResponses.html(
@@ -43,21 +44,24 @@ enum ConsoleRoutes {
 
     private static func session(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
         let refuse = { @Sendable (reason: String) in
-            ConsoleResponses.html(SignInPage(refusal: reason).render(templates), status: .unauthorized)
+            let page = await controller.signInPage(refusal: reason)
+            return ConsoleResponses.html(page.render(templates), status: .unauthorized)
         }
         return [
             Route(
                 .post, "/console/sign-in", access: .anyone(because: "the token in the form is the credential"),
                 bodySizeMax: ByteCount(8 << 10)
             ) { request in
-                guard ConsoleForm.isFromThisSite(request) else { return refuse("The form came from another site.") }
+                guard ConsoleForm.isFromThisSite(request) else {
+                    return await refuse("The form came from another site.")
+                }
                 let token = ConsoleForm.field("token", of: try await request.body()) ?? ""
                 guard let found = await controller.token(token),
                     await controller.person(token: token)?.may(.view) == true
                 else {
-                    return refuse("This token is not one of this controller's, or it has expired.")
+                    return await refuse("This token is not one of this controller's, or it has expired.")
                 }
-                return ConsoleResponses.home(setting: controller.sessions.open(with: found))
+                return ConsoleResponses.home(setting: controller.sessions.open(.token(found.id)))
             },
             Route(
                 .post, "/console/sign-out", access: .anyone(because: "ends only the session that its cookie names"),
@@ -85,8 +89,9 @@ enum ConsoleRoutes {
 
     /// The person whose session the cookie names and who may look.
     static func viewer(_ request: RouteRequest, _ controller: Controller) async -> PersonRecord? {
-        guard let cookie = request.header("Cookie"), let token = controller.sessions.token(cookieHeader: cookie),
-            let person = await controller.person(tokenID: token), person.may(.view)
+        guard let cookie = request.header("Cookie"),
+            let credential = controller.sessions.credential(cookieHeader: cookie),
+            let person = try? await controller.person(of: credential), person.may(.view)
         else { return nil }
         return person
     }

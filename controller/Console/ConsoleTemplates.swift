@@ -11,7 +11,8 @@ struct ConsoleTemplates: Sendable {
         let sources: [(String, [UInt8])] = [
             ("page", PackageResources.page_mustache), ("live", PackageResources.live_mustache),
             ("rollout", PackageResources.rollout_mustache), ("signin", PackageResources.signin_mustache),
-            ("feedback", PackageResources.feedback_mustache), ("record", PackageResources.record_mustache),
+            ("signedin", PackageResources.signedin_mustache), ("feedback", PackageResources.feedback_mustache),
+            ("record", PackageResources.record_mustache),
         ]
         var templates: [String: MustacheTemplate] = [:]
         for (name, bytes) in sources {

@@ -11,7 +11,7 @@ enum RecordRoutes {
         func page(_ path: String, _ make: @escaping Make) -> Route {
             Route(.get, path, access: ConsoleRoutes.mayAsk) { request in
                 guard let person = await ConsoleRoutes.viewer(request, controller) else {
-                    return ConsoleResponses.html(SignInPage().render(templates))
+                    return ConsoleResponses.html(await controller.signInPage().render(templates))
                 }
                 return ConsoleResponses.html(try await make(request, person, controller).render(templates))
             }

@@ -189,6 +189,7 @@ struct APIOperation: Sendable {
     ]
 
     private static let people: [String: APIOperation] = [
+        "GET /v1/sign-in": APIOperation("Where people get an identity token that is believed here (OpenID Connect)."),
         "POST /v1/tokens": APIOperation(
             "A token that speaks for a person.", body: .json("TokenRequest"), status: [201]),
         "GET /v1/tokens": APIOperation("Tokens, without their secrets."),

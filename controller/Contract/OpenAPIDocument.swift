@@ -158,7 +158,15 @@ struct OpenAPIDocument: Sendable {
             JSONMember(
                 "securitySchemes",
                 .object([
-                    JSONMember("token", scheme([("type", "http"), ("scheme", "bearer")])),
+                    JSONMember(
+                        "token",
+                        scheme([
+                            ("type", "http"), ("scheme", "bearer"),
+                            (
+                                "description",
+                                "A token of this controller, or an ID token (JWT) of an issuer that it believes: /v1/sign-in."
+                            ),
+                        ])),
                     JSONMember("certificate", scheme([("type", "mutualTLS")])),
                 ])),
         ])

@@ -60,7 +60,8 @@ extension Controller {
     // MARK: grants
 
     func grant(_ request: GrantRequest, by actor: String) throws -> GrantView {
-        let person = try Self.checkedPerson(request.person)
+        let isOfIssuer = PersonNames.isOfIssuer(request.person)
+        let person = isOfIssuer ? request.person : try Self.checkedPerson(request.person)
         guard let set = PermissionSet(rawValue: request.set) else {
             throw ControllerError.badRequest(
                 "permissionSet", "There is no permission set \(request.set.debugDescription).",

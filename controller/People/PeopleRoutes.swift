@@ -5,6 +5,10 @@ import ReleaseDefinition
 extension ControllerRoutes {
     static func people(_ controller: Controller) -> [Route] {
         [
+            Route(.get, "/v1/sign-in", access: .anyone(because: "whoever has no token yet asks where there are some")) {
+                _ in
+                Responses.json(try await controller.signInView())
+            },
             Route(.post, "/v1/tokens", access: .person(.administer)) { request in
                 let body = try await request.json(TokenRequest.self)
                 return Responses.json(try await controller.createToken(body, by: request.actor), status: .created)

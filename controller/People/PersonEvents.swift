@@ -41,6 +41,8 @@ public struct PersonActed: Sendable, Equatable, Codable {
     public var decision: Decision
     /// Why it was refused: the code of the error.
     public var reason: String?
+    /// Of who came with an issuer's token, as the issuer says it.
+    public var identity: PersonIdentity?
 }
 
 /// People, their tokens and grants, computed from the log.

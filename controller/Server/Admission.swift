@@ -89,7 +89,7 @@ struct Admission: Sendable {
         let act = PersonActed(
             request: Hexadecimal.encode(controller.random.bytes(8)), route: "\(route.method) \(route.path)",
             parameters: parameters.mapValues { $0.bounded(800) }, decision: error == nil ? .allowed : .refused,
-            reason: error?.code)
+            reason: error?.code, identity: person.identity)
         try await controller.note(act, by: person)
     }
 
@@ -111,10 +111,15 @@ struct Admission: Sendable {
     private func person(_ request: Request) async throws -> PersonRecord {
         if let header = request.headers[.authorization] {
             let words = header.split(separator: " ")
-            if words.count == 2, words[0].lowercased() == "bearer",
-                let person = await controller.person(token: String(words[1]))
-            {
-                return person
+            do {
+                if words.count == 2, words[0].lowercased() == "bearer",
+                    let person = try await controller.person(bearer: String(words[1]))
+                {
+                    return person
+                }
+            } catch {
+                countRefusal()
+                throw error
             }
             countRefusal()
             throw ControllerError.unauthorized(
@@ -126,8 +131,8 @@ struct Admission: Sendable {
         // A browser sends the cookie along for pages on other ports of this machine, so a session may look and nothing
         // else; what changes something needs the token itself.
         if request.method == .get || request.method == .head, let cookie = request.headers[.cookie],
-            let token = controller.sessions.token(cookieHeader: cookie),
-            let person = await controller.person(tokenID: token)
+            let credential = controller.sessions.credential(cookieHeader: cookie),
+            let person = try await controller.person(of: credential)
         {
             return person
         }
@@ -139,7 +144,8 @@ struct Admission: Sendable {
 extension Route {
     /// What costs no work on a credential and is read by whole fleets is served as any web server would.
     var isLimited: Bool {
-        if case .anyone = access { return method != .get }
+        // A browser that comes back with a code makes us ask its issuer.
+        if case .anyone = access { return method != .get || path.hasPrefix(ConsoleSignIn.path) }
         return true
     }
 

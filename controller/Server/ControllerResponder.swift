@@ -98,7 +98,7 @@ struct ControllerResponder: HTTPResponder {
         default: (status, reported) = (.internalServerError, ReportedError(error))
         }
         var problem = Problem(status: status.code, error: reported)
-        if status.code >= 500 {
+        if status.code >= 500, reported.code != ControllerError.providerCode {
             let number = Hexadecimal.encode(controller.random.bytes(8))
             controller.logger.error(
                 "\(reported)", metadata: ["path": "\(request.uri.path)", "request": "\(number)"])

@@ -2,16 +2,23 @@ import Effects
 import ReleaseDefinition
 import Synchronization
 
-/// Console sessions: a token is typed once, the browser then holds a cookie that means it. In memory only: a restart
-/// asks for the token again.
+/// How a console session began: its rights are looked up anew at each request.
+enum SessionCredential: Sendable, Equatable {
+    /// The id of the token that was typed.
+    case token(String)
+    /// What an issuer said.
+    case identity(TokenClaims)
+}
+
+/// Console sessions: somebody signs in once, the browser then holds a cookie that means it. In memory only: a restart
+/// asks again.
 final class PersonSessions: Sendable {
     static let cookieName = "__Host-slipway"
     static let lifetime = TimeSpan.hours(12)
     static let sessionsMax = 1024
 
     private struct Session {
-        /// The id of the token that was typed.
-        var token: String
+        var credential: SessionCredential
         var expiresAt: UTCInstant
     }
 
@@ -25,7 +32,7 @@ final class PersonSessions: Sendable {
     }
 
     /// The `Set-Cookie` value of a new session.
-    func open(with token: PeopleRecord.Token) -> String {
+    func open(_ credential: SessionCredential) -> String {
         let secret = Hexadecimal.encode(random.bytes(32))
         let now = time.now()
         sessions.withLock { sessions in
@@ -35,33 +42,33 @@ final class PersonSessions: Sendable {
             {
                 sessions[oldest.key] = nil
             }
-            sessions[Self.hash(secret)] = Session(token: token.id, expiresAt: now + Self.lifetime)
+            sessions[Self.hash(secret)] = Session(credential: credential, expiresAt: now + Self.lifetime)
         }
         let age = Self.lifetime.milliseconds / 1000
         return "\(Self.cookieName)=\(secret); Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=\(age)"
     }
 
-    /// With which token the session that the `Cookie` header names began.
-    func token(cookieHeader: String) -> String? {
-        guard let secret = Self.secret(cookieHeader) else { return nil }
+    /// How the session that the `Cookie` header names began.
+    func credential(cookieHeader: String) -> SessionCredential? {
+        guard let secret = Self.value(of: Self.cookieName, in: cookieHeader) else { return nil }
         let now = time.now()
         return sessions.withLock { sessions in
             guard let session = sessions[Self.hash(secret)], session.expiresAt > now else { return nil }
-            return session.token
+            return session.credential
         }
     }
 
     func close(cookieHeader: String) {
-        guard let secret = Self.secret(cookieHeader) else { return }
+        guard let secret = Self.value(of: Self.cookieName, in: cookieHeader) else { return }
         sessions.withLock { $0[Self.hash(secret)] = nil }
     }
 
     static let expiredCookie = "\(cookieName)=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"
 
-    private static func secret(_ header: String) -> String? {
+    static func value(of name: String, in header: String) -> String? {
         for part in header.split(separator: ";") {
             let pair = part.drop { $0 == " " }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if pair.count == 2, pair[0] == cookieName { return String(pair[1]) }
+            if pair.count == 2, pair[0] == name { return String(pair[1]) }
         }
         return nil
     }

@@ -179,6 +179,8 @@ public struct PersonRecord: Sendable, Equatable, Codable {
     public var expiresAt: UTCInstant?
     /// Those that hold somewhere.
     public var grants: [PermissionGrant]?
+    /// Of who came with an issuer's token.
+    public var identity: PersonIdentity?
 }
 
 /// What a join token allows. Everything that a host will be called stands here, nothing comes from the host.

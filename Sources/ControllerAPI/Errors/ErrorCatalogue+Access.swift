@@ -7,6 +7,10 @@ extension ErrorCatalogue {
         controller.access.authorisation
           The authorisation is not signed with an approver's key, or is for another plan.
         > Sign it with an approver's key: slipway rollout authorise DIGEST --key-file FILE
+        controller.access.bothHands
+          In the profile regulated the claims and grants of somebody who came with an identity token would make
+          the same person approver and release manager of one thing.
+        > Correct the grants in oidc.json, or remove one: slipway grants list
         controller.access.certificateExpired
           The host's certificate is over. A running agent renews it by a proof of its key.
         > Leave the agent running, or start it.
@@ -29,6 +33,21 @@ extension ErrorCatalogue {
         controller.access.hostRevoked
           The host's identity was revoked for good.
         > Clean the machine, then join it as a new host: slipway hosts invite
+        controller.access.identityAudience
+          The identity token was made for somebody else.
+        > Ask the provider for a token for this controller; its audiences are in oidc.json.
+        controller.access.identityIssuer
+          The identity token is by an issuer that oidc.json does not name.
+        > Use a token of an issuer that the controller believes, or a local token: slipway tokens create PERSON
+        controller.access.identityKey
+          The identity token is not signed with a key that its issuer publishes now.
+        > Sign in again: slipway login --oidc
+        controller.access.identityTime
+          The identity token has ended, has not begun, or lasts longer than a day.
+        > Sign in again: slipway login --oidc; if it is new, set the clocks.
+        controller.access.identityToken
+          What was sent is no identity token, or one that is signed in a way that is not taken.
+        > Send an ID token of the issuer that is signed by RS256, ES256 or EdDSA.
         controller.access.joinToken
           The join string is not known, used up, expired or revoked.
         > Make a new one with slipway hosts invite.
@@ -44,6 +63,9 @@ extension ErrorCatalogue {
         controller.access.permission
           The person lacks a permission that the act needs.
         > Ask an administrator for a permission set that holds it: slipway grants add PERSON SET
+        controller.access.provider
+          The issuer of an identity token would have to be asked, and does not answer as it must.
+        > Try again in a minute; a local token works meanwhile: slipway tokens create PERSON
         controller.access.receipt
           The receipt is not signed by the key of a host of this controller.
         > Carry the file back as slipway-agent install wrote it, from a host that has joined.
@@ -68,6 +90,10 @@ extension ErrorCatalogue {
         controller.access.scope
           The person has the permission, but not for this product, environment or host.
         > See slipway grants list; an administrator adds one for this place.
+        controller.access.signIn
+          A sign-in with an identity provider was not finished: it was refused there, or came back to another
+          browser, too late or changed.
+        > Begin the sign-in again.
         controller.access.signature
           A signature does not verify, or is of a key that does not sign for the role.
         > Sign with a key that slipway keys status lists for the role.

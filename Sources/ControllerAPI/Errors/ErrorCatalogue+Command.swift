@@ -72,9 +72,18 @@ extension ErrorCatalogue {
         command.key.passphrase
           The key is encrypted, and there is no terminal to ask for the passphrase.
         > Give it with --passphrase-file FILE, or on stdin with --passphrase-file -.
+        command.login.expired
+          The kept token came from an identity provider, has ended, and could not be renewed there.
+        > Sign in again: slipway login --oidc
         command.login.home
           There is neither HOME nor XDG_CONFIG_HOME, so a login has no place to be kept.
         > Set one of them, or name the controller in each command: --dir DIR
+        command.login.issuer
+          There is no identity provider to sign in with, or several and none was chosen.
+        > Choose one: slipway login --oidc --issuer NAME; or log in with a token: slipway login --dir DIR
+        command.login.refused
+          The sign-in with an identity provider was refused there, or not finished in time.
+        > Begin again: slipway login --oidc
         command.output.exists
           The file to write is there already and holds something else.
         > Name another file, or replace it with --force.

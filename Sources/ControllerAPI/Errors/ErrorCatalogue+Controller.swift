@@ -227,6 +227,9 @@ extension ErrorCatalogue {
           The profile has keys that people hold, and it was not said where to write them; or solo was given such a
           folder.
         > Give --offline-keys with team and regulated, and not with solo.
+        controller.setup.oidc
+          oidc.json, or a file that it names, cannot be used; until then no identity token is believed.
+        > Correct the file as the message says; local tokens work.
         controller.setup.profile
           There is no such profile.
         > Use solo, team or regulated.

@@ -199,6 +199,9 @@ extension ErrorCatalogue {
         effects.socket.form
           What came over a local socket is not what must come.
         > Both ends must be of one version: restart both.
+        effects.socket.listen
+          A port of 127.0.0.1 cannot be listened on.
+        > Choose another port, or leave it out.
         effects.socket.path
           The path of a socket is longer than the system takes (107 bytes).
         > Choose a shorter path.

@@ -44,7 +44,11 @@ struct OptionalConnection: ParsableArguments {
 
     /// Calls with a client whose connections are closed afterwards, whatever happens.
     func withClient<Result>(_ body: (ControllerClient) async throws -> Result) async throws -> Result {
-        try await withClient(material(), body)
+        var material = try material()
+        if !isGiven, let folder = LoginFolder.current() {
+            material.token = try await KeptSignIn.freshToken(in: folder, kept: material.token)
+        }
+        return try await withClient(material, body)
     }
 
     func withClient<Result>(
@@ -71,6 +75,16 @@ struct OptionalConnection: ParsableArguments {
         return ConnectionMaterial(
             url: settings.url, authority: try InputFile.readText(settings.authority),
             token: try settings.tokenFile == "-" ? Self.tokenFromInput() : InputFile.readText(settings.tokenFile))
+    }
+
+    /// The same without a token, which is about to be got; without options that of the last login.
+    func address() throws -> ConnectionMaterial {
+        let settings = try self.settings()
+        guard !settings.authority.isEmpty else {
+            throw ValidationError("Say which controller: --dir DIR, or --controller URL --authority PEM.")
+        }
+        return ConnectionMaterial(
+            url: settings.url, authority: try InputFile.readText(settings.authority), token: "")
     }
 
     /// What a person types is not shown.

@@ -69,7 +69,8 @@ enum ProgramExit: Int32, Error, CaseIterable {
                 "command.explain.unknown":
                 return .notFound
             case "command.output.exists", "command.freeze.policy": return .conflict
-            case "command.confirm.absent", "command.freeze.several": return .usage
+            case "command.login.expired", "command.login.refused": return .permission
+            case "command.confirm.absent", "command.freeze.several", "command.login.issuer": return .usage
             default: return .failed
             }
         }
