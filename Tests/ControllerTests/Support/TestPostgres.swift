@@ -56,6 +56,7 @@ final class TestPostgres: Sendable {
                             -c max_connections=200 >>"$folder/log" 2>&1 </dev/null &
                         echo $! >"$folder/server"
                         wait $!
+                        sleep 0.1
                     done &
                     loop=$!
                     cat >/dev/null
