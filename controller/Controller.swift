@@ -110,6 +110,7 @@ public actor Controller {
         }
         let configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
         folder.sharedRepository = configuration.repository
+        try configuration.retention?.check()
         self.lock = lock
         self.folder = folder
         self.configuration = configuration
@@ -131,7 +132,7 @@ public actor Controller {
         guard let document = try store.document(RepositoryKeeper.documentName) else {
             throw ControllerError.store(
                 "document", "The database in \(path) holds no state of the signed metadata.",
-                remedy: "Restore events.sqlite from a backup.")
+                remedy: SQLiteStore.wayBack)
         }
         repository = try JSONCoding.decode(RepositoryState.self, from: document)
         var state = FleetState()
@@ -144,7 +145,7 @@ public actor Controller {
         guard let serving = state.authority else {
             throw ControllerError.store(
                 "empty", "The event log in \(path) is empty.",
-                remedy: "Restore events.sqlite from a backup, or make a new controller in another folder.")
+                remedy: SQLiteStore.wayBack)
         }
         authorities = try Authorities.open(folder, serving: serving, next: state.nextAuthority)
         try ServerCertificate.renewWhereDue(

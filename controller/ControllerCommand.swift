@@ -11,7 +11,10 @@ public struct ControllerCommand: AsyncParsableCommand {
         commandName: "slipway-controller",
         abstract: "The daemon that keeps the record, signs, publishes and leads rollouts.",
         discussion: "Exit codes: 0 done, 1 failed, 2 usage, 5 conflict, 130 interrupted.",
-        subcommands: [InitialiseCommand.self, RunCommand.self, BackupCommand.self, RestoreCommand.self])
+        subcommands: [
+            InitialiseCommand.self, RunCommand.self, BackupCommand.self, RestoreCommand.self,
+            RecoveryKitCommand.self, RetentionCommand.self,
+        ])
 
     public init() {}
 
@@ -92,6 +95,9 @@ struct InitialiseCommand: AsyncParsableCommand {
             database must be empty.
             """)
     var database: String?
+    @Option(
+        help: "Where the recovery kit goes, for the day on which this machine is gone: a folder on a removable medium.")
+    var recoveryKit: String?
 
     func run() async throws {
         var keyPlan = KeyPlan(profile: .solo, offlineFolder: offlineKeys)
@@ -110,6 +116,11 @@ struct InitialiseCommand: AsyncParsableCommand {
             Talk to it:  slipway hosts invite --dir \(dir)
             \(Self.farewell(plan.keyPlan, dir))
             """)
+        guard let recoveryKit else {
+            return print("There is no recovery kit yet: slipway-controller recovery-kit --dir \(dir) --output FOLDER")
+        }
+        let passphrase = try RecoveryKit.make(of: dir, keys: offlineKeys, in: recoveryKit, at: SystemTime().now())
+        print(RecoveryKitCommand.words(recoveryKit, passphrase))
     }
 
     private static func farewell(_ plan: KeyPlan, _ dir: String) -> String {

@@ -4,6 +4,7 @@ import Glibc
 import ReleaseDefinition
 import Synchronization
 import Testing
+import enum TestSupport.Shim
 
 @testable import AgentLibrary
 
@@ -11,7 +12,7 @@ import Testing
 struct ClockTests {
     /// The wall clock of programs that are started with its environment.
     private final class WallClock: Sendable {
-        private let shim: (path: String, folder: TemporaryFolder)
+        private let shim: (path: String, folder: Shim.Folder)
 
         init() async throws {
             shim = try await Shim.compile("clock")

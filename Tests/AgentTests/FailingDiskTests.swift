@@ -2,6 +2,7 @@ import Effects
 import Glibc
 import ReleaseDefinition
 import Testing
+import enum TestSupport.Shim
 
 @testable import AgentLibrary
 

@@ -6,6 +6,7 @@ import ReleaseDistribution
 import ReleasePackaging
 import Synchronization
 import Testing
+import enum TestSupport.Shim
 
 @testable import AgentLibrary
 

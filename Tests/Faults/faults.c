@@ -1,5 +1,6 @@
-// Preloaded into the real agent by FaultSweep: the N-th call that changes something durable (or, for EMFILE, opens) is
-// where the process is killed, or where the call fails. Counted over all threads, in the order in which they come.
+// Preloaded into the real agent by FaultSweep, and into the real controller by KillSweepTests: the N-th call that changes
+// something durable (or, for EMFILE, opens) is where the process is killed, or where the call fails. Counted over all
+// threads, in the order in which they come.
 //
 //   FAULT_AT=N       the call; 0 or absent: none
 //   FAULT_ERRNO=E    the call fails with E; 0 or absent: SIGKILL before it
@@ -142,6 +143,14 @@ int ftruncate(int f, off_t n) {
     REAL(int, ftruncate, int, off_t);
     return is_file(f) && reach("ftruncate", 0, f, 0) ? -1 : real(f, n);
 }
+int ftruncate64(int f, off64_t n) {
+    REAL(int, ftruncate64, int, off64_t);
+    return is_file(f) && reach("ftruncate", 0, f, 0) ? -1 : real(f, n);
+}
+int unlink(const char *p) {
+    REAL(int, unlink, const char *);
+    return reach("unlink", 0, -1, p) ? -1 : real(p);
+}
 int renameat(int a, const char *p, int b, const char *q) {
     REAL(int, renameat, int, const char *, int, const char *);
     return reach("rename", 0, b, q) ? -1 : real(a, p, b, q);
@@ -191,6 +200,15 @@ int open(const char *p, int flags, ...) {
     mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
     va_end(list);
     if (strncmp(p, "/proc/", 6) && reach("open", 1, -1, p)) return -1;
+    if (flags & O_CREAT && reach("create", 0, -1, p)) return -1;
+    return real(p, flags, mode);
+}
+int open64(const char *p, int flags, ...) {
+    REAL(int, open64, const char *, int, ...);
+    va_list list;
+    va_start(list, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
+    va_end(list);
     if (flags & O_CREAT && reach("create", 0, -1, p)) return -1;
     return real(p, flags, mode);
 }

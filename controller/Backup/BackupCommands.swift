@@ -42,9 +42,23 @@ struct RestoreCommand: AsyncParsableCommand {
     var dir: String
     @Flag(help: "Hosts may have seen more than the backup holds.")
     var advance = false
+    @Option(help: "The recovery kit, for the keys of root and targets that the backup lacks (profile solo).")
+    var kit: String?
+    @Option(help: "The file with the kit's passphrase.")
+    var passphraseFile: String?
 
     func run() async throws {
-        let outcome = try ControllerRestore.perform(from: from, to: dir, advance: advance, at: SystemTime().now())
+        guard (kit == nil) == (passphraseFile == nil) else {
+            throw ValidationError("--kit and --passphrase-file belong together.")
+        }
+        var opened: (path: String, passphrase: [UInt8])?
+        if let kit, let passphraseFile {
+            var text = try Directory.open(".").read(passphraseFile, sizeMax: ByteCount(1000))
+            while let last = text.last, last == 10 || last == 13 { text.removeLast() }
+            opened = (kit, text)
+        }
+        let outcome = try ControllerRestore.perform(
+            from: from, to: dir, advance: advance, kit: opened, at: SystemTime().now())
         print("\(dir) is the controller as of \(outcome.backup.at). Run it: slipway-controller run --dir \(dir)")
         guard !outcome.unsigned.isEmpty else { return }
         print(
@@ -52,5 +66,36 @@ struct RestoreCommand: AsyncParsableCommand {
             People hold the keys of: \(outcome.unsigned.joined(separator: ", ")). Hosts that have seen newer metadata of \
             these wait until it has been signed as often since the backup: slipway keys renew ROLE
             """)
+    }
+}
+
+struct RecoveryKitCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "recovery-kit", abstract: "Write what is kept off the controller for the day on which it is gone.",
+        discussion: """
+            The keys of root and targets, encrypted under a passphrase that is printed once and kept nowhere, the root that \
+            hosts pinned, and a sheet to be printed that says what to do. Never the keys that sign every day.
+            """)
+
+    @Option(help: "Folder of the controller.")
+    var dir: String
+    @Option(help: "The folder that is made, on a removable medium; it must not hold anything yet.")
+    var output: String
+    @Option(help: "Where the keys of root and targets lie (team, regulated): the folder of --offline-keys.")
+    var keys: String?
+
+    func run() async throws {
+        let passphrase = try RecoveryKit.make(of: dir, keys: keys, in: output, at: SystemTime().now())
+        print(Self.words(output, passphrase))
+    }
+
+    static func words(_ output: String, _ passphrase: String) -> String {
+        """
+        \(output) is the recovery kit: print \(RecoveryKit.sheetName), and keep the folder off this machine.
+        Its passphrase, which is kept nowhere; write it on paper, and keep that in another place:
+
+            \(passphrase)
+
+        """
     }
 }

@@ -21,10 +21,13 @@ enum ControllerRestore {
         var unsigned: [String] = []
     }
 
-    /// - Parameter advance: hosts may have seen more than the backup holds: every number that they would take for an
-    ///   older one jumps ahead.
+    /// - Parameters:
+    ///   - advance: hosts may have seen more than the backup holds: every number that they would take for an older one jumps
+    ///     ahead.
+    ///   - kit: for keys that the backup lacks.
     static func perform(
-        from backup: String, to path: String, advance: Bool, at now: UTCInstant
+        from backup: String, to path: String, advance: Bool, kit: (path: String, passphrase: [UInt8])? = nil,
+        at now: UTCInstant
     ) throws -> Outcome {
         let from = try Directory.open(backup)
         guard let bytes = try from.readIfPresent(BackupRecord.name, sizeMax: ByteCount(1 << 20)),
@@ -44,6 +47,9 @@ enum ControllerRestore {
         let configuration = try ControllerDirectory(directory: from)
             .json(ControllerConfiguration.self, ControllerDirectory.configurationName)
         let folder = ControllerDirectory(directory: there, sharedRepository: configuration.repository)
+        if let kit {
+            try RecoveryKit.unpack(kit.path, passphrase: kit.passphrase, into: folder, configuration.profile)
+        }
         if advance {
             let store = try configuration.openStore(folder)
             outcome.unsigned = try self.advance(store, folder, record, at: now)

@@ -37,13 +37,19 @@ extension Controller {
     func keepPlaceOnce() {
         guard let shared, isRunning else { return }
         let asked = ContinuousClock.now
+        let led = leads
         do {
             try shared.notePresence(of: holder)
             hostsElsewhere = try shared.contacts(besides: holder)
             let lease = try shared.acquire(Leadership.leaseName, by: holder, for: Leadership.span)
             guard let lease else { return loseLead() }
             leadership.until = asked + .milliseconds(Leadership.span.milliseconds)
-            guard lease != leadership.lease else { return }
+            guard lease != leadership.lease else {
+                // The database was away for longer than the lease, and nobody else came: deadlines that passed meanwhile were
+                // not looked at.
+                if !led { drive() }
+                return
+            }
             leadership.lease = lease
             do { try takeLead() } catch {
                 // The same lease is there the next time, and is taken for a new one then.

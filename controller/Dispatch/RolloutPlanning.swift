@@ -49,6 +49,7 @@ extension Controller {
         _ definition: RolloutDefinition, id: RolloutID, urgency: RolloutUrgency, admits: (HostRecord) -> Bool
     ) throws -> RolloutPlan {
         let record = try release(definition.release)
+        try refuseRemovedPackage(record)
         let hosts = state.hostsInOrder.filter {
             $0.environment == definition.environment && $0.identity.standing.isActive && admits($0)
                 && (urgency.isEmergency || !$0.isMarked)

@@ -202,7 +202,7 @@ extension Controller {
                 broken.append("blobs/\(submitted.manifest.hex) (manifest of \(submitted.release))")
                 continue
             }
-            blobs.formUnion(parsed.blobs)
+            if release.packageRemovedAt == nil { blobs.formUnion(parsed.blobs) }
         }
         for blob in blobs where (try? publisher.blobs.has(blob)) != true { broken.append("blobs/\(blob.sha256.hex)") }
         guard !broken.isEmpty else {

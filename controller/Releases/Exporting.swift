@@ -20,6 +20,7 @@ extension Controller {
     /// The director's word for one host or channel, with everything that proves it, in one file.
     func export(_ name: ReleaseName, _ request: ExportRequest, by actor: String) throws -> Export {
         let record = try release(name)
+        try refuseRemovedPackage(record)
         let (audience, environment) = try audience(of: request, name)
         try refuseRevoked(record, in: environment)
         guard record.isApproved(in: environment) else { throw approvalMissing(name, in: environment) }

@@ -10,6 +10,8 @@ import ServiceLifecycle
 /// One TLS 1.3 port for hosts, people, the console and the repository.
 public struct ControllerServer: Sendable {
     private static let backlog = 4096
+    /// What is in flight has so long to be answered once the controller is to end; then connections are cut.
+    private static let endingMax = Duration.seconds(10)
 
     let controller: Controller
     let table: RouteTable
@@ -25,7 +27,7 @@ public struct ControllerServer: Sendable {
     }
 
     /// Serves until cancelled, or until SIGTERM or SIGINT where `handlesSignals`: then streams are closed, requests in
-    /// flight are answered, and it returns.
+    /// flight are answered, within 10 s, and it returns.
     public func run(
         handlesSignals: Bool = false, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) async throws {
@@ -43,10 +45,11 @@ public struct ControllerServer: Sendable {
                 }),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? listen.port) },
             logger: controller.logger)
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [application, BackgroundWork(controller: controller)],
-                gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: controller.logger))
+        var services = ServiceGroupConfiguration(
+            services: [application, BackgroundWork(controller: controller)],
+            gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: controller.logger)
+        services.maximumGracefulShutdownDuration = Self.endingMax
+        let group = ServiceGroup(configuration: services)
         do {
             try await group.run()
         } catch let error as IOError {
@@ -76,6 +79,7 @@ struct BackgroundWork: Service {
                     group.addTask { try await controller.keepChangeManagement() }
                     group.addTask { try await controller.keepEarlyLife() }
                     group.addTask { try await controller.keepEarlyHealth() }
+                    group.addTask { try await controller.keepPackages() }
                     group.addTask {
                         // The actor that decides and writes the record must answer, or the watchdog restarts the daemon.
                         await ServiceManager.ofThisProcess()?.keepWatchdog(controller.time) {

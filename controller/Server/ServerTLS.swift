@@ -115,6 +115,8 @@ struct ServerTLSMaterial: Sendable {
     /// Whom certificates of clients must be from.
     var clientAuthorities: String
 
+    private static let farewellMax = TimeAmount.seconds(1)
+
     /// Certificates of clients are asked for and, if shown, must be ours; whether one is needed is decided by route.
     func configuration() throws -> TLSConfiguration {
         let chain = try [certificate, authority].flatMap { try NIOSSLCertificate.fromPEMBytes(Array($0.utf8)) }
@@ -124,6 +126,8 @@ struct ServerTLSMaterial: Sendable {
             trustRoots: .certificates(try NIOSSLCertificate.fromPEMBytes(Array(clientAuthorities.utf8))))
         tls.minimumTLSVersion = .tlsv13
         tls.certificateVerification = .optionalVerification
+        // Who does not answer a farewell would keep a controller that ends for so long.
+        tls.shutdownTimeout = Self.farewellMax
         return tls
     }
 }

@@ -129,6 +129,8 @@ struct ControllerConfiguration: Sendable, Codable {
     var database: String?
     /// An absolute path where `repository/` lies, and `evidence/` beside it, for controllers that share a database; nil: in the folder.
     var repository: String?
+    /// Packages that nobody needs are removed; nil: none is.
+    var retention: RetentionRules?
 
     func openStore(_ folder: ControllerDirectory) throws -> any EventStore {
         if let database { return try PostgresStore(address: database) }

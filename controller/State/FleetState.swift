@@ -111,6 +111,8 @@ struct FleetState: Sendable {
         case .emergencyReleased, .emergencyReviewed, .metadataExpiring, .certificatesExpiring: applyAlarm(entry)
         case .freezeDeclared, .freezeLifted: applyFreeze(entry)
         case .rehearsalOrdered, .rehearsalEnded: applyRehearsal(entry)
+        case .packagesRemoved(let event):
+            for release in event.releases { releases[release]?.packageRemovedAt = entry.at }
         case .rolloutAuthorised(let event): plans[event.digest]?.authorise(event, at: entry.at)
         case .rolloutChanged(let event):
             if rollouts[event.rollout] == nil { rolloutOrder.append(event.rollout) }
@@ -301,6 +303,8 @@ struct ReleaseRecord: Sendable {
     let submittedBy: String
     private(set) var approvals: [Approval] = []
     private(set) var revocations: [Revocation] = []
+    /// Nobody needed it any more.
+    var packageRemovedAt: UTCInstant?
 
     init(submitted: ReleaseSubmitted, at now: UTCInstant, by actor: String) {
         self.submitted = submitted

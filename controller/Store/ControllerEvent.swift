@@ -53,6 +53,7 @@ public enum ControllerEvent: Sendable, Codable {
     case lifecycleChanged(LifecycleChanged)
     case rehearsalOrdered(RehearsalOrdered)
     case rehearsalEnded(RehearsalEnded)
+    case packagesRemoved(PackagesRemoved)
 
     /// The permanent name of the act, the same in log, audit and documentation.
     public var action: String {
@@ -106,6 +107,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .lifecycleChanged(let it): it.event.name
         case .rehearsalOrdered: "rehearsal.ordered"
         case .rehearsalEnded: "rehearsal.ended"
+        case .packagesRemoved: "packages.removed"
         }
     }
 
@@ -158,6 +160,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .lifecycleChanged(let it): "release:\(it.release)"
         case .rehearsalOrdered(let it): "rehearsal:\(it.plan.id)"
         case .rehearsalEnded(let it): "rehearsal:\(it.rehearsal)"
+        case .packagesRemoved: "repository"
         }
     }
 }

@@ -60,8 +60,8 @@ struct EventHead: Sendable, Equatable {
             .store(
                 "chain", "The event log is damaged at entry \(sequence + 1): \(what).",
                 remedy: """
-                    Nothing was started. Restore events.sqlite from a backup, and find out who or what changed it: an \
-                    intact log is never rewritten.
+                    Nothing was started. Find out who or what changed it: an intact log is never rewritten. \
+                    \(SQLiteStore.wayBack)
                     """, cause: cause)
         }
         let entry: EventEntry

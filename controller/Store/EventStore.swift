@@ -119,6 +119,15 @@ extension EventHead {
 }
 
 extension ControllerError {
+    /// Nothing is lost: whoever waited for a confirmation sends again.
+    static func storeDisk(_ place: String, cause: String) -> ControllerError {
+        var error = ControllerError(
+            .serviceUnavailable, code: "store.disk", summary: "The database \(place) cannot be written.",
+            remedy: "Free some space or repair the disk; what was not confirmed will be sent again.", cause: cause)
+        error.retryAfter = .seconds(5)
+        return error
+    }
+
     static func storeConflict(_ end: Int64, expected: Int64) -> ControllerError {
         .store(
             "conflict", "The log ends at \(end), the decision was made at \(expected).", remedy: "Decide again.")

@@ -1,4 +1,5 @@
 import AgentProtocol
+import Effects
 import FoundationEssentials
 import GRDB
 import ReleaseDefinition
@@ -18,8 +19,10 @@ final class SQLiteStore: EventStore {
     /// nil: closed. Whoever still reads at that moment holds it for himself: SQLite would trap on a connection that is gone.
     private let opened: Mutex<DatabaseQueue?>
     private let position = Mutex(Position())
+    private let end: StoreEnd
 
-    /// Opens the file, makes its tables where they are missing, and checks that SQLite finds it sound.
+    /// Opens the file, makes its tables where they are missing, and checks that SQLite finds it sound and that it holds all
+    /// that this program ever confirmed.
     init(path: String) throws {
         var configuration = Configuration()
         configuration.journalMode = .wal
@@ -28,6 +31,9 @@ final class SQLiteStore: EventStore {
             try database.execute(sql: "PRAGMA synchronous = FULL")
         }
         place = path
+        end = StoreEnd(beside: path)
+        // SQLite would make a new one.
+        if let noted = end.noted, !end.isThere { throw Self.behind(path, StoreEnd.Place(), noted) }
         let queue = try Self.translating(path) {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let verdict = try queue.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }
@@ -37,6 +43,15 @@ final class SQLiteStore: EventStore {
             try Self.migrate(queue)
             return queue
         }
+        let found = try Self.translating(path) {
+            try queue.read { database in
+                StoreEnd.Place(
+                    sequence: try Int64.fetchOne(database, sql: "SELECT max(sequence) FROM events") ?? 0,
+                    arrival: try Int64.fetchOne(database, sql: "SELECT max(arrival) FROM reports") ?? 0)
+            }
+        }
+        if let noted = end.noted, !found.reaches(noted) { throw Self.behind(path, found, noted) }
+        end.begin(at: found)
         opened = Mutex(queue)
     }
 
@@ -68,10 +83,11 @@ final class SQLiteStore: EventStore {
                 }
                 let reports = try Row.fetchCursor(
                     database,
-                    sql: "SELECT host, report, receivedAt, arrival FROM reports WHERE arrival > ? ORDER BY arrival",
+                    sql:
+                        "SELECT host, report, receivedAt, arrival, digest, sequence FROM reports WHERE arrival > ? ORDER BY arrival",
                     arguments: [position.arrival])
                 while let row = try reports.next() {
-                    try report(try Self.report(row))
+                    try report(try Self.report(row, place))
                     position.arrival = row[3]
                 }
             }
@@ -97,8 +113,8 @@ final class SQLiteStore: EventStore {
                 for report in change.reports { try Self.insert(report, database) }
                 for (name, bytes) in change.documents {
                     try database.execute(
-                        sql: "INSERT OR REPLACE INTO documents (name, content) VALUES (?, ?)",
-                        arguments: [name, Data(bytes)])
+                        sql: "INSERT OR REPLACE INTO documents (name, content, digest) VALUES (?, ?, ?)",
+                        arguments: [name, Data(bytes), Data(SHA256Digest(of: bytes).bytes)])
                 }
                 return change.reports.isEmpty ? nil : database.lastInsertedRowID
             }
@@ -107,6 +123,7 @@ final class SQLiteStore: EventStore {
             position.head = made.head
             if let arrival { position.arrival = arrival }
         }
+        end.raise(to: StoreEnd.Place(sequence: made.head.sequence, arrival: arrival ?? 0))
         return made.entries
     }
 
@@ -130,8 +147,16 @@ final class SQLiteStore: EventStore {
     func document(_ name: String) throws -> [UInt8]? {
         try Self.translating(place) {
             try queue.read { database in
-                try Data.fetchOne(database, sql: "SELECT content FROM documents WHERE name = ?", arguments: [name])
-                    .map { Array($0) }
+                try Row.fetchOne(
+                    database, sql: "SELECT content, digest FROM documents WHERE name = ?", arguments: [name]
+                ).map { row in
+                    let bytes = Array(row[0] as Data)
+                    let digest = row[1] as Data?
+                    guard digest.map({ Array($0) == SHA256Digest(of: bytes).bytes }) ?? true else {
+                        throw Self.damaged("document \(name)", place)
+                    }
+                    return bytes
+                }
             }
         }
     }
@@ -183,23 +208,58 @@ extension SQLiteStore {
                     arrival INTEGER PRIMARY KEY, host TEXT NOT NULL, sequence INTEGER NOT NULL,
                     receivedAt INTEGER NOT NULL, report BLOB NOT NULL, UNIQUE (host, sequence)) STRICT;
                 CREATE TABLE documents (name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;
-                """)
+                """),
+        // SQLite checks its pages' form, not what is in them. The log has its chain.
+        StoreMigration(
+            name: "2 digests of reports and documents",
+            sql: """
+                ALTER TABLE reports ADD COLUMN digest BLOB;
+                ALTER TABLE documents ADD COLUMN digest BLOB;
+                """),
     ]
 
     private static func insert(_ stored: StoredReport, _ database: Database) throws {
+        let bytes = try stored.bytes()
         try database.cachedStatement(
-            sql: "INSERT INTO reports (host, sequence, receivedAt, report) VALUES (?, ?, ?, ?)"
+            sql: "INSERT INTO reports (host, sequence, receivedAt, report, digest) VALUES (?, ?, ?, ?, ?)"
         ).execute(arguments: [
-            stored.host.text, stored.report.sequence, stored.receivedAt.millisecondsSince1970,
-            Data(try stored.bytes()),
+            stored.host.text, stored.report.sequence, stored.receivedAt.millisecondsSince1970, Data(bytes),
+            digest(stored.host.text, stored.report.sequence, stored.receivedAt.millisecondsSince1970, bytes),
         ])
     }
 
-    private static func report(_ row: Row) throws -> StoredReport {
-        StoredReport(
-            host: HostID(unchecked: row[0]),
-            report: try JSONCoding.decode(HostReport.self, from: Array(row[1] as Data)),
+    /// Of the whole row.
+    private static func digest(_ host: String, _ sequence: Int64, _ receivedAt: Int64, _ bytes: [UInt8]) -> Data {
+        Data(SHA256Digest(of: Array("\(host) \(sequence) \(receivedAt) ".utf8) + bytes).bytes)
+    }
+
+    private static func report(_ row: Row, _ place: String) throws -> StoredReport {
+        let bytes = Array(row[1] as Data)
+        // nil in rows from before there was one.
+        if let digest = row[4] as Data?, digest != Self.digest(row[0], row[5], row[2], bytes) {
+            throw damaged("report \(row[3] as Int64)", place)
+        }
+        return StoredReport(
+            host: HostID(unchecked: row[0]), report: try JSONCoding.decode(HostReport.self, from: bytes),
             receivedAt: UTCInstant(millisecondsSince1970: row[2]))
+    }
+
+    private static func damaged(_ what: String, _ place: String) -> ControllerError {
+        .store(
+            "corrupt", "The database \(place) is damaged: its \(what) is not what was written.",
+            remedy: "Nothing was changed. " + wayBack)
+    }
+
+    static let wayBack =
+        "Keep the folder, and set the controller up from a backup: slipway-controller restore --from BACKUP --dir NEW --advance"
+
+    private static func behind(_ path: String, _ found: StoreEnd.Place, _ noted: StoreEnd.Place) -> ControllerError {
+        .store(
+            "behind",
+            "The database \(path) ends at entry \(found.sequence) and report \(found.arrival); it was at entry "
+                + "\(noted.sequence) and report \(noted.arrival): what was written last is gone, as with its file -wal, "
+                + "or an old copy was put in its place.",
+            remedy: "Put the missing file back, if it was moved. " + Self.wayBack)
     }
 
     /// SQLite's errors in our words; ours pass.
@@ -208,16 +268,13 @@ extension SQLiteStore {
             return try body()
         } catch let error as DatabaseError {
             switch error.resultCode {
-            case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            // What we ask is always the same: where SQLite does not know the words, the tables are not what they were.
+            case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR, .SQLITE_MISMATCH, .SQLITE_FORMAT:
                 throw ControllerError.store(
-                    "corrupt", "The database \(path) is damaged.",
-                    remedy: "Nothing was changed. Restore it from a backup, then run the controller again.",
+                    "corrupt", "The database \(path) is damaged.", remedy: "Nothing was changed. " + Self.wayBack,
                     cause: error.message ?? "\(error.resultCode)")
             case .SQLITE_FULL, .SQLITE_IOERR:
-                throw ControllerError.store(
-                    "disk", "The database \(path) cannot be written.",
-                    remedy: "Free some space or repair the disk; what was not confirmed will be sent again.",
-                    cause: error.message ?? "\(error.resultCode)")
+                throw ControllerError.storeDisk(path, cause: error.message ?? "\(error.resultCode)")
             default:
                 throw ControllerError.store(
                     "database", "The database \(path) refused an operation.",

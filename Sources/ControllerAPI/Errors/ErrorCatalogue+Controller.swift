@@ -1,5 +1,8 @@
 extension ErrorCatalogue {
     static let controllerErrors = #"""
+        controller.conflict.packageRemoved
+          The package of the release was removed from the repository: nobody needed it any more. Its manifest and documents are kept.
+        > Take a newer release, or submit its package (a .slip) again.
         controller.plan.required
           In this profile a rollout starts from a plan that somebody looked at, and none is named.
         > Plan it (slipway rollout plan FILE), look at it, and start it with --plan DIGEST.
@@ -217,6 +220,9 @@ extension ErrorCatalogue {
         controller.setup.folderMode
           Others may write into the controller's folder.
         > Look at what is in it, then run chmod 700 on it.
+        controller.setup.kit
+          The recovery kit cannot be made or used here; the summary says why.
+        > Keep it off the controller, and name the folder that holds the keys of root with --keys.
         controller.setup.listen
           The controller cannot listen: the port is taken, or may not be used.
         > Look what else listens there (ss -ltnp), or change listen in controller.json.
@@ -233,6 +239,9 @@ extension ErrorCatalogue {
         controller.setup.profile
           There is no such profile.
         > Use solo, team or regulated.
+        controller.setup.retention
+          The retention of controller.json, or of the command, would keep less than is safe.
+        > Keep at least 2 releases and those of 7 days, or leave it out.
         controller.setup.root
           The first metadata hold no root. This is a defect of Slipway.
         > Report it with the controller's log.
@@ -251,6 +260,9 @@ extension ErrorCatalogue {
         controller.store.away
           The database cannot be reached. Nothing is lost: what was not confirmed is tried again.
         > See that PostgreSQL runs and answers.
+        controller.store.behind
+          The database ends before what was confirmed: its write-ahead log was removed, or an old copy was put in its place. Nothing was started.
+        > Put the missing file back, if it was moved; else set the controller up from a backup with --advance (docs/operations.md, “A damaged record”).
         controller.store.chain
           The event log is damaged: an entry does not follow the one before. Nothing was started.
         > Restore it from a backup, and find out who or what changed it: an intact log is never rewritten.
@@ -262,7 +274,7 @@ extension ErrorCatalogue {
         > Do it again.
         controller.store.corrupt
           The database is damaged. Nothing was changed.
-        > Restore it from a backup, then run the controller again.
+        > Keep the folder, and set the controller up from a backup with --advance (docs/operations.md, “A damaged record”).
         controller.store.database
           The database refused an operation; the cause says why.
         > Check that nothing else has it open and that the disk is sound.

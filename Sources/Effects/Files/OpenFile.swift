@@ -113,6 +113,9 @@ public final class OpenFile: Sendable {
         try SystemCall.check("fchown", path) { fchown(descriptor, ownerID, groupID) }
     }
 
+    /// Sets access and modification time to the present.
+    public func touch() throws { try SystemCall.check("futimens", path) { futimens(descriptor, nil) } }
+
     /// Sets access and modification time.
     public func setModified(at instant: UTCInstant) throws {
         let time = OpenFile.time(instant)

@@ -12,6 +12,33 @@ public enum KeyGeneration {
         try pem(of: EVP_PKEY_EC) { EVP_PKEY_CTX_set_ec_paramgen_curve_nid($0, NID_X9_62_prime256v1) == 1 }
     }
 
+    /// The same key under a passphrase.
+    public static func encrypted(pem: String, passphrase: [UInt8]) throws -> String {
+        try text(of: read(pem, nil), passphrase)
+    }
+
+    /// The same key without its passphrase.
+    public static func decrypted(pem: String, passphrase: [UInt8]) throws -> String {
+        try text(of: read(pem, passphrase), nil)
+    }
+
+    private static func read(_ pem: String, _ passphrase: [UInt8]?) throws -> OpaquePointer {
+        var secret = (passphrase ?? []).filter { $0 != 0 } + [0]
+        let bytes = Array(pem.utf8)
+        let key = bytes.withUnsafeBytes { text -> OpaquePointer? in
+            guard let memory = BIO_new_mem_buf(text.baseAddress, Int32(clamping: text.count)) else { return nil }
+            defer { BIO_free(memory) }
+            // Without a callback libcrypto takes the last argument for the passphrase.
+            return secret.withUnsafeMutableBytes { PEM_read_bio_PrivateKey(memory, nil, nil, $0.baseAddress) }
+        }
+        guard let key else {
+            throw LibcryptoFailure.error(
+                "form", "The text is no private key in PEM, or another passphrase opens it.",
+                remedy: "Check the file and the passphrase; a line feed at its end does not count.")
+        }
+        return key
+    }
+
     private static func pem(
         of kind: Int32, passphrase: [UInt8]? = nil, prepare: (OpaquePointer) -> Bool
     ) throws -> String {
@@ -21,6 +48,11 @@ public enum KeyGeneration {
         guard EVP_PKEY_keygen_init(context) == 1, prepare(context), EVP_PKEY_keygen(context, &key) == 1, let key else {
             throw failure("EVP_PKEY_keygen")
         }
+        return try text(of: key, passphrase)
+    }
+
+    /// - Parameter key: freed here.
+    private static func text(of key: OpaquePointer, _ passphrase: [UInt8]?) throws -> String {
         defer { EVP_PKEY_free(key) }
         // Secure-heap or not, the BIO's memory is wiped when it is freed (BUF_MEM_free clears).
         guard let memory = BIO_new(BIO_s_mem()) else { throw failure("BIO_new") }

@@ -30,6 +30,13 @@ public struct BlobStore: Sendable {
         return try directory.openFile(blob.sha256.hex).digest() == blob.sha256
     }
 
+    /// The same for whoever would add them: they count as written now, so that nobody removes them as old.
+    func isThere(adding blob: BlobReference) throws -> Bool {
+        guard try isWhole(blob) else { return false }
+        try directory.openFile(blob.sha256.hex).touch()
+        return true
+    }
+
     /// For reading. The bytes are not checked yet: whoever reads compares digests before it uses them.
     /// - Throws: `packaging.blob.absent`, `packaging.blob.length`.
     public func open(_ blob: BlobReference) throws -> OpenFile {
@@ -54,11 +61,11 @@ public struct BlobStore: Sendable {
         return bytes
     }
 
-    /// Keeps the bytes; nothing to do if they are there already. Others under their name are replaced.
+    /// Keeps the bytes; those that are there already count as written now. Others under their name are replaced.
     @discardableResult
     public func add(_ bytes: [UInt8]) throws -> BlobReference {
         let blob = BlobReference(of: bytes)
-        if try isWhole(blob) { return blob }
+        if try isThere(adding: blob) { return blob }
         let writer = try newBlob()
         try bytes.withUnsafeBytes { try writer.write($0) }
         return try writer.finish()

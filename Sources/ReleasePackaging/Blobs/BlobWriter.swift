@@ -106,7 +106,7 @@ final class BlobBatch {
     func add(_ bytes: [UInt8]) throws -> BlobReference {
         let blob = BlobReference(of: bytes)
         if waiting.contains(where: { $0.blob == blob }) { return blob }
-        if try store.isWhole(blob) { return blob }
+        if try store.isThere(adding: blob) { return blob }
         let writer = try store.newBlob()
         try writer.write(bytes)
         return try add(writer)

@@ -9,8 +9,8 @@ struct InitCommand: AsyncParsableCommand {
         discussion: """
             Runs slipway-controller init, which lies beside this program, with the same options: --dir DIR, --listen \
             HOST:PORT, --profile solo|team|regulated, --offline-keys DIR, --approver NAME=FILE.pub, --emergency-person \
-            NAME=FILE.pub, --threshold N, --product NAME, --environments A,B, --name NAME. `slipway-controller init \
-            --help` explains each.
+            NAME=FILE.pub, --threshold N, --product NAME, --environments A,B, --name NAME, --recovery-kit DIR. `slipway-controller \
+            init --help` explains each.
             """)
 
     @Argument(parsing: .captureForPassthrough, help: "Options of slipway-controller init, as --dir DIR.")

@@ -1,6 +1,7 @@
 import AgentProtocol
 import ControllerAPI
 import Effects
+import Foundation
 import ReleaseDefinition
 import ReleaseDistribution
 import ReleaseTrust
@@ -75,6 +76,124 @@ struct BackupTests {
         }
     }
 
+    /// A clock that is behind by a day and an hour: what it sees happened yesterday.
+    private struct Yesterday: TimeDoor {
+        private let real = SystemTime()
+        func now() -> UTCInstant { real.now() + .hours(-25) }
+        func monotonic() -> TimeSpan { real.monotonic() }
+        func sleep(for span: TimeSpan) async throws { try await real.sleep(for: span) }
+    }
+
+    @Test(
+        "The controller is gone: with yesterday's backup and the recovery kit every agent comes back unaided, and keys are replaced"
+    )
+    func gone() async throws {
+        let test = try TestController(time: Yesterday())
+        let (away, trust) = (try TemporaryFolder(), try TemporaryFolder())
+        let (kit, backup) = (away.path + "/kit", away.path + "/backup")
+        let passphrase = try RecoveryKit.make(of: test.folder.path, keys: nil, in: kit, at: test.time.now())
+        var fleet = TestFleet(test)
+        try await test.run { running in
+            try await fleet.join(3, running)
+            try await fleet.serving(running) { client in
+                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+                #expect(try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).state == .succeeded)
+                // Whoever keeps the kit may take the keys off the machine: then a backup lacks them too.
+                for name in ["root", "targets"] { try Directory.open(test.folder.path).removeFile("keys/\(name).pem") }
+                _ = try ControllerBackup.make(of: test.folder.path, in: backup, at: test.time.now())
+                #expect(try await TestFleet.submit("2.0", by: client).status == 201)
+                #expect(try await TestFleet.rollOut(TestFleet.definition("2.0"), by: client).state == .succeeded)
+                let root = Array(running.controller.firstRoot.utf8)
+                _ = try await metadata(trust, client, root: root).refresh(at: test.time.now())
+            }
+        }
+        let restored = try TestController(
+            restoring: backup, of: test, advance: true, kit: (kit, Array(passphrase.utf8)), time: SystemTime())
+        try await restored.run { running in
+            let after = TestFleet(restored, agents: fleet.agents)
+            // Nothing is done on a host: its stream is there, and it takes the next release.
+            try await after.serving(running) { client in
+                _ = try await metadata(trust, client, root: nil).refresh(at: SystemTime().now())
+                #expect(try await TestFleet.submit("3.0", by: client).status == 201)
+                #expect(try await TestFleet.rollOut(TestFleet.definition("3.0"), by: client).state == .succeeded)
+                #expect(after.agents.allSatisfy { $0.running?.version.text == "3.0" })
+                // Root is there again, from the kit.
+                for role in ["timestamp", "snapshot"] {
+                    let rotated = try await client.post("/v1/keys/rotate", OnlineRotationRequest(role: role))
+                    #expect(rotated.status < 300, "\(String(decoding: rotated.body, as: UTF8.self))")
+                }
+                _ = try await metadata(trust, client, root: nil).refresh(at: SystemTime().now())
+            }
+        }
+    }
+
+    @Test(
+        "A recovery kit holds keys of root and targets, encrypted, and a sheet; nothing that signs every day, and no passphrase"
+    )
+    func kit() throws {
+        let test = try TestController()
+        let away = try TemporaryFolder()
+        let path = away.path + "/kit"
+        let passphrase = try RecoveryKit.make(of: test.folder.path, keys: nil, in: path, at: test.time.now())
+        let folder = try Directory.open(path)
+        #expect(Set(try folder.list().map(\.name)) == ["root.pem", "targets.pem", "root.json", "RECOVERY.txt"])
+        #expect(try folder.status().mode & 0o077 == 0)
+        let made = try ControllerDirectory.open(test.folder.path)
+        for name in ["root.pem", "targets.pem"] {
+            let text = String(decoding: try folder.read(name, sizeMax: ByteCount(10_000)), as: UTF8.self)
+            #expect(text.hasPrefix("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
+            #expect(throws: (any Error).self) { _ = try SigningKey(pem: text, passphrase: Array("other".utf8)) }
+            let key = try SigningKey(pem: text, passphrase: Array(passphrase.utf8))
+            #expect(try key.publicKey == SigningKey(pem: made.text("keys/\(name)")).publicKey)
+        }
+        let sheet = String(decoding: try folder.read("RECOVERY.txt", sizeMax: ByteCount(10_000)), as: UTF8.self)
+        #expect(sheet.contains("restore --from BACKUP --dir DIR --advance") && !sheet.contains(passphrase))
+        let twice = #expect(throws: ControllerError.self) {
+            _ = try RecoveryKit.make(of: test.folder.path, keys: nil, in: path, at: test.time.now())
+        }
+        #expect(twice?.code == "controller.conflict.exists")
+        let inside = #expect(throws: ControllerError.self) {
+            _ = try RecoveryKit.make(
+                of: test.folder.path, keys: nil, in: test.folder.path + "/kit", at: test.time.now())
+        }
+        #expect(inside?.code == "controller.setup.kit")
+    }
+
+    @Test(
+        "docs/operations.md, “A damaged record”: its commands bring a damaged controller back, with a backup and without"
+    )
+    func damaged() async throws {
+        let test = try TestController()
+        var fleet = TestFleet(test)
+        let away = try TemporaryFolder()
+        _ = try ControllerBackup.make(of: test.folder.path, in: away.path + "/backup", at: test.time.now())
+        try await test.run { running in
+            try await fleet.join(1, running)
+        }
+        let words = try OperationsGuide.commands(below: "A damaged record")
+        try #require(words.count == 3)
+        // The write-ahead log is gone, as far as the record can tell.
+        let folder = try Directory.open(test.folder.path)
+        try folder.writeDurably("events.sqlite-end", Array("9999 9999\n".utf8))
+        let refused = #expect(throws: ControllerError.self) { _ = try Controller(directory: test.folder.path) }
+        #expect(refused?.code == "controller.store.behind")
+        for (number, word) in words.enumerated() {
+            let command = word.replacing("BACKUP", with: away.path + "/backup").replacing(
+                "LEFT", with: away.path + "/left"
+            )
+            .replacing("NEW", with: away.path + "/new-\(number)").replacing("DIR", with: test.folder.path)
+            #expect(
+                await ControllerCommand.execute(Array(command.split(separator: " ").map(String.init).dropFirst())) == 0,
+                "\(word)")
+        }
+        // What was left has the host that the backup does not know.
+        for (name, hosts) in [("new-0", 0), ("new-2", 1)] {
+            let controller = try Controller(directory: away.path + "/" + name)
+            #expect(await controller.state.hosts.count == hosts)
+            await controller.close()
+        }
+    }
+
     @Test("A folder that is no whole backup is refused, and a folder that holds something is never written into")
     func refusals() throws {
         let test = try TestController()
@@ -94,5 +213,19 @@ struct BackupTests {
             _ = try ControllerRestore.perform(from: backup, to: other, advance: true, at: test.time.now())
         }
         #expect(partial?.code == "controller.setup.backup")
+    }
+}
+
+/// docs/operations.md, as tests walk it.
+enum OperationsGuide {
+    /// The lines of the section's blocks that run the controller's program.
+    static func commands(below heading: String) throws -> [String] {
+        let path = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/") + "/docs"
+        let text = String(
+            decoding: try Directory.open(path).read("operations.md", sizeMax: ByteCount(1 << 20)), as: UTF8.self)
+        let section = text.components(separatedBy: "\n## ").first { $0.hasPrefix(heading) } ?? ""
+        return section.split(separator: "\n").map { String($0.drop { $0 == " " }) }.filter {
+            $0.hasPrefix("slipway-controller ")
+        }
     }
 }

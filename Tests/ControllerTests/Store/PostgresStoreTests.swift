@@ -159,6 +159,62 @@ struct PostgresStoreTests {
         #expect(try fresh.verifiedHead().sequence == 2)
     }
 
+    @Test(
+        "R39: cut at each statement, before it or after it, an append is there once",
+        arguments: PostgresProxy.Cut.allCases)
+    func cutAtEach(_ cut: PostgresProxy.Cut) async throws {
+        try open().close()
+        let parts = address.split(separator: " ")
+        let folder = String(try #require(parts.first { $0.hasPrefix("host=") }).dropFirst(5))
+        var number = 0
+        while true {
+            number += 1
+            let proxy = try PostgresProxy(target: folder, cut: cut, at: number)
+            let through = parts.map { $0.hasPrefix("host=") ? "host=\(proxy.host)" : String($0) }.joined(separator: " ")
+            let host = "h\(number)\(cut == .before ? "b" : "a")"
+            try await appendAll(through, host)
+            let isReached = proxy.count >= number
+            proxy.end()
+            var (names, reports) = ([String](), [Int64]())
+            let fresh = try open()
+            try fresh.replay(
+                event: {
+                    if case .personAdded(let it) = $0.event, it.name.hasPrefix(host + "-") { names.append(it.name) }
+                },
+                report: { if $0.host.text == host { reports.append($0.report.sequence) } })
+            #expect(
+                names == (1...4).map { "\(host)-\($0)" } && reports == [1, 2, 3, 4], "\(number): \(names), \(reports)")
+            _ = try fresh.verifiedHead()
+            if !isReached { break }
+        }
+        // Each statement of the appends, and what is said to come to them.
+        #expect(number > 6, "\(number)")
+    }
+
+    /// As the controller does: what is not confirmed is decided again on what there is then.
+    private func appendAll(_ address: String, _ host: String) async throws {
+        var store: PostgresStore?
+        var known: Set<String> = []
+        for number in 1...4 {
+            let name = "\(host)-\(number)"
+            try await eventually {
+                do {
+                    let opened = try store ?? PostgresStore(address: address)
+                    store = opened
+                    _ = try opened.readOn(
+                        event: { if case .personAdded(let it) = $0.event { known.insert(it.name) } }, report: { _ in })
+                    if !known.contains(name) {
+                        try append(name, opened, reports: [StoreSamples.report(Int64(number), host)])
+                    }
+                    return true
+                } catch let error as ControllerError {
+                    #expect(["controller.store.away", "controller.store.conflict"].contains(error.code), "\(error)")
+                    return false
+                }
+            }
+        }
+    }
+
     @Test("Who listens is told of every write")
     func notifications() throws {
         let store = try open()

@@ -1,4 +1,5 @@
 import Effects
+import GRDB
 import ReleaseDefinition
 import Testing
 
@@ -18,6 +19,36 @@ struct SQLiteStoreTests {
         let error = #expect(throws: ControllerError.self) { _ = try SQLiteStore(path: path) }
         #expect(error?.code == "controller.store.corrupt")
         #expect(error?.remedy.contains("backup") == true)
+    }
+
+    @Test("A file from before reports and documents had digests is migrated, and all that was in it is read")
+    func migrated() throws {
+        let change = StoreChange(
+            events: [StoreSamples.person("a")], reports: [try StoreSamples.report(1)], documents: ["d": [1, 2]])
+        let first = try SQLiteStore(path: path)
+        _ = try first.append(change, expecting: 0, at: StoreSamples.now)
+        first.close()
+        let queue = try DatabaseQueue(path: path)
+        try queue.write { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE reports DROP COLUMN digest; ALTER TABLE documents DROP COLUMN digest;
+                    DELETE FROM grdb_migrations WHERE identifier LIKE '2 %';
+                    """)
+        }
+        try queue.close()
+        for reports in 1...2 {
+            let store = try SQLiteStore(path: path)
+            var read: [Int64] = []
+            try store.replay(event: { _ in }, report: { read.append($0.report.sequence) })
+            #expect(read == (1...Int64(reports)).map { $0 })
+            #expect(try store.document("d") == [1, 2])
+            if reports == 1 {
+                _ = try store.append(
+                    StoreChange(reports: [try StoreSamples.report(2)]), expecting: 1, at: StoreSamples.now)
+            }
+            store.close()
+        }
     }
 
     @Test("A store that was closed says so to whoever comes late, and whoever reads at that moment reads to the end")

@@ -129,8 +129,10 @@ final class TestAgent: Sendable {
             state.envelopes.append(envelope)
             return Self.answer(assignment, &state)
         }
-        if !reports.isEmpty {
-            _ = try await client.post("/v1/agent/reports", HostReportBatch(reports: reports))
+        guard !reports.isEmpty else { return }
+        // Kept until it is confirmed, as agents do.
+        while try await client.post("/v1/agent/reports", HostReportBatch(reports: reports)).status >= 500 {
+            try await Task.sleep(for: .milliseconds(50))
         }
     }
 

@@ -50,12 +50,16 @@ final class TestController: Sendable {
     }
 
     /// One that is set up from a backup of another, in a folder of its own.
-    init(restoring backup: String, of other: TestController, advance: Bool) throws {
-        time = other.time
+    init(
+        restoring backup: String, of other: TestController, advance: Bool,
+        kit: (path: String, passphrase: [UInt8])? = nil, time: (any TimeDoor)? = nil
+    ) throws {
+        self.time = time ?? other.time
         authority = other.authority
         adminToken = other.adminToken
         folder = try TemporaryFolder()
-        _ = try ControllerRestore.perform(from: backup, to: folder.path, advance: advance, at: time.now())
+        _ = try ControllerRestore.perform(
+            from: backup, to: folder.path, advance: advance, kit: kit, at: self.time.now())
     }
 
     /// A second controller with the same keys, record and repository, as docs/operations.md sets one up.
@@ -142,11 +146,19 @@ struct TestClient: Sendable {
         _ test: TestController, _ running: TestController.Running, certificate: String? = nil, key: String? = nil,
         authority: String? = nil, token: String? = nil
     ) throws {
+        try self.init(
+            test, port: running.port, certificate: certificate, key: key, authority: authority, token: token)
+    }
+
+    init(
+        _ test: TestController, port: Int, certificate: String? = nil, key: String? = nil, authority: String? = nil,
+        token: String? = nil
+    ) throws {
         http = try LiveHTTP(
             identity: TLSIdentity(
                 trustRoots: authority ?? test.authority, certificateChain: certificate, privateKey: key),
             userAgent: "slipway-tests")
-        baseURL = "https://127.0.0.1:\(running.port)"
+        baseURL = "https://127.0.0.1:\(port)"
         self.token = token
     }
 

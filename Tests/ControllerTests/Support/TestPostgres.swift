@@ -29,7 +29,8 @@ final class TestPostgres: Sendable {
     private let folder: String
     private let databases = Mutex(0)
 
-    private init() throws {
+    /// One of its own, that is killed and stopped; others take `shared`.
+    init() throws {
         let programs = try #require(Self.programs)
         var template = Array("/tmp/slipway-postgres-XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
@@ -49,11 +50,20 @@ final class TestPostgres: Sendable {
                 "$@" "$programs/initdb" -D "$folder/data" -A trust -U slipway --no-sync -E UTF8 --locale=C \
                     >"$folder/log" 2>&1 &&
                 {
-                    "$@" "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off \
-                        -c max_connections=200 >>"$folder/log" 2>&1 </dev/null &
-                    server=$!
+                    while [ ! -e "$folder/over" ]; do
+                        if [ -e "$folder/down" ]; then sleep 0.1; continue; fi
+                        "$@" "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off \
+                            -c max_connections=200 >>"$folder/log" 2>&1 </dev/null &
+                        echo $! >"$folder/server"
+                        wait $!
+                        sleep 0.1
+                    done &
+                    loop=$!
                     cat >/dev/null
-                    kill -CONT $server; kill -QUIT $server; wait $server
+                    : >"$folder/over"
+                    server=$(cat "$folder/server")
+                    kill -CONT $server $(cat /proc/$server/task/$server/children 2>/dev/null) 2>/dev/null
+                    kill -QUIT $server 2>/dev/null; wait $loop
                 }
                 rm -rf "$folder"
                 """, "sh", folder, programs,
@@ -72,13 +82,41 @@ final class TestPostgres: Sendable {
 
     private func address(of database: String) -> String { "host=\(folder) user=slipway dbname=\(database)" }
 
+    private var server: pid_t {
+        (try? String(contentsOfFile: folder + "/server", encoding: .utf8))
+            .flatMap { pid_t($0.trimmingCharacters(in: .whitespacesAndNewlines)) } ?? 0
+    }
+
+    /// SIGKILL, as by a machine that is short of memory; it stays down until `start`.
+    func kill() {
+        FileManager.default.createFile(atPath: folder + "/down", contents: nil)
+        if server > 0 { Glibc.kill(server, SIGKILL) }
+    }
+
+    func start() { try? FileManager.default.removeItem(atPath: folder + "/down") }
+
+    /// All of its processes: its sockets stay, and nobody answers.
+    func pause() { signalAll(SIGSTOP) }
+    func resume() { signalAll(SIGCONT) }
+
+    private func signalAll(_ number: Int32) {
+        let server = server
+        guard server > 0 else { return }
+        Glibc.kill(server, number)
+        let children = try? String(contentsOfFile: "/proc/\(server)/task/\(server)/children", encoding: .utf8)
+        for child in (children ?? "").split(separator: " ").compactMap({ pid_t($0) }) { Glibc.kill(child, number) }
+    }
+
     /// An empty database.
-    func newDatabase() throws -> String {
+    /// - Parameter tablespace: a folder of the server's user; nil: where the others are.
+    func newDatabase(tablespace: String? = nil) throws -> String {
         let name = databases.withLock { count in
             count += 1
             return "test\(count)"
         }
-        try PostgresConnection(address(of: "postgres")).run("CREATE DATABASE \(name)")
+        let connection = try PostgresConnection(address(of: "postgres"))
+        if let tablespace { try connection.run("CREATE TABLESPACE small LOCATION '\(tablespace)'") }
+        try connection.run("CREATE DATABASE \(name)" + (tablespace == nil ? "" : " TABLESPACE small"))
         return address(of: name)
     }
 

@@ -212,10 +212,7 @@ final class PostgresStore: EventStore {
             .store(
                 "conflict", "Another controller stored the same before.", remedy: "Decide again.", cause: error.message)
         case "53100", "58030":
-            .store(
-                "disk", "The database \(place) cannot be written.",
-                remedy: "Free some space or repair the disk; what was not confirmed will be sent again.",
-                cause: error.message)
+            .storeDisk(place, cause: error.message)
         default:
             .store(
                 "database", "The database \(place) refused an operation.",

@@ -1,0 +1,144 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import Foundation
+import ReleaseDefinition
+import Testing
+
+@testable import ControllerLibrary
+
+@Suite("PostgreSQL goes away under a rollout, and comes back", .enabled(if: TestPostgres.isInstalled))
+struct PostgresOutageTests {
+    enum Outage: String, CaseIterable, Sendable, CustomTestStringConvertible {
+        case killed, paused, full
+        var testDescription: String { rawValue }
+    }
+
+    /// What is wrong with the database, until it is put right.
+    private struct Trouble {
+        let server: TestPostgres
+        let outage: Outage
+        /// Mounted for `full`.
+        let disk: String?
+
+        func begin() throws {
+            switch outage {
+            case .killed: server.kill()
+            case .paused: server.pause()
+            case .full: try fill()
+            }
+        }
+
+        func end() throws {
+            switch outage {
+            case .killed: server.start()
+            case .paused: server.resume()
+            case .full: try FileManager.default.removeItem(atPath: (disk ?? "") + "/filler")
+            }
+        }
+
+        private func fill() throws {
+            let file = try Directory.open(disk ?? "").createFile("filler")
+            for size in [1 << 16, 1 << 12, 1] {
+                while (try? file.write([UInt8](repeating: 1, count: size))) != nil {}
+            }
+        }
+    }
+
+    /// A file system in memory of the server's user; nil where this user may not mount.
+    private func smallDisk(_ folder: TemporaryFolder) async throws -> String? {
+        guard geteuid() == 0 else { return nil }
+        chmod(folder.path, 0o755)
+        let path = folder.path + "/disk"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        guard try await Self.run("/bin/mount", "-t", "tmpfs", "-o", "size=24m", "none", path) else { return nil }
+        try FileManager.default.createDirectory(atPath: path + "/space", withIntermediateDirectories: false)
+        if let user = getpwnam("postgres") { chown(path + "/space", user.pointee.pw_uid, user.pointee.pw_gid) }
+        return path
+    }
+
+    private static func run(_ arguments: String...) async throws -> Bool {
+        let command = ProcessCommand(
+            executable: arguments[0], arguments: Array(arguments.dropFirst()), workingDirectory: "/",
+            timeout: .seconds(60))
+        return try await LiveProcesses().run(command).end == .exited(0)
+    }
+
+    @Test(
+        "R39: killed, stopped or without space under a rollout: it waits and goes on by itself, nothing lost or doubled",
+        arguments: Outage.allCases)
+    func outage(_ outage: Outage) async throws {
+        let folder = try TemporaryFolder()
+        let disk = outage == .full ? try await smallDisk(folder) : nil
+        guard outage != .full || disk != nil else { return }
+        let result: Result<Void, any Error>
+        do { result = .success(try await rollOut(outage, disk)) } catch { result = .failure(error) }
+        if let disk { _ = try await Self.run("/bin/umount", "-l", disk) }
+        try result.get()
+    }
+
+    private func rollOut(_ outage: Outage, _ disk: String?) async throws {
+        let server = try TestPostgres()
+        let trouble = Trouble(server: server, outage: outage, disk: disk)
+        let test = try TestController(database: server.newDatabase(tablespace: disk.map { $0 + "/space" }))
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(3, running)
+            // Of no rollout here.
+            let writer = try await TestHost.join(test, running, environment: "production")
+            let reporter = try writer.client(test, running)
+            try await fleet.serving(running) { client in
+                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+                // The next phase is due while nothing can be written.
+                let definition = try TestFleet.definition(
+                    "1.0", .phased([.init(size: .count(1), bake: .seconds(2)), .init(size: .percent(100))]),
+                    grace: .minutes(10))
+                let started = try await client.startRollout(definition).json(RolloutView.self)
+                try await eventually {
+                    let seen = try await client.send("GET", "/v1/rollouts/\(started.id)").json(RolloutView.self)
+                    return seen.phases.first?.state == .baking
+                }
+                try trouble.begin()
+                // A host reports until it is not confirmed any more.
+                var (next, refused) = (Int64(1), HTTPResponse?.none)
+                func send() async throws -> HTTPResponse {
+                    let reports = try (next..<next + 100).map { try StoreSamples.report($0).report }
+                    return try await reporter.post("/v1/agent/reports", HostReportBatch(reports: reports))
+                }
+                while refused == nil {
+                    let response = try await send()
+                    if response.status == 200 { next += 100 } else { refused = response }
+                }
+                #expect(refused?.status == 503, "\(refused.map { String(decoding: $0.body, as: UTF8.self) } ?? "")")
+                #expect(refused?.problemCode == (outage == .full ? "controller.store.disk" : "controller.store.away"))
+                #expect(try await client.send("GET", "/livez").status == 200)
+                // Longer than the lease.
+                if outage == .paused { try await eventually { await !running.controller.leads } }
+                try trouble.end()
+                try await eventually { try await send().status == 200 }
+                let view = try await TestFleet.end(of: started.id, client)
+                #expect(view.state == .succeeded, "\(view)")
+                try await expectOnce(running, fleet, writer.id, through: next + 99)
+            }
+            await reporter.close()
+        }
+    }
+
+    /// Read from the beginning, by another connection.
+    private func expectOnce(
+        _ running: TestController.Running, _ fleet: TestFleet, _ writer: HostID, through last: Int64
+    ) async throws {
+        let entries = try await running.controller.store.entries(after: 0, limit: 10_000)
+        #expect(entries.count { $0.action == "rollout.orderSent" } == 3)
+        _ = try await running.controller.store.verifiedHead()
+        let address = try #require(running.controller.configuration.database)
+        var stored: [HostID: [Int64]] = [:]
+        try PostgresStore(address: address).replay(
+            event: { _ in }, report: { stored[$0.host, default: []].append($0.report.sequence) })
+        #expect(stored[writer] == Array(1...last))
+        for agent in fleet.agents {
+            let found = stored[agent.host.id] ?? []
+            #expect(found == Array(1...Int64(found.count)) && found.count >= 2, "\(found)")
+        }
+    }
+}

@@ -1,0 +1,317 @@
+import AgentProtocol
+import ControllerAPI
+import Effects
+import Foundation
+import ReleaseDefinition
+import ReleasePackaging
+import ReleaseRollout
+import Testing
+
+@testable import ControllerLibrary
+
+/// A fleet of made-up hosts whose log is real: every rollout is decided by the engine. Beside it stands what each host runs and
+/// could go back to, kept by itself, and which packages there still are.
+private struct RetentionWorld {
+    private struct Model {
+        var running: ReleaseName?
+        /// What a back-out returns to.
+        var lastGood: ReleaseName?
+        var sequence: Int64 = 0
+    }
+
+    static let product = "web"
+    private(set) var state = FleetState()
+    private(set) var removed = 0
+    /// What was needed and not there any more.
+    private(set) var faults: [String] = []
+    private var now = StoreSamples.now
+    private var head = EventHead.empty
+    private let random: SeededRandom
+    private var hosts: [HostID: Model] = [:]
+    private var packages: Set<ReleaseName> = []
+    private var versions = 0
+    private let environments = [EnvironmentName(unchecked: "staging"), EnvironmentName(unchecked: "production")]
+
+    init(seed: UInt64) throws {
+        random = SeededRandom(seed: seed)
+        try log(
+            .initialised(
+                ControllerInitialised(
+                    profile: "solo", environments: environments, authority: SHA256Digest(of: []),
+                    root: SHA256Digest(of: []))))
+        for number in 0..<6 {
+            let id = try HostID("h\(number)")
+            try log(
+                .hostJoined(
+                    HostJoined(
+                        host: id, invitation: "i", environment: environments[number % 2], labels: [:], machineID: "m",
+                        certificate: SHA256Digest(of: Array("c\(number)".utf8)), certificateNotAfter: now + .days(900),
+                        key: SHA256Digest(of: Array("k\(number)".utf8)))))
+            hosts[id] = Model()
+        }
+    }
+
+    private func number(_ end: Int) -> Int {
+        Int(random.bytes(4).reduce(0) { $0 << 8 | UInt32($1) } % UInt32(end))
+    }
+
+    private func one<Value>(of list: [Value]) -> Value? { list.isEmpty ? nil : list[number(list.count)] }
+
+    private mutating func log(_ event: ControllerEvent) throws {
+        let (entry, _, next) = try head.following(NewEvent(actor: "test", event: event), at: now)
+        head = next
+        state.apply(entry)
+    }
+
+    private mutating func decide(_ command: RolloutCommand, _ record: RolloutRecord) throws {
+        var decisions = Decisions()
+        try decisions.decide(command, on: record, by: "test", at: now)
+        for event in decisions.events { try log(event.event) }
+    }
+
+    private mutating func report(_ body: HostReportBody, from id: HostID) {
+        hosts[id]?.sequence += 1
+        let report = HostReport(sequence: hosts[id]?.sequence ?? 1, at: now, body: body)
+        state.apply(StoredReport(host: id, report: report, receivedAt: now))
+    }
+
+    mutating func step(_ rules: RetentionRules) throws {
+        switch number(12) {
+        case 0, 1: try submit()
+        case 2: try start()
+        case 3: try hold()
+        case 4, 5: now = now + .hours(Int64(1 + number(200)))
+        case 6: sweep(rules)
+        default: try answer()
+        }
+        try settle()
+        look()
+    }
+
+    private mutating func submit() throws {
+        versions += 1
+        let name = try ReleaseName("\(Self.product)@1.\(versions)")
+        let manifest = SHA256Digest(of: Array("\(name)".utf8))
+        try log(
+            .releaseSubmitted(
+                ReleaseSubmitted(
+                    release: name, manifest: manifest, manifestLength: ByteCount(1), category: .minor, summary: "s",
+                    owner: "o", units: [], requires: nil)))
+        for environment in environments where number(3) > 0 {
+            try log(.releaseApproved(ReleaseApproved(release: name, manifest: manifest, environment: environment)))
+        }
+        packages.insert(name)
+    }
+
+    /// As the controller does: of what is approved and was not removed; an older rollout gives way.
+    private mutating func start() throws {
+        let environment = environments[number(2)]
+        let there = state.releases.values.filter { $0.isApproved(in: environment) && $0.packageRemovedAt == nil }
+        guard let record = one(of: there.sorted { $0.submitted.release.description < $1.submitted.release.description })
+        else { return }
+        let release = record.submitted.release
+        need(release, "a rollout is started")
+        let planned = state.hostsInOrder.filter { $0.environment == environment }
+            .map { $0.planHost(release.product) }
+        let id = try RolloutID("r\(state.rollouts.count)")
+        let definition = RolloutDefinition(
+            release: release, environment: environment, strategy: .bigBang,
+            limits: RolloutLimits(parallelism: .percent(100), offlineGrace: .hours(2)))
+        guard let plan = try? RolloutPlan.make(definition, manifest: record.submitted.manifest, id: id, hosts: planned)
+        else { return }
+        for other in state.rollouts.values where other.isActive && other.plan?.definition.environment == environment {
+            if (try? decide(.supersede(by: id), other)) == nil { return }
+        }
+        try decide(.start(plan, by: "test"), RolloutRecord(id: id))
+    }
+
+    /// Somebody holds a rollout, takes it up again, or has it go back.
+    private mutating func hold() throws {
+        guard let record = one(of: state.rollouts.values.sorted { $0.id < $1.id }) else { return }
+        let commands: [RolloutCommand] = [
+            .pause(by: "p", reason: "r"), .halt(by: "p", reason: "r"), .resume(by: "p", reason: "r"),
+            .backOut(.rollout, by: "p", reason: "r"),
+        ]
+        if let command = one(of: commands) { try? decide(command, record) }
+    }
+
+    /// What the engine wants done is done; time passes for it.
+    private mutating func settle() throws {
+        for id in state.rolloutOrder {
+            for _ in 0..<50 {
+                guard let record = state.rollouts[id] else { break }
+                if record.rollout.nextDeadlineAt.map({ $0 <= now }) ?? false { try decide(.tick, record) }
+                guard let action = state.rollouts[id]?.rollout.pendingActions(at: now).first,
+                    let record = state.rollouts[id]
+                else { break }
+                switch action {
+                case .sendOrder(let host, let order): try decide(.orderSent(host, order), record)
+                case .cancelOrder(let host, let order): try decide(.cancelSent(host, order), record)
+                case .publishChannel(let view): try decide(.channelPublished(view), record)
+                case .revoke: try decide(.revocationPublished, record)
+                case .switchTraffic, .judgeGate: return
+                }
+            }
+        }
+    }
+
+    /// A host carries out what it was told.
+    private mutating func answer() throws {
+        var open: [(RolloutID, HostID, OrderID)] = []
+        for id in state.rolloutOrder {
+            guard let record = state.rollouts[id] else { continue }
+            for host in (record.plan?.hosts ?? []).map(\.id) {
+                for order in record.rollout.outstandingOrders(for: host) { open.append((id, host, order)) }
+            }
+        }
+        guard let (id, host, order) = one(of: open), let record = state.rollouts[id], let plan = record.plan,
+            let model = hosts[host]
+        else { return }
+        let release = plan.definition.release
+        var outcome = HostOutcome.succeeded
+        switch order.action {
+        case .backOut:
+            // From the host's own disk, or fetched where that was lost.
+            if let good = model.lastGood { need(good, "\(host) goes back to it") }
+            hosts[host]?.running = model.lastGood
+            outcome = .backedOut(nil)
+        default:
+            need(release, "\(host) installs it by \(id)")
+            if number(5) == 0 {
+                outcome = .backedOut(.health)
+            } else if model.running == release {
+                outcome = .alreadyCurrent
+            } else {
+                hosts[host]?.lastGood = model.running
+                hosts[host]?.running = release
+            }
+        }
+        let running = hosts[host]?.running.map {
+            InstalledRelease(release: $0, manifest: SHA256Digest(of: Array("\($0)".utf8)), isHealthy: true)
+        }
+        let said = OrderOutcome(order: order, release: release, outcome: outcome, running: running)
+        try decide(.outcome(host, said), record)
+        report(.outcome(said), from: host)
+    }
+
+    private mutating func sweep(_ rules: RetentionRules) {
+        let going = PackageRetention(state, rules, at: now).going.filter { packages.contains($0) }
+        guard !going.isEmpty else { return }
+        removed += going.count
+        packages.subtract(going)
+        try? log(.packagesRemoved(PackagesRemoved(releases: going)))
+    }
+
+    private mutating func need(_ release: ReleaseName, _ what: String) {
+        if !packages.contains(release) { faults.append("\(release) is gone, and \(what)") }
+    }
+
+    /// Whatever may be asked for next is there.
+    private mutating func look() {
+        for (id, model) in hosts {
+            if let running = model.running { need(running, "\(id) runs it") }
+            if let good = model.lastGood { need(good, "\(id) may go back to it") }
+        }
+        for record in state.rollouts.values where record.isActive {
+            guard let plan = record.plan else { continue }
+            need(plan.definition.release, "\(record.id) is open")
+            for host in plan.hosts { if let running = host.running { need(running, "\(record.id) may go back") } }
+        }
+        for environment in environments {
+            let approved = state.releases.values.filter { $0.isApproved(in: environment) }.map(\.submitted.release)
+            for release in approved.sorted(by: { $0.version > $1.version }).prefix(2) {
+                need(release, "it is one of the newest in \(environment)")
+            }
+        }
+    }
+}
+
+@Suite("Retention of packages")
+struct RetentionTests {
+    private static let share = ProcessInfo.processInfo.environment["SLIPWAY_FAULTS"]
+    private let rules = RetentionRules(keep: 2, age: .days(7))
+
+    @Test(
+        "In any history no package goes that a host runs or goes back to, an open rollout, approval or newest release needs"
+    )
+    func histories() throws {
+        var removed = 0
+        for seed in 1...UInt64(Self.share == nil ? 20 : 400) {
+            var world = try RetentionWorld(seed: seed)
+            for step in 0..<250 {
+                try world.step(rules)
+                try #require(world.faults.isEmpty, "replay: seed \(seed), step \(step): \(world.faults)")
+            }
+            removed += world.removed
+        }
+        #expect(removed > (Self.share == nil ? 60 : 1200), "\(removed)")
+    }
+
+    @Test("A sweep removes what only old packages have; plans and exports of them are refused; their record stays")
+    func sweep() async throws {
+        let test = try TestController()
+        let folder = try ControllerDirectory.open(test.folder.path)
+        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        configuration.retention = rules
+        try folder.write(ControllerDirectory.configurationName, json: configuration)
+        try await test.run { running in
+            let controller = running.controller
+            let client = try TestClient(test, running, token: test.adminToken)
+            var fleet = TestFleet(test)
+            try await fleet.join(1, running)
+            try await fleet.serving(running) { client in
+                for version in ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"] {
+                    #expect(try await TestFleet.submit(version, content: version, by: client).status == 201)
+                    guard version == "1.0" || version == "1.1" else { continue }
+                    let view = try await TestFleet.rollOut(TestFleet.definition(version), by: client)
+                    #expect(view.state == .succeeded)
+                }
+            }
+            func sweep(after span: TimeSpan) async throws -> PackageSweep {
+                try await PackageSweep(
+                    controller.state, rules, controller.publisher.blobs, patches: [],
+                    at: controller.time.now() + span)
+            }
+            // A rollout of today keeps what it touched, and today's blobs are not looked at.
+            #expect(try await sweep(after: .zero).removals.isEmpty)
+            let later = try await sweep(after: .days(30))
+            #expect(later.retention.kept[try ReleaseName("web@1.1")] != nil)
+            #expect(later.retention.kept[try ReleaseName("web@1.0")] != nil)
+            #expect(later.retention.going.map(\.description) == ["web@1.2", "web@1.3"])
+            // As the command prints it.
+            #expect(RetentionCommand.lines(later).contains { $0.hasPrefix("remove  web@1.2") })
+            await controller.sweepPackages(at: controller.time.now() + .days(30))
+            let blobs = controller.publisher.blobs
+            for (version, isThere) in [("1.0", true), ("1.1", true), ("1.2", false), ("1.3", false), ("1.5", true)] {
+                let manifest = try #require(await controller.manifest(of: ReleaseName("web@\(version)")))
+                let payload = try #require(manifest.units.first).payload.compressed
+                #expect(try blobs.has(payload) == isThere, "\(version)")
+            }
+            let entries = try await controller.store.entries(after: 0, limit: 10_000)
+            #expect(entries.count { $0.action == "packages.removed" } == 1)
+            let refused = try await client.startRollout(TestFleet.definition("1.2"))
+            #expect(refused.problemCode == "controller.conflict.packageRemoved")
+            let findings = try await client.send("GET", "/v1/doctor").json(DoctorReport.self).findings
+            #expect(!findings.contains { $0.level == .problem && $0.check == .repository })
+            // The next one finds nothing more to do, and says nothing twice.
+            await controller.sweepPackages(at: controller.time.now() + .days(30))
+            #expect(
+                try await controller.store.entries(after: 0, limit: 10_000).count { $0.action == "packages.removed" }
+                    == 1)
+            await client.close()
+        }
+        // Started again it knows, and serves.
+        try await test.run { running in
+            let name = try ReleaseName("web@1.2")
+            #expect(await running.controller.state.releases[name]?.packageRemovedAt != nil)
+        }
+    }
+
+    @Test("A rule that keeps less than is safe is refused at the start")
+    func least() throws {
+        for rules in [RetentionRules(keep: 1, age: .days(90)), RetentionRules(keep: 9, age: .days(6))] {
+            let error = #expect(throws: ControllerError.self) { try rules.check() }
+            #expect(error?.code == "controller.setup.retention")
+        }
+    }
+}
