@@ -3,7 +3,7 @@ release build), nginx for the same file in the same minutes, and real agents bes
 
     load.py [--hosts N] [--only MODE,…] [--keep FOLDER]
 
-MODE is one of connect, reports, push, storm, poll, agents; all of them unless named. --keep FOLDER: the controller and
+MODE is one of connect, reports, push, storm, poll, slow, agents; all of them unless named. --keep FOLDER: the controller and
 its hosts are kept there, and taken from there where they are (joining ten thousand hosts takes a minute).
 
 Wall times measure the neighbours as well where a machine has some: the processor time of the controller stands beside
@@ -26,10 +26,11 @@ import urllib.request
 
 import load_agents
 from fleet import BIN, free_port, resident_kib, wait_until
-from load_measures import processor, row
+from load_measures import processor, row, share
 from load_poll import poll
+from load_slow import slow
 
-MODES = ["connect", "poll", "reports", "push", "storm", "agents"]
+MODES = ["connect", "poll", "slow", "reports", "push", "storm", "agents"]
 FIRST = 1000
 """Hosts with the label tier=first: those that are pushed to."""
 
@@ -37,10 +38,6 @@ FIRST = 1000
 def smaps(process, key):
     with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as rollup:
         return next(int(line.split()[1]) for line in rollup if line.startswith(key + ":"))
-
-
-def share(values, part):
-    return sorted(values)[min(len(values) - 1, int(len(values) * part))] if values else float("nan")
 
 
 def may_open_many():
@@ -348,7 +345,10 @@ def main():
     wanted = chosen.only.split(",")
     bench = Bench(chosen.hosts, chosen.keep)
     try:
-        for mode, body in [("connect", connect), ("poll", poll), ("reports", reports), ("push", push), ("storm", storm)]:
+        bodies = {
+            "connect": connect, "poll": poll, "slow": lambda bench: slow(bench, Interactive), "reports": reports,
+            "push": push, "storm": storm}
+        for mode, body in bodies.items():
             if mode in wanted:
                 bench.restart()
                 body(bench)

@@ -11,3 +11,7 @@ def processor(process):
 
 def row(name, goal, found, ratio=""):
     print(f"{name:<58}{goal:>16}{found:>26}  {ratio}", flush=True)
+
+
+def share(values, part):
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))] if values else float("nan")

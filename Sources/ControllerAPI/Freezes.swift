@@ -78,8 +78,7 @@ public struct FreezeView: Sendable, Equatable, Codable {
 
 extension ControllerClient {
     public func freezes() async throws -> [FreezeView] {
-        let list: ListView<FreezeView> = try await get(["freezes"])
-        return list.items
+        try await all(["freezes"])
     }
 
     public func freeze(_ request: FreezeRequest) async throws -> FreezeView { try await post(["freezes"], request) }

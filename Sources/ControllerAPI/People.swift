@@ -107,8 +107,7 @@ extension ControllerClient {
     public func createToken(_ request: TokenRequest) async throws -> NewToken { try await post(["tokens"], request) }
 
     public func tokens() async throws -> [TokenView] {
-        let list: ListView<TokenView> = try await get(["tokens"])
-        return list.items
+        try await all(["tokens"])
     }
 
     public func revokeToken(_ id: HostID, _ request: HostReasonRequest) async throws -> TokenView {
@@ -118,8 +117,7 @@ extension ControllerClient {
     public func grant(_ request: GrantRequest) async throws -> GrantView { try await post(["grants"], request) }
 
     public func grants() async throws -> [GrantView] {
-        let list: ListView<GrantView> = try await get(["grants"])
-        return list.items
+        try await all(["grants"])
     }
 
     public func removeGrant(_ id: HostID, _ request: HostReasonRequest) async throws -> ListView<GrantView> {

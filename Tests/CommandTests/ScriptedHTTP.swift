@@ -33,7 +33,8 @@ final class ScriptedHTTP: HTTPDoor {
 
     func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         guard case .status(let status, let body) = next(request) else { throw Self.away }
-        return HTTPResponse(head: HTTPHead(status: status, headers: []), body: body.wireBytes)
+        return HTTPResponse(
+            head: HTTPHead(status: status, headers: [HTTPField("ETag", "\"tag\"")]), body: body.wireBytes)
     }
 
     func download(

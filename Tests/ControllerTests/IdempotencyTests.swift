@@ -36,6 +36,49 @@ struct IdempotencyTests {
         }
     }
 
+    @Test("Of two people who looked at the same policy, the first changes it and the second hears that it was changed")
+    func changedMeanwhile() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            func apply(_ reason: String, _ match: String?) async throws -> HTTPResponse {
+                let text = "numbering: { major: N.0 }\n# \(reason)\n"
+                let headers = match.map { [HTTPField("If-Match", $0)] } ?? []
+                let body = try JSONCoding.value(of: PolicyRequest(text: text, reason: reason)).wireBytes
+                return try await admin.send("POST", "/v1/policy", headers: headers, bytes: body)
+            }
+            #expect(try await apply("none is there", "*").problemCode == "controller.conflict.changed")
+            #expect(try await apply("first", nil).status == 201)
+            let tag = try #require(try await admin.send("GET", "/v1/policy").head["ETag"])
+            #expect(try await apply("second", "\"x\", \(tag)").status == 201)
+            let late = try await apply("third", tag)
+            #expect(late.status == 412 && late.problemCode == "controller.conflict.changed")
+            #expect(try await admin.send("GET", "/v1/policy").json(PolicyView.self).version == 2)
+            // Who does not ask is not held up.
+            #expect(try await apply("third", nil).status == 201)
+            await admin.close()
+        }
+    }
+
+    @Test("A release's plan that somebody changed meanwhile is not written over where If-Match says which it was")
+    func changedPlan() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            try #require(try await TestFleet.submit("1.0", by: admin).status == 201)
+            let tag = try #require(try await admin.send("GET", "/v1/releases/web/1.0/lifecycle").head["ETag"])
+            // Nothing happened, so it is the same a second time.
+            #expect(try await admin.send("GET", "/v1/releases/web/1.0/lifecycle").head["ETag"] == tag)
+            let other = DeviationRequest(kind: .issue, text: "a light blinks", owner: "ann")
+            #expect(try await admin.post("/v1/releases/web/1.0/deviations", other).status == 201)
+            let body = try JSONCoding.value(of: ReleasePlanRequest(text: "")).wireBytes
+            let late = try await admin.send(
+                "POST", "/v1/releases/web/1.0/plan", headers: [HTTPField("If-Match", tag)], bytes: body)
+            #expect(late.status == 412 && late.problemCode == "controller.conflict.changed")
+            await admin.close()
+        }
+    }
+
     @Test("What the caller has already is not sent again")
     func unchanged() async throws {
         let test = try TestController()

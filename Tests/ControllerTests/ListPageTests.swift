@@ -80,4 +80,47 @@ struct ListPageTests {
             await client.close()
         }
     }
+
+    @Test("Every list that says it comes page by page does, and holds the same then")
+    func everyList() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let client = try TestClient(test, running, token: test.adminToken)
+            for person in ["ann", "bob", "eve"] {
+                _ = try await TokenTests.person(person, ["viewer", "builder"], client)
+            }
+            for version in ["1.0", "2.0"] {
+                try #require(try await TestFleet.submit(version, by: client).status == 201)
+            }
+            for _ in 1...3 { _ = try await TestHost.join(test, running) }
+            let paged = APIOperation.all.filter { row in
+                ["limit", "after"].allSatisfy(row.value.query.map(\.name).contains)
+            }
+            .keys.map { String($0.dropFirst("GET ".count)) }
+            #expect(paged.count >= 12)
+            for path in paged where path != "/v1/audit" {
+                let whole = try await client.send("GET", path).json(ListView<JSONValue>.self)
+                #expect(whole.next == nil, "\(path)")
+                var items: [JSONValue] = []
+                var after = ""
+                repeat {
+                    let page = try await client.send("GET", "\(path)?limit=1\(after)").json(ListView<JSONValue>.self)
+                    items += page.items
+                    after = page.next.map { "&after=\($0.percentEncoded)" } ?? ""
+                } while !after.isEmpty
+                #expect(items.map(\.canonicalBytes) == whole.items.map(\.canonicalBytes), "\(path)")
+                if ["/v1/tokens", "/v1/grants", "/v1/lifecycles", "/v1/cmdb/items", "/v1/hosts"].contains(path) {
+                    #expect(items.count > 1, "\(path)")
+                }
+            }
+            let log = try await client.send("GET", "/v1/audit?limit=3").json(ListView<AuditEntryView>.self)
+            #expect(log.items.map(\.sequence) == [1, 2, 3] && log.next == "3")
+            let rest = try await client.send("GET", "/v1/audit?limit=1000&after=3").json(ListView<AuditEntryView>.self)
+            #expect(rest.items.first?.sequence == 4 && rest.next == nil)
+            for wrong in ["limit=0", "limit=1001", "limit=x", "after=-1", "after="] {
+                #expect(try await client.send("GET", "/v1/audit?\(wrong)").problemCode == "controller.request.number")
+            }
+            await client.close()
+        }
+    }
 }

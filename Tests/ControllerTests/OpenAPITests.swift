@@ -17,7 +17,9 @@ struct OpenAPITests {
         let routes = Set(ControllerRoutes.all(controller).map { OpenAPIDocument.key($0) })
         #expect(routes.subtracting(APIOperation.all.keys).sorted() == [])
         #expect(Set(APIOperation.all.keys).subtracting(routes).sorted() == [])
-        let document = OpenAPIDocument(ControllerRoutes.all(controller)).json
+        let made = OpenAPIDocument(ControllerRoutes.all(controller))
+        #expect(made.unknown == [], "every body and every answer has a schema")
+        let document = made.json
         let operations = document["paths"]?.objectValue?.flatMap { path in
             (path.value.objectValue ?? []).map { "\($0.name) \(path.name)" }
         }

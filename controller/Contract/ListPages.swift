@@ -4,7 +4,6 @@ import Hummingbird
 /// `?limit=`, `?after=` of lists that grow with the fleet. Who does not say how many it wants gets all.
 enum ListPages {
     static let limitMax = 1000
-    static let query = ["limit", "after"]
 
     /// - Parameters:
     ///   - items: in an order that does not change; what is new comes to one of its ends.

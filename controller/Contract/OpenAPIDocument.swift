@@ -1,3 +1,4 @@
+import ControllerAPI
 import Hummingbird
 import ReleaseDefinition
 
@@ -7,21 +8,25 @@ struct OpenAPIDocument: Sendable {
     private static let problems: [(Int, String)] = [
         (400, "The request cannot be understood."), (401, "No credential, or a wrong one."),
         (403, "The caller may not do this."), (404, "There is no such thing."), (409, "Something is in the way."),
-        (413, "The body is too large."), (422, "What the body says is not possible."),
+        (412, "It was changed since the ETag in If-Match was given."), (413, "The body is too large."),
+        (415, "The body is of another type than is taken here."), (422, "What the body says is not possible."),
         (423, "Not now: outside of a window, frozen, or not approved."), (428, "A plan must be looked at first."),
         (429, "Too often: see Retry-After."), (500, "The controller failed; its log has the details."),
         (503, "The controller cannot reach its record now: see Retry-After."),
     ]
 
     let json: JSONValue
+    /// Types whose schema could not be found: a test holds that there is none.
+    let unknown: [String]
 
     /// - Parameter routes: console pages are no part of the contract.
     init(_ routes: [Route]) {
         var paths: [(String, [JSONMember])] = []
+        let schemas = APISchemas()
         for route in routes {
             guard let operation = APIOperation.all[Self.key(route)] else { continue }
             let path = route.path.replacingDoubleStar
-            let member = JSONMember(route.method.rawValue.lowercased(), Self.operation(route, operation))
+            let member = JSONMember(route.method.rawValue.lowercased(), Self.operation(route, operation, schemas))
             if let position = paths.firstIndex(where: { $0.0 == path }) {
                 paths[position].1.append(member)
             } else {
@@ -40,40 +45,58 @@ struct OpenAPIDocument: Sendable {
                             """
                             Additive within /v1. Errors are application/problem+json (RFC 9457) with a permanent code. POST takes \
                             Idempotency-Key: the same key and body again is answered alike for a day and done once. GET takes \
-                            If-None-Match. Streams go on after Last-Event-ID.
+                            If-None-Match; what two people may change at once takes If-Match. Lists take limit and after; without a \
+                            limit they are whole, and next names what to go on after. Streams go on after Last-Event-ID.
                             """
                         )),
                 ])),
             JSONMember(
                 "paths",
                 .object(paths.sorted { $0.0 < $1.0 }.map { JSONMember($0.0, .object($0.1)) })),
-            JSONMember("components", Self.components),
+            JSONMember("components", Self.components(schemas)),
         ])
+        unknown = schemas.unknown
     }
 
     static func key(_ route: Route) -> String { "\(route.method.rawValue) \(route.path)" }
 
-    private static func operation(_ route: Route, _ operation: APIOperation) -> JSONValue {
+    private static func operation(_ route: Route, _ operation: APIOperation, _ schemas: APISchemas) -> JSONValue {
         let names = route.path.split(separator: "/").compactMap { part -> String? in
             if part == "**" { return "path" }
             return part.hasPrefix("{") ? String(part.dropFirst().dropLast()) : nil
         }
-        func parameter(_ name: String, _ place: String) -> JSONValue {
+        func parameter(_ name: String, _ place: String, isRequired: Bool, _ schema: JSONValue) -> JSONValue {
             .object([
                 JSONMember("name", .string(name)), JSONMember("in", .string(place)),
-                JSONMember("required", .bool(place == "path")),
-                JSONMember("schema", .object([JSONMember("type", .string("string"))])),
+                JSONMember("required", .bool(isRequired)), JSONMember("schema", schema),
             ])
         }
-        let parameters = names.map { parameter($0, "path") } + operation.query.map { parameter($0, "query") }
+        var parameters = names.map { parameter($0, "path", isRequired: true, SchemaMaker.type("string")) }
+        parameters += operation.query.map {
+            parameter($0.name, "query", isRequired: $0.isRequired, schema(of: $0.kind))
+        }
+        if operation.isConditional {
+            parameters.append(parameter("If-Match", "header", isRequired: false, SchemaMaker.type("string")))
+        }
         var members = [
             JSONMember("operationId", .string(operationID(route))), JSONMember("summary", .string(operation.summary)),
             JSONMember("security", security(route)),
         ]
         if !parameters.isEmpty { members.append(JSONMember("parameters", .array(parameters))) }
-        if let body = body(operation.body) { members.append(JSONMember("requestBody", body)) }
-        members.append(JSONMember("responses", responses(operation, isRead: route.method == .get)))
+        if let body = body(operation.body, schemas) { members.append(JSONMember("requestBody", body)) }
+        members.append(JSONMember("responses", responses(operation, isRead: route.method == .get, schemas)))
         return .object(members)
+    }
+
+    private static func schema(of kind: APIOperation.Query.Kind) -> JSONValue {
+        switch kind {
+        case .text: SchemaMaker.type("string")
+        case .moment: SchemaMaker.type("string", JSONMember("format", .string("date-time")))
+        case .number(let range):
+            SchemaMaker.type(
+                "integer", JSONMember("minimum", .integer(range.lowerBound)),
+                JSONMember("maximum", .integer(range.upperBound)))
+        }
     }
 
     /// `postRolloutsIdPause`
@@ -91,32 +114,41 @@ struct OpenAPIDocument: Sendable {
         }
     }
 
-    private static func content(_ type: String, _ schema: [JSONMember]) -> JSONValue {
-        .object([JSONMember(type, .object([JSONMember("schema", .object(schema))]))])
+    private static func content(_ type: String, _ schema: JSONValue) -> JSONValue {
+        .object([JSONMember(type, .object([JSONMember("schema", schema)]))])
     }
 
-    private static func body(_ body: APIOperation.Body) -> JSONValue? {
-        let object = JSONMember("type", .string("object"))
+    private static func body(_ body: APIOperation.Body, _ schemas: APISchemas) -> JSONValue? {
         let content: JSONValue
         switch body {
         case .none: return nil
-        case .json(let name): content = Self.content("application/json", [JSONMember("title", .string(name)), object])
+        case .json(let type): content = Self.content("application/json", schemas.schema(of: type))
         case .upload:
             content = .object(
-                ["application/x-tar", "application/vnd.slipway.package"].map {
-                    JSONMember($0, .object([JSONMember("schema", .object([]))]))
+                ReleaseSubmissionType.allCases.map {
+                    JSONMember($0.rawValue, .object([JSONMember("schema", .object([]))]))
                 })
         }
         return .object([JSONMember("required", .bool(true)), JSONMember("content", content)])
     }
 
-    private static func responses(_ operation: APIOperation, isRead: Bool) -> JSONValue {
+    private static func responses(_ operation: APIOperation, isRead: Bool, _ schemas: APISchemas) -> JSONValue {
         let words = [200: "Done.", 201: "Made.", 206: "A part.", 304: "Not changed.", 416: "No such part."]
-        let known = isRead && operation.answer == .json ? [304] : []
+        let schema: JSONValue
+        var isTagged = false
+        switch operation.answer {
+        case .json(let type):
+            (schema, isTagged) = (schemas.schema(of: type), true)
+        case .list(let type):
+            (schema, isTagged) = (schemas.list(of: type), true)
+        default: schema = .object([])
+        }
+        let known = isRead && isTagged ? [304] : []
         var members = (operation.status + known).map { status in
             var members = [JSONMember("description", .string(words[status] ?? "Not now."))]
+            if isTagged, status == 200 { members.append(headers([("ETag", "The digest of the answer.")])) }
             if status != 304, status != 416 {
-                members.append(JSONMember("content", content(operation.answer.rawValue, [])))
+                members.append(JSONMember("content", content(operation.answer.mediaType, schema)))
             }
             return (status, JSONValue.object(members))
         }
@@ -127,33 +159,39 @@ struct OpenAPIDocument: Sendable {
         return .object(members.sorted { $0.0 < $1.0 }.map { JSONMember("\($0.0)", $0.1) })
     }
 
-    private static var components: JSONValue {
+    private static func headers(_ headers: [(name: String, words: String)]) -> JSONMember {
+        JSONMember(
+            "headers",
+            .object(
+                headers.map {
+                    JSONMember(
+                        $0.name,
+                        .object([
+                            JSONMember("description", .string($0.words)), JSONMember("required", .bool(true)),
+                            JSONMember("schema", SchemaMaker.type("string")),
+                        ]))
+                }))
+    }
+
+    /// What comes with a refusal beside the problem.
+    private static let refusalHeaders = [
+        401: [("WWW-Authenticate", "Bearer")], 429: [("Retry-After", "Seconds.")],
+    ]
+
+    private static func components(_ schemas: APISchemas) -> JSONValue {
         func scheme(_ members: [(String, String)]) -> JSONValue {
             .object(members.map { JSONMember($0.0, .string($0.1)) })
         }
-        let texts = ["type", "title", "detail", "code", "remedy", "cause", "request"]
-        let text = JSONValue.object([JSONMember("type", .string("string"))])
-        let problem = JSONValue.object([
-            JSONMember("type", .string("object")),
-            JSONMember("required", .array(["status", "title", "detail", "code", "remedy"].map { .string($0) })),
-            JSONMember(
-                "properties",
-                .object(
-                    texts.map { JSONMember($0, text) } + [
-                        JSONMember("status", .object([JSONMember("type", .string("integer"))]))
-                    ])),
-        ])
-        let reference = [JSONMember("$ref", .string("#/components/schemas/Problem"))]
+        let problem = schemas.schema(of: Problem.self)
         let answers = problems.map { status, words in
             JSONMember(
                 "\(status)",
-                .object([
-                    JSONMember("description", .string(words)),
-                    JSONMember("content", content("application/problem+json", reference)),
-                ]))
+                .object(
+                    [JSONMember("description", .string(words))] + (refusalHeaders[status].map { [headers($0)] } ?? [])
+                        + [JSONMember("content", content(Problem.mediaType, problem))]))
         }
         return .object([
-            JSONMember("schemas", .object([JSONMember("Problem", problem)])),
+            JSONMember("schemas", schemas.json),
             JSONMember("responses", .object(answers)),
             JSONMember(
                 "securitySchemes",

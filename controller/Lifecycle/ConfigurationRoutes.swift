@@ -16,8 +16,8 @@ extension ControllerRoutes {
                 let body = try await request.json(NotificationReplayRequest.self)
                 return Responses.json(try await controller.replayNotifications(body))
             },
-            Route(.get, "/v1/cmdb/items", access: .person(.view)) { _ in
-                Responses.json(ListView(items: await controller.configurationItems()))
+            Route(.get, "/v1/cmdb/items", access: .person(.view)) { request in
+                try ListPages.respond(await controller.configurationItems(), to: request, key: \.id)
             },
             Route(.get, "/v1/cmdb/items.csv", access: .person(.view)) { _ in
                 let items = await controller.configurationItems()

@@ -80,9 +80,11 @@ extension Controller {
 
     // MARK: what people want
 
-    func planRelease(_ name: ReleaseName, _ request: ReleasePlanRequest, by person: PersonRecord) throws
-        -> LifecycleView
-    {
+    func planRelease(
+        _ name: ReleaseName, _ request: ReleasePlanRequest, if condition: ChangeCondition = .none,
+        by person: PersonRecord
+    ) throws -> LifecycleView {
+        try condition.check(try? lifecycleView(name))
         guard request.text.utf8.count <= ReleasePlanFile.bytesMax else {
             throw ControllerError.badRequest(
                 "planSize",

@@ -9,9 +9,9 @@ extension ControllerRoutes {
         return [
             Route(.get, "/v1/lifecycles", access: .person(.view), scope: .shown) { request in
                 let views = await controller.lifecycleViews()
-                return Responses.json(
-                    ListView(
-                        items: views.filter { request.covers(.view, ScopedObject(product: $0.release.product)) }))
+                return try ListPages.respond(
+                    views.filter { request.covers(.view, ScopedObject(product: $0.release.product)) }, to: request,
+                    key: \.release.description)
             },
             // `?from=`, `?until=`: moments in UTC; the last 90 days unless given.
             Route(.get, "/v1/reports/measures", access: .person(.view)) { request in
@@ -25,7 +25,8 @@ extension ControllerRoutes {
             Route(.post, "\(base)/plan", access: .person(.submitReleases), scope: .product) { request in
                 let body = try await request.json(ReleasePlanRequest.self)
                 return Responses.json(
-                    try await controller.planRelease(try name(request), body, by: try person(request)))
+                    try await controller.planRelease(
+                        try name(request), body, if: ChangeCondition(request), by: try person(request)))
             },
             Route(
                 .post, "\(base)/evidence", access: .person(.submitReleases), scope: .product,

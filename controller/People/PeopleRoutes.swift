@@ -13,8 +13,8 @@ extension ControllerRoutes {
                 let body = try await request.json(TokenRequest.self)
                 return Responses.json(try await controller.createToken(body, by: request.actor), status: .created)
             },
-            Route(.get, "/v1/tokens", access: .person(.administer)) { _ in
-                Responses.json(ListView(items: await controller.tokenViews()))
+            Route(.get, "/v1/tokens", access: .person(.administer)) { request in
+                try ListPages.respond(await controller.tokenViews(), to: request, key: \.id)
             },
             Route(.post, "/v1/tokens/{id}/revoke", access: .person(.administer)) { request in
                 let reason = try await request.json(HostReasonRequest.self)
@@ -25,8 +25,8 @@ extension ControllerRoutes {
                 let body = try await request.json(GrantRequest.self)
                 return Responses.json(try await controller.grant(body, by: request.actor), status: .created)
             },
-            Route(.get, "/v1/grants", access: .person(.administer)) { _ in
-                Responses.json(ListView(items: await controller.grantViews()))
+            Route(.get, "/v1/grants", access: .person(.administer)) { request in
+                try ListPages.respond(await controller.grantViews(), to: request, key: \.id)
             },
             Route(.post, "/v1/grants/{id}/remove", access: .person(.administer)) { request in
                 let reason = try await request.json(HostReasonRequest.self)
@@ -34,12 +34,16 @@ extension ControllerRoutes {
                 return Responses.json(try await controller.removeGrant(id, reason, by: request.actor))
             },
             Route(.get, "/v1/audit", access: .person(.view)) { request in
-                let after = request.query("after").flatMap { Int64($0) } ?? 0
-                let limit = min(1000, max(1, request.query("limit").flatMap { Int($0) } ?? 100))
-                return Responses.json(ListView(items: try await controller.auditEntries(after: after, limit: limit)))
+                let after = try request.number("after", in: 0...Int64.max) ?? 0
+                let limit = Int(try request.number("limit", in: 1...Int64(ListPages.limitMax)) ?? 100)
+                // One more than is shown tells whether there is more.
+                let entries = try await controller.auditEntries(after: after, limit: limit + 1)
+                let page = Array(entries.prefix(limit))
+                return Responses.json(
+                    ListView(items: page, next: entries.count > limit ? page.last.map { "\($0.sequence)" } : nil))
             },
             Route(.get, "/v1/audit/export", access: .person(.view)) { request in
-                let after = request.query("after").flatMap { Int64($0) } ?? 0
+                let after = try request.number("after", in: 0...Int64.max) ?? 0
                 return Responses.bytes(try await controller.auditLines(after: after), type: "application/x-ndjson")
             },
             Route(.get, "/v1/audit/head", access: .person(.view)) { _ in

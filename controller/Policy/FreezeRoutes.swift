@@ -5,8 +5,8 @@ import ReleaseDefinition
 extension ControllerRoutes {
     static func freezes(_ controller: Controller) -> [Route] {
         [
-            Route(.get, "/v1/freezes", access: .person(.view), scope: .shown) { _ in
-                Responses.json(ListView(items: await controller.freezeViews()))
+            Route(.get, "/v1/freezes", access: .person(.view), scope: .shown) { request in
+                try ListPages.respond(await controller.freezeViews(), to: request, key: \.id)
             },
             Route(.post, "/v1/freezes", access: .person(.deploy), scope: freezeScope) { request in
                 let body = try await request.json(FreezeRequest.self)

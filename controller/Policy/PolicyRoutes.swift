@@ -8,8 +8,8 @@ extension ControllerRoutes {
             Route(.get, "/v1/policy", access: .person(.view), scope: .shown) { _ in
                 Responses.json(try await controller.policyView())
             },
-            Route(.get, "/v1/policy/versions", access: .person(.view), scope: .shown) { _ in
-                Responses.json(ListView(items: await controller.policyViews()))
+            Route(.get, "/v1/policy/versions", access: .person(.view), scope: .shown) { request in
+                try ListPages.respond(await controller.policyViews(), to: request) { "\($0.version)" }
             },
             Route(.get, "/v1/policy/versions/{version}", access: .person(.view), scope: .shown) { request in
                 let text = request.parameters["version"] ?? ""
@@ -20,7 +20,9 @@ extension ControllerRoutes {
             },
             Route(.post, "/v1/policy", access: .person(.administer)) { request in
                 let body = try await request.json(PolicyRequest.self)
-                return Responses.json(try await controller.applyPolicy(body, by: request.actor), status: .created)
+                return Responses.json(
+                    try await controller.applyPolicy(body, if: ChangeCondition(request), by: request.actor),
+                    status: .created)
             },
             Route(.post, "/v1/policy/checks", access: .person(.view), scope: .shown) { request in
                 let body = try await request.json(PolicyRequest.self)

@@ -9,8 +9,8 @@ extension ControllerRoutes {
             Route(.get, "/v1/doctor", access: .person(.view)) { _ in
                 Responses.json(try await controller.examine())
             },
-            Route(.get, "/v1/emergencies", access: .person(.view)) { _ in
-                Responses.json(ListView(items: await controller.emergencyViews()))
+            Route(.get, "/v1/emergencies", access: .person(.view)) { request in
+                try ListPages.respond(await controller.emergencyViews(), to: request, key: \.rollout.text)
             },
             Route(.post, "/v1/emergencies/{rollout}/review", access: .person(.deploy)) { request in
                 let rollout = try request.parameter("rollout", as: RolloutID.self)

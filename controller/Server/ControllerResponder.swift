@@ -79,10 +79,14 @@ struct ControllerResponder: HTTPResponder {
             }
             return isHead ? response.createHeadResponse() : Responses.unlessKnown(response, to: request)
         case .otherMethods(let methods):
-            throw ControllerError(
+            let allowed = methods.joined(separator: ", ")
+            let error = ControllerError(
                 .methodNotAllowed, code: "request.method",
-                summary: "\(request.uri.path) takes \(methods.joined(separator: ", ")), not \(request.method).",
+                summary: "\(request.uri.path) takes \(allowed), not \(request.method).",
                 remedy: "Use one of the methods named.")
+            var response = problem(error, request, caller)
+            response.headers[.allow] = allowed
+            return response
         case .none: throw ControllerError.notFound("resource \(request.uri.path)")
         }
     }

@@ -12,7 +12,7 @@ enum ControllerRoutes {
             // One in memory, however many do not read it.
             let text = ByteBuffer(bytes: text)
             return Route(.get, "/openapi.yaml", access: .anyone(because: "it stands in the handbook too")) { _ in
-                Responses.bytes(text, type: APIOperation.Answer.yaml.rawValue)
+                Responses.bytes(text, type: APIOperation.Answer.yaml.mediaType)
             }
         }
         return described + [contract(OpenAPIDocument(described + [contract([])]).json.prettyBytes)]
@@ -90,8 +90,8 @@ enum ControllerRoutes {
                 return Responses.json(
                     try await controller.invite(invitation, by: request.actor), status: .created)
             },
-            Route(.get, "/v1/hosts/invitations", access: .person(.manageHosts)) { _ in
-                Responses.json(ListView(items: await controller.invitationViews()))
+            Route(.get, "/v1/hosts/invitations", access: .person(.manageHosts)) { request in
+                try ListPages.respond(await controller.invitationViews(), to: request, key: \.id)
             },
             Route(.post, "/v1/hosts/invitations/{id}/revoke", access: .person(.manageHosts)) { request in
                 let reason = try await request.json(HostReasonRequest.self)

@@ -8,11 +8,14 @@ enum Responses {
 
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
         // Only a defect of a view type makes this fail; the caller then gets an empty object rather than a lie.
-        let bytes = (try? JSONCoding.value(of: value).wireBytes) ?? Array("{}".utf8)
-        var response = self.bytes(bytes, type: "application/json", status: status)
-        if status == .ok { response.headers[.eTag] = "\"\(SHA256Digest(of: bytes).short)\"" }
+        let value = (try? JSONCoding.value(of: value)) ?? .object([])
+        var response = self.bytes(value.wireBytes, type: "application/json", status: status)
+        if status == .ok { response.headers[.eTag] = tag(value) }
         return response
     }
+
+    /// The same for the same content: members of a dictionary come in any order.
+    static func tag(_ value: JSONValue) -> String { "\"\(SHA256Digest(of: value.canonicalBytes).short)\"" }
 
     /// What the caller has already is not sent again (RFC 9110 13.1.2).
     static func unlessKnown(_ response: Response, to request: Request) -> Response {

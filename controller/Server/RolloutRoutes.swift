@@ -8,11 +8,11 @@ extension ControllerRoutes {
             Route(.post, "/v1/rollouts", access: .person(.deploy), scope: .newRollout) { request in
                 let definition = try await request.json(RolloutDefinition.self)
                 let plan = try request.query("plan").map { try SHA256Digest(hex: $0) }
-                let hostChanges = request.query("acceptHostChanges").flatMap { Int($0) } ?? 0
+                let hostChanges = Int(try request.number("acceptHostChanges", in: 0...Int64.max) ?? 0)
                 await controller.waitForPatches(to: definition.release)
                 return Responses.json(
                     try await controller.start(
-                        definition, plan: plan, acceptHostChanges: max(0, hostChanges), by: request.actor),
+                        definition, plan: plan, acceptHostChanges: hostChanges, by: request.actor),
                     status: .created)
             },
             Route(.post, "/v1/rollouts/plans", access: .person(.deploy), scope: .newRollout) { request in
@@ -97,7 +97,8 @@ extension ControllerRoutes {
         _ request: RouteRequest, _ controller: Controller, of id: RolloutID?
     ) async throws -> Response {
         // A browser cannot set the header on its first connection, and says it in the address.
-        let last = (request.header("Last-Event-ID") ?? request.query("after")).flatMap { Int64($0) } ?? 0
+        let header = request.header("Last-Event-ID").flatMap { Int64($0) }
+        let last = try header ?? request.number("after", in: 0...Int64.max) ?? 0
         let (number, items) = try await controller.changes(of: id, after: last)
         return Responses.events(request.request) { write in
             defer { controller.watchers.remove(number) }

@@ -1,3 +1,4 @@
+import AgentProtocol
 import FoundationEssentials
 import Hummingbird
 import NIOCore
@@ -69,6 +70,18 @@ public struct RouteRequest: Sendable {
         request.uri.queryParameters[Substring(name)].map(String.init)
     }
 
+    /// - Throws: `controller.request.number`.
+    func number(_ name: String, in range: ClosedRange<Int64>) throws -> Int64? {
+        guard let text = query(name) else { return nil }
+        guard let number = Int64(text), range.contains(number) else {
+            throw ControllerError.badRequest(
+                "number",
+                "\(name)=\(text.bounded(40).debugDescription) is not a number from \(range.lowerBound) to \(range.upperBound).",
+                remedy: "Give such a number, or leave it out.")
+        }
+        return number
+    }
+
     public func header(_ name: String) -> String? {
         HTTPFields.Element.Name(name).flatMap { request.headers[$0] }
     }
@@ -82,8 +95,15 @@ public struct RouteRequest: Sendable {
         return bytes
     }
 
-    /// The body as strict JSON.
+    /// The body as strict JSON. Who does not say what it is means that.
     public func json<Value: Decodable>(_ type: Value.Type) async throws -> Value {
+        let media = header("Content-Type")?.prefix { $0 != ";" }.lowercased().filter { !$0.isWhitespace }
+        guard media == nil || media == "application/json" else {
+            throw ControllerError(
+                .unsupportedMediaType, code: "request.mediaType",
+                summary: "The body is \((media ?? "").bounded(80)), expected is application/json.",
+                remedy: "Send JSON, with Content-Type: application/json.")
+        }
         do {
             return try JSONCoding.decode(type, from: try await body())
         } catch let error as DefinitionError {
@@ -140,13 +160,18 @@ public struct RouteTable: Sendable {
     /// `path` is still percent-encoded; each component is decoded on its own, so that an encoded slash stays inside it.
     public func match(_ method: HTTPRequest.Method, _ path: String) -> Match {
         let wanted = Self.components(of: path)
-        var methods: [String] = []
+        var others: [(method: HTTPRequest.Method, parameters: Int)] = []
         for position in positions[Self.beginning(of: wanted)] ?? [] {
             guard let parameters = Self.parameters(components[position], wanted) else { continue }
             if routes[position].method == method { return .found(routes[position], parameters: parameters) }
-            methods.append(routes[position].method.rawValue)
+            others.append((routes[position].method, parameters.count))
         }
-        return methods.isEmpty ? .none : .otherMethods(methods)
+        // `/v1/rollouts/plans` is more itself than it is `/v1/rollouts/{id}`.
+        let fewest = others.map(\.parameters).min()
+        let methods = others.filter { $0.parameters == fewest }.map(\.method)
+        guard !methods.isEmpty else { return .none }
+        // Whatever is answered to GET is to HEAD.
+        return .otherMethods(methods.map(\.rawValue) + (methods.contains(.get) ? ["HEAD"] : []))
     }
 
     private static func components(of path: String) -> [Substring] {

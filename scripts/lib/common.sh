@@ -73,6 +73,24 @@ build_release() {
     (cd "$ROOT" && swift build -c release --static-swift-stdlib -Xlinker -s 1>&2)
 }
 
+# need_schemathesis: in a virtual environment of its own; names its Python in SLIPWAY_TEST_SCHEMATHESIS. Outside of CI its test is
+# skipped where PyPI is not to be had.
+need_schemathesis() {
+    local version=4.32.5 folder=$ROOT/.build/schemathesis
+    if ! "$folder/bin/python" -c "import importlib.metadata, sys; sys.exit(importlib.metadata.version('schemathesis') != '$version')" 2>/dev/null; then
+        note "Installing schemathesis $version into .build/schemathesis"
+        rm -rf "$folder"
+        /usr/bin/python3 -m venv "$folder"
+        if ! "$folder/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version" >&2; then
+            [ "${CI:-}" != true ] || die "schemathesis could not be installed from PyPI"
+            note "schemathesis could not be installed from PyPI: its test is skipped."
+            rm -rf "$folder"
+            return 0
+        fi
+    fi
+    export SLIPWAY_TEST_SCHEMATHESIS=$folder/bin/python
+}
+
 # free_port: a TCP port that nobody listens on now; below the range that the system hands out by itself.
 free_port() {
     local port try

@@ -5,8 +5,7 @@ extension ControllerClient {
     public func doctor() async throws -> DoctorReport { try await get(["doctor"]) }
 
     public func emergencies() async throws -> [EmergencyView] {
-        let list: ListView<EmergencyView> = try await get(["emergencies"])
-        return list.items
+        try await all(["emergencies"])
     }
 
     public func review(_ rollout: RolloutID, _ request: EmergencyReviewRequest) async throws -> EmergencyView {

@@ -21,8 +21,7 @@ public struct ControllerClient: Sendable {
     }
 
     public func hosts() async throws -> [HostView] {
-        let list: ListView<HostView> = try await get(["hosts"])
-        return list.items
+        try await all(["hosts"])
     }
 
     public func host(_ id: HostID) async throws -> HostView { try await get(["hosts", id.text]) }
@@ -41,8 +40,7 @@ public struct ControllerClient: Sendable {
     }
 
     public func invitations() async throws -> [InvitationRecordView] {
-        let list: ListView<InvitationRecordView> = try await get(["hosts", "invitations"])
-        return list.items
+        try await all(["hosts", "invitations"])
     }
 
     /// - Parameter name: its id, or the name of a join policy; of the form of a host's id.
@@ -78,8 +76,7 @@ public struct ControllerClient: Sendable {
     }
 
     public func releases() async throws -> [ReleaseView] {
-        let list: ListView<ReleaseView> = try await get(["releases"])
-        return list.items
+        try await all(["releases"])
     }
 
     public func release(_ name: ReleaseName) async throws -> ReleaseView { try await get(path(of: name)) }
@@ -117,8 +114,7 @@ public struct ControllerClient: Sendable {
     }
 
     public func rollouts() async throws -> [RolloutView] {
-        let list: ListView<RolloutView> = try await get(["rollouts"])
-        return list.items
+        try await all(["rollouts"])
     }
 
     public func rollout(_ id: RolloutID) async throws -> RolloutView { try await get(["rollouts", id.text]) }
@@ -148,11 +144,26 @@ extension ControllerClient {
         try await exchange(HTTPRequest("GET", url(path, query: query), headers: fields))
     }
 
+    /// The whole list, in however many pages the controller gives it.
+    func all<Item: Codable & Sendable>(_ path: [String], query: String? = nil) async throws -> [Item] {
+        var items: [Item] = []
+        var next: String?
+        repeat {
+            let after = next.map { "after=\($0.percentEncoded)" }
+            let words = [query, after].compactMap(\.self)
+            let page: ListView<Item> = try await get(path, query: words.isEmpty ? nil : words.joined(separator: "&"))
+            items += page.items
+            next = page.items.isEmpty ? nil : page.next
+        } while next != nil
+        return items
+    }
+
     func post<Answer: Decodable>(
-        _ path: [String], query: String? = nil, _ body: some Encodable
+        _ path: [String], query: String? = nil, _ body: some Encodable, ifMatch: String? = nil
     ) async throws -> Answer {
         let bytes = try JSONCoding.value(of: body).wireBytes
-        let headers = fields + [HTTPField("Content-Type", "application/json")]
+        let condition = ifMatch.map { [HTTPField("If-Match", $0)] } ?? []
+        let headers = fields + [HTTPField("Content-Type", "application/json")] + condition
         return try await exchange(HTTPRequest("POST", url(path, query: query), headers: headers, body: bytes))
     }
 
@@ -161,6 +172,13 @@ extension ControllerClient {
         try await answer(
             HTTPRequest("GET", url(path, query: query), headers: fields, responseSizeMax: ByteCount(128 << 20))
         ).body
+    }
+
+    /// With the tag by which a change says that it is this which it changes.
+    func getTagged<Answer: Decodable>(_ path: [String]) async throws -> (Answer, tag: String?) {
+        let request = HTTPRequest("GET", url(path), headers: fields)
+        let response = try await answer(request)
+        return (try decoded(response, request), response.head["ETag"])
     }
 
     private func exchange<Answer: Decodable>(_ request: HTTPRequest) async throws -> Answer {
@@ -182,8 +200,12 @@ extension ControllerClient {
 
     private func exchangeWithStatus<Answer: Decodable>(_ request: HTTPRequest) async throws -> (Answer, Int) {
         let response = try await answer(request)
+        return (try decoded(response, request), response.status)
+    }
+
+    private func decoded<Answer: Decodable>(_ response: HTTPResponse, _ request: HTTPRequest) throws -> Answer {
         do {
-            return (try JSONCoding.decode(Answer.self, from: response.body), response.status)
+            return try JSONCoding.decode(Answer.self, from: response.body)
         } catch let error as DefinitionError {
             throw ControllerAPIError(
                 family: .refused, code: "answer", summary: "The controller's answer to \(request.url) cannot be read.",

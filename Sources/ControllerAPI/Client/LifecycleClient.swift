@@ -8,8 +8,7 @@ extension ControllerClient {
     }
 
     public func lifecycles() async throws -> [LifecycleView] {
-        let list: ListView<LifecycleView> = try await get(["lifecycles"])
-        return list.items
+        try await all(["lifecycles"])
     }
 
     public func plan(_ name: ReleaseName, _ request: ReleasePlanRequest) async throws -> LifecycleView {
@@ -60,9 +59,8 @@ extension ControllerClient {
 
     public func measures(from: UTCInstant?, until: UTCInstant?) async throws -> [ReleaseMeasures] {
         let parts = [from.map { "from=\($0)" }, until.map { "until=\($0)" }].compactMap { $0 }
-        let list: ListView<ReleaseMeasures> = try await get(
+        return try await all(
             ["reports", "measures"], query: parts.isEmpty ? nil : parts.joined(separator: "&"))
-        return list.items
     }
 
     public func evidence(_ name: ReleaseName, _ id: String, part: String) async throws -> [UInt8] {
@@ -83,8 +81,7 @@ extension ControllerClient {
     }
 
     public func documents(of name: ReleaseName) async throws -> [ReleaseDocumentView] {
-        let list: ListView<ReleaseDocumentView> = try await get(path(of: name) + ["documents"])
-        return list.items
+        try await all(path(of: name) + ["documents"])
     }
 
     public func document(_ path: String, of name: ReleaseName) async throws -> [UInt8] {
@@ -102,13 +99,11 @@ extension ControllerClient {
 /// Configuration items.
 extension ControllerClient {
     public func configurationItems() async throws -> [ConfigurationItem] {
-        let list: ListView<ConfigurationItem> = try await get(["cmdb", "items"])
-        return list.items
+        try await all(["cmdb", "items"])
     }
 
     public func places(of material: String) async throws -> [MaterialPlaceView] {
-        let list: ListView<MaterialPlaceView> = try await get(["cmdb", "places"], query: "material=\(material)")
-        return list.items
+        try await all(["cmdb", "places"], query: "material=\(material)")
     }
 
     public func takeBaseline(_ name: ReleaseName) async throws -> BaselineView {

@@ -6,11 +6,17 @@ extension ControllerClient {
     }
 
     public func policies() async throws -> [PolicyView] {
-        let list: ListView<PolicyView> = try await get(["policy", "versions"])
-        return list.items
+        try await all(["policy", "versions"])
     }
 
-    public func applyPolicy(_ request: PolicyRequest) async throws -> PolicyView { try await post(["policy"], request) }
+    /// - Parameter version: what it takes the place of; where another is in force meanwhile it is refused. nil: of any.
+    public func applyPolicy(_ request: PolicyRequest, over version: Int? = nil) async throws -> PolicyView {
+        guard let version else { return try await post(["policy"], request) }
+        let (current, tag): (PolicyView, String?) = try await getTagged(["policy"])
+        // Of another version no tag matches: the controller says what is there.
+        return try await post(
+            ["policy"], request, ifMatch: current.version == version ? tag : "\"version \(version)\"")
+    }
 
     public func checkPolicy(_ request: PolicyRequest) async throws -> PolicyCheckView {
         try await post(["policy", "checks"], request)
@@ -21,7 +27,6 @@ extension ControllerClient {
     }
 
     public func policyOverrides() async throws -> [PolicyOverrideView] {
-        let list: ListView<PolicyOverrideView> = try await get(["policy", "overrides"])
-        return list.items
+        try await all(["policy", "overrides"])
     }
 }

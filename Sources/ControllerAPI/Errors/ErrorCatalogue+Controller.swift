@@ -117,7 +117,7 @@ extension ErrorCatalogue {
         > Name one, as openssl.
         controller.request.mediaType
           The body is of a type that is not taken.
-        > Submit a folder or a package with slipway release submit.
+        > Send JSON as application/json; submit a folder or a package with slipway release submit.
         controller.request.method
           The route does not take this method.
         > Use one of those that the message names.
@@ -130,6 +130,9 @@ extension ErrorCatalogue {
         controller.request.notFound
           There is no such thing, or you may not see it.
         > List what exists, then ask again.
+        controller.request.number
+          A number after the question mark is none, or too small or too large.
+        > Give a number that the message allows, or leave it out.
         controller.request.override
           An override names no rules, or is asked for too long.
         > Name rules, and a span that the message allows.
@@ -296,6 +299,9 @@ extension ErrorCatalogue {
         controller.store.newer
           The store was written by a newer controller.
         > Install that version again, or restore a backup from before the upgrade.
+        controller.conflict.changed
+          What is to be changed is not what you looked at any more.
+        > Look at it again, then decide.
         controller.conflict.rehearsalBusy
           A rollout or another rehearsal of the product is under way on the host.
         > Wait for its end, or name another host.

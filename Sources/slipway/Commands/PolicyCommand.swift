@@ -24,11 +24,18 @@ struct PolicyApplyCommand: AsyncParsableCommand {
     @Option(help: "Why it changes; it stands in the log.")
     var reason: String
 
+    @Option(help: "The number of the version that it changes: refused where another is in force by now.")
+    var over: Int?
+
+    func validate() throws {
+        if let over, over < 1 { throw ValidationError("--over must be 1 or more, not \(over).") }
+    }
+
     func run() async throws {
         let (_, text) = try PolicyText.read(file)
         let view = try await connection.withClient { client in
             try await PolicyText.named(file) {
-                try await client.applyPolicy(PolicyRequest(text: text, reason: reason))
+                try await client.applyPolicy(PolicyRequest(text: text, reason: reason), over: over)
             }
         }
         try output.print(PolicyPresentation(policy: view))

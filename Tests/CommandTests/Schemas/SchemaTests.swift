@@ -6,6 +6,7 @@ import ReleaseDefinition
 import TestSupport
 import Testing
 
+@testable import ControllerLibrary
 @testable import slipway
 
 @Suite("The schemas of what commands print")

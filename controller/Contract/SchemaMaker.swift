@@ -5,8 +5,10 @@ import ReleaseDefinition
 final class SchemaMaker {
     struct Unknown: Error, CustomStringConvertible { var description: String }
 
-    /// By name; what docs/schemas has under `$defs`.
+    /// By name; what docs/schemas has under `$defs` and docs/openapi.json under `components/schemas`.
     private(set) var definitions: [String: JSONValue] = [:]
+    /// Where they stand in the document.
+    private let place: String
     private var found: [String: (schema: JSONValue, value: Any)] = [:]
     private var open: Set<String> = []
 
@@ -14,6 +16,11 @@ final class SchemaMaker {
         "a1", "1.0", "web@1.0", "2026-11-20T09:12:00Z", String(repeating: "a", count: 64), "30s", "a=b", "amd64", "*",
         "https://a.example", "0644", ">=1.0", "N.N.N", "Mon..Fri 22:00", "a/b", "0.5", "r1-install-1", "r1.install.1",
     ]
+
+    /// Whether what may be missing may also be null, as it may in a request.
+    let takesNull: Bool
+
+    init(place: String = "#/$defs/", takesNull: Bool = false) { (self.place, self.takesNull) = (place, takesNull) }
 
     func read<T: Decodable>(_ type: T.Type) throws -> (schema: JSONValue, value: T) {
         let found = try readAny(type)
@@ -25,9 +32,7 @@ final class SchemaMaker {
         if let simple = Self.simple[ObjectIdentifier(type)] { return simple }
         if let made = type as? any SchemaContainer.Type { return try made.read(self) }
         if let hand = SchemaSamples.all[Self.name(type)] {
-            return (
-                try Self.published(hand.schema, Self.name(type), self), try JSONCoding.decode(type, from: hand.sample)
-            )
+            return (published(hand.schema, Self.name(type)), try JSONCoding.decode(type, from: hand.sample))
         }
         if let words = Self.words(type) {
             let schema = JSONValue.object([
@@ -44,7 +49,7 @@ final class SchemaMaker {
         defer { open.remove(name) }
         var problem: any Error = Unknown(description: name)
         for text in Self.texts {
-            let recorder = Recorder(maker: self, text: text, path: [])
+            let recorder = SchemaRecorder(maker: self, text: text, path: [])
             do {
                 let value = try T(from: recorder)
                 let schema = define(type, recorder.schema)
@@ -62,17 +67,17 @@ final class SchemaMaker {
         guard schema["properties"] != nil || schema["enum"] != nil || schema["items"] != nil else { return schema }
         let name = Self.name(type)
         definitions[name] = schema
-        return Self.reference(name)
-    }
-
-    private static func published(_ schema: JSONValue, _ name: String, _ maker: SchemaMaker) throws -> JSONValue {
-        guard schema["properties"] != nil || schema["anyOf"] != nil else { return schema }
-        maker.definitions[name] = schema
         return reference(name)
     }
 
-    static func reference(_ name: String) -> JSONValue {
-        .object([JSONMember("$ref", .string("#/$defs/\(name)"))])
+    private func published(_ schema: JSONValue, _ name: String) -> JSONValue {
+        guard schema["properties"] != nil || schema["anyOf"] != nil else { return schema }
+        definitions[name] = schema
+        return reference(name)
+    }
+
+    private func reference(_ name: String) -> JSONValue {
+        .object([JSONMember("$ref", .string(place + name))])
     }
 
     /// `HostView`, `RolloutOrder.Step`; of two types of one name in two modules only one is printed.

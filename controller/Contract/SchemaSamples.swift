@@ -22,6 +22,41 @@ enum SchemaSamples {
                         "superseded",
                     ].map { ($0, value(nil)) }, sample: "succeeded"),
             "BackupPlan": oneOf([("verified", value(nil)), ("notNeeded", value(text))], sample: "verified"),
+            "RolloutStrategy": Hand(
+                schema: .object([
+                    JSONMember(
+                        "anyOf",
+                        .array([
+                            words(["bigBang"]),
+                            object([
+                                ("phased", list(object([]))), ("continuous", list(object([]))),
+                                ("parallel", object([])),
+                            ]),
+                        ]))
+                ]), sample: .string("bigBang")),
+            "PhaseSize": Hand(
+                schema: object(["hosts", "percent"].map { ($0, SchemaMaker.type("integer")) }),
+                sample: .object([JSONMember("percent", .integer(10))])),
+            "HostReportBody": Hand(
+                schema: object(["inventory", "progress", "outcome", "health"].map { ($0, value(object([]))) }),
+                sample: .object([
+                    JSONMember(
+                        "progress",
+                        .object([
+                            JSONMember(
+                                "_0",
+                                .object([
+                                    JSONMember(
+                                        "order",
+                                        .object([
+                                            JSONMember("rollout", .string("r1")),
+                                            JSONMember("action", .string("install")),
+                                            JSONMember("attempt", .integer(1)),
+                                        ])),
+                                    JSONMember("release", .string("web@1.0")), JSONMember("step", .string("received")),
+                                ]))
+                        ]))
+                ])),
             "ServiceDefinition": Hand(
                 schema: .object([
                     JSONMember(

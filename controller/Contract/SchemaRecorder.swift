@@ -1,7 +1,7 @@
 import ReleaseDefinition
 
 /// A decoder that has a value for whatever is asked, and keeps what was asked.
-final class Recorder: Decoder {
+final class SchemaRecorder: Decoder {
     let maker: SchemaMaker
     /// What a text is.
     let text: String
@@ -13,7 +13,7 @@ final class Recorder: Decoder {
     private var required: [String] = []
     private var isObject = false
     /// Of lists and objects that are read by hand, within this one.
-    private var inner: [(name: String, recorder: Recorder)] = []
+    private var inner: [(name: String, recorder: SchemaRecorder)] = []
 
     init(maker: SchemaMaker, text: String, path: [any CodingKey]) {
         (self.maker, self.text, codingPath) = (maker, text, path)
@@ -33,11 +33,13 @@ final class Recorder: Decoder {
     func keep(_ name: String, _ schema: JSONValue, isRequired: Bool) {
         isObject = true
         if let old = members.firstIndex(where: { $0.name == name }) { members.remove(at: old) }
-        members.append(JSONMember(name, schema))
+        let isNullable = maker.takesNull && !isRequired
+        let choices = [schema, SchemaMaker.type("null")]
+        members.append(JSONMember(name, isNullable ? .object([JSONMember("anyOf", .array(choices))]) : schema))
         if isRequired, !required.contains(name) { required.append(name) }
     }
 
-    func keep(_ name: String, _ recorder: Recorder) {
+    func keep(_ name: String, _ recorder: SchemaRecorder) {
         isObject = true
         inner.append((name, recorder))
         if !required.contains(name) { required.append(name) }
@@ -62,7 +64,7 @@ final class Recorder: Decoder {
     }
 
     private struct Members<Key: CodingKey>: KeyedDecodingContainerProtocol {
-        let recorder: Recorder
+        let recorder: SchemaRecorder
         var codingPath: [any CodingKey] { recorder.codingPath }
         var allKeys: [Key] { [] }
 
@@ -98,8 +100,8 @@ final class Recorder: Decoder {
             return found.value
         }
 
-        private func inner(_ key: Key) -> Recorder {
-            let inner = Recorder(maker: recorder.maker, text: recorder.text, path: codingPath + [key])
+        private func inner(_ key: Key) -> SchemaRecorder {
+            let inner = SchemaRecorder(maker: recorder.maker, text: recorder.text, path: codingPath + [key])
             recorder.keep(key.stringValue, inner)
             return inner
         }
@@ -117,13 +119,13 @@ final class Recorder: Decoder {
     }
 
     private struct Elements: UnkeyedDecodingContainer {
-        let recorder: Recorder
+        let recorder: SchemaRecorder
         var codingPath: [any CodingKey] { recorder.codingPath }
         var count: Int? { 1 }
         var currentIndex = 0
         var isAtEnd: Bool { currentIndex > 0 }
 
-        init(recorder: Recorder) { self.recorder = recorder }
+        init(recorder: SchemaRecorder) { self.recorder = recorder }
 
         mutating func decodeNil() throws -> Bool { false }
 
@@ -148,7 +150,7 @@ final class Recorder: Decoder {
     }
 
     private struct Single: SingleValueDecodingContainer {
-        let recorder: Recorder
+        let recorder: SchemaRecorder
         var codingPath: [any CodingKey] { recorder.codingPath }
 
         func decodeNil() -> Bool { false }

@@ -1,0 +1,41 @@
+import Hummingbird
+import ReleaseDefinition
+
+/// `If-Match` (RFC 9110 13.1.1): what is changed is still what the caller looked at. Who does not send it changes what is there.
+///
+/// Checked where the change is made, in the same turn of the controller, so nothing comes between.
+struct ChangeCondition: Sendable, Equatable {
+    static let none = ChangeCondition(tags: nil)
+
+    /// nil: it is not asked.
+    private let tags: [String]?
+
+    init(tags: [String]?) { self.tags = tags }
+
+    init(_ request: RouteRequest) {
+        self.init(
+            tags: request.request.headers[.ifMatch]?.split(separator: ",").map {
+                $0.trimmingPrefix { $0.isWhitespace }.description.trimmingSuffix
+            })
+    }
+
+    /// - Parameter current: as GET shows it; nil: there is none yet.
+    /// - Throws: `controller.conflict.changed` (412).
+    func check(_ current: (some Encodable)?) throws {
+        guard let tags else { return }
+        let tag = try current.map { Responses.tag(try JSONCoding.value(of: $0)) }
+        if let tag, tags.contains("*") || tags.contains(tag) { return }
+        throw ControllerError(
+            .preconditionFailed, code: "conflict.changed",
+            summary: "It is \(tag ?? "not there") now, and If-Match says \(tags.joined(separator: ", ").bounded(200)).",
+            remedy: "Somebody changed it meanwhile: look at it again, then decide.")
+    }
+}
+
+extension String {
+    fileprivate var trimmingSuffix: String {
+        var text = Substring(self)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return String(text)
+    }
+}
