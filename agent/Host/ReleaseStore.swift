@@ -62,8 +62,8 @@ struct ReleaseStore: Sendable {
                 code: "release.damaged",
                 summary: "The stored manifest of \(release) has the digest \(SHA256Digest(of: bytes).short).",
                 remedy:
-                    "Check the disk, then bring it anew: slipway release export \(release.name) --host HOST, and here "
-                    + "slipway-agent install FILE.")
+                    "Check the disk, then bring it anew: slipway release export \(release.name) --host HOST "
+                    + "--output FILE, and here slipway-agent install FILE.")
         }
         return StoredRelease(
             release: release, manifest: try parsed.manifest(release.manifest, bytes).chosen(for: .current()),
