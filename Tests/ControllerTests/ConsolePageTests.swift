@@ -101,10 +101,9 @@ struct ConsolePageTests {
         var host = try samples.fleet()[1]
         host.drift = ["/opt/<web>/a was changed"]
         host.products[0].lockedBy = OrderID(rollout: try RolloutID("r-3"), action: .backOut)
-        let mark = HostMark(try samples.host(2, phase: 1, outcome: .failed(.health)))
         let turn = ListPanel.HostTurn(
-            release: try ReleaseName("web-service@3.0.1"), rollout: try RolloutID("r-4"), mark: mark,
-            startedAt: samples.start)
+            release: try ReleaseName("web-service@3.0.1"), rollout: try RolloutID("r-4"),
+            words: "failed: it did not become healthy", startedAt: samples.start)
         let page = RecordPage(
             person: "admin", now: samples.now, title: host.id.text, content: ListPanel.host(host, turns: [turn]))
         let html = String(decoding: page.render(templates), as: UTF8.self)

@@ -44,7 +44,7 @@ struct ConsolePage {
         let model: [String: Any] = [
             "person": person,
             "isHome": chosen == nil,
-            "title": shown.first.map { "\($0.release)" } ?? "Rollouts",
+            "title": chosen == nil ? "Rollouts" : shown.first.map { "\($0.release)" } ?? "Rollouts",
             "style": ConsoleAssets.stylePath,
             "script": ConsoleAssets.scriptPath,
             "live": livePath,

@@ -7,7 +7,8 @@ extension ListPanel {
     struct HostTurn {
         var release: ReleaseName
         var rollout: RolloutID
-        var mark: HostMark
+        /// How it stands, or how it ended.
+        var words: String
         var startedAt: UTCInstant?
     }
 
@@ -32,8 +33,8 @@ extension ListPanel {
                     columns: ["Release", "Rollout", "Here", "Began"],
                     rows: turns.map {
                         [
-                            $0.release.description, $0.rollout.text, $0.mark.words,
-                            $0.startedAt.map(ConsoleWords.moment) ?? "not yet",
+                            $0.release.description, $0.rollout.text, $0.words,
+                            $0.startedAt.map(ConsoleWords.moment) ?? "",
                         ]
                     }),
             ])
@@ -86,7 +87,9 @@ extension Controller {
         let view = RolloutHostView(
             host: id, phase: 1, delivery: .push, before: nil, order: facts?.order, step: facts?.step,
             outcome: facts?.outcome, evidence: nil, startedAt: facts?.startedAt, endedAt: facts?.endedAt)
+        let isUntouched = !record.isActive && facts?.outcome == nil && facts?.order == nil
         return ListPanel.HostTurn(
-            release: release, rollout: record.id, mark: HostMark(view), startedAt: facts?.startedAt)
+            release: release, rollout: record.id, words: isUntouched ? "ended before its turn" : HostMark(view).words,
+            startedAt: facts?.startedAt)
     }
 }
