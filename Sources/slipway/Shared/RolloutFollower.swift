@@ -35,33 +35,45 @@ struct RolloutFollower {
     var backingOut: [HostID] = []
     /// Changes up to this one are not told.
     var seen: Int64 = 0
+    private static let behindMax = TimeSpan.seconds(10)
 
     func run(_ id: RolloutID, timeout: TimeSpan?) async throws -> ProgramExit {
         DetachOnInterrupt.start("rollout \(id)", command: "slipway rollout watch \(id)")
-        let isInTime = try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                try await tell(id)
-                return true
-            }
+        // nil: the time is over.
+        let told = try await withThrowingTaskGroup(of: Int64?.self) { group in
+            group.addTask { try await tell(id) }
             if let timeout {
                 group.addTask {
                     try await SystemTime().sleep(for: timeout)
-                    return false
+                    return nil
                 }
             }
-            let first = try await group.next() ?? true
+            let first = try await group.next() ?? nil
             group.cancelAll()
             return first
         }
-        let view = try await client.rollout(id)
+        let view = try await view(of: id, knowing: told ?? 0)
         if output.output != .ndjson { try output.print(RolloutPresentation(rollout: view)) }
         guard let exit = exit(of: view) else {
             Talk.say(
-                isInTime ? "Rollout \(id) is \(view.state.rawValue)." : "Rollout \(id) goes on; this watch timed out.")
+                told != nil
+                    ? "Rollout \(id) is \(view.state.rawValue)." : "Rollout \(id) goes on; this watch timed out.")
             return .timedOut
         }
         sayWhatFollows(view)
         return exit
+    }
+
+    /// Of several controllers the one that answers may be a moment behind the one that told.
+    private func view(of id: RolloutID, knowing told: Int64) async throws -> RolloutView {
+        let time = SystemTime()
+        let end = time.monotonic() + Self.behindMax
+        var view = try await client.rollout(id)
+        while view.sequence < told, time.monotonic() < end {
+            try await time.sleep(for: .milliseconds(100))
+            view = try await client.rollout(id)
+        }
+        return view
     }
 
     private func exit(of view: RolloutView) -> ProgramExit? {
@@ -77,7 +89,9 @@ struct RolloutFollower {
         }
     }
 
-    private func tell(_ id: RolloutID) async throws {
+    /// - Returns: the last change that was told.
+    private func tell(_ id: RolloutID) async throws -> Int64 {
+        var told = seen
         var last: RolloutState?
         // What is told of the past asks nobody to do anything.
         let past = (try? await client.rollout(id).sequence) ?? 0
@@ -89,6 +103,7 @@ struct RolloutFollower {
                 if output.output == .ndjson {
                     try StandardOutput.write(JSONCoding.value(of: change).wireBytes + [0x0A])
                 }
+                told = max(told, change.sequence)
                 Talk.say(Self.line(change))
                 if change.state == .halted, last != .halted, change.sequence >= past {
                     Talk.say("It waits for you: slipway rollout why \(id) says what you can do.")
@@ -98,6 +113,7 @@ struct RolloutFollower {
             case .found: Talk.say("The controller is back.")
             }
         }
+        return told
     }
 
     /// `12:03:04.250  web-1: succeeded`: the text names phase and host where it is about one.
