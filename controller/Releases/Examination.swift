@@ -14,10 +14,22 @@ extension Controller {
         let now = time.now()
         let view = try keysView()
         let findings =
-            [clockFinding(at: now)] + metadataFindings(at: now) + certificateFindings(at: now)
+            recordFindings() + [clockFinding(at: now)] + metadataFindings(at: now) + certificateFindings(at: now)
             + Self.profileFindings(view) + keyFindings() + spaceFindings() + repositoryFindings()
             + signatureFindings(at: now) + reviewFindings() + witnessFindings() + revokedFindings()
         return DoctorReport(at: now, findings: findings)
+    }
+
+    /// What is known is answered from memory; nothing new is while the database is away.
+    private func recordFindings() -> [DoctorFinding] {
+        do { try store.ping() } catch {
+            return [
+                DoctorFinding(
+                    .controller, .problem, "the record cannot be reached: \(ReportedError(error).summary)",
+                    remedy: "See that the database runs and answers; nothing is lost, and no restart is needed.")
+            ]
+        }
+        return []
     }
 
     /// The log never goes back: a clock behind it was set back, or the log was written under a wrong one.

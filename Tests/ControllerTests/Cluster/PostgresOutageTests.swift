@@ -112,6 +112,10 @@ struct PostgresOutageTests {
                 #expect(refused?.status == 503, "\(refused.map { String(decoding: $0.body, as: UTF8.self) } ?? "")")
                 #expect(refused?.problemCode == (outage == .full ? "controller.store.disk" : "controller.store.away"))
                 #expect(try await client.send("GET", "/livez").status == 200)
+                if outage == .killed {
+                    let findings = try await client.send("GET", "/v1/doctor").json(DoctorReport.self).findings
+                    #expect(findings.contains { $0.check == .controller && $0.level == .problem }, "\(findings)")
+                }
                 // Longer than the lease.
                 if outage == .paused { try await eventually { await !running.controller.leads } }
                 try trouble.end()
