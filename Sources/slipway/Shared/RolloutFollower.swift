@@ -35,7 +35,7 @@ struct RolloutFollower {
     var backingOut: [HostID] = []
     /// Changes up to this one are not told.
     var seen: Int64 = 0
-    private static let behindMax = TimeSpan.seconds(10)
+    private static let behindMax = TimeSpan.seconds(15)
 
     func run(_ id: RolloutID, timeout: TimeSpan?) async throws -> ProgramExit {
         DetachOnInterrupt.start("rollout \(id)", command: "slipway rollout watch \(id)")
@@ -64,16 +64,18 @@ struct RolloutFollower {
         return exit
     }
 
-    /// Of several controllers the one that answers may be a moment behind the one that told.
+    /// Of several controllers the one that answers may be a moment behind the one that told, and the one that told may be gone.
     private func view(of id: RolloutID, knowing told: Int64) async throws -> RolloutView {
         let time = SystemTime()
         let end = time.monotonic() + Self.behindMax
-        var view = try await client.rollout(id)
-        while view.sequence < told, time.monotonic() < end {
+        while true {
+            let isLast = time.monotonic() >= end
+            do {
+                let view = try await client.rollout(id)
+                if view.sequence >= told || isLast { return view }
+            } catch let error as ControllerAPIError where error.family == .unreachable && !isLast {}
             try await time.sleep(for: .milliseconds(100))
-            view = try await client.rollout(id)
         }
-        return view
     }
 
     private func exit(of view: RolloutView) -> ProgramExit? {
