@@ -53,9 +53,7 @@ struct RestoreCommand: AsyncParsableCommand {
         }
         var opened: (path: String, passphrase: [UInt8])?
         if let kit, let passphraseFile {
-            var text = try Directory.open(".").read(passphraseFile, sizeMax: ByteCount(1000))
-            while let last = text.last, last == 10 || last == 13 { text.removeLast() }
-            opened = (kit, text)
+            opened = (kit, try Self.passphrase(from: passphraseFile))
         }
         let outcome = try ControllerRestore.perform(
             from: from, to: dir, advance: advance, kit: opened, at: SystemTime().now())
@@ -66,6 +64,15 @@ struct RestoreCommand: AsyncParsableCommand {
             People hold the keys of: \(outcome.unsigned.joined(separator: ", ")). Hosts that have seen newer metadata of \
             these wait until it has been signed as often since the backup: slipway keys renew ROLE
             """)
+    }
+}
+
+extension RestoreCommand {
+    /// Wherever the file lies; line feeds at its end do not count.
+    static func passphrase(from path: String) throws -> [UInt8] {
+        var text = try ControllerDirectory.readFile(at: path, sizeMax: ByteCount(1000))
+        while let last = text.last, last == 10 || last == 13 { text.removeLast() }
+        return text
     }
 }
 

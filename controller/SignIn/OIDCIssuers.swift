@@ -105,10 +105,8 @@ actor OIDCIssuers {
     /// Of a file in the controller's folder, or of one with a whole path.
     private nonisolated func text(_ name: String) throws -> String {
         do {
-            guard name.hasPrefix("/"), let slash = name.lastIndex(of: "/") else { return try folder.text(name) }
-            let above = slash == name.startIndex ? "/" : String(name[..<slash])
-            let bytes = try Directory.open(above).read(
-                String(name[name.index(after: slash)...]), sizeMax: ByteCount(4 << 20))
+            guard name.hasPrefix("/") else { return try folder.text(name) }
+            let bytes = try ControllerDirectory.readFile(at: name, sizeMax: ByteCount(4 << 20))
             return String(decoding: bytes, as: UTF8.self)
         } catch {
             throw OIDCSettings.damaged("\(name): \(ReportedError(error).summary)")

@@ -127,6 +127,14 @@ struct BackupTests {
         }
     }
 
+    @Test("The passphrase of a kit is read from wherever its file lies")
+    func passphraseFile() throws {
+        let folder = try TemporaryFolder()
+        try Directory.open(folder.path).writeDurably("pass", Array("ABCD-EFGH\n".utf8))
+        #expect(try RestoreCommand.passphrase(from: folder.path + "/pass") == Array("ABCD-EFGH".utf8))
+        #expect(try RestoreCommand.passphrase(from: folder.path + "/./pass") == Array("ABCD-EFGH".utf8))
+    }
+
     @Test(
         "A recovery kit holds keys of root and targets, encrypted, and a sheet; nothing that signs every day, and no passphrase"
     )
