@@ -38,6 +38,16 @@ follow() {
     done
 }
 
+# holds_within SECONDS COMMAND…: waits for it; false where it does not come.
+holds_within() {
+    local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+    shift
+    until "$@" >>"$WORK/out.log" 2>&1; do
+        [ "${EPOCHREALTIME/[.,]/}" -lt "$deadline" ] || return 1
+        sleep 0.2
+    done
+}
+
 stop() { # stop NAME: SIGTERM, and waits
     local process
     process=$(cat "$WORK/run/$1.pid")
@@ -51,19 +61,30 @@ kill_now() { kill -KILL "$(cat "$WORK/run/$1.pid")"; }
 
 # --- people ----------------------------------------------------------------------------------------------------------
 
-# person NUMBER: their key, what they trust, and the root that they were given.
-person() {
-    SIGNER=(--key-file "$PEOPLE/approver-$1.pem" --trust "$WORK/trust-$1" --root "$PEOPLE/root.json" --yes)
-}
+# person NAME: their key, what they trust, and the root that they were given.
+person() { SIGNER=(--key-file "$PEOPLE/$1.pem" --trust "$WORK/trust/$1" --root "$PEOPLE/root.json" --yes); }
 
 approve() { # approve RELEASE ENVIRONMENT PERSON…
     local release=$1 environment=$2 number
     shift 2
     for number in "$@"; do
-        person "$number"
+        person "approver-$number"
         slipway release approve "$release" --environment "$environment" "${SIGNER[@]}" --dir "$C" >>"$WORK/out.log" 2>&1
     done
     say "    $release: approved for $environment with the keys of $# people"
+}
+
+# ceremony rotate|renew ROLE HOLDER…: the first proposes the change and signs it, the others sign it.
+ceremony() {
+    local change holder
+    person "$3"
+    slipway keys "$1" "$2" "${SIGNER[@]}" --dir "$C" >"$WORK/change" 2>&1 || wrong "keys $1 $2: $(tail -n 1 "$WORK/change")"
+    cat "$WORK/change" >>"$WORK/out.log"
+    change=$(grep -o -m 1 '\bc[0-9][0-9]*\b' "$WORK/change" | head -n 1) || true
+    for holder in "${@:4}"; do
+        person "$holder"
+        slipway keys sign "$change" "${SIGNER[@]}" --dir "$C" >>"$WORK/out.log" 2>&1 || wrong "keys sign $change"
+    done
 }
 
 # --- hosts -----------------------------------------------------------------------------------------------------------
@@ -103,7 +124,7 @@ enrol() {
 start_agent() {
     local as=()
     if is_narrow "$1"; then as=("${NARROW[@]}"); fi
-    start "agent-$1" ${as[@]+"${as[@]}"} slipway-agent run --dir "$WORK/agent/$1"
+    start "agent/$1" ${as[@]+"${as[@]}"} slipway-agent run --dir "$WORK/agent/$1"
 }
 
 # What a host runs, by its own link: no word of the controller's.
@@ -114,15 +135,16 @@ running() {
     echo "${target%-*}"
 }
 
-# hosts_run VERSION COUNT ENVIRONMENT: so many hosts show the release, and their services answer so.
+# hosts_run VERSION ENVIRONMENT: its hosts show the release, and their services answer so.
 hosts_run() {
-    local name count=0
-    for name in "${PRODUCTION[@]}" "${STAGING[@]}"; do
-        [ "$(environment_of "$name")" = "$3" ] || continue
+    if [ "$2" = production ]; then each_runs "$1" "${PRODUCTION[@]}"; else each_runs "$1" "${STAGING[@]}"; fi
+}
+
+each_runs() { # each_runs VERSION HOST…
+    local name
+    for name in "${@:2}"; do
         [ "$(running "$name")" = "$1" ] && [ "$(service_version "${PORT[$name]}")" = "$1" ] || return 1
-        count=$((count + 1))
     done
-    [ "$count" -eq "$2" ]
 }
 
 service_version() {
@@ -135,22 +157,15 @@ service_version() {
 
 all_online() { [ "$(slipway hosts list --dir "$C" | grep -c ' online ')" -ge "$1" ]; }
 
-rollout_file() { # rollout_file VERSION PHASES PARALLELISM
-    cat >"$WORK/rollout.yaml" <<YAML
-release: orders@$1
-environment: production
-hosts: all
-strategy: phased
-phases: [$2]
-limits: { parallelism: $3, offlineGrace: 15s, progressDeadline: 2m }
-YAML
-}
-
 # --- clients ---------------------------------------------------------------------------------------------------------
 
 counted() { cut -d' ' -f1 "$WORK/load/count"; }
 failures() { cut -d' ' -f2 "$WORK/load/count"; }
 none_failed() { [ "$(counted)" -gt 100 ] && [ "$(failures)" -eq 0 ]; }
+# failed_between FROM TO: requests that failed from one moment to another, in seconds since 1970.
+failed_between() { awk -v from="$1" -v to="$2" '$1 >= from && $1 < to' "$WORK/load/failed" | wc -l; }
+now() { echo "${EPOCHREALTIME/,/.}"; }
+seconds_since() { python3 -c 'import sys; print(f"{float(sys.argv[2]) - float(sys.argv[1]):.1f}")' "$1" "$(now)"; }
 
 # --- the whole stage -------------------------------------------------------------------------------------------------
 
@@ -188,7 +203,7 @@ answers() { # answers PORT PATH: with 200
     (
         exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
         printf 'GET /%s HTTP/1.0\r\n\r\n' "$2" >&3
-        head -n 1 <&3 | grep -q ' 200 '
+        head -n 1 <&3 | grep ' 200 ' >/dev/null
     ) 2>/dev/null
 }
 
@@ -209,7 +224,8 @@ the_fleet() {
     slipway init --dir "$C" --listen "127.0.0.1:$CONTROLLER_PORT" --profile team --offline-keys "$PEOPLE" --product orders \
         >>"$WORK/out.log" 2>&1
     start_controller
-    start web python3 "$ROOT/scripts/lib/night-web.py" "$C/repository" "$WEB_PORT"
+    ln -s "$C/repository" "$WORK/www"
+    start web python3 "$ROOT/scripts/lib/night-web.py" "$WORK/www" "$WEB_PORT"
     start_store
     wait_until 15 "the store answers" answers "$STORE_PORT" healthz
     serve_by_hand

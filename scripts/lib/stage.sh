@@ -37,7 +37,7 @@ trap 'exit 130' INT TERM
 start() {
     local name=$1
     shift
-    mkdir -p "$WORK/run/$name"
+    mkdir -p "$WORK/run/$name" "$(dirname "$WORK/$name.log")"
     (cd "$WORK/run/$name" && exec "$@") >>"$WORK/$name.log" 2>&1 &
     echo $! >"$WORK/run/$name.pid"
     disown $!

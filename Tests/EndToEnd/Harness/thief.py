@@ -1,6 +1,6 @@
 """Whoever took the controller: its folder is theirs, with the snapshot, timestamp and director keys.
 
-Lists a release of their own in the product's role, signs it with every key there is, publishes it under a fresh snapshot and
+thief.py FOLDER [ENVIRONMENT PRODUCT]. Lists a release of their own in the product's role, signs it with every key there is, publishes it under a fresh snapshot and
 timestamp, and has the director send it to every host.
 """
 import base64
@@ -14,7 +14,8 @@ import tempfile
 
 folder = sys.argv[1]
 metadata = folder + "/repository/metadata/"
-ROLE = "staging-web-service"
+ENVIRONMENT, PRODUCT = sys.argv[2:4] or ["staging", "web-service"]
+ROLE = f"{ENVIRONMENT}-{PRODUCT}"
 
 
 def canonical(value):
@@ -52,16 +53,16 @@ def publish(role, signed, keys, name=None):
     return {"version": signed["version"], "length": len(data), "hashes": {"sha256": hashlib.sha256(data).hexdigest()}}
 
 
-manifest = b'{"product":"web-service","version":"9.9"}'
+manifest = canonical({"product": PRODUCT, "version": "9.9"})
 digest = hashlib.sha256(manifest).hexdigest()
-place = f"{folder}/repository/targets/staging/web-service/9.9"
+place = f"{folder}/repository/targets/{ENVIRONMENT}/{PRODUCT}/9.9"
 os.makedirs(place)
 with open(f"{place}/{digest}.manifest.json", "wb") as file:
     file.write(manifest)
 
 role = json.load(open(newest(ROLE)))["signed"]
 role["version"] += 1
-role["targets"]["staging/web-service/9.9/manifest.json"] = {"hashes": {"sha256": digest}, "length": len(manifest)}
+role["targets"][f"{ENVIRONMENT}/{PRODUCT}/9.9/manifest.json"] = {"hashes": {"sha256": digest}, "length": len(manifest)}
 everything = ["snapshot", "timestamp", "director"]
 reference = publish(ROLE, role, everything)
 snapshot = json.load(open(newest("snapshot")))["signed"]
@@ -73,19 +74,25 @@ timestamp["version"] += 1
 timestamp["meta"]["snapshot.json"] = reference
 publish("timestamp", timestamp, ["timestamp"], name="timestamp.json")
 
-channel = f"{folder}/repository/director/staging.web-service.json"
+channel = f"{folder}/repository/director/{ENVIRONMENT}.{PRODUCT}.json"
 word = json.loads(base64.b64decode(json.load(open(channel))["payload"]))
 word["order"] = {"rollout": "theft", "action": "install", "attempt": 1}
-word["release"] = "web-service@9.9"
+word["release"] = f"{PRODUCT}@9.9"
 word["manifest"] = digest
-word["targetPath"] = "staging/web-service/9.9/manifest.json"
+word["targetPath"] = f"{ENVIRONMENT}/{PRODUCT}/9.9/manifest.json"
 word["counter"] += 1000
 word["revoked"] = []
 word["audience"]["channel"].update({"bucketBound": 1 << 32, "excluded": []})
-payload = canonical(word)
-kind = "application/vnd.slipway.assignment+json"
-message = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload
-envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": kind, "signatures": [
-    {"keyid": key_id("director"), "sig": base64.b64encode(sign("director", message)).decode()}]}
+
+
+def say(word):
+    """The director's word under the director's key: a DSSE envelope."""
+    payload = canonical(word)
+    kind = "application/vnd.slipway.assignment+json"
+    message = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload
+    return canonical({"payload": base64.b64encode(payload).decode(), "payloadType": kind, "signatures": [
+        {"keyid": key_id("director"), "sig": base64.b64encode(sign("director", message)).decode()}]})
+
+
 with open(channel, "wb") as file:
-    file.write(canonical(envelope))
+    file.write(say(word))
