@@ -74,16 +74,14 @@ approve() { # approve RELEASE ENVIRONMENT PERSON…
     say "    $release: approved for $environment with the keys of $# people"
 }
 
-# ceremony rotate|renew ROLE HOLDER…: the first proposes the change and signs it, the others sign it.
+# ceremony rotate|renew ROLE HOLDER…: somebody proposes the change, the holders sign it.
 ceremony() {
     local change holder
-    person "$3"
-    slipway keys "$1" "$2" "${SIGNER[@]}" --dir "$C" >"$WORK/change" 2>&1 || wrong "keys $1 $2: $(tail -n 1 "$WORK/change")"
-    cat "$WORK/change" >>"$WORK/out.log"
-    change=$(grep -o -m 1 '\bc[0-9][0-9]*\b' "$WORK/change" | head -n 1) || true
-    for holder in "${@:4}"; do
+    slipway keys "$1" "$2" --dir "$C" >"$WORK/change" 2>&1 || die "keys $1 $2: $(cat "$WORK/change")"
+    change=$(sed -n 's/^Proposed as \(c[0-9]*\).*/\1/p' "$WORK/change")
+    for holder in "${@:3}"; do
         person "$holder"
-        slipway keys sign "$change" "${SIGNER[@]}" --dir "$C" >>"$WORK/out.log" 2>&1 || wrong "keys sign $change"
+        slipway keys sign "$change" "${SIGNER[@]}" --dir "$C" >>"$WORK/out.log" 2>&1 || wrong "keys sign $change as $holder"
     done
 }
 

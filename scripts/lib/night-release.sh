@@ -142,7 +142,7 @@ never_again() { [ "$(fetches_of_2 1 "$REVOKED_AT")" -gt 0 ] && [ "$(fetches_of_2
 page_is_complete() {
     local host
     for host in "${BROKEN[@]}"; do grep -q "$host" "$WORK/page" || return 1; done
-    grep -q checking "$WORK/page" && grep -q 'does not fit into 32 bits' "$WORK/page" && grep -q 'slipway ' "$WORK/page"
+    grep -q checking "$WORK/page" && grep -q 'does not fit into 32 bits' "$WORK/page" && grep -q -E '^next +slipway ' "$WORK/page"
 }
 
 # --- the store -------------------------------------------------------------------------------------------------------
@@ -167,6 +167,11 @@ mark_logs() {
 }
 
 since_mark() { tail -c "+$((LOG_END[$1] + 1))" "$WORK/agent/$1.log"; }
+
+each_ordered() {
+    local name
+    for name in "${CONNECTED[@]}"; do grep -q -x "ordered $name" "$WORK/thief.log" || return 1; done
+}
 
 count_refused() {
     local name count=0
