@@ -1,3 +1,4 @@
+import AgentProtocol
 import ArgumentParser
 import ControllerAPI
 import DefinitionFiles
@@ -164,6 +165,29 @@ import Testing
             contact: .never, lastContactAt: nil, agentVersion: nil, products: [])
         let rows = HostRow.rows([host])
         #expect(rows.map(\.cells.count) == [HostRow.columns.count])
+    }
+
+    @Test("A rollout's page names the next command, where there is one")
+    func nextCommand() throws {
+        for state in RolloutState.allCases {
+            var rollout = try Sample.rollout(state, sequence: 1)
+            rollout.successor = try RolloutID("r2")
+            let asks = ![.succeeded, .backedOut].contains(state)
+            #expect(RolloutPresentation(rollout: rollout).details.contains("next         slipway ") == asks, "\(state)")
+            rollout.stillRunning = [try HostID("web-1")]
+            #expect(rollout.nextCommand == "slipway doctor" || !state.isFinal)
+        }
+        var failed = try Sample.rollout(.backedOut, sequence: 1)
+        failed.hosts = [
+            RolloutHostView(
+                host: try HostID("web-1"), phase: 1, delivery: .push, before: nil, order: nil, step: nil, outcome: nil,
+                evidence: FailureEvidence(
+                    step: .checking,
+                    error: ReportedError(code: "agent.health.failed", summary: "It failed.", remedy: "Look."),
+                    logTail: ""),
+                startedAt: nil, endedAt: nil)
+        ]
+        #expect(failed.nextCommand?.contains("newer than 1.4") == true)
     }
 
     @Test("The row of a host that could not go back says so beside its health")

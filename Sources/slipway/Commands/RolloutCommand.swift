@@ -38,7 +38,7 @@ struct RolloutPresentation: Presentable {
                 ("state", rollout.state.rawValue), ("reason", rollout.reason ?? "-"),
                 ("started", "\(rollout.startedAt) by \(rollout.startedBy)"),
                 ("ended", rollout.endedAt?.description ?? "-"),
-            ] + left)
+            ] + left + [("next", rollout.nextCommand ?? "-")])
         let phases = TextTable(
             ["PHASE", "SIZE", "STATE", "HOSTS", "SUCCEEDED", "FAILED", "BACKED OUT", "IN FLIGHT"],
             rollout.phases.map {
