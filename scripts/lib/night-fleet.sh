@@ -160,8 +160,8 @@ all_online() { [ "$(slipway hosts list --dir "$C" | grep -c ' online ')" -ge "$1
 counted() { cut -d' ' -f1 "$WORK/load/count"; }
 failures() { cut -d' ' -f2 "$WORK/load/count"; }
 none_failed() { [ "$(counted)" -gt 100 ] && [ "$(failures)" -eq 0 ]; }
-# failed_between FROM TO: requests that failed from one moment to another, in seconds since 1970.
-failed_between() { awk -v from="$1" -v to="$2" '$1 >= from && $1 < to' "$WORK/load/failed" | wc -l; }
+# failed_between FROM TO: how many requests failed from one moment to another, in seconds since 1970; which ones is noted.
+failed_between() { awk -v from="$1" -v to="$2" '$1 >= from && $1 < to' "$WORK/load/failed" | tee -a "$WORK/out.log" | wc -l; }
 now() { echo "${EPOCHREALTIME/,/.}"; }
 seconds_since() { python3 -c 'import sys; print(f"{float(sys.argv[2]) - float(sys.argv[1]):.1f}")' "$1" "$(now)"; }
 

@@ -59,8 +59,8 @@ phase_two() {
     kill_now controller
     killed=$(now)
     say "    controller killed (SIGKILL): $(count_ended) of ${#EARLY[@]} hosts of the second phase are done, the others are in the middle"
-    kill_now store
     fault=$(now)
+    kill_now store
     FAULT=$fault
     say "    store killed (SIGKILL), with $(cut -d' ' -f1 "$WORK/load/count") requests behind it"
     prove "0 client requests failed before that" test "$(failed_between 0 "$fault")" -eq 0
