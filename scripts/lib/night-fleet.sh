@@ -27,6 +27,9 @@ prove() {
     if "$@" >>"$WORK/out.log" 2>&1; then say "   PROVED $claim"; else wrong "$claim"; fi
 }
 
+# As a page within the timeline, without the lines' ends that no terminal shows.
+indent() { sed -e 's/^/          | /' -e 's/\(.\{170\}\).*/\1…/' -e 's/[[:blank:]]*…$/…/' -e 's/[[:blank:]]*$//' "$1"; }
+
 # What a watch says, without what the hosts say that do as they should.
 follow() {
     local line host='^(web|pull|quiet|old|stage)-[0-9]+:'

@@ -128,9 +128,6 @@ import json, sys
 sys.exit(0 if any(e["environment"] == "production" and e.get("revocation") for e in json.load(sys.stdin)["environments"]) else 1)'
 }
 
-# From here on nobody may fetch what only 2.0 has.
-note_revocation() { REVOKED_AT=$(wc -l <"$WORK/web.log"); }
-
 # fetches_of_2 FROM TO: how often files that came with 2.0 were asked for, by lines of the web server's log.
 fetches_of_2() {
     comm -13 "$WORK/blobs-before" "$WORK/blobs-after" >"$WORK/blobs-2"
@@ -209,6 +206,11 @@ began_within() {
 import datetime, sys
 times = [datetime.datetime.fromisoformat(line.strip()).timestamp() for line in sys.stdin]
 print(f"{max(times) - float(sys.argv[1]):.2f}")' "$PUSHED_AT"
+}
+
+# review_is_filled FILE OUTCOME: all fields but the two that only people can fill.
+review_is_filled() {
+    [ "$(grep -c '(to be said)' "$1")" -eq 2 ] && grep -q -E "^outcome .* $2 " "$1" && grep -q -E '^filled +22 of 24' "$1"
 }
 
 at_most() { python3 -c 'import sys; sys.exit(0 if float(sys.argv[1]) <= float(sys.argv[2]) else 1)' "$1" "$2"; }
