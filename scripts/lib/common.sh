@@ -73,22 +73,37 @@ build_release() {
     (cd "$ROOT" && swift build -c release --static-swift-stdlib -Xlinker -s 1>&2)
 }
 
-# need_schemathesis: in a virtual environment of its own; names its Python in SLIPWAY_TEST_SCHEMATHESIS. Outside of CI its test is
+# need_from_pypi NAME VERSION [MORE…]: a package in a virtual environment of its own, .build/NAME. Outside of CI what needs it is
 # skipped where PyPI is not to be had.
-need_schemathesis() {
-    local version=4.32.5 folder=$ROOT/.build/schemathesis
-    if ! "$folder/bin/python" -c "import importlib.metadata, sys; sys.exit(importlib.metadata.version('schemathesis') != '$version')" 2>/dev/null; then
-        note "Installing schemathesis $version into .build/schemathesis"
+need_from_pypi() {
+    local name=$1 version=$2 folder=$ROOT/.build/$1
+    shift 2
+    if ! "$folder/bin/python" -c "import importlib.metadata, sys; sys.exit(importlib.metadata.version('${name}') != '$version')" 2>/dev/null; then
+        note "Installing $name $version into .build/$name"
         rm -rf "$folder"
         /usr/bin/python3 -m venv "$folder"
-        if ! "$folder/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version" >&2; then
-            [ "${CI:-}" != true ] || die "schemathesis could not be installed from PyPI"
-            note "schemathesis could not be installed from PyPI: its test is skipped."
+        if ! "$folder/bin/pip" install --quiet --disable-pip-version-check "$name$*==$version" >&2; then
+            [ "${CI:-}" != true ] || die "$name could not be installed from PyPI"
+            note "$name could not be installed from PyPI: its tests are skipped."
             rm -rf "$folder"
-            return 0
+            return 1
         fi
     fi
-    export SLIPWAY_TEST_SCHEMATHESIS=$folder/bin/python
+}
+
+# need_schemathesis: names its Python in SLIPWAY_TEST_SCHEMATHESIS.
+need_schemathesis() {
+    ! need_from_pypi schemathesis 4.32.5 || export SLIPWAY_TEST_SCHEMATHESIS=$ROOT/.build/schemathesis/bin/python
+}
+
+# need_ansible: names the folder of its programs in SLIPWAY_TEST_ANSIBLE.
+need_ansible() {
+    ! need_from_pypi ansible-core 2.19.14 || export SLIPWAY_TEST_ANSIBLE=$ROOT/.build/ansible-core/bin
+}
+
+# need_moto: names its Python in SLIPWAY_TEST_MOTO.
+need_moto() {
+    ! need_from_pypi moto 5.2.5 '[server]' || export SLIPWAY_TEST_MOTO=$ROOT/.build/moto/bin/python
 }
 
 # free_port: a TCP port that nobody listens on now; below the range that the system hands out by itself.
