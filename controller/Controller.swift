@@ -88,6 +88,10 @@ public actor Controller {
     var questionsAsked: [OutsideQuestion: AskedQuestion] = [:]
     /// Something could not be written: when to try again.
     var retryAt: UTCInstant?
+    /// What could not be written to the record when it was tried last.
+    var failedUses: Set<RecordUse> = []
+    /// It was asked to end: it serves, and says to balancers that it will not for long.
+    var isLeaving = false
     /// Held as long as the controller lives: one process a folder.
     let lock: DirectoryLock
 

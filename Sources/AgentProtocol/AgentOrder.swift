@@ -17,6 +17,13 @@ public enum AgentOrder: Sendable, Equatable {
     case facts
     /// Ask the checks of what runs now; say so (`HostReportBody.health`) where it is not healthy any more, or is again.
     case health
+    /// The first word of every stream: what the controller has of this host's reports. It takes reports now.
+    case heard(HeardReports)
+    /// Reports are taken again, which could not be written down for a while: what waits is sent soon, by each host at a moment
+    /// of its own.
+    case ready
+    /// This controller ends. The stream is opened anew within the time that it says, wherever its address leads then.
+    case leaving(Leaving)
     /// The host may not stay; the stream ends after it.
     case identity(IdentityNotice)
 
@@ -30,6 +37,9 @@ public enum AgentOrder: Sendable, Equatable {
         case .renew: "renew"
         case .facts: "facts"
         case .health: "health"
+        case .heard: "heard"
+        case .ready: "ready"
+        case .leaving: "leaving"
         case .identity: "identity"
         }
     }
@@ -38,7 +48,9 @@ public enum AgentOrder: Sendable, Equatable {
         switch self {
         case .assignment(let envelope): envelope
         case .cancel(let cancel): (try? JSONCoding.value(of: cancel)) ?? .object([])
-        case .refresh, .renew, .facts, .health: .object([])
+        case .refresh, .renew, .facts, .health, .ready: .object([])
+        case .heard(let heard): (try? JSONCoding.value(of: heard)) ?? .object([])
+        case .leaving(let leaving): (try? JSONCoding.value(of: leaving)) ?? .object([])
         case .identity(let notice): (try? JSONCoding.value(of: notice)) ?? .object([])
         }
     }
@@ -54,12 +66,36 @@ public enum AgentOrder: Sendable, Equatable {
         case "renew": self = .renew
         case "facts": self = .facts
         case "health": self = .health
+        case "heard":
+            guard let heard = try? JSONCoding.decode(HeardReports.self, from: data) else { return nil }
+            self = .heard(heard)
+        case "ready": self = .ready
+        case "leaving":
+            guard let leaving = try? JSONCoding.decode(Leaving.self, from: data) else { return nil }
+            self = .leaving(leaving)
         case "identity":
             guard let notice = try? JSONCoding.decode(IdentityNotice.self, from: data) else { return nil }
             self = .identity(notice)
         default: return nil
         }
     }
+}
+
+/// How far a controller knows a host's own word.
+public struct HeardReports: Sendable, Equatable, Codable {
+    /// The highest sequence of a report that is in its record; 0: none is. Lower than what it acknowledged before: it was set
+    /// up from a backup, and is told again what it lost.
+    public var through: Int64
+
+    public init(through: Int64) { self.through = through }
+}
+
+/// The end of a stream that its controller means.
+public struct Leaving: Sendable, Equatable, Codable {
+    /// In which its hosts come back, each at a moment of its own: the more there are, the longer.
+    public var within: TimeSpan
+
+    public init(within: TimeSpan) { self.within = within }
 }
 
 /// Which order is not wanted any more.

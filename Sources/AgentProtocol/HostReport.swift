@@ -71,13 +71,17 @@ extension HostReportBatch {
 public struct HostReportReceipt: Sendable, Equatable, Codable {
     /// Every report up to this sequence may be dropped by the host.
     public var acknowledged: Int64
+    /// The highest sequence that the controller had before this batch; nil from an older controller. Lower than what was
+    /// acknowledged before: it was set up from a backup, and is told again what it lost.
+    public var before: Int64?
     /// A new certificate is to be had: the authority is being replaced.
     public var renew: Bool?
     /// Of a host that fetches, which has no stream to be asked on: somebody wants to know how it stands.
     public var facts: Bool?
 
-    public init(acknowledged: Int64, renew: Bool? = nil, facts: Bool? = nil) {
+    public init(acknowledged: Int64, before: Int64? = nil, renew: Bool? = nil, facts: Bool? = nil) {
         self.acknowledged = acknowledged
+        self.before = before
         self.renew = renew
         self.facts = facts
     }

@@ -198,7 +198,7 @@ struct EnrolmentTests {
         #expect(throws: AgentError.self) { try AgentConfiguration.read(in: folder.directory) }
     }
 
-    @Test("Back-off doubles to its cap with full jitter; an interval spreads by a fifth")
+    @Test("R43: back-off doubles to its cap with full jitter; an interval spreads by a fifth")
     func jitter() {
         let random = SeededRandom(seed: 5)
         var backoff = Backoff(least: .seconds(1), most: .seconds(8))

@@ -95,4 +95,63 @@ struct GracefulStopTests {
             #expect([sender.last, sender.last + 1].contains(Int64(found.count)))
         }
     }
+
+    /// The first word on a stream after those that it begins with, and that it ended.
+    private final class Listener: Sendable {
+        private let words = Mutex<[AgentOrder]>([])
+        private let ended = Mutex(false)
+        var isOver: Bool { ended.withLock { $0 } }
+        var last: AgentOrder? { words.withLock { $0.last } }
+
+        func listen(_ client: TestClient) -> Task<Void, Never> {
+            Task {
+                let request = HTTPRequest("GET", client.baseURL + "/v1/agent/stream")
+                do {
+                    for try await event in client.http.events(request, silenceMax: .seconds(60)) {
+                        let data = try JSONValue(parsing: Array(event.data.utf8))
+                        if let order = AgentOrder(eventName: event.name, data: data) {
+                            words.withLock { $0.append(order) }
+                        }
+                    }
+                } catch {}
+                ended.withLock { $0 = true }
+            }
+        }
+    }
+
+    @Test("Asked to end, it says so to balancers first and serves on; then hosts are told to come back, and it is gone")
+    func drains() async throws {
+        let test = try TestController()
+        let folder = try ControllerDirectory.open(test.folder.path)
+        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        #expect(configuration.drainTime == .zero)
+        configuration.drain = .seconds(8)
+        try folder.write(ControllerDirectory.configurationName, json: configuration)
+        let host = try await test.run { try await TestHost.join(test, $0) }
+        let controller = try RealController(folder: test.folder.path)
+        try await eventually { controller.port != nil || controller.isOver }
+        let port = try #require(controller.port, "\(controller.log)")
+        let client = try TestClient(test, port: port, certificate: host.response.certificate, key: host.keyPEM)
+        let stranger = try TestClient(test, port: port)
+        let listener = Listener()
+        let stream = listener.listen(client)
+        try await eventually { listener.last != nil }
+        #expect(try await stranger.send("GET", "/readyz").status == 200)
+
+        controller.send(SIGTERM)
+        try await eventually { try await stranger.send("GET", "/readyz").status == 503 }
+        // New connections are taken, and everybody is served.
+        let fresh = try TestClient(test, port: port)
+        #expect(try await fresh.send("GET", "/livez").status == 200)
+        let batch = HostReportBatch(reports: [try StoreSamples.report(1).report])
+        #expect(try await client.post("/v1/agent/reports", batch).status == 200)
+        #expect(!listener.isOver)
+
+        try await eventually { listener.isOver }
+        #expect(listener.last == .leaving(Leaving(within: .milliseconds(502))))
+        await stream.value
+        try await eventually { controller.isOver }
+        #expect(try await controller.end() == 0, "\(controller.log)")
+        for one in [client, stranger, fresh] { await one.close() }
+    }
 }

@@ -47,7 +47,7 @@ struct PatienceTests {
         ).end
     }
 
-    @Test("A connection is closed that does not shake hands, ask, end its head or its body, or ask again")
+    @Test("R45: a connection is closed that does not shake hands, ask, end its head or its body, or ask again")
     func closed() async throws {
         let test = try TestController()
         try await test.run(patience: Self.short) { running in

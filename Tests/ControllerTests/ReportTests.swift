@@ -86,6 +86,33 @@ struct ReportTests {
         #expect(try stored(test) == [1, 2])
     }
 
+    @Test("A host hears how far its word is known: first of all on its stream, and with every receipt")
+    func heard() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let client = try await TestHost.join(test, running).client(test, running)
+            func receipt(_ reports: [HostReport]) async throws -> HostReportReceipt {
+                try await client.post("/v1/agent/reports", HostReportBatch(reports: reports)).json(
+                    HostReportReceipt.self)
+            }
+            func firstWord() async throws -> AgentOrder? {
+                let request = HTTPRequest("GET", client.baseURL + "/v1/agent/stream")
+                for try await event in client.http.events(request, silenceMax: .seconds(60)) {
+                    return AgentOrder(eventName: event.name, data: try JSONValue(parsing: Array(event.data.utf8)))
+                }
+                return nil
+            }
+            #expect(try await firstWord() == .heard(HeardReports(through: 0)))
+            #expect(try await receipt([inventory(3, "a"), inventory(5, "a")]).before == 0)
+            // Repeated, and empty as of a host that fetches.
+            #expect(try await receipt([inventory(5, "a")]).before == 5)
+            #expect(try await receipt([]).before == 5)
+            #expect(try await receipt([inventory(6, "a")]) == HostReportReceipt(acknowledged: 6, before: 5))
+            #expect(try await firstWord() == .heard(HeardReports(through: 6)))
+            await client.close()
+        }
+    }
+
     @Test("More reports than a batch may hold are refused")
     func tooMany() async throws {
         let test = try TestController()

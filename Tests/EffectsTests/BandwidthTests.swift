@@ -78,7 +78,7 @@ struct BandwidthTests {
         #expect(bucket.take(1000, at: .hours(1)) == .seconds(1))
     }
 
-    @Test("Host and order each set one; the lower counts; all transfers share it")
+    @Test("R44: host and order each set one; the lower counts; all transfers share it")
     func limits() async throws {
         let time = SleptTime()
         let http = LimitedHTTP(Pieces([5000, 5000]), limit: ByteCount(10_000), time: time)

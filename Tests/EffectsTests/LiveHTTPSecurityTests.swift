@@ -1,5 +1,6 @@
 import NIOSSL
 import ReleaseDefinition
+import TestSupport
 import Testing
 
 @testable import Effects
@@ -10,6 +11,7 @@ struct LiveHTTPSecurityTests {
 
     private func server(
         _ authority: TestAuthority, certificate: String, asksClient: Bool = false,
+        script: [TestServer.Step] = [.send(hello)],
         change: (inout TLSConfiguration) -> Void = { _ in }
     ) async throws -> TestServer {
         let chain = try NIOSSLCertificate.fromPEMBytes(Array(try authority.pem("\(certificate).pem").utf8))
@@ -21,7 +23,7 @@ struct LiveHTTPSecurityTests {
             tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(try authority.pem("ca.pem").utf8)))
         }
         change(&tls)
-        return try await TestServer(tls: tls) { _ in [.send(Self.hello)] }
+        return try await TestServer(tls: tls) { _ in script }
     }
 
     /// The code of the error, or the body.
@@ -65,6 +67,22 @@ struct LiveHTTPSecurityTests {
         #expect(try await ask(ours.identity(), "https://127.0.0.1:\(old.port)/") == "effects.http.tls.failed")
         #expect(await ask(.withoutVerification(userAgent: "t"), url) == "hello")
         for server in [right, misnamed, old] { try await server.stop() }
+    }
+
+    @Test("A server that goes away within TLS broke the connection, at whatever moment: it may be asked again")
+    func away() async throws {
+        let authority = try await TestAuthority()
+        try await authority.issue("server", subjectAlternativeName: "IP:127.0.0.1")
+        // Before its first word of TLS, as a proxy whose servers are away.
+        let door = try ClosingDoor()
+        #expect(try await ask(authority.identity(), "https://127.0.0.1:\(door.port)/") == "effects.http.closed")
+        door.close()
+        // Within a body, and before the head.
+        for script in [[TestServer.Step.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel"), .close], [.close]] {
+            let server = try await self.server(authority, certificate: "server", script: script)
+            #expect(try await ask(authority.identity(), "https://127.0.0.1:\(server.port)/") == "effects.http.closed")
+            try await server.stop()
+        }
     }
 
     @Test("A server that wants our certificate gets it; without one, or with a stranger's, it refuses us")

@@ -27,6 +27,9 @@ public struct HostState: Sendable, Equatable {
         installation?.task.order == order || finished.contains { $0.order == order }
     }
 
+    /// Up to here the controller has confirmed all that this host said.
+    public var confirmedSequence: Int64 { (reports.first?.sequence ?? nextSequence) - 1 }
+
     public mutating func apply(_ entry: JournalEntry) {
         for change in entry.changes { apply(change, at: entry.at) }
     }
@@ -58,6 +61,7 @@ public struct HostState: Sendable, Equatable {
         case .report(let report):
             reports.append(report)
             nextSequence = max(nextSequence, report.sequence + 1)
+            noteReported(report)
             dropProgressBeyondMax()
         case .acknowledged(let sequence): reports.removeAll { $0.sequence <= sequence }
         case .renumbered(let first): renumberReports(from: first)
@@ -103,8 +107,11 @@ public struct HostState: Sendable, Equatable {
         _ shown: ShownLinks?, at now: UTCInstant
     ) {
         let changes = installation?.changes ?? []
+        remember(
+            FinishedOrder(
+                order: task.order, release: subject.name, outcome: outcome, at: now, failure: failure,
+                unhealthyBefore: installation?.before.unhealthy))
         installation = nil
-        remember(FinishedOrder(order: task.order, release: subject.name, outcome: outcome, at: now, failure: failure))
         update(subject.name.product) { record in
             switch outcome {
             case .backedOut where task.order.action == .backOut:
@@ -126,6 +133,13 @@ public struct HostState: Sendable, Equatable {
     private mutating func remember(_ order: FinishedOrder) {
         finished.append(order)
         if finished.count > Self.finishedMax { finished.removeFirst(finished.count - Self.finishedMax) }
+    }
+
+    private mutating func noteReported(_ report: HostReport) {
+        guard case .outcome(let word) = report.body,
+            let position = finished.lastIndex(where: { $0.order == word.order })
+        else { return }
+        finished[position].reported = report.sequence
     }
 
     private mutating func update(_ product: ProductName, _ change: (inout ProductRecord) -> Void) {
@@ -170,7 +184,10 @@ extension HostState {
 
     private mutating func renumberReports(from first: Int64) {
         let first = min(max(first, nextSequence), HostReport.sequenceMax - Int64(reports.count))
-        for index in reports.indices { reports[index].sequence = first + Int64(index) }
+        for index in reports.indices {
+            reports[index].sequence = first + Int64(index)
+            noteReported(reports[index])
+        }
         nextSequence = first + Int64(reports.count)
     }
 }

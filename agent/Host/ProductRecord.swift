@@ -156,14 +156,20 @@ public struct FinishedOrder: Sendable, Equatable, Codable {
     public var outcome: HostOutcome
     public var at: UTCInstant
     public var failure: InstallationFailure?
+    /// Why what ran before was not healthy before anything was stopped; nil: it was.
+    public var unhealthyBefore: String?
+    /// The sequence of the report that says so; nil: none does, or an earlier version of the agent wrote it.
+    public var reported: Int64?
 
     public init(
-        order: OrderID, release: ReleaseName, outcome: HostOutcome, at: UTCInstant, failure: InstallationFailure?
+        order: OrderID, release: ReleaseName, outcome: HostOutcome, at: UTCInstant, failure: InstallationFailure?,
+        unhealthyBefore: String? = nil
     ) {
         self.order = order
         self.release = release
         self.outcome = outcome
         self.at = at
         self.failure = failure
+        self.unhealthyBefore = unhealthyBefore
     }
 }

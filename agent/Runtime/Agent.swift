@@ -20,6 +20,9 @@ actor Agent {
     /// Called when there is a report to send.
     nonisolated let reportsWake = Wake()
     nonisolated let ordersWake = Wake()
+    /// Called when the controller takes reports again. One for each wait: of one that was waited for in a cancelled task no
+    /// call is heard any more.
+    private var contactWake = Wake()
     /// Called when the controller asks how this host stands.
     nonisolated let factsWake = Wake()
     /// Called when the controller asks whether what runs here is healthy.
@@ -36,7 +39,9 @@ actor Agent {
     /// comes next.
     var writesLazily = false
     /// Applied, and not in the journal yet.
-    private var unwritten: [HostChange] = []
+    private(set) var unwritten: [HostChange] = []
+    /// The last report of what was told again to a controller that had forgotten it.
+    var lastRetold: Int64 = 0
     /// The order that is being rehearsed, in installations and a back-out of their own. Heard again after a restart.
     var rehearsing: QueuedOrder?
     /// What that order's final word carries.
@@ -172,12 +177,12 @@ actor Agent {
         }
     }
 
-    private func progress(_ step: InstallationStep, of task: InstallationTask) -> HostReportBody? {
+    func progress(_ step: InstallationStep, of task: InstallationTask) -> HostReportBody? {
         task.subject.map { .progress(OrderProgress(order: task.order, release: $0.name, step: step)) }
     }
 
     /// With the health that is known of it: not of what is locked, nor of what was not healthy when it was looked at last.
-    private func installed(_ product: ProductName, _ state: HostState) -> InstalledRelease? {
+    func installed(_ product: ProductName, _ state: HostState) -> InstalledRelease? {
         let record = state.record(of: product)
         return record.current.map { current in
             InstalledRelease(
@@ -214,6 +219,14 @@ actor Agent {
     func pendingReports() -> [HostReport] {
         unwritten.isEmpty ? Array(host.reports.prefix(HostReportBatch.reportsMax)) : []
     }
+
+    /// What the next try waits for; made before a try, so that contact during it counts.
+    func nextContact() -> Wake {
+        contactWake = Wake()
+        return contactWake
+    }
+
+    func contactReturned() { contactWake.call() }
 
     func acknowledge(_ sequence: Int64) throws {
         checkIn.note()

@@ -30,13 +30,6 @@ extension Backoff {
 }
 
 extension RandomDoor {
-    /// Evenly from 0 up to and including `bound`.
-    func fraction(of bound: Int64) -> Int64 {
-        guard bound > 0 else { return 0 }
-        let value = bytes(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return Int64(value % (UInt64(bound) + 1))
-    }
-
     /// The interval ±20 % (semantics 1).
     func spread(_ interval: TimeSpan) -> TimeSpan {
         let fifth = interval.milliseconds / 5

@@ -63,9 +63,11 @@ extension Agent {
 
     private func reportSystem() throws {
         guard configuration.controller != nil else { return }
-        let body = HostReportBody.inventory(inventory(system: SystemInventory(folder: folder.base).read()))
+        let body = HostReportBody.inventory(inventory(system: readSystem()))
         try record([.report(report: HostReport(sequence: host.nextSequence, at: time.now(), body: body))])
     }
+
+    func readSystem() -> HostSystem { SystemInventory(folder: folder.base).read() }
 
     /// What a service left beside the release's own files is no drift.
     private func changes(_ unit: ManifestUnit, of stored: StoredRelease) async throws -> [String] {

@@ -8,6 +8,8 @@ import ReleaseDefinition
 struct PushLoop: Sendable {
     /// Three heartbeats without a byte: the connection is dead, whatever TCP thinks.
     static let silenceMax = AgentOrder.heartbeatInterval * 3
+    /// Whatever a controller that leaves says.
+    static let leavingMax = TimeSpan.seconds(60)
 
     var agent: Agent
     var doors: AgentDoors
@@ -21,7 +23,9 @@ struct PushLoop: Sendable {
         var backoff = Backoff.stream
         var lastEvent: String?
         while !Task.isCancelled {
+            var leaving: Leaving?
             do {
+                let confirmed = await agent.confirmedSequence
                 let request = HTTPRequest(
                     "GET", controller + "/v1/agent/stream",
                     headers: [HTTPField("Accept", "text/event-stream")]
@@ -30,9 +34,11 @@ struct PushLoop: Sendable {
                 for try await event in doors.http.events(request, silenceMax: Self.silenceMax) {
                     backoff.reset()
                     lastEvent = event.id ?? lastEvent
-                    await receive(event)
+                    leaving = await receive(event, confirmed)
                 }
-                log.warning("the controller closed the stream")
+                if leaving == nil { log.warning("the controller closed the stream") }
+            } catch  where leaving != nil {
+                guard !Task.isCancelled else { return }
             } catch {
                 guard !Task.isCancelled else { return }
                 log.warning("the stream to the controller broke", metadata: ["error": "\(ReportedError(error))"])
@@ -40,13 +46,15 @@ struct PushLoop: Sendable {
                 // Perhaps the certificate ran out while this machine slept, of which timers know nothing.
                 keeper.heard(.doubtful)
             }
-            // What is queued may be sendable again as soon as this is.
-            agent.reportsWake.call()
-            do { try await doors.time.sleep(for: backoff.next(doors.random)) } catch { return }
+            if let leaving { log.info("the controller leaves", metadata: ["back within": "\(leaving.within)"]) }
+            let pause = leaving.map { TimeSpan(milliseconds: doors.random.fraction(of: $0.within.milliseconds)) }
+            do { try await doors.time.sleep(for: pause ?? backoff.next(doors.random)) } catch { return }
         }
     }
 
-    private func receive(_ event: ServerSentEvent) async {
+    /// - Parameter confirmed: what the controller had confirmed when the stream was asked for.
+    /// - Returns: that the stream ends now, on purpose.
+    private func receive(_ event: ServerSentEvent, _ confirmed: Int64) async -> Leaving? {
         do {
             let data = try JSONValue(parsing: Array(event.data.utf8), limits: JSONLimits(bytesMax: 1 << 20))
             switch AgentOrder(eventName: event.name, data: data) {
@@ -55,12 +63,19 @@ struct PushLoop: Sendable {
             case .renew: keeper.heard(.renew)
             case .facts: agent.factsWake.call()
             case .health: agent.healthWake.call()
+            case .heard(let heard):
+                await agent.contactReturned()
+                try await agent.controllerHeard(through: heard.through, of: confirmed)
+            case .ready: await agent.contactReturned()
+            case .leaving(let leaving):
+                return Leaving(within: min(leaving.within, Self.leavingMax))
             case .identity(let notice): keeper.heard(.refused(notice: notice))
             case .refresh, nil: break
             }
         } catch {
             log.error("an event of the stream cannot be read", metadata: ["error": "\(ReportedError(error))"])
         }
+        return nil
     }
 }
 

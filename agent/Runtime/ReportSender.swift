@@ -11,6 +11,9 @@ struct ReportSender: Sendable {
     var log: Logger
     var keeper: any StandingKeeper
 
+    /// In which hosts that waited for the same controller come back to it, each at a moment of its own.
+    private static let returnSpread = TimeSpan.seconds(2)
+
     func run() async {
         var backoff = Backoff(least: .milliseconds(500), most: .seconds(60))
         while !Task.isCancelled {
@@ -19,6 +22,7 @@ struct ReportSender: Sendable {
                 await agent.reportsWake.wait()
                 continue
             }
+            let contact = await agent.nextContact()
             do {
                 try await agent.acknowledge(try await send(reports))
                 backoff.reset()
@@ -28,9 +32,28 @@ struct ReportSender: Sendable {
                     "reports wait for the controller",
                     metadata: ["first": "\(reports[0].sequence)", "error": "\(ReportedError(error))"])
                 keeper.heard(.doubtful)
-                do { try await doors.time.sleep(for: backoff.next(doors.random)) } catch { return }
+                do { try await pause(backoff.next(doors.random), orUntil: contact) } catch { return }
             }
         }
+    }
+
+    /// Until the time is over, or the controller says that it takes reports.
+    private func pause(_ span: TimeSpan, orUntil contact: Wake) async throws {
+        let time = doors.time
+        let isContact = try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await time.sleep(for: span)
+                return false
+            }
+            group.addTask {
+                await contact.wait()
+                return true
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
+        }
+        guard isContact else { return }
+        try await time.sleep(for: TimeSpan(milliseconds: doors.random.fraction(of: Self.returnSpread.milliseconds)))
     }
 
     /// Of a pulling host, which has no stream: an empty batch at each check interval says that it is there.
@@ -64,6 +87,7 @@ struct ReportSender: Sendable {
     private func send(
         _ reports: [HostReport], drifted: [ProductName]? = nil, tellsFacts: Bool = false
     ) async throws -> Int64 {
+        let confirmed = await agent.confirmedSequence
         let body = try HostReportBatch.wire(reports, facts: await agent.facts(drifted: drifted))
         let response = try await doors.http.send(
             HTTPRequest(
@@ -78,6 +102,7 @@ struct ReportSender: Sendable {
         }
         let receipt = try JSONCoding.decode(HostReportReceipt.self, from: response.body)
         keeper.heard(.admitted)
+        if let before = receipt.before { try await agent.controllerHeard(through: before, of: confirmed) }
         if receipt.renew == true { keeper.heard(.renew) }
         // Not where this was the answer, as one that says nothing while something is installed: the next batch asks again.
         if receipt.facts == true, !tellsFacts { agent.factsWake.call() }

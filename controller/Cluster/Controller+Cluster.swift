@@ -42,6 +42,7 @@ extension Controller {
             try shared.notePresence(of: holder)
             hostsElsewhere = try shared.contacts(besides: holder)
             let lease = try shared.acquire(Leadership.leaseName, by: holder, for: Leadership.span)
+            noteRecord(.place, isWritten: true)
             guard let lease else { return loseLead() }
             leadership.until = asked + .milliseconds(Leadership.span.milliseconds)
             guard lease != leadership.lease else {
@@ -57,6 +58,7 @@ extension Controller {
                 throw error
             }
         } catch {
+            noteRecord(.place, isWritten: false)
             logger.error("the database does not answer", metadata: ["error": "\(ReportedError(error))"])
         }
     }

@@ -104,11 +104,18 @@ final class AgentHub: Sendable {
     var count: Int { state.withLock { $0.sessions.count } }
     var online: Set<HostID> { state.withLock { Set($0.sessions.keys) } }
 
-    /// Ends every stream and opens no more: part of stopping.
-    func closeAll() {
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// Its last word to everybody, then the end of every stream; it opens no more: part of stopping.
+    func closeAll(saying order: (_ streams: Int) -> AgentOrder) {
         state.withLock { state in
             state.isClosed = true
-            for (_, session) in state.sessions { session.continuation.finish() }
+            // About no entry of the log, nor does it wait to know one.
+            let last = Item.order(order(state.sessions.count), sequence: 0)
+            for (_, session) in state.sessions {
+                session.continuation.yield(last)
+                session.continuation.finish()
+            }
         }
     }
 }

@@ -95,15 +95,16 @@ extension Controller {
             note(batch.facts, of: batch.host)
         }
         guard batch.reports.contains(where: { $0.sequence > host.lastReport }) else {
-            batch.answer.resume(returning: receipt(of: batch, host.lastReport))
+            batch.answer.resume(returning: receipt(of: batch, host.lastReport, before: host.lastReport))
             return false
         }
         return true
     }
 
-    private func receipt(of batch: WaitingBatch, _ last: Int64) -> HostReportReceipt {
+    private func receipt(of batch: WaitingBatch, _ last: Int64, before: Int64) -> HostReportReceipt {
         HostReportReceipt(
-            acknowledged: last, renew: batch.isContact && wantsRenewal(batch.host) ? true : nil,
+            acknowledged: last, before: batch.isContact ? before : nil,
+            renew: batch.isContact && wantsRenewal(batch.host) ? true : nil,
             facts: batch.isContact && factsWanted.contains(batch.host) ? true : nil)
     }
 
@@ -126,7 +127,8 @@ extension Controller {
             } catch let error as ControllerError where error.isOvertaken && attempts < 10 {
                 attempts += 1
             } catch {
-                for (batch, _) in group.taken { batch.answer.resume(throwing: error) }
+                noteRecord(.reports, isWritten: false)
+                for (batch, _, _) in group.taken { batch.answer.resume(throwing: error) }
                 for (batch, error) in group.refused { batch.answer.resume(throwing: error) }
                 return
             }
@@ -139,9 +141,24 @@ extension Controller {
                 logger.error("a host did not join", metadata: ["host": "\(host)", "error": "\(ReportedError(error))"])
             }
         }
-        if !group.reports.isEmpty { drive() }
-        for (batch, last) in group.taken { batch.answer.resume(returning: receipt(of: batch, last)) }
+        if !group.reports.isEmpty {
+            noteRecord(.reports, isWritten: true)
+            drive()
+        }
+        for (batch, last, before) in group.taken {
+            batch.answer.resume(returning: receipt(of: batch, last, before: before))
+        }
         for (batch, error) in group.refused { batch.answer.resume(throwing: error) }
+    }
+
+    /// Hosts whose reports were turned away wait longer from try to try: they are told when it is over.
+    func noteRecord(_ use: RecordUse, isWritten: Bool) {
+        guard isWritten else {
+            failedUses.insert(use)
+            return
+        }
+        guard failedUses.remove(use) != nil else { return }
+        hub.sendToAll(.ready, sequence: store.sequence)
     }
 
     struct ReadinessCheck: Sendable {
@@ -157,17 +174,24 @@ extension Controller {
         return [
             check("record") { try store.ping() },
             check("repository") { _ = try folder.repository().status("metadata") },
-            ReadinessCheck(name: "engine", isGood: isRunning),
+            ReadinessCheck(name: "engine", isGood: isRunning && !isLeaving),
         ]
     }
+}
+
+/// What a controller writes without having been asked for that very thing, and notices when it cannot.
+enum RecordUse: Hashable, Sendable {
+    /// Its place among those that share the record, every two seconds.
+    case place
+    case reports
 }
 
 /// Reports of several hosts, and what was decided upon them, one on top of the other.
 private struct ReportGroup {
     private(set) var decisions = Decisions()
     private(set) var reports: [StoredReport] = []
-    /// With the highest sequence that its host is told.
-    private(set) var taken: [(WaitingBatch, Int64)] = []
+    /// With the highest sequence that its host is told, and the one that was there before.
+    private(set) var taken: [(batch: WaitingBatch, last: Int64, before: Int64)] = []
     private(set) var refused: [(WaitingBatch, any Error)] = []
     /// Who said what it runs, in order.
     private(set) var inventories: [HostID] = []
@@ -175,7 +199,8 @@ private struct ReportGroup {
 
     mutating func add(_ batch: WaitingBatch, to state: FleetState, at now: UTCInstant) {
         let host = batch.host
-        var last = highest[host] ?? state.hosts[host]?.lastReport ?? 0
+        let before = highest[host] ?? state.hosts[host]?.lastReport ?? 0
+        var last = before
         var (decisions, new) = (decisions, [StoredReport]())
         do {
             for (report, bytes) in zip(batch.reports, batch.bytes) where report.sequence > last {
@@ -197,7 +222,7 @@ private struct ReportGroup {
         highest[host] = last
         reports += new
         if new.contains(where: \.report.body.isInventory), !inventories.contains(host) { inventories.append(host) }
-        taken.append((batch, last))
+        taken.append((batch, last, before))
     }
 }
 

@@ -14,6 +14,11 @@ enum AgentStream {
     /// is said by the connection. Who does not read is cut off by the hub.
     static func respond(_ request: RouteRequest, _ controller: Controller) async throws -> Response {
         guard case .host(let host) = request.caller else { throw ControllerError.notFound("host") }
+        guard !controller.hub.isClosed else {
+            throw ControllerError(
+                .serviceUnavailable, code: "stopping", summary: "This controller ends.",
+                remedy: "Ask again in a moment: it starts anew, or another one answers.")
+        }
         let closed = request.closed
         return Response(
             status: .ok, headers: [.contentType: Responses.eventStream, .cacheControl: "no-store"],

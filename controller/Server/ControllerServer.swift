@@ -26,8 +26,8 @@ public struct ControllerServer: Sendable {
         table = try RouteTable(ControllerRoutes.all(controller) + ConsoleRoutes.all(controller, ConsoleTemplates()))
     }
 
-    /// Serves until cancelled, or until SIGTERM or SIGINT where `handlesSignals`: then streams are closed, requests in
-    /// flight are answered, within 10 s, and it returns.
+    /// Serves until cancelled, or until SIGTERM or SIGINT where `handlesSignals`: then `/readyz` says so for as long as
+    /// `drain` says, streams are closed, requests in flight are answered, within 10 s more, and it returns.
     public func run(
         handlesSignals: Bool = false, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) async throws {
@@ -46,9 +46,10 @@ public struct ControllerServer: Sendable {
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? listen.port) },
             logger: controller.logger)
         var services = ServiceGroupConfiguration(
-            services: [application, BackgroundWork(controller: controller)],
+            // They end in the reverse order, one after another.
+            services: [application, BackgroundWork(controller: controller), Farewell(controller: controller)],
             gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: controller.logger)
-        services.maximumGracefulShutdownDuration = Self.endingMax
+        services.maximumGracefulShutdownDuration = Self.endingMax + controller.configuration.drainTime.duration
         let group = ServiceGroup(configuration: services)
         do {
             try await group.run()
@@ -94,15 +95,35 @@ struct BackgroundWork: Service {
                 }
             }
         } onGracefulShutdown: {
-            ServiceManager.ofThisProcess()?.stopping()
-            controller.hub.closeAll()
+            controller.hub.closeAll(saying: Farewell.word)
             controller.watchers.closeAll()
         }
         await controller.suspend()
     }
 }
 
+/// What comes before the end: whoever divides the work among several sees that this one ends, and sends nobody here any more,
+/// while it still serves all who come.
+struct Farewell: Service {
+    let controller: Controller
+
+    func run() async throws {
+        // Cancelled: nobody is told.
+        guard (try? await gracefulShutdown()) != nil else { return }
+        ServiceManager.ofThisProcess()?.stopping()
+        await controller.announceEnd()
+        try? await controller.time.sleep(for: controller.configuration.drainTime)
+    }
+
+    /// A host's connection, with both certificates, is a millisecond of a processor: nobody is waited for longer than it takes.
+    static func word(to streams: Int) -> AgentOrder {
+        .leaving(Leaving(within: .milliseconds(500 + Int64(streams) * 2)))
+    }
+}
+
 extension Controller {
+    func announceEnd() { isLeaving = true }
+
     /// A tenth of the agents' streams each second: ten thousand at once would be in everybody's way.
     nonisolated func keepStreamsAlive() async throws {
         let parts = UInt64(AgentOrder.heartbeatInterval.milliseconds / 1000)

@@ -131,6 +131,11 @@ struct ControllerConfiguration: Sendable, Codable {
     var repository: String?
     /// Packages that nobody needs are removed; nil: none is.
     var retention: RetentionRules?
+    /// How long it goes on serving after it was asked to end, while `/readyz` says that it ends; at most a minute. nil: 5 s
+    /// where others share the record, in which the proxy before them notices; else not at all.
+    var drain: TimeSpan?
+
+    var drainTime: TimeSpan { min(drain ?? (database == nil ? .zero : .seconds(5)), .minutes(1)) }
 
     func openStore(_ folder: ControllerDirectory) throws -> any EventStore {
         if let database { return try PostgresStore(address: database) }

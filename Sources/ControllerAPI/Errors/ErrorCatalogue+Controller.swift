@@ -260,6 +260,9 @@ extension ErrorCatalogue {
         controller.setup.template
           A page of the console cannot be read. This is a defect of Slipway.
         > Report it with the controller's log.
+        controller.stopping
+          This controller was asked to end.
+        > Ask again in a moment: it starts anew, or another one answers.
         controller.store.away
           The database cannot be reached. Nothing is lost: what was not confirmed is tried again.
         > See that PostgreSQL runs and answers.

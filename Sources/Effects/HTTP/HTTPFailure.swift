@@ -36,7 +36,7 @@ enum HTTPFailure {
         case .cancelled, .requestStreamCancelled: CancellationError()
         case .invalidURL, .emptyHost, .emptyScheme, .missingSocketPath: invalidURL(url)
         case .connectTimeout, .getConnectionFromPoolTimeout: unreachable(url, error.shortDescription)
-        case .tlsHandshakeTimeout: make("tls.failed", "\(url): the TLS handshake did not end in time.", tryAgain, nil)
+        case .tlsHandshakeTimeout: make("timeout", "\(url): the TLS handshake did not end in time.", tryAgain, nil)
         case .readTimeout, .writeTimeout, .deadlineExceeded:
             make("timeout", "\(url) did not answer in time.", tryAgain, error.shortDescription)
         case .remoteConnectionClosed, .uncleanShutdown:
@@ -101,7 +101,21 @@ enum HTTPFailure {
         return words.first { $0.contains("_") && $0 == $0.uppercased() }.map(String.init) ?? text
     }
 
+    /// The peer went away, before it had said what it thinks of us or after: as a connection in the clear that broke, of which
+    /// a proxy whose servers are all away makes one after another.
+    private static func isEnd(_ error: NIOSSLError) -> Bool {
+        switch error {
+        case .uncleanShutdown: true
+        case .handshakeFailed(.sslError(let stack)): stack.contains(.eofDuringHandshake)
+        case .handshakeFailed(.syscallError), .handshakeFailed(.zeroReturn): true
+        default: false
+        }
+    }
+
     private static func tls(_ error: NIOSSLError, _ url: String) -> EffectsError {
+        if isEnd(error) {
+            return make("closed", "\(url): the server closed the connection.", tryAgain, "\(error)")
+        }
         let text = tlsReason("\(error)")
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return make(

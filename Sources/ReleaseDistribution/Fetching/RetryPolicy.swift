@@ -9,7 +9,8 @@ public struct RetryPolicy: Sendable, Equatable {
     /// So many bytes are something new, of however many tries: a server that gives a byte at each must not hold a place for
     /// ever.
     static let progressLeast: Int64 = 30 << 10
-    /// Delays double up to this.
+    /// Delays double up to this, in the mean: each is anything up to twice that, so that those who lost one server at the same
+    /// moment do not come back as one (R43, R44).
     public var delayMax: TimeSpan
 
     public init(triesMax: Int, delayFirst: TimeSpan, delayMax: TimeSpan) {
@@ -18,19 +19,20 @@ public struct RetryPolicy: Sendable, Equatable {
         self.delayMax = delayMax
     }
 
-    /// For packages: ten tries, 1 s to 60 s apart, five minutes in all.
+    /// For packages: ten tries, 1 s to 60 s apart in the mean, some four minutes in all.
     public static let patient = RetryPolicy(triesMax: 10, delayFirst: .seconds(1), delayMax: .seconds(60))
     /// For small files that will be asked for again anyway: covers a connection that broke at that moment.
     public static let brief = RetryPolicy(triesMax: 2, delayFirst: .milliseconds(200), delayMax: .seconds(1))
-    /// For what an order needs before its downloads: 15 s, in which a controller is back that was started again.
-    public static let order = RetryPolicy(triesMax: 5, delayFirst: .seconds(1), delayMax: .seconds(8))
+    /// For what an order needs before its downloads, within the 15 minutes that it has for that: some two minutes, in which a
+    /// controller is back that was started again or moved.
+    public static let order = RetryPolicy(triesMax: 10, delayFirst: .seconds(1), delayMax: .seconds(20))
     public static let none = RetryPolicy(triesMax: 1, delayFirst: .zero, delayMax: .zero)
 
     /// Before the try after so many in vain.
-    func delay(afterTries tries: Int) -> TimeSpan {
+    func delay(afterTries tries: Int, _ random: any RandomDoor) -> TimeSpan {
         var delay = delayFirst
         for _ in 1..<max(tries, 1) where delay < delayMax { delay = delay * 2 }
-        return min(delay, delayMax)
+        return TimeSpan(milliseconds: random.fraction(of: min(delay, delayMax).milliseconds * 2))
     }
 
     /// Whether the same request may succeed later without anybody's doing.
@@ -49,14 +51,15 @@ public struct RetryPolicy: Sendable, Equatable {
     /// Runs `attempt` until it succeeds, fails for good, or has failed too often. `attempt` is told nothing and keeps
     /// what it got; its answer after a passing failure is whether it got any further, which starts the count anew.
     public func run<Value>(
-        _ time: any TimeDoor, hasProgressed: () -> Bool = { false }, _ attempt: () async throws -> Value
+        _ time: any TimeDoor, _ random: any RandomDoor = SystemRandom(), hasProgressed: () -> Bool = { false },
+        _ attempt: () async throws -> Value
     ) async throws -> Value {
         var tries = 0
         while true {
             do { return try await attempt() } catch {
                 tries = hasProgressed() ? 1 : tries + 1
                 guard Self.isPassing(error), tries < triesMax else { throw error }
-                try await time.sleep(for: delay(afterTries: tries))
+                try await time.sleep(for: delay(afterTries: tries, random))
             }
         }
     }

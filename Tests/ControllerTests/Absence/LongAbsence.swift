@@ -71,7 +71,7 @@ struct LongAbsence {
             if moment == Controller.reconnectGrace.milliseconds { await controller.noteAbsentHosts() }
             for (act, host) in agenda[slot] { try await perform(act, host, moment, controller, present) }
         }
-        controller.hub.closeAll()
+        controller.hub.closeAll(saying: Farewell.word)
         await controller.close()
     }
 

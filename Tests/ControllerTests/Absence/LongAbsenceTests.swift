@@ -14,7 +14,7 @@ struct LongAbsenceTests {
     /// Of a host without: until it has one.
     private static let renewalMax = RenewalPace.expiredMax.milliseconds + 60_000
 
-    @Test("10 000 hosts come back unaided, at a bounded rate, and none installs what it should not")
+    @Test("R43: 10 000 hosts come back unaided, at a bounded rate, and none installs what it should not")
     func tenThousand() async throws {
         let random = SeededRandom(seed: 2026)
         var absence = LongAbsence(try await AbsentFleet(random), random)

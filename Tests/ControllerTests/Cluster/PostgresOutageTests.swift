@@ -120,6 +120,8 @@ struct PostgresOutageTests {
                 if outage == .paused { try await eventually { await !running.controller.leads } }
                 try trouble.end()
                 try await eventually { try await send().status == 200 }
+                // Who was turned away waits no longer than it must.
+                try await eventually { fleet.agents.allSatisfy { $0.readyWords > 0 } }
                 let view = try await TestFleet.end(of: started.id, client)
                 #expect(view.state == .succeeded, "\(view)")
                 try await expectOnce(running, fleet, writer.id, through: next + 99)

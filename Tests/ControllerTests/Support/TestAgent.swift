@@ -33,6 +33,7 @@ final class TestAgent: Sendable {
         var facts: HostFacts?
         var cancelled: [OrderID] = []
         var healthQuestions = 0
+        var readyWords = 0
         var ailment: String?
     }
 
@@ -50,6 +51,8 @@ final class TestAgent: Sendable {
     func ail(_ detail: String) { state.withLock { $0.ailment = detail } }
     /// How often it was asked for its health.
     var healthQuestions: Int { state.withLock { $0.healthQuestions } }
+    /// How often it was told that reports are taken again.
+    var readyWords: Int { state.withLock { $0.readyWords } }
     func become(_ behaviour: Behaviour) { state.withLock { $0.behaviour = behaviour } }
     var orders: [Assignment] { state.withLock { $0.orders } }
     var envelopes: [JSONValue] { state.withLock { $0.envelopes } }
@@ -81,6 +84,7 @@ final class TestAgent: Sendable {
                             let batch = HostReportBatch(reports: [], facts: facts)
                             _ = try await client.post("/v1/agent/reports", batch)
                         }
+                        if event.name == "ready" { state.withLock { $0.readyWords += 1 } }
                         if event.name == "health" { try await tellHealth(client) }
                         if event.name == "cancel" { try await giveUp(event, client) }
                         guard event.name == "assignment" else { continue }

@@ -107,6 +107,12 @@ enum Files {
         }
     }
 
+    /// 0 where there is no such file.
+    static func size(_ path: String) -> Int {
+        var info = stat()
+        return lstat(path, &info) == 0 ? Int(info.st_size) : 0
+    }
+
     static func link(_ path: String, to target: String) throws {
         let temporary = unique(path + ".link")
         guard symlink(target, temporary) == 0, rename(temporary, path) == 0 else {

@@ -56,7 +56,9 @@ struct ReleaseSource {
 enum RolloutSource {
     /// - Parameter more: lines that follow.
     static func write(
-        _ release: String, phases: String? = nil, environment: String = "staging", more: String = "", below base: String
+        _ release: String, phases: String? = nil, environment: String = "staging", limits: String = "",
+        more: String = "",
+        below base: String
     ) throws -> String {
         let path = Files.unique(base + "/rollout") + ".yaml"
         let strategy = phases.map { "strategy: phased\nphases: \($0)" } ?? "strategy: bigBang"
@@ -67,7 +69,7 @@ enum RolloutSource {
             environment: \(environment)
             hosts: all
             \(strategy)
-            limits: { parallelism: 100%, offlineGrace: 30s, progressDeadline: 2m }
+            limits: { parallelism: 100%, offlineGrace: 30s, progressDeadline: 2m\(limits) }
             \(more)
 
             """)

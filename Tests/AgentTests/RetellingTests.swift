@@ -1,0 +1,78 @@
+import AgentProtocol
+import ReleaseDefinition
+import Testing
+
+@testable import AgentLibrary
+
+@Suite("A controller that forgot what it had confirmed")
+struct RetellingTests {
+    private func words(_ reports: [HostReport]) -> [String] {
+        reports.map { report in
+            switch report.body {
+            case .outcome(let word):
+                "\(word.order) \(word.outcome.words), runs \(word.running?.release.version.text ?? "nothing")"
+            case .inventory(let inventory): "runs \(inventory.installed.map(\.release.version.text))"
+            case .progress(let progress): "\(progress.order) \(progress.step)"
+            case .health: "health"
+            }
+        }
+    }
+
+    @Test("It is told once more, as news: the word on each order that it lost, then what runs now")
+    func retold() async throws {
+        let repository = try TestRepository()
+        let (one, two) = (try await repository.submit("1.0"), try await repository.submit("2.0"))
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        let backup = try #require(await host.reports.last).sequence
+        try await host.agent.acknowledge(backup)
+        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        try await host.carryOut(repository.assignment(3, .install, two), order(3))
+        let confirmed = try #require(await host.reports.last).sequence
+        try await host.agent.acknowledge(confirmed)
+        // It has everything; or it was asked before it had confirmed the rest.
+        try await host.agent.controllerHeard(through: confirmed, of: confirmed)
+        try await host.agent.controllerHeard(through: backup, of: backup)
+        #expect(await host.reports.isEmpty)
+
+        try await host.agent.controllerHeard(through: backup, of: confirmed)
+        let told = await host.reports
+        #expect(told.first?.sequence == confirmed + 1)
+        #expect(
+            words(told) == [
+                "\(try order(2)) succeeded, runs 2.0", "\(try order(3)) already current, runs 2.0", #"runs ["2.0"]"#,
+            ])
+        // The stream and a receipt say the same, each on its way.
+        try await host.agent.controllerHeard(through: backup, of: confirmed)
+        #expect(await host.reports.count == 3)
+        // The next loss goes further back, and begins when this one is made good.
+        let end = try #require(told.last).sequence
+        try await host.agent.acknowledge(end)
+        try await host.agent.controllerHeard(through: 0, of: end)
+        #expect(words(await host.reports).first == "\(try order(1)) succeeded, runs 2.0")
+        #expect(await host.reports.count == 4)
+        try await host.end()
+    }
+
+    @Test("Which report had the word on an order is known after a restart, and in a journal that became one line")
+    func remembered() throws {
+        let order = try order(1)
+        let release = try release("1.0")
+        let finished = FinishedOrder(order: order, release: release.name, outcome: .succeeded, at: start, failure: nil)
+        let word = HostReportBody.outcome(
+            OrderOutcome(order: order, release: release.name, outcome: .succeeded, running: nil))
+        var host = HostState()
+        host.apply(
+            JournalEntry(
+                at: start,
+                changes: [
+                    .refused(order: finished, counter: nil),
+                    .report(report: HostReport(sequence: 7, at: start, body: word)),
+                ]))
+        #expect(host.finished.first?.reported == 7)
+        host.apply(JournalEntry(at: start, changes: [.renumbered(first: 901)]))
+        #expect(host.finished.first?.reported == 901)
+        let checkpoint = try JSONCoding.value(of: try #require(host.checkpoint))
+        #expect(HostState(try JSONCoding.decode(HostCheckpoint.self, from: checkpoint)) == host)
+    }
+}
