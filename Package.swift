@@ -189,7 +189,9 @@ let package = Package(
                 "ReleaseDefinition", "ReleasePackaging", "Effects", "TestSupport",
             ]),
         // Real processes of all three programs: no module of ours but the vocabulary and the doors.
-        tests("EndToEnd", ["ReleaseDefinition", "AgentProtocol", "ControllerAPI", "Effects", "TestSupport"]),
+        tests(
+            "EndToEnd", ["ReleaseDefinition", "AgentProtocol", "ControllerAPI", "Effects", "TestSupport"],
+            resources: [.copy("Traps")]),
         tests("Tidy", []),
     ]
 )

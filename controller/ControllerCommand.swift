@@ -10,7 +10,11 @@ public struct ControllerCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "slipway-controller",
         abstract: "The daemon that keeps the record, signs, publishes and leads rollouts.",
-        discussion: "Exit codes: 0 done, 1 failed, 2 usage, 5 conflict, 130 interrupted.",
+        discussion: """
+            --version prints the version.
+
+            Exit codes: 0 done, 1 failed, 2 usage, 5 conflict, 130 interrupted.
+            """,
         subcommands: [
             InitialiseCommand.self, RunCommand.self, BackupCommand.self, RestoreCommand.self,
             RecoveryKitCommand.self, RetentionCommand.self,
@@ -21,6 +25,10 @@ public struct ControllerCommand: AsyncParsableCommand {
     /// Parses, runs, and turns whatever happens into words on stderr and an exit code.
     public static func execute(_ arguments: [String]) async -> Int32 {
         do {
+            if SlipwayVersion.isAsked(by: arguments) {
+                try show("slipway-controller \(SlipwayVersion.text)")
+                return 0
+            }
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
@@ -28,31 +36,54 @@ public struct ControllerCommand: AsyncParsableCommand {
                 try command.run()
             }
             return 0
-        } catch let error as any ReportableError {
-            say("error: \(error)", to: STDERR_FILENO)
-            switch error.code {
-            case "controller.setup.running": return 5
-            case "controller.setup.address": return 2
-            default: return error.code.hasPrefix("controller.conflict.") ? 5 : 1
-            }
         } catch is CancellationError {
             return 130
+        } catch let error as any ReportableError {
+            return tell(error)
         } catch {
             let isHelp = exitCode(for: error) == .success
-            say(fullMessage(for: error), to: isHelp ? STDOUT_FILENO : STDERR_FILENO)
-            return isHelp ? 0 : 2
+            guard isHelp else {
+                say(fullMessage(for: error), to: STDERR_FILENO)
+                return 2
+            }
+            do { try show(fullMessage(for: error)) } catch { return tell(error) }
+            return 0
         }
     }
 
-    /// One line on a descriptor, at once: stdout is buffered where it is a pipe.
-    static func say(_ text: String, to descriptor: Int32) {
+    private static func tell(_ error: any ReportableError) -> Int32 {
+        say("error: \(error)", to: STDERR_FILENO)
+        switch error.code {
+        case "controller.setup.running": return 5
+        case "controller.setup.address": return 2
+        default: return error.code.hasPrefix("controller.conflict.") ? 5 : 1
+        }
+    }
+
+    /// What a command answers, on stdout.
+    /// - Throws: `controller.output`: a full or closed stdout is an error, not success.
+    static func show(_ text: String) throws(ControllerError) {
+        guard say(text, to: STDOUT_FILENO) else {
+            throw .setup(
+                "output", "What the command has to say could not be written completely; what was asked for is done.",
+                remedy: "Make room where stdout leads before the next command.", cause: String(cString: strerror(errno))
+            )
+        }
+    }
+
+    /// Lines on a descriptor, at once: stdout is buffered where it is a pipe.
+    /// - Returns: whether everything was written; else `errno` says why not.
+    @discardableResult
+    static func say(_ text: String, to descriptor: Int32) -> Bool {
         let bytes = Array("\(text)\n".utf8)
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { return }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
             rest = rest.dropFirst(count)
         }
+        return true
     }
 }
 
@@ -108,8 +139,10 @@ struct InitialiseCommand: AsyncParsableCommand {
         let plan = try Initialisation(
             listen: listen, profile: profile, environments: environments, names: names, keyPlan: keyPlan,
             database: database)
-        if try plan.perform(in: dir) { print("The folder \(dir) was open to others; its mode is 700 now.") }
-        print(
+        if try plan.perform(in: dir) {
+            try ControllerCommand.show("The folder \(dir) was open to others; its mode is 700 now.")
+        }
+        try ControllerCommand.show(
             """
             The controller is in \(dir). It will listen on \(plan.configuration.listen) as \(plan.configuration.url).
             Run it:      slipway-controller run --dir \(dir)
@@ -117,10 +150,11 @@ struct InitialiseCommand: AsyncParsableCommand {
             \(Self.farewell(plan.keyPlan, dir))
             """)
         guard let recoveryKit else {
-            return print("There is no recovery kit yet: slipway-controller recovery-kit --dir \(dir) --output FOLDER")
+            return try ControllerCommand.show(
+                "There is no recovery kit yet: slipway-controller recovery-kit --dir \(dir) --output FOLDER")
         }
         let passphrase = try RecoveryKit.make(of: dir, keys: offlineKeys, in: recoveryKit, at: SystemTime().now())
-        print(RecoveryKitCommand.words(recoveryKit, passphrase))
+        try RecoveryKitCommand.hand(over: passphrase, of: recoveryKit)
     }
 
     private static func farewell(_ plan: KeyPlan, _ dir: String) -> String {
@@ -145,10 +179,7 @@ struct InitialiseCommand: AsyncParsableCommand {
         guard parts.count == 2 else {
             throw ValidationError("\(text.debugDescription) names nobody: write NAME=FILE.pub.")
         }
-        let slash = parts[1].lastIndex(of: "/")
-        let folder = slash.map { String(parts[1][..<$0]) } ?? "."
-        let name = slash.map { String(parts[1][parts[1].index(after: $0)...]) } ?? parts[1]
-        let bytes = try Directory.open(folder.isEmpty ? "/" : folder).read(name, sizeMax: ByteCount(1 << 16))
+        let bytes = try ControllerDirectory.readFile(at: parts[1], sizeMax: ByteCount(1 << 16))
         return KeyHolder(name: parts[0], key: try PublicKey(file: String(decoding: bytes, as: UTF8.self)))
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Effects
+import ReleaseDefinition
 
 /// The operator's command. Everything it can end with is in `ProgramExit`.
 @main
@@ -7,7 +8,8 @@ struct Slipway {
     static func main() async {
         let exit: ProgramExit
         do {
-            var command = try SlipwayCommand.parseAsRoot()
+            let words = Array(CommandLine.arguments.dropFirst())
+            var command = try SlipwayCommand.parseAsRoot(SlipwayVersion.isAsked(by: words) ? ["version"] : words)
             ProgramPages.giveBack()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()

@@ -4,7 +4,7 @@ struct SlipwayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "slipway", abstract: "Plan, build, approve and roll out releases to fleets of hosts.",
         discussion: """
-            Data is written to stdout, everything said to people to stderr.
+            Data is written to stdout, everything said to people to stderr. --version prints the version.
 
             Exit codes: \(ProgramExit.table)
             """,

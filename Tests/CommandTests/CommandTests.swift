@@ -248,7 +248,7 @@ import Testing
     }
 
     private static func write(_ path: String, _ text: String, in directory: Directory) throws {
-        _ = try directory.createDirectory(InputFile.split(path).folder)
+        _ = try directory.createDirectory(Directory.split(path).folder)
         try directory.writeDurably(path, Array(text.utf8))
     }
 }
@@ -262,7 +262,7 @@ struct ExplainTests {
     func document() throws {
         let text = ErrorCatalogue.document
         if getenv("SLIPWAY_WRITE_ERRORS") != nil {
-            let (folder, name) = InputFile.split(Self.file)
+            let (folder, name) = Directory.split(Self.file)
             try Directory.open(folder).writeDurably(name, Array(text.utf8))
         }
         let kept = String(decoding: try InputFile.read(Self.file), as: UTF8.self)

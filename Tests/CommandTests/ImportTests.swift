@@ -13,7 +13,7 @@ struct ImportTests {
         try await WorkFolder.with { work in
             let bundle = try Directory.open(work.path)
             for (path, content, mode) in files {
-                let (folder, _) = InputFile.split(path)
+                let (folder, _) = Directory.split(path)
                 if folder != "." { _ = try bundle.createDirectory(folder) }
                 try bundle.writeDurably(path, Array(content.utf8), mode: mode)
             }

@@ -32,6 +32,36 @@ struct ServiceManagerTests {
         }
     }
 
+    @Test("An entry of the journal is in its native form; a value of several lines has its length before it")
+    func journal() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/journal"
+        let manager = try Manager(path: path)
+        defer { close(manager.descriptor) }
+        let id = JournalMessage.locked.rawValue
+        #expect(SystemJournal(socket: path).take([("MESSAGE", "one\ntwo"), ("MESSAGE_ID", id)]))
+        #expect(manager.hear() == "MESSAGE\n\u{7}\0\0\0\0\0\0\0one\ntwo\nMESSAGE_ID=\(id)\n")
+        #expect(!SystemJournal(socket: folder.path + "/none").take([("MESSAGE", "x")]), "nobody listens there")
+        #expect(SystemJournal.ofThisProcess() == nil, "stderr of a test leads elsewhere")
+    }
+
+    @Test("Each message that the programs give an identifier is explained in a catalogue, with a command to type next")
+    func catalogue() throws {
+        let folder =
+            "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/packaging/debian"
+        let files = try Directory.open(folder)
+        let text = try files.list().filter { $0.name.hasSuffix(".catalog") }.map {
+            String(decoding: try files.read($0.name, sizeMax: ByteCount(1 << 20)), as: UTF8.self)
+        }.joined(separator: "\n")
+        let entries = text.split(separator: "\n-- ").dropFirst()
+        let explained = entries.map { String($0.prefix { $0 != "\n" }) }
+        #expect(explained.sorted() == JournalMessage.allCases.map(\.rawValue).sorted())
+        for entry in entries {
+            #expect(entry.contains("\nSubject: ") && entry.contains("Next"), "\(entry)")
+            #expect(entry.contains("\n    slipway"), "\(entry)")
+        }
+    }
+
     @Test("Ready, stopping and the watchdog arrive as sd_notify(3) says; a status is one line")
     func words() async throws {
         let folder = try TemporaryFolder()

@@ -9,27 +9,9 @@ extension EndToEnd {
         func local() async throws {
             let folder = try Files.makeTemporaryFolder()
             defer { Files.removeTree(folder) }
-            let (old, new) = (folder + "/old.slip", folder + "/new.slip")
-            let format = ["--format", "json"]
-            let one = try ReleaseSource(version: "1.0").write(below: folder)
-            let other = try ReleaseSource(version: "1.1").write(below: folder)
-            let drafted = folder + "/drafted"
-            try Files.write(drafted + "/bin/serve", Array("#!/bin/sh\n".utf8), mode: 0o755)
-            let commands: [[String]] = [
-                ["release", "draft", drafted],
-                ["package", "build", drafted, "--output", folder + "/drafted.slip"] + format, ["version"], ["explain"],
-                ["explain", "trust.root.expired"],
-                ["simulate", "--hosts", "5"], ["simulate", "--hosts", "5", "--seeds", "2"],
-                ["window", "test", "Mon..Fri 22:00", "--for", "2h"],
-                ["package", "build", one, "--output", old] + format,
-                ["package", "build", other, "--output", new] + format,
-                ["package", "inspect", new, "--files"], ["package", "verify", new], ["package", "delta", old, new],
-                ["package", "patch", old, new, "--output", folder + "/a.patch"] + format,
-                ["package", "unpack", old, folder + "/tree"] + format,
-            ]
-            for command in commands {
-                let all = command + (command.contains("--format") ? [] : ["--output", "json"])
-                let result = try await ChildProcess.run(Files.programs + "/slipway", all, folder: folder)
+            for command in try PublishedCommands.local(below: folder) {
+                let result = try await ChildProcess.run(
+                    Files.programs + "/slipway", PublishedCommands.asJSON(command), folder: folder)
                 #expect(result.status == 0, "\(command): \(result.errors)")
                 #expect(try PublishedOutput.problems(command, result.output) == [], "\(command)")
             }
@@ -38,39 +20,109 @@ extension EndToEnd {
         @Test("What commands print of a controller is as docs/schemas says")
         func fleet() async throws {
             let fleet = try await Fleet.running("1.0", pushed: 1)
-            let release = "web-service@1.0"
-            let rollout = try await fleet.lastRollout().id.text
-            let host = try #require(try await fleet.json([HostView].self, "hosts", "list").first?.id.text)
-            let file = try RolloutSource.write(release, phases: "[100%]", below: fleet.folder)
-            let commands: [[String]] = [
-                ["hosts", "show", host], ["hosts", "doctor", host], ["release", "changes", "--affecting", host],
-                ["hosts", "why", host, release], ["hosts", "invite"],
-                ["hosts", "invitation", "list", "--all"], ["hosts", "authority", "show"],
-                ["release", "list"], ["release", "show", release], ["release", "status"], ["release", "docs", release],
-                ["release", "checklist", release], ["release", "evidence", "list", release],
-                ["release", "review", "--all"], ["report", "measures"], ["deviation", "list"],
-                ["rollout", "show", rollout], ["rollout", "why", rollout], ["rollout", "plan", file],
-                ["rollout", "preflight", file], ["rollout", "order", file], ["rollout", "watch", rollout],
-                ["tokens", "create", "ann"], ["tokens", "list", "--all"], ["grants", "add", "ann", "operator"],
-                ["grants", "list"], ["freeze", "now", "--reason", "why"], ["freeze", "list"],
-                ["freeze", "lift", "--reason", "why"], ["audit", "list"], ["audit", "verify"], ["keys", "status"],
-                ["cmdb", "query"], ["notifications", "list"], ["doctor"],
-                ["release", "revoke", release, "--environment", "staging", "--reason", "why"],
-                ["hosts", "retire", host, "--reason", "why"],
-            ]
-            let own = ["XDG_CONFIG_HOME": fleet.folder + "/config"]
-            for command in [["login", "--dir", fleet.controllerFolder], ["hosts", "list"], ["login", "--forget"]] {
-                let result = try await ChildProcess.run(
-                    Files.programs + "/slipway", command + ["--output", "json"], environment: own, folder: fleet.folder)
-                #expect(result.status == 0, "\(command): \(result.errors)")
-                #expect(try PublishedOutput.problems(command, result.output) == [], "\(command)")
-            }
-            for command in commands {
-                let result = try await fleet.slipway(command + ["--output", "json"])
+            for command in try await PublishedCommands.online(fleet) {
+                let result = try await fleet.slipway(PublishedCommands.asJSON(command))
                 // 1: something is broken, 6: something is missing; both are printed.
                 #expect([0, 1, 6].contains(result.status), "\(command): \(result.errors)")
                 #expect(try PublishedOutput.problems(command, result.output) == [], "\(command)")
             }
         }
+
+        @Test(
+            "Whoever is logged in names no controller, also where a command can do without one; --offline asks nobody")
+        func login() async throws {
+            let fleet = try await Fleet()
+            let own = ["XDG_CONFIG_HOME": fleet.folder + "/config"]
+            func slipway(_ words: String...) async throws -> ChildProcess.Result {
+                try await ChildProcess.run(
+                    Files.programs + "/slipway", words, environment: own, folder: fleet.folder)
+            }
+            for command in [["login", "--dir", fleet.controllerFolder], ["hosts", "list"]] {
+                let result = try await ChildProcess.run(
+                    Files.programs + "/slipway", command + ["--output", "json"], environment: own, folder: fleet.folder)
+                #expect(result.status == 0, "\(command): \(result.errors)")
+                #expect(try PublishedOutput.problems(command, result.output) == [], "\(command)")
+            }
+            // Well-formed, and of an environment that this controller does not have.
+            try Files.write(fleet.folder + "/policy.yaml", "environments: { nowhere: { strategies: [phased] } }\n")
+            let asked = try await slipway("policy", "check", "policy.yaml")
+            #expect(asked.status == 1 && asked.errors.contains("nowhere"), "\(asked.status): \(asked.errors)")
+            let offline = try await slipway("policy", "check", "policy.yaml", "--offline")
+            #expect(offline.status == 0, "\(offline.errors)")
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
+            let template = try await slipway("release", "plan", "--template", "major", "--release", "web-service@1.0")
+            try Files.write(fleet.folder + "/plan.yaml", template.output)
+            let checked = try await slipway("release", "plan", "plan.yaml", "--offline", "--output", "json")
+            #expect(checked.status == 0 && checked.output.isEmpty, "\(checked.errors)")
+            let planned = try await slipway("release", "plan", "plan.yaml", "--output", "json")
+            #expect(planned.status == 0 && planned.output.contains("web-service@1.0"), "\(planned.errors)")
+            let both = try await slipway("policy", "check", "p", "--offline", "--dir", fleet.controllerFolder)
+            #expect(both.status == 2, "\(both.errors)")
+            let proposed = try await slipway("window", "propose", "--environment", "staging")
+            #expect(proposed.errors.contains("--policy FILE") == false && proposed.status != 2, "\(proposed.errors)")
+            #expect(try await slipway("login", "--forget", "--output", "json").status == 0)
+            #expect(try await slipway("window", "propose", "--environment", "staging").status == 2)
+        }
+    }
+}
+
+/// Commands that are played as a whole, for what they print and for where it goes. One that writes a file ends with
+/// `--format`, whose value is the test's.
+enum PublishedCommands {
+    static func asJSON(_ command: [String]) -> [String] {
+        command + (command.last == "--format" ? ["json"] : ["--output", "json"])
+    }
+
+    static func local(below folder: String) throws -> [[String]] {
+        let (old, new) = (folder + "/old.slip", folder + "/new.slip")
+        let one = try ReleaseSource(version: "1.0").write(below: folder)
+        let other = try ReleaseSource(version: "1.1").write(below: folder)
+        let drafted = folder + "/drafted"
+        try Files.write(drafted + "/bin/serve", Array("#!/bin/sh\n".utf8), mode: 0o755)
+        return [
+            ["release", "draft", drafted],
+            ["package", "build", drafted, "--output", folder + "/drafted.slip", "--format"], ["version"], ["explain"],
+            ["explain", "trust.root.expired"],
+            ["simulate", "--hosts", "5"], ["simulate", "--hosts", "5", "--seeds", "2"],
+            ["window", "test", "Mon..Fri 22:00", "--for", "2h"],
+            ["package", "build", one, "--output", old, "--format"],
+            ["package", "build", other, "--output", new, "--format"],
+            ["package", "inspect", new, "--files"], ["package", "verify", new], ["package", "delta", old, new],
+            ["package", "patch", old, new, "--output", folder + "/a.patch", "--format"],
+            ["package", "unpack", old, folder + "/tree", "--format"],
+            ["keys", "generate", "--output", folder + "/key.pem", "--format"],
+        ]
+    }
+
+    /// For a fleet with one host that runs web-service@1.0; the host is retired in the end.
+    static func online(_ fleet: Fleet) async throws -> [[String]] {
+        let release = "web-service@1.0"
+        let rollout = try await fleet.lastRollout().id.text
+        guard let host = try await fleet.json([HostView].self, "hosts", "list").first?.id.text else {
+            throw TestFailure(description: "there is no host")
+        }
+        let file = try RolloutSource.write(release, phases: "[100%]", below: fleet.folder)
+        let exported = fleet.folder + "/exported"
+        return [
+            ["hosts", "list"], ["hosts", "show", host], ["hosts", "doctor", host], ["hosts", "drift"],
+            ["release", "changes", "--affecting", host], ["hosts", "why", host, release], ["hosts", "invite"],
+            ["hosts", "pin", host, "--reason", "why"], ["hosts", "pin", host, "--lift", "--reason", "why"],
+            ["hosts", "invitation", "list", "--all"], ["hosts", "authority", "show"],
+            ["release", "list"], ["release", "show", release], ["release", "status"], ["release", "docs", release],
+            ["release", "checklist", release], ["release", "evidence", "list", release],
+            ["release", "review", "--all"], ["report", "measures"], ["deviation", "list"],
+            ["rollout", "list"], ["rollout", "show", rollout], ["rollout", "why", rollout], ["rollout", "plan", file],
+            ["rollout", "preflight", file], ["rollout", "order", file], ["rollout", "watch", rollout],
+            ["tokens", "create", "ann"], ["tokens", "list", "--all"], ["grants", "add", "ann", "operator"],
+            ["grants", "list"], ["freeze", "now", "--reason", "why"], ["freeze", "list"],
+            ["freeze", "lift", "--reason", "why"], ["audit", "list"], ["audit", "verify"], ["keys", "status"],
+            ["keys", "renew", "targets"], ["keys", "rotate", "timestamp"],
+            ["cmdb", "query"], ["notifications", "list"], ["doctor"],
+            ["audit", "export", "--output", exported + ".log", "--format"],
+            ["release", "export", release, "--host", host, "--output", exported + ".slip", "--format"],
+            ["repository", "publish", exported],
+            ["release", "revoke", release, "--environment", "staging", "--reason", "why"],
+            ["hosts", "retire", host, "--reason", "why"],
+        ]
     }
 }

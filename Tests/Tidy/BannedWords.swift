@@ -41,6 +41,25 @@ enum BannedWords {
         }
     }
 
+    /// `print` says nothing of a full stdout, and writes it when the program has ended well: each program has one function that
+    /// answers whether all was written.
+    static func checkOutput(_ file: SourceFile) -> [Violation] {
+        guard ["Sources/slipway/", "agent/", "controller/"].contains(where: file.path.hasPrefix) else { return [] }
+        // A type's own function of that name is asked by its short name.
+        guard !file.codeLines.contains(where: { $0.contains("func print(") || $0.contains("func print<") }) else {
+            return []
+        }
+        return file.codeLines.enumerated().compactMap { index, line in
+            guard let range = line.firstRange(of: "print(") else { return nil }
+            let before = range.lowerBound == line.startIndex ? " " : line[line.index(before: range.lowerBound)]
+            guard !before.isLetter, before != "." else { return nil }
+            return Violation(
+                path: file.path, line: index + 1,
+                message: "print( loses what a full stdout does not take: use StandardOutput, Output.data or "
+                    + "ControllerCommand.show.")
+        }
+    }
+
     private static func isMemberOfValue(_ before: Substring) -> Bool {
         let name = String(before.reversed().prefix { $0.isLetter || $0.isNumber || $0 == "_" }.reversed())
         return name.first?.isLowercase == true || before.last == ")" || before.last == "?"

@@ -62,6 +62,15 @@ struct PlantedViolations {
         #expect(violations.first?.message.contains(replacement) == true)
     }
 
+    @Test("A print that nobody asks about is found, a value's own is not")
+    func prints() {
+        #expect(BannedWords.checkOutput(file("controller/Planted.swift", "if x { print(1) }")).count == 1)
+        for line in ["try output.print(view)", "func print(_ x: Int) {", "blueprint(x)", "// print(x)"] {
+            #expect(BannedWords.checkOutput(file("agent/Planted.swift", line)).isEmpty, "\(line)")
+        }
+        #expect(BannedWords.checkOutput(file("Tests/Planted.swift", "print(1)")).isEmpty)
+    }
+
     @Test(
         "Words that only look like banned ones are allowed, and so is everything in modules that do I/O",
         arguments: [

@@ -23,6 +23,11 @@ struct TidyTests {
         expectNone(SourceTree.swiftFiles.flatMap(BannedWords.check))
     }
 
+    @Test("The programs print by a way that notices a full stdout")
+    func outputs() {
+        expectNone(SourceTree.swiftFiles.flatMap(BannedWords.checkOutput))
+    }
+
     @Test("Files are short, trap on nothing from outside and leave nothing for later")
     func form() {
         expectNone(SourceTree.swiftFiles.flatMap(FileForm.check))

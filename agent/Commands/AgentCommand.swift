@@ -8,6 +8,11 @@ public struct AgentCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "slipway-agent",
         abstract: "Installs releases on this host, proves them healthy, and finds its way back.",
+        discussion: """
+            Data is written to stdout, everything said to people to stderr. --version prints the version.
+
+            Exit codes: \(AgentExit.table)
+            """,
         subcommands: [
             JoinCommand.self, FollowCommand.self, RunCommand.self, NetworkCommand.self, StepCommand.self,
             ConvergeCommand.self,
@@ -23,8 +28,13 @@ public struct AgentCommand: AsyncParsableCommand {
     /// Runs the command line to its end and returns the exit code of commands.md; prints errors on stderr. Never throws:
     /// an error out of an asynchronous main would be a crash.
     public static func runToExitCode(_ arguments: [String]? = nil) async -> Int32 {
+        let words = arguments ?? Array(CommandLine.arguments.dropFirst())
         do {
-            var command = try parseAsRoot(arguments)
+            if SlipwayVersion.isAsked(by: words) {
+                try Output.data(Array("slipway-agent \(version)\n".utf8))
+                return 0
+            }
+            var command = try parseAsRoot(words)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -38,14 +48,22 @@ public struct AgentCommand: AsyncParsableCommand {
             FileHandleOutput.standardError("slipway-agent: \(error.description)\n")
             return AgentExit(error).rawValue
         } catch {
-            let code = exitCode(for: error)
-            let text = fullMessage(for: error)
-            if code.isSuccess {
-                FileHandleOutput.standardOutput(text + "\n")
-            } else {
-                FileHandleOutput.standardError(text + "\n")
-            }
-            return code.isSuccess ? 0 : (code == .validationFailure ? AgentExit.usage.rawValue : code.rawValue)
+            return tell(error)
         }
+    }
+
+    /// Help was asked for, and goes to stdout; what was typed wrong to stderr.
+    private static func tell(_ error: any Error) -> Int32 {
+        let code = exitCode(for: error)
+        let text = fullMessage(for: error) + "\n"
+        guard code.isSuccess else {
+            FileHandleOutput.standardError(text)
+            return code == .validationFailure ? AgentExit.usage.rawValue : code.rawValue
+        }
+        do { try Output.data(Array(text.utf8)) } catch {
+            FileHandleOutput.standardError("slipway-agent: \(error.description)\n")
+            return AgentExit(error).rawValue
+        }
+        return AgentExit.done.rawValue
     }
 }

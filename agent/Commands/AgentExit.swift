@@ -2,7 +2,7 @@ import Glibc
 import ReleaseDefinition
 
 /// The exit codes of commands.md that the agent uses, mapped in this one place.
-public enum AgentExit: Int32, Sendable {
+public enum AgentExit: Int32, Sendable, CaseIterable {
     case done = 0
     case failed = 1
     case usage = 2
@@ -12,6 +12,22 @@ public enum AgentExit: Int32, Sendable {
     case backedOut = 7
     case timedOut = 8
     case unreachable = 9
+
+    var meaning: String {
+        switch self {
+        case .done: "done"
+        case .failed: "failed"
+        case .usage: "usage"
+        case .notFound: "not found"
+        case .permission: "login or permission"
+        case .conflict: "conflict, or locked"
+        case .backedOut: "backed out"
+        case .timedOut: "timed out"
+        case .unreachable: "controller unreachable"
+        }
+    }
+
+    static var table: String { allCases.map { "\($0.rawValue) \($0.meaning)" }.joined(separator: ", ") + "." }
 
     init(_ error: any ReportableError) {
         switch error.code {
@@ -39,8 +55,7 @@ enum FileHandleOutput {
     }
 
     /// - Returns: whether everything was written.
-    @discardableResult
-    static func standardOutput(_ text: String) -> Bool { write(all: Array(text.utf8), to: STDOUT_FILENO) }
+    static func standardOutput(_ bytes: [UInt8]) -> Bool { write(all: bytes, to: STDOUT_FILENO) }
 
     /// To what is there already and is no regular file.
     static func existing(_ path: String, _ bytes: [UInt8]) -> Bool {

@@ -251,9 +251,12 @@ enum Output {
     /// - Throws: `agent.output`: a full or closed stdout is an error, not success.
     static func data(_ bytes: [UInt8]) throws(AgentError) {
         let shown = isatty(STDOUT_FILENO) == 1 ? TerminalText.visible(bytes) : bytes
-        guard FileHandleOutput.standardOutput(String(decoding: shown, as: UTF8.self)) else {
+        guard FileHandleOutput.standardOutput(shown) else {
             throw AgentError(
-                code: "output", summary: "The result could not be written.", remedy: "Check where stdout leads.")
+                code: "output", summary: "The result could not be written completely.",
+                remedy:
+                    "What was asked for is done. Make room where stdout leads; slipway-agent status and history say it again."
+            )
         }
     }
 

@@ -75,11 +75,12 @@ extension Agent {
             events = try installation.decide(.failed(failed), at: clock.now())
         }
         if case .failed(let failure) = command {
-            log.error(
-                "step failed",
+            log.note(
+                .deploymentFailed, .error, "step failed",
                 metadata: [
-                    "order": "\(installation.task.order)", "step": "\(failure.evidence.step.rawValue)",
-                    "class": "\(failure.failureClass.rawValue)", "error": "\(failure.evidence.error)",
+                    "order": "\(installation.task.order)", "step": failure.evidence.step.rawValue,
+                    "class": failure.failureClass.rawValue, "error": "\(failure.evidence.error)",
+                    "product": installation.task.subject?.name.product.text ?? "",
                 ])
         }
         events = events.map { looked($0, installation) }
@@ -101,11 +102,11 @@ extension Agent {
         let task = installation.task
         let (left, restored) = task.order.action == .backOut ? (task.from, task.to) : (task.to, task.from)
         let shown = ShownLinks([left, restored].compactMap(\.self), in: store)
-        log.error(
-            "this host could not go back and is locked: a person must look",
+        log.note(
+            .locked, .error, "this host could not go back and is locked: a person must look",
             metadata: [
-                "order": "\(task.order)", "runs": "\(shown.release?.description ?? "nothing")",
-                "links": "\(shown.words ?? "they agree")",
+                "order": "\(task.order)", "runs": shown.release?.description ?? "nothing",
+                "links": shown.words ?? "they agree", "product": task.subject?.name.product.text ?? "",
             ])
         var kept = failure
         if let words = shown.words { kept?.evidence.backOutError?.summary += " The links disagree: \(words)." }
@@ -115,6 +116,14 @@ extension Agent {
     private func say(_ event: InstallationEvent, _ installation: Installation) {
         let order = "\(installation.task.order)"
         switch event {
+        case .ended(.backedOut(let reason), _, let shown) where installation.task.order.action != .backOut:
+            log.note(
+                .backedOut, .warning, "order ended",
+                metadata: [
+                    "order": order, "outcome": HostOutcome.backedOut(reason).words,
+                    "product": installation.task.subject?.name.product.text ?? "",
+                    "runs": (shown?.release ?? installation.task.from)?.description ?? "nothing",
+                ])
         case .ended(let outcome, _, _):
             log.info("order ended", metadata: ["order": "\(order)", "outcome": "\(outcome.words)"])
         case .backOutRetried(let error):

@@ -35,9 +35,30 @@ struct HealthProber: Sendable {
                 return Answer(passed: state == "active", detail: "\(name) is \(state.isEmpty ? "unknown" : state).")
             case .file(let probe): return try askFile(probe, of: unit, in: stored)
             }
+        } catch let error as EffectsError where error.code == "effects.http.unreachable" {
+            // What is to be done about it is not a word about the network: it is said where the whole unit is looked at.
+            return Answer(passed: false, detail: "\(error.summary)\(error.cause.map { " (\($0))" } ?? "")")
         } catch {
             return Answer(passed: false, detail: ReportedError(error).description)
         }
+    }
+
+    /// The port of this machine that a check asks; nil: none, or another machine's.
+    func port(_ check: HealthCheck, of unit: ManifestUnit, in stored: StoredRelease) -> UInt16? {
+        let text: String
+        switch check.probe {
+        case .http(let url, _): text = url
+        case .tcp(let address): text = address
+        case .command, .systemd, .file: return nil
+        }
+        guard let whole = try? Variables.expand(text, environment.variables(for: unit, of: stored)) else { return nil }
+        let place = whole.split(separator: "/", omittingEmptySubsequences: true).first { !$0.hasSuffix(":") } ?? ""
+        let parts = place.split(separator: ":")
+        guard
+            ["127.0.0.1", "localhost", "[", "0.0.0.0"].contains(parts.first.map(String.init) ?? "")
+                || place.hasPrefix("[::1]")
+        else { return nil }
+        return parts.count > 1 ? parts.last.flatMap { UInt16($0) } : nil
     }
 
     private func askHTTP(

@@ -98,6 +98,12 @@ actor ServiceSupervisor {
         return (one.process.map(processes.isRunning) ?? false, one.ends)
     }
 
+    /// The process of this release's service, while it runs.
+    func process(_ key: ServiceKey, release: HostRelease) -> ServiceProcess? {
+        guard let one = supervised[key], one.release == release else { return nil }
+        return one.process.flatMap { processes.isRunning($0) ? $0 : nil }
+    }
+
     /// The end of what it printed.
     func logTail(_ key: ServiceKey, _ countMax: Int) -> String {
         guard let file = try? folder.logs().openFile("\(key).log"), let size = try? file.size() else { return "" }

@@ -161,7 +161,7 @@ struct UnitOperations: Sendable {
             }
             switch watch.verdict(at: clock.now()) {
             case .healthy: return true
-            case .unhealthy(let problem): throw unhealthy(unit, problem, checks)
+            case .unhealthy(let problem): throw await unhealthy(unit, stored, problem, checks)
             case .waiting: break
             }
             let wait = watch.nextInstant.since(clock.now())
@@ -175,7 +175,8 @@ struct UnitOperations: Sendable {
         let status = await services.status(key(unit, stored), release: stored.release)
         defer { ends = status.ends }
         guard status.isRunning, status.ends == ends else {
-            return .init(passed: false, detail: "The process of the service ended by itself (\(status.ends) times).")
+            return .init(
+                passed: false, detail: "The process of the service ended by itself (\(status.ends.of("time"))).")
         }
         return .init(passed: true, detail: "The process of the service runs.")
     }
@@ -190,17 +191,52 @@ struct UnitOperations: Sendable {
         }
     }
 
-    private func unhealthy(_ unit: ManifestUnit, _ problem: HealthProblem, _ checks: [HealthCheck]) -> StepError {
+    private func unhealthy(
+        _ unit: ManifestUnit, _ stored: StoredRelease, _ problem: HealthProblem, _ checks: [HealthCheck]
+    ) async -> StepError {
         let how =
             problem.isLate
             ? "was not healthy for \(unit.definition.minimumHealthy) within \(unit.definition.healthyDeadline)"
             : "failed its check \(problem.failuresInRow) times in a row"
+        let finding = await portFinding(unit, stored, checks)
         return StepError(
             .health,
             AgentError(
-                code: "health.failed", summary: "The unit \(unit.name) \(how). \(problem.detail.tail(1024))",
-                remedy: "The failing answer and the end of the service's log are in the evidence."),
+                code: "health.failed",
+                summary: "The unit \(unit.name) \(how). \(problem.detail.tail(1024))"
+                    + (finding.map { " \($0.words)" } ?? ""),
+                remedy: finding?.remedy ?? "The end of the service's log says more."),
             output: problem.detail)
+    }
+
+    /// Where the port that is asked and the ports that the service has are not the same: that is what people look for longest.
+    private func portFinding(
+        _ unit: ManifestUnit, _ stored: StoredRelease, _ checks: [HealthCheck]
+    ) async -> (words: String, remedy: String)? {
+        guard case .command = unit.definition.service,
+            let port = checks.lazy.compactMap({ prober.port($0, of: unit, in: stored) }).first
+        else { return nil }
+        let process = await services.process(key(unit, stored), release: stored.release)
+        let places = process.map(ListeningSockets.places) ?? []
+        if places.contains(where: { $0.hasSuffix(":\(port)") }) { return nil }
+        if !places.isEmpty {
+            return (
+                "The service listens on \(places.joined(separator: ", ")), the check asks port \(port).",
+                "Make both the same: the check in release.yaml, or the variable that gives the port (slipway-agent join "
+                    + "--variable, variables in agent.json)."
+            )
+        }
+        if let holder = ListeningSockets.holder(of: port) {
+            return (
+                "Port \(port) is taken by another program: \(holder.name), process \(holder.processID).",
+                "Stop that one, or give this service another port: in release.yaml, or by its variable in agent.json."
+            )
+        }
+        guard process != nil else { return nil }
+        return (
+            "The service runs and listens on no port; the check asks port \(port).",
+            "Let it listen there, or give it longer: startPeriod of the check and healthyDeadline in release.yaml."
+        )
     }
 
     func key(_ unit: ManifestUnit, _ stored: StoredRelease) -> ServiceKey {

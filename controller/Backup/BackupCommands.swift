@@ -18,9 +18,10 @@ struct BackupCommand: AsyncParsableCommand {
     func run() async throws {
         let made = try ControllerBackup.make(of: dir, in: output, at: SystemTime().now())
         if let log = made.log {
-            print("\(output) holds the controller as of \(made.at); its log ends at \(log.sequence):\(log.digest.hex)")
+            try ControllerCommand.show(
+                "\(output) holds the controller as of \(made.at); its log ends at \(log.sequence):\(log.digest.hex)")
         } else {
-            print(
+            try ControllerCommand.show(
                 "\(output) holds the controller's folder as of \(made.at), without its record: back the database up now."
             )
         }
@@ -57,9 +58,10 @@ struct RestoreCommand: AsyncParsableCommand {
         }
         let outcome = try ControllerRestore.perform(
             from: from, to: dir, advance: advance, kit: opened, at: SystemTime().now())
-        print("\(dir) is the controller as of \(outcome.backup.at). Run it: slipway-controller run --dir \(dir)")
+        try ControllerCommand.show(
+            "\(dir) is the controller as of \(outcome.backup.at). Run it: slipway-controller run --dir \(dir)")
         guard !outcome.unsigned.isEmpty else { return }
-        print(
+        try ControllerCommand.show(
             """
             People hold the keys of: \(outcome.unsigned.joined(separator: ", ")). Hosts that have seen newer metadata of \
             these wait until it has been signed as often since the backup: slipway keys renew ROLE
@@ -93,7 +95,22 @@ struct RecoveryKitCommand: AsyncParsableCommand {
 
     func run() async throws {
         let passphrase = try RecoveryKit.make(of: dir, keys: keys, in: output, at: SystemTime().now())
-        print(Self.words(output, passphrase))
+        try Self.hand(over: passphrase, of: output)
+    }
+
+    /// A kit whose passphrase nobody has read opens for nobody: it is taken away again.
+    static func hand(over passphrase: String, of output: String) throws {
+        do {
+            try ControllerCommand.show(Self.words(output, passphrase))
+        } catch {
+            let kit = try Directory.open(output)
+            for entry in try kit.list() { try kit.removeFile(entry.name) }
+            throw ControllerError.setup(
+                "output", "The passphrase of \(output) could not be written; the kit was taken away again.",
+                remedy:
+                    "Make room where stdout leads, then: slipway-controller recovery-kit --dir DIR --output \(output)",
+                cause: error.cause)
+        }
     }
 
     static func words(_ output: String, _ passphrase: String) -> String {

@@ -1,4 +1,5 @@
 import AgentProtocol
+import Effects
 import ReleaseDefinition
 import ReleaseRollout
 import ReleaseTrust
@@ -82,7 +83,7 @@ extension Controller {
         guard leadership.lease != nil else { return }
         leadership.lease = nil
         stopTimer()
-        logger.warning("another controller leads now; this one is a standby")
+        logger.note(.leadershipLost, .warning, "another controller leads now; this one is a standby", metadata: [:])
     }
 
     /// Gives everything back at once, so that another goes on without waiting.

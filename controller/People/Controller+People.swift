@@ -47,6 +47,28 @@ extension Controller {
             revokedBecause: token.revocation?.reason)
     }
 
+    /// Why a token is not taken. Whoever holds it may know when it ended and why.
+    func refusal(ofToken text: String) -> ControllerError {
+        let now = time.now()
+        let remedy = "An administrator makes another: slipway tokens create"
+        guard let token = state.people.token(hash: SHA256Digest(of: Array(text.utf8))) else {
+            return .unauthorized(
+                "token", "The token is none of this controller's (\(configuration.url)).",
+                remedy:
+                    "Is it another controller's? \(remedy) PERSON. The first one is in admin.token in the controller's folder."
+            )
+        }
+        if let revocation = token.revocation {
+            return .unauthorized(
+                "token", "The token \(token.id) of \(token.person) was revoked: \(revocation.reason)",
+                remedy: "\(remedy) \(token.person)")
+        }
+        let ended = token.expiresAt.map { "expired at \($0.wholeSeconds); it is \(now.wholeSeconds) now" }
+        return .unauthorized(
+            "token", "The token \(token.id) of \(token.person) \(ended ?? "is not taken").",
+            remedy: "\(remedy) \(token.person); then log in with it: slipway login --token-file FILE")
+    }
+
     /// The form of a host's id: it stands in the log, in paths and beside the names of keys, where it says who is one person.
     static func checkedPerson(_ name: String) throws -> String {
         guard (try? HostID(name)) != nil else {

@@ -35,9 +35,9 @@ struct RetentionCommand: AsyncParsableCommand {
         let blobs = BlobStore(try folder.repository().directory("blobs"))
         let patches = try PatchMemory.read(folder.directory, blobs).values.joined().map(\.sha256)
         let sweep = try PackageSweep(state, rules, blobs, patches: Set(patches), at: SystemTime().now())
-        for line in Self.lines(sweep) { print(line) }
+        for line in Self.lines(sweep) { try ControllerCommand.show(line) }
         let isOn = configuration.retention != nil
-        print(
+        try ControllerCommand.show(
             "\(sweep.removals.count.of("package")) with \(sweep.size) of their own would be removed, keeping \(rules.keep) "
                 + "and \(rules.age)."
                 + (isOn ? "" : " Nothing is removed by itself: controller.json has no retention."))

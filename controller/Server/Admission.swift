@@ -122,11 +122,7 @@ struct Admission: Sendable {
                 throw error
             }
             countRefusal()
-            throw ControllerError.unauthorized(
-                "token", "The token is not one of this controller's, has expired, or was revoked.",
-                remedy:
-                    "Ask an administrator for another: slipway tokens create. The first one is in the token file in "
-                    + "the controller's folder.")
+            throw await controller.refusal(ofToken: words.last.map(String.init) ?? "")
         }
         // A browser sends the cookie along for pages on other ports of this machine, so a session may look and nothing
         // else; what changes something needs the token itself.

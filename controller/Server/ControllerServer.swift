@@ -1,5 +1,6 @@
 import AgentProtocol
 import Effects
+import Glibc
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -54,10 +55,20 @@ public struct ControllerServer: Sendable {
         do {
             try await group.run()
         } catch let error as IOError {
-            throw ControllerError.setup(
-                "listen", "The controller cannot listen on \(listen).",
-                remedy: "Look what else listens there, or change listen in controller.json.", cause: "\(error)")
+            throw Self.refusal(error, of: listen)
         }
+    }
+
+    private static func refusal(_ error: IOError, of listen: ListenAddress) -> ControllerError {
+        let isTaken = error.errnoCode == EADDRINUSE
+        let holder = isTaken ? ListeningSockets.holder(of: UInt16(clamping: listen.port)) : nil
+        let who = holder.map { "\($0.name), process \($0.processID)" } ?? "another program"
+        return .setup(
+            "listen", "The controller cannot listen on \(listen)" + (isTaken ? ": \(who), does already." : "."),
+            remedy: isTaken
+                ? "Stop that one, or write another port in controller.json: both in listen and in url."
+                : "Write an address of this machine in controller.json: both in listen and in url.",
+            cause: String(cString: strerror(error.errnoCode)))
     }
 }
 

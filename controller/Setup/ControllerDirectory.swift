@@ -165,9 +165,7 @@ enum KeyName {
 extension ControllerDirectory {
     /// A file that a person named, by any path.
     static func readFile(at path: String, sizeMax: ByteCount) throws -> [UInt8] {
-        let slash = path.lastIndex(of: "/")
-        let above = slash.map { String(path[..<$0]) } ?? "."
-        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-        return try Directory.open(above.isEmpty ? "/" : above).read(name, sizeMax: sizeMax)
+        let (folder, name) = Directory.split(path)
+        return try Directory.open(folder).read(name, sizeMax: sizeMax)
     }
 }

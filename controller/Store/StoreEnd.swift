@@ -27,11 +27,9 @@ final class StoreEnd: Sendable {
     let isThere: Bool
 
     init(beside path: String) {
-        let cut = path.lastIndex(of: "/")
-        let folder = cut.map { String(path[..<$0]) } ?? "."
-        let database = cut.map { String(path[path.index(after: $0)...]) } ?? path
+        let (folder, database) = Directory.split(path)
         let name = database + Self.suffix
-        guard let directory = try? Directory.open(folder.isEmpty ? "/" : folder) else {
+        guard let directory = try? Directory.open(folder) else {
             (file, noted, isThere) = (nil, nil, false)
             return
         }

@@ -65,12 +65,14 @@ public struct ControllerClient: Sendable {
     ///   - environment: the first environment it is approved for.
     /// - Returns: `isNew` is false where the same bytes were submitted before.
     public func submit(
-        _ file: OpenFile, type: ReleaseSubmissionType, environment: EnvironmentName
+        _ file: OpenFile, type: ReleaseSubmissionType, environment: EnvironmentName,
+        sent: (@Sendable (Int64) -> Void)? = nil
     ) async throws -> (view: ReleaseView, isNew: Bool) {
         // A build of a large tree takes its time; the controller answers when the release is published.
-        let request = HTTPRequest(
+        var request = HTTPRequest(
             "POST", url(["releases"], query: "environment=\(environment)"),
             headers: fields + [HTTPField("Content-Type", type.rawValue)], bodyFile: file, timeout: .minutes(30))
+        request.bodySent = sent
         let (view, status): (ReleaseView, Int) = try await exchangeWithStatus(request)
         return (view, status == 201)
     }
@@ -216,10 +218,24 @@ extension ControllerClient {
 
 extension ControllerAPIError {
     init(unreachable baseURL: String, _ error: EffectsError) {
+        let (summary, remedy): (String, String)
+        var cause: String? = "\(error.code): \(error.summary)" + (error.cause.map { " (\($0))" } ?? "")
+        switch error.code {
+        case "effects.http.unreachable":
+            summary = "No controller answers at \(baseURL): \(error.cause ?? error.summary)."
+            cause = nil
+            remedy = "See that slipway-controller runs there, or name the right address and port: --controller URL."
+        case "effects.http.tls.untrusted":
+            summary = "What answers at \(baseURL) is not the controller whose authority is trusted here."
+            remedy =
+                "If it is the right address, trust the authority of the controller that runs there "
+                + "(ca/authority.pem in its folder): --authority FILE, or anew with slipway login."
+        default:
+            summary = "The controller at \(baseURL) cannot be reached."
+            remedy = error.remedy
+        }
         self.init(
-            family: .unreachable, code: "unreachable", summary: "The controller at \(baseURL) cannot be reached.",
-            remedy: "Check that slipway-controller runs there and that --authority is its certificate authority.",
-            cause: "\(error.code): \(error.summary)" + (error.cause.map { " (\($0))" } ?? ""))
+            family: .unreachable, code: "unreachable", summary: summary, remedy: remedy, cause: cause)
     }
 
     init(status: Int, body: [UInt8], of request: HTTPRequest) {

@@ -239,6 +239,9 @@ extension ErrorCatalogue {
         controller.setup.oidc
           oidc.json, or a file that it names, cannot be used; until then no identity token is believed.
         > Correct the file as the message says; local tokens work.
+        controller.setup.output
+          A command of the controller could not write what it had to say: stdout is full or closed.
+        > Make room where stdout leads. What was asked for is done, but a recovery kit, which is taken away again.
         controller.setup.profile
           There is no such profile.
         > Use solo, team or regulated.

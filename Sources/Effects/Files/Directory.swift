@@ -29,6 +29,13 @@ public final class Directory: Sendable {
         return Directory(descriptor: copy, path: name)
     }
 
+    /// The folder of a file that a person named by any path, `.` where the path has none, and the name in it.
+    public static func split(_ path: String) -> (folder: String, name: String) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+        let folder = String(path[..<slash])
+        return (folder.isEmpty ? "/" : folder, String(path[path.index(after: slash)...]))
+    }
+
     public static func open(_ path: String) throws -> Directory {
         let descriptor = try SystemCall.check("open", path) {
             Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

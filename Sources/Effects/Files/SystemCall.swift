@@ -18,7 +18,11 @@ enum SystemCall {
     }
 
     static func error(_ number: Int32, _ call: String, _ path: String) -> EffectsError {
-        let (code, text, remedy) = words(number)
+        var (code, text, remedy) = words(number)
+        if code == "denied", let owner = PathOwner(of: path) {
+            text += ": \(owner.words)"
+            remedy = owner.remedy
+        }
         return EffectsError(
             code: "file." + code, summary: "\(path): \(text).", remedy: remedy,
             cause: "\(call): \(message(number))")

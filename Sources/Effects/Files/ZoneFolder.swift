@@ -13,7 +13,7 @@ public enum ZoneFolder {
             code: "zone.unknown", summary: "There is no time zone \(name.debugDescription) in \(path).",
             remedy: "Write an IANA name as Europe/Berlin; install the package tzdata if the name is right.")
         guard MaintenanceWindow.isZoneName(name), let file = file(of: name) else { throw unknown }
-        let (folder, last) = split(file)
+        let (folder, last) = Directory.split(file)
         do {
             return try ZoneRules(name: name, file: Directory.open(folder).read(last, sizeMax: ByteCount(1 << 20)))
         } catch let error as EffectsError {
@@ -53,10 +53,5 @@ public enum ZoneFolder {
         defer { free(real) }
         let target = String(cString: real)
         return target.hasPrefix(path + "/") ? target : nil
-    }
-
-    private static func split(_ path: String) -> (folder: String, name: String) {
-        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
-        return (String(path[..<slash]), String(path[path.index(after: slash)...]))
     }
 }

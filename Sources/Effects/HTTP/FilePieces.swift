@@ -10,10 +10,13 @@ struct FilePieces: AsyncSequence, Sendable {
     let file: OpenFile
     /// What was announced; a file that grew is not followed.
     let size: Int64
+    /// Is told how many bytes were handed over, after each piece.
+    var sent: (@Sendable (Int64) -> Void)?
 
     struct AsyncIterator: AsyncIteratorProtocol {
         let file: OpenFile
         let size: Int64
+        var sent: (@Sendable (Int64) -> Void)?
         var offset: Int64 = 0
 
         mutating func next() async throws -> ByteBuffer? {
@@ -26,9 +29,10 @@ struct FilePieces: AsyncSequence, Sendable {
                     remedy: "Send it again when nobody writes to it.")
             }
             offset += Int64(bytes.count)
+            sent?(offset)
             return ByteBuffer(bytes: bytes)
         }
     }
 
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(file: file, size: size) }
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(file: file, size: size, sent: sent) }
 }

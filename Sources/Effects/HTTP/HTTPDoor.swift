@@ -27,6 +27,8 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8]?
     /// Instead of `body`: a file that is sent as it is read, from its beginning to the end that it has now.
     public var bodyFile: OpenFile?
+    /// Is told how many bytes of `bodyFile` were handed to the connection, after each piece, on any thread.
+    public var bodySent: (@Sendable (Int64) -> Void)?
     /// The response body may not be longer; more is an error, not a truncation.
     public var responseSizeMax: ByteCount
     /// For the whole exchange (for `events`: until the head has come).

@@ -76,12 +76,14 @@ enum HTTPFailure {
     private static func closedOrUnreachable(_ error: IOError, _ url: String) -> EffectsError {
         switch error.errnoCode {
         case ECONNRESET, EPIPE: make("closed", "\(url): the connection broke.", tryAgain, error.description)
-        default: unreachable(url, error.description)
+        default: unreachable(url, SystemCall.message(error.errnoCode))
         }
     }
 
     private static func connectionCause(_ error: NIOConnectionError) -> String {
-        var parts = error.connectionErrors.map { "\($0.error)" }
+        var parts = error.connectionErrors.map { one in
+            (one.error as? IOError).map { SystemCall.message($0.errnoCode) } ?? "\(one.error)"
+        }
         if parts.isEmpty, let lookup = error.dnsAError ?? error.dnsAAAAError { parts = ["name look-up: \(lookup)"] }
         return parts.isEmpty ? "\(error)" : parts.joined(separator: "; ")
     }

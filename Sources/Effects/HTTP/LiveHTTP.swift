@@ -156,7 +156,8 @@ public final class LiveHTTP: HTTPDoor {
         if let body = request.body { outgoing.body = .bytes(body, length: .known(Int64(body.count))) }
         if let file = request.bodyFile {
             let size = try file.size()
-            outgoing.body = .stream(FilePieces(file: file, size: size.value), length: .known(size.value))
+            outgoing.body = .stream(
+                FilePieces(file: file, size: size.value, sent: request.bodySent), length: .known(size.value))
         }
         // The watch has the deadline; this one only backs it up.
         let deadline = NIODeadline.now() + .milliseconds(min(request.timeout.milliseconds, 1 << 40))

@@ -107,7 +107,7 @@ public struct LiveProcesses: ProcessDoor {
     }
 
     /// Who is left of the service; empty as well when another process has taken its number.
-    private static func family(of process: ServiceProcess) -> [ProcessEntry] {
+    static func family(of process: ServiceProcess) -> [ProcessEntry] {
         if let leader = ProcessTable.entry(process.processID), leader.startTicks != process.startTicks { return [] }
         return ProcessTable.family(of: process.processID, startTicks: process.startTicks, mark: nil)
     }

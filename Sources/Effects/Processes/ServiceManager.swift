@@ -53,9 +53,16 @@ public struct ServiceManager: Sendable {
         String(decoding: text.utf8.map { $0 < 0x20 ? 0x20 : $0 }, as: UTF8.self)
     }
 
-    private func tell(_ message: String) {
+    private func tell(_ message: String) { _ = LocalDatagram.send(Array(message.utf8), to: socket) }
+}
+
+/// One datagram to a socket of this machine, without waiting.
+enum LocalDatagram {
+    /// - Parameter socket: a path, or a name of the abstract space where it begins with `@`; of at most 107 bytes.
+    /// - Returns: whether it was taken whole.
+    static func send(_ bytes: [UInt8], to socket: String) -> Bool {
         let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return }
+        guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -66,12 +73,11 @@ public struct ServiceManager: Sendable {
             if name.first == UInt8(ascii: "@") { path[0] = 0 }
         }
         let length = MemoryLayout<sa_family_t>.size + name.count
-        let bytes = Array(message.utf8)
-        _ = withUnsafePointer(to: &address) { pointer in
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 sendto(
                     descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT), address,
-                    socklen_t(length))
+                    socklen_t(length)) == bytes.count
             }
         }
     }

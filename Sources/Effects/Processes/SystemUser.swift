@@ -28,6 +28,17 @@ public struct SystemUser: Sendable, Equatable {
     /// The user that this process runs as.
     public static var current: UInt32 { geteuid() }
 
+    /// `shop`; the number where there is no such user.
+    public static func name(of id: UInt32) -> String {
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        var buffer = [CChar](repeating: 0, count: 16 << 10)
+        guard getpwuid_r(id, &entry, &buffer, buffer.count, &found) == 0, found != nil, let name = entry.pw_name else {
+            return "user \(id)"
+        }
+        return String(cString: name)
+    }
+
     /// Its own group and those that it was added to.
     /// - Throws: `effects.user.groups`.
     public func groups() throws -> [UInt32] {

@@ -183,6 +183,12 @@ struct PackageBuild {
         do { return try batch.add(try source.read(path.text, sizeMax: sizeMax)) } catch let error as EffectsError
             where ["effects.file.absent", "effects.file.tooLarge", "effects.file.isDirectory"].contains(error.code)
         {
+            if error.code == "effects.file.absent" {
+                throw PackagingError(
+                    code: "source.file",
+                    summary: "release.yaml names \(path) as \(what), and the release's folder holds no such file.",
+                    remedy: "Put it there, beside release.yaml, or correct its name in release.yaml.")
+            }
             throw PackagingError(
                 code: "source.file", summary: "The \(what) \(path) cannot be taken from \(source.path).",
                 remedy: "Name a file of the release folder, of at most \(sizeMax).", cause: error.description)

@@ -19,7 +19,9 @@ extension RolloutPlan {
                 summary:
                     "The host query \(definition.hosts.text.debugDescription) matches 0 of \(hosts.count.of("host")) in "
                     + "\(definition.environment).",
-                remedy: "A rollout without hosts is never done: correct the query or enrol the hosts first.")
+                remedy: hosts.isEmpty
+                    ? "Let a host join first: slipway hosts invite --environment \(definition.environment)"
+                    : "Correct hosts in the rollout: slipway hosts list --output json shows the labels that they have.")
         }
         var checks = PlanChecks()
         checks.check(definition, urgency: urgency, healthyDeadline: healthyDeadline)

@@ -105,6 +105,9 @@ struct AuditExportCommand: AsyncParsableCommand {
 
     @OptionGroup var replacing: OutputFileOptions
 
+    @Option(help: "How the checkpoint of its end is printed.")
+    var format = OutputFormat.table
+
     func run() async throws {
         let file = try OutputFile(output, force: replacing.force)
         let head = try await file.write { file in
@@ -119,6 +122,7 @@ struct AuditExportCommand: AsyncParsableCommand {
             }
         }
         Talk.say("\(output) holds \(head.sequence) entries; the checkpoint of its end is \(head)")
+        try OutputOptions(output: format).print(AuditHeadPresentation(head: head))
     }
 }
 

@@ -26,7 +26,7 @@ struct ImportCommand: AsyncParsableCommand {
     var version: ReleaseVersion?
 
     func run() async throws {
-        let folder = InputFile.split(file).folder
+        let folder = Directory.split(file).folder
         let spec = try AppSpecFile.parse(try InputFile.read(file), file: file)
         let imported = try ImportedRelease(
             spec, product: try product ?? ReleaseDraftCommand.product(of: folder),

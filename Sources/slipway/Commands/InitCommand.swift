@@ -1,4 +1,5 @@
 import ArgumentParser
+import Effects
 import Glibc
 
 /// The controller owns the certificate authority and the keys, so it makes them; this is only its nearer name.
@@ -39,6 +40,6 @@ struct InitCommand: AsyncParsableCommand {
                 remedy: "Run slipway-controller init instead.", cause: String(cString: strerror(errno)))
         }
         let path = String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return InputFile.split(path).folder + "/" + name
+        return Directory.split(path).folder + "/" + name
     }
 }

@@ -73,15 +73,16 @@ struct KeysSignCommand: AsyncParsableCommand {
         discussion: "The ceremony: shown in plain words, signed on this machine; only signatures are sent.")
 
     @OptionGroup var signing: SigningOptions
+    @OptionGroup var output: OutputOptions
 
     @Argument(help: "The change, as slipway keys status names it.")
     var change: String
 
     func run() async throws {
-        try await signing.connection.withClient { client in
-            let signer = try signing.signing(client)
-            _ = try await signer.run(client.change(change))
+        let after = try await signing.connection.withClient { client in
+            try await signing.signing(client).run(client.change(change))
         }
+        try output.print(after)
     }
 }
 
@@ -90,6 +91,7 @@ struct KeysDropCommand: AsyncParsableCommand {
         commandName: "drop", abstract: "Give up a change that waits for signatures.")
 
     @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
 
     @Argument(help: "The change, as slipway keys status names it.")
     var change: String
@@ -100,6 +102,7 @@ struct KeysDropCommand: AsyncParsableCommand {
     func run() async throws {
         let view = try await connection.withClient { try await $0.drop(change, ReasonRequest(reason: reason)) }
         Talk.say("The change \(view.id) is dropped.")
+        try output.print(view)
     }
 }
 
@@ -108,6 +111,7 @@ struct KeysDelegateCommand: AsyncParsableCommand {
         commandName: "delegate", abstract: "Let the approvers sign for a new product: a change of targets.")
 
     @OptionGroup var signing: SigningOptions
+    @OptionGroup var output: OutputOptions
 
     @Argument(help: "The product.", transform: { try ProductName($0) })
     var product: ProductName
@@ -118,7 +122,7 @@ struct KeysDelegateCommand: AsyncParsableCommand {
     func run() async throws {
         let names = try environments.split(separator: ",").map { try EnvironmentName(String($0)) }
         try await KeyChange(signing: signing).run(
-            [.delegate(product: product, environments: names)], reason: "a new product")
+            [.delegate(product: product, environments: names)], reason: "a new product", output: output)
     }
 }
 
@@ -127,11 +131,12 @@ struct KeysRenewCommand: AsyncParsableCommand {
         commandName: "renew", abstract: "The same metadata under a new version and expiry: the yearly ceremony.")
 
     @OptionGroup var signing: SigningOptions
+    @OptionGroup var output: OutputOptions
 
     @Argument(help: "root, targets, or a product's role as staging-web.")
     var role: String
 
     func run() async throws {
-        try await KeyChange(signing: signing).run([.renew(role: role)], reason: "renewal")
+        try await KeyChange(signing: signing).run([.renew(role: role)], reason: "renewal", output: output)
     }
 }

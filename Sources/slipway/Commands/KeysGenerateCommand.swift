@@ -16,14 +16,33 @@ struct KeysGenerateCommand: AsyncParsableCommand {
     @Option(help: "Encrypts the key with the passphrase in this file; - is stdin.")
     var passphraseFile: String?
 
+    @Option(help: "How the result is printed.")
+    var format = OutputFormat.table
+
     func run() async throws {
         let passphrase = try passphraseFile.map(KeyFileOptions.passphrase)
         let key = try PersonKey.make(output, passphrase: passphrase)
         Talk.say(
             "Your key is in \(output)\(passphrase == nil ? ", not encrypted" : ", encrypted"). Hand on \(PersonKey.publicName(of: output))."
         )
-        try StandardOutput.write("\(key.keyID)\n")
+        try OutputOptions(output: format).print(
+            GeneratedKey(
+                keyID: key.keyID, file: output, publicFile: PersonKey.publicName(of: output),
+                isEncrypted: passphrase != nil))
     }
+}
+
+struct GeneratedKey: Presentable, Decodable {
+    var keyID: String
+    var file: String
+    /// What is handed on.
+    var publicFile: String
+    var isEncrypted: Bool
+
+    static let columns = ["KEY", "FILE", "PUBLIC FILE", "ENCRYPTED"]
+    var cells: [String] { [keyID, file, publicFile, isEncrypted ? "yes" : "no"] }
+    var name: String { keyID }
+    var details: String { "\(keyID)\n" }
 }
 
 enum PersonKey {
@@ -32,7 +51,7 @@ enum PersonKey {
     }
 
     static func make(_ file: String, passphrase: [UInt8]? = nil) throws -> PublicKey {
-        let (folder, name) = InputFile.split(file)
+        let (folder, name) = Directory.split(file)
         let directory = try Directory.open(folder)
         guard try directory.status(name) == nil else {
             throw CommandError(

@@ -16,6 +16,7 @@ struct KeysRotateCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var signing: SigningOptions
+    @OptionGroup var output: OutputOptions
 
     @Argument(help: "root, targets, snapshot, timestamp, director, releases or emergency.")
     var role: Role
@@ -51,18 +52,20 @@ struct KeysRotateCommand: AsyncParsableCommand {
         case .emergency: edit = .delegatedKeys(RoleEdit.DelegatedKeys(emergency: signers))
         case .snapshot, .timestamp, .director: return try await rotateOnline()
         }
-        try await KeyChange(signing: signing).run([edit], reason: "new keys of \(role.rawValue)")
+        try await KeyChange(signing: signing).run([edit], reason: "new keys of \(role.rawValue)", output: output)
     }
 
     private func rotateOnline() async throws {
-        try await signing.connection.withClient { client in
+        let change = try await signing.connection.withClient { client -> MetadataChangeView? in
             let view = try await client.rotateOnline(OnlineRotationRequest(role: role.rawValue))
             guard let change = view.changes.last, !signing.keyFile.files.isEmpty else {
                 let waiting = view.changes.last.map { "Proposed as \($0.id); sign it with slipway keys sign \($0.id)." }
-                return Talk.say(waiting ?? "The key of \(role.rawValue) is replaced; hosts follow at their next check.")
+                Talk.say(waiting ?? "The key of \(role.rawValue) is replaced; hosts follow at their next check.")
+                return view.changes.last
             }
-            _ = try await signing.signing(client).run(change)
+            return try await signing.signing(client).run(change)
         }
+        try output.print(change)
     }
 }
 

@@ -150,8 +150,8 @@ enum LoginFolder {
     static func keep(
         _ material: ConnectionMaterial, in path: String, signIn: (kept: KeptSignIn, authority: String)? = nil
     ) throws {
-        let (above, name) = InputFile.split(path)
-        let (top, config) = InputFile.split(above)
+        let (above, name) = Directory.split(path)
+        let (top, config) = Directory.split(above)
         let folder = try Directory.open(top).createDirectory(config, mode: 0o700).createDirectory(name, mode: 0o700)
         try forget(in: path)
         if let signIn {

@@ -47,7 +47,7 @@ struct PackageBuildCommand: AsyncParsableCommand {
             let blobs = BlobStore(try work.createDirectory("blobs"), .scratch)
             let earlier = try base.map { PackageBase(try PackageArchive(InputFile.open($0))) }
             let progress = ProgressLine("Packed")
-            defer { progress.end() }
+            defer { progress.clear() }
             // With a base an earlier build has said it: looking at every file once more costs a tenth of a warm build.
             if base == nil {
                 DroppedAttributes(source.definition, in: source.folder, inputs: source.inputs).notice.map(Talk.say)
@@ -56,6 +56,7 @@ struct PackageBuildCommand: AsyncParsableCommand {
                 source.definition, from: source.folder, inputs: source.inputs, into: blobs,
                 sourceDate: source.sourceDate, base: earlier, level: level, jobs: jobs ?? Workers.coreCount,
                 progress: progress.show)
+            progress.sayDone()
             try output.write { try PackageFile.write(built.manifestBytes, blobs: blobs, to: $0) }
             return built
         }

@@ -14,7 +14,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             where only time or people's consent is missing.
             """)
 
-    @OptionGroup var connection: OptionalConnection
+    @OptionGroup var connection: OfflineConnection
     @OptionGroup var output: OutputOptions
 
     @Argument(help: "A policy.yaml.")
@@ -34,8 +34,8 @@ struct PolicyCheckCommand: AsyncParsableCommand {
     var at: UTCInstant?
 
     func validate() throws {
-        guard file != nil || connection.isGiven else {
-            throw ValidationError("Say which policy: a file, or a controller with --dir DIR.")
+        guard file != nil || connection.isKnown else {
+            throw ValidationError("Say which policy: a file, or a controller with --dir DIR or slipway login.")
         }
         guard (releaseFile == nil) == (environment == nil) else {
             throw ValidationError("--release and --environment go together.")
@@ -76,7 +76,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             return (PolicyView.fileName, try PolicyFile.parse(Array(view.text.utf8), file: PolicyView.fileName))
         }
         let (policy, text) = try PolicyText.read(file)
-        if connection.isGiven {
+        if connection.isKnown {
             _ = try await connection.withClient { client in
                 try await PolicyText.named(file) {
                     try await client.checkPolicy(PolicyRequest(text: text, reason: "check"))
@@ -88,7 +88,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
 
     /// Without a controller nothing is known of the past: rules that look back cannot refuse.
     private func known(_ product: ProductName) async throws -> [ReleaseVersion] {
-        guard connection.isGiven else { return [] }
+        guard connection.isKnown else { return [] }
         return try await connection.withClient { try await $0.releases() }
             .filter { $0.release.product == product }.map(\.release.version)
     }
@@ -98,7 +98,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
         _ rollout: RolloutDefinition, _ policy: ReleasePolicy, _ zones: [String: ZoneRules]
     ) async throws -> PolicyFacts {
         let now = at ?? SystemTime().now()
-        guard connection.isGiven else {
+        guard connection.isKnown else {
             return PolicyFacts(
                 now: now, rolledOutIn: Set(policy.environments.map(\.name)), authorisations: .max, zones: zones)
         }
@@ -121,7 +121,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
 
     /// What somebody froze by hand; at any moment that is asked about: nobody knows when it ends.
     private func declaredFreezes(_ rollout: RolloutDefinition, _ hosts: [PolicyHost]) async throws -> [PolicyRefusal] {
-        guard connection.isGiven else { return [] }
+        guard connection.isKnown else { return [] }
         let standing = try await connection.withClient { try await $0.freezes() }.filter { freeze in
             freeze.origin == .now && freeze.isStanding
                 && (freeze.environments.isEmpty || freeze.environments.contains(rollout.environment))

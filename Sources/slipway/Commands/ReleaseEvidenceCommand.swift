@@ -66,7 +66,7 @@ struct ReleaseEvidenceAddCommand: AsyncParsableCommand {
     private func request(_ client: ControllerClient) async throws -> EvidenceRequest {
         let document = try file.map { try InputFile.read($0, sizeMax: EvidenceRequest.documentMax) }
         var request = EvidenceRequest(
-            documentName: file.map { InputFile.split($0).name },
+            documentName: file.map { Directory.split($0).name },
             document: document.map { Data($0).base64EncodedString() })
         if let envelope {
             let json = try JSONValue(

@@ -29,6 +29,9 @@ struct ReleaseExportCommand: AsyncParsableCommand {
 
     @OptionGroup var replacing: OutputFileOptions
 
+    @Option(help: "How the result is printed.")
+    var format = OutputFormat.table
+
     func validate() throws {
         guard (host == nil) != (channel == nil) else {
             throw ValidationError("Say for whom: either --host H or --channel C.")
@@ -46,6 +49,8 @@ struct ReleaseExportCommand: AsyncParsableCommand {
             }
         }
         Talk.say("\(output) can be installed until \(until ?? "its validity ends"): slipway-agent install \(output)")
+        try OutputOptions(output: format).print(
+            ExportView(release: release, file: output, host: host, channel: channel, validUntil: until))
     }
 
     /// `1y` beside the units that every span has.
@@ -55,4 +60,19 @@ struct ReleaseExportCommand: AsyncParsableCommand {
         }
         return try TimeSpan(text)
     }
+}
+
+struct ExportView: Presentable, Decodable {
+    var release: ReleaseName
+    var file: String
+    var host: HostID?
+    var channel: ChannelName?
+    /// Until when it may be installed; absent where the controller does not say.
+    var validUntil: String?
+
+    static let columns = ["RELEASE", "FILE", "FOR", "VALID UNTIL"]
+    var cells: [String] {
+        [release.description, file, host?.text ?? channel?.text ?? "-", validUntil ?? "-"]
+    }
+    var name: String { file }
 }

@@ -13,7 +13,7 @@ struct ReleasePlanCommand: AsyncParsableCommand {
             everything to fill in. Without a controller FILE is only checked.
             """)
 
-    @OptionGroup var connection: OptionalConnection
+    @OptionGroup var connection: OfflineConnection
     @OptionGroup var output: OutputOptions
 
     @Argument(help: "A release-plan.yaml.")
@@ -41,7 +41,7 @@ struct ReleasePlanCommand: AsyncParsableCommand {
         guard let file else { return }
         let bytes = try InputFile.read(file, sizeMax: ByteCount(ReleasePlanFile.bytesMax))
         let plan = try ReleasePlanFile.parse(bytes, file: file)
-        guard connection.isGiven else {
+        guard connection.isKnown else {
             return Talk.say(
                 "\(file) is well-formed: \(plan.release), \(plan.category.rawValue), \(plan.changes.count.of("change"))."
             )

@@ -33,10 +33,17 @@ struct ReleaseSubmitCommand: AsyncParsableCommand {
     func run() async throws {
         let (view, isNew) = try await WorkFolder.with { work in
             let (file, type) = try body(work)
-            Talk.say("Sending \(path) (\(try file.size())) …")
-            return try await connection.withClient {
-                try await $0.submit(file, type: type, environment: environment)
+            let size = try file.size()
+            Talk.say("Sending \(path) (\(size)) …")
+            let progress = ProgressLine("Sent")
+            defer { progress.clear() }
+            let submitted = try await connection.withClient {
+                try await $0.submit(file, type: type, environment: environment) {
+                    progress.show(BuildProgress(done: ByteCount($0), total: size))
+                }
             }
+            progress.sayDone()
+            return submitted
         }
         if !isNew {
             Talk.say("\(view.release) was submitted at \(view.submittedAt) with the same bytes: it stays as it is.")
@@ -65,7 +72,7 @@ struct ReleaseSubmitCommand: AsyncParsableCommand {
     private func body(of archive: OpenFile, _ work: Directory) throws -> OpenFile {
         let folder = try work.createDirectory("upload", mode: 0o700)
         let copy = try folder.createDirectory(ReleaseSubmissionType.archiveFolder)
-            .createFile(InputFile.split(path).name, mode: 0o644)
+            .createFile(Directory.split(path).name, mode: 0o644)
         var position: Int64 = 0
         while case let piece = try archive.read(at: position, count: 1 << 20), !piece.isEmpty {
             try copy.write(piece)

@@ -10,6 +10,8 @@ struct RepositoryPublishCommand: AsyncParsableCommand {
             leads nowhere, even if the copy is killed.
             """)
 
+    @OptionGroup var output: OutputOptions
+
     @Option(help: "The controller's folder.")
     var dir: String
 
@@ -20,5 +22,18 @@ struct RepositoryPublishCommand: AsyncParsableCommand {
         let source = try Directory.open(dir + "/repository")
         let copy = try RepositoryCopy(from: source, to: Directory.create(destination)).run()
         Talk.say("\(destination): \(copy.files) files written (\(copy.bytes)).")
+        try output.print(PublishedView(folder: destination, files: copy.files, bytes: copy.bytes))
     }
+}
+
+struct PublishedView: Presentable, Decodable {
+    var folder: String
+    /// That were written now.
+    var files: Int
+    /// Of these.
+    var bytes: ByteCount
+
+    static let columns = ["FOLDER", "FILES WRITTEN", "SIZE"]
+    var cells: [String] { [folder, String(files), bytes.description] }
+    var name: String { folder }
 }

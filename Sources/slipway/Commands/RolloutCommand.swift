@@ -1,3 +1,4 @@
+import AgentProtocol
 import ArgumentParser
 import ControllerAPI
 import ReleaseDefinition
@@ -59,14 +60,39 @@ struct RolloutPresentation: Presentable {
         return [facts.text, phases.text, hosts.text].joined(separator: "\n") + failures
     }
 
-    /// What failed, with the last lines of its log: the reason anyone looks here.
-    private var failures: String {
-        rollout.hosts.compactMap { row in
-            row.evidence.map { evidence in
-                let log = evidence.logTail.split(separator: "\n").suffix(5).map { "    | \($0)\n" }.joined()
-                let backOut = evidence.backOutError.map { "    back-out: \($0)\n" } ?? ""
-                return "\n\(row.host) failed at \(evidence.step.rawValue): \(evidence.error)\n\(log)\(backOut)"
-            }
-        }.joined()
+    private var failures: String { RolloutFailures(rollout).text }
+}
+
+/// Why anyone looks at a rollout that went wrong: which host failed, at which step, and the last lines of its log. The hosts
+/// whose logs are shown stand last: on a terminal it is the end that is seen.
+struct RolloutFailures {
+    private let rollout: RolloutView
+    static let logLines = 20
+    private static let logsMax = 3
+    private static let namedMax = 20
+
+    init(_ rollout: RolloutView) { self.rollout = rollout }
+
+    /// Empty: nothing failed.
+    var text: String {
+        let failed = rollout.hosts.compactMap { row in row.evidence.map { (host: row.host, evidence: $0) } }
+        let others = failed.dropFirst(Self.logsMax)
+        var lines = others.prefix(Self.namedMax).map { "\n\(Self.heading($0.host, $0.evidence))" }
+        if others.count > Self.namedMax {
+            lines.append("\n\((others.count - Self.namedMax).of("more host")) failed: --output json has each.\n")
+        }
+        return lines.joined()
+            + failed.prefix(Self.logsMax).map { "\n\(Self.heading($0.host, $0.evidence))\(Self.log($0.evidence))" }
+            .joined()
+    }
+
+    private static func heading(_ host: HostID, _ evidence: FailureEvidence) -> String {
+        let backOut = evidence.backOutError.map { "    back-out: \($0)\n" } ?? ""
+        return "\(host) failed at \(evidence.step.rawValue): \(evidence.error)\n\(backOut)"
+    }
+
+    private static func log(_ evidence: FailureEvidence) -> String {
+        let lines = evidence.logTail.split(whereSeparator: \.isNewline).suffix(logLines).map { "    | \($0)\n" }
+        return lines.isEmpty ? "" : "    the last of its log:\n" + lines.joined()
     }
 }

@@ -13,7 +13,7 @@ struct WindowProposeCommand: AsyncParsableCommand {
             earliest.
             """)
 
-    @OptionGroup var connection: OptionalConnection
+    @OptionGroup var connection: OfflineConnection
     @OptionGroup var output: OutputOptions
 
     @Option(help: "A policy.yaml; the one in force on the controller, if left out.")
@@ -40,8 +40,8 @@ struct WindowProposeCommand: AsyncParsableCommand {
     var count: Int = 3
 
     func validate() throws {
-        guard policy != nil || connection.isGiven else {
-            throw ValidationError("Say which policy: --policy FILE, or a controller with --dir DIR.")
+        guard policy != nil || connection.isKnown else {
+            throw ValidationError("Say which policy: --policy FILE, or a controller with --dir DIR or slipway login.")
         }
         if !(1...100).contains(count) { throw ValidationError("--count must be 1 to 100, not \(count).") }
         if within <= .zero || within > .days(92) { throw ValidationError("--within must be up to 92d, not \(within).") }
@@ -77,7 +77,7 @@ struct WindowProposeCommand: AsyncParsableCommand {
     }
 
     private func hosts() async throws -> [PolicyHost] {
-        guard connection.isGiven else { return [] }
+        guard connection.isKnown else { return [] }
         return try await connection.withClient { try await $0.hosts() }
             .filter { $0.environment == environment && query.matches(id: $0.id, labels: $0.labels) }
             .map { PolicyHost(id: $0.id, labels: $0.labels) }

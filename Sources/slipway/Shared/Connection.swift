@@ -64,8 +64,20 @@ struct OptionalConnection: ParsableArguments {
             return result
         } catch {
             await http.shutdown()
-            throw error
+            throw named(error)
         }
+    }
+
+    /// With where address and authority came from: the one that is wrong is found there.
+    private func named(_ error: any Error) -> any Error {
+        guard var error = error as? ControllerAPIError, error.code == "api.unreachable",
+            let folder = dir ?? (isGiven ? nil : LoginFolder.current()),
+            let kept = try? ClientSettings.read(folder: folder)
+        else { return error }
+        var words = ["\(folder)/client.json says \(kept.url)"]
+        if let authority { words.append("the authority is that of \(authority)") }
+        error.cause = ([error.cause].compactMap { $0 } + words).joined(separator: "; ")
+        return error
     }
 
     /// Everything that names the controller, read.
@@ -108,6 +120,27 @@ struct OptionalConnection: ParsableArguments {
                 "The controller's URL is \(settings.url.debugDescription); write https://HOST:PORT.")
         }
         return settings
+    }
+}
+
+/// The same, for a command that reads a file and can ask a controller about it: the last login counts as everywhere, unless
+/// --offline says that nobody shall be asked.
+struct OfflineConnection: ParsableArguments {
+    @OptionGroup private var named: OptionalConnection
+
+    @Flag(help: "Ask no controller, also where there is a login.")
+    var offline = false
+
+    var isKnown: Bool { !offline && (named.isGiven || LoginFolder.current() != nil) }
+
+    func validate() throws {
+        guard !offline || !named.isGiven else {
+            throw ValidationError("--offline asks no controller, yet one is named: leave one of the two out.")
+        }
+    }
+
+    func withClient<Result>(_ body: (ControllerClient) async throws -> Result) async throws -> Result {
+        try await named.withClient(body)
     }
 }
 

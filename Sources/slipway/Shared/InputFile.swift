@@ -4,12 +4,12 @@ import ReleaseDefinition
 /// A file that a person named.
 enum InputFile {
     static func read(_ path: String, sizeMax: ByteCount = ByteCount(1 << 20)) throws -> [UInt8] {
-        let (folder, name) = split(path)
+        let (folder, name) = Directory.split(path)
         return try Directory.open(folder).read(name, sizeMax: sizeMax)
     }
 
     static func open(_ path: String) throws -> OpenFile {
-        let (folder, name) = split(path)
+        let (folder, name) = Directory.split(path)
         return try Directory.open(folder).openFile(name)
     }
 
@@ -22,13 +22,6 @@ enum InputFile {
             )
         }
         return text.trimmed
-    }
-
-    /// The folder and the name in it.
-    static func split(_ path: String) -> (folder: String, name: String) {
-        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
-        let folder = String(path[..<slash])
-        return (folder.isEmpty ? "/" : folder, String(path[path.index(after: slash)...]))
     }
 }
 

@@ -6,10 +6,9 @@ import ReleaseTrust
 struct KeyChange {
     var signing: SigningOptions
 
-    func run(_ edits: [RoleEdit], reason: String, keys: [SigningKey]? = nil) async throws {
-        try await signing.connection.withClient { client in
-            try await run(edits, reason: reason, keys: keys, client)
-        }
+    func run(_ edits: [RoleEdit], reason: String, output: OutputOptions) async throws {
+        try output.print(
+            await signing.connection.withClient { client in try await run(edits, reason: reason, client) })
     }
 
     @discardableResult

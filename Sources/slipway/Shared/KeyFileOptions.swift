@@ -22,7 +22,7 @@ struct KeyFileOptions: ParsableArguments {
 
     private func read(_ name: String) throws -> SigningKey {
         let path = Self.credential(name) ?? name
-        let (folder, file) = InputFile.split(path)
+        let (folder, file) = Directory.split(path)
         let directory = try Directory.open(folder)
         if let mode = try directory.status(file)?.mode, mode & 0o077 != 0 {
             throw CommandError(

@@ -23,7 +23,7 @@ struct OutputFile {
     ///   `command.output.folder` where there is no folder for it.
     init(_ path: String, force: Bool = false) throws {
         (self.path, self.force) = (path, force)
-        let (folder, name) = InputFile.split(path)
+        let (folder, name) = Directory.split(path)
         do {
             self.folder = try Directory.open(folder)
         } catch let error as EffectsError

@@ -43,13 +43,13 @@ struct PackageSource {
     private static func openTree(_ path: String, _ work: Directory) throws -> (Directory, UnpackedArchive?) {
         guard let file = try archive(at: path) else { return (try Directory.open(path), nil) }
         let folder = try work.createDirectory("tree", mode: 0o700).shown(as: path)
-        return (folder, try ForeignArchive.unpack(file, named: InputFile.split(path).name, into: folder))
+        return (folder, try ForeignArchive.unpack(file, named: Directory.split(path).name, into: folder))
     }
 
     /// nil where it is a folder.
     /// - Throws: `command.release.source` for a file of another kind.
     static func archive(at path: String) throws -> OpenFile? {
-        let (folder, name) = InputFile.split(path)
+        let (folder, name) = Directory.split(path)
         // A link is followed, as people make them to what they built last: opening tells, not lstat.
         guard !name.isEmpty, (try? Directory.open(path)) == nil else { return nil }
         guard ArchiveKind(name: path) != nil else {

@@ -3,7 +3,27 @@ import ReleaseDefinition
 import ReleasePackaging
 import Synchronization
 
-/// How far a build is, on stderr: a line that is written over on a terminal, one line at the end elsewhere.
+/// Whether stderr is a terminal that takes a line being written over: not one that calls itself `dumb`, or nothing. No colour is
+/// used anywhere, so that NO_COLOR asks for nothing.
+enum TerminalLine {
+    static let isPossible: Bool = {
+        let terminal = getenv("TERM").map { String(cString: $0) } ?? ""
+        return isatty(STDERR_FILENO) == 1 && !terminal.isEmpty && terminal != "dumb"
+    }()
+
+    /// In place of what stands there, without an end of line; empty: nothing stands there any more.
+    static func show(_ text: String) {
+        guard isPossible else { return }
+        var size = winsize()
+        let isKnown = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1
+        // A line that wraps could not be taken back.
+        let shown = text.prefix(isKnown ? Int(size.ws_col) - 1 : 79)
+        let visible = String(decoding: TerminalText.visible(Array(shown.utf8)), as: UTF8.self)
+        Talk.write("\r\u{1B}[K" + visible)
+    }
+}
+
+/// How far a build or a transfer is, on stderr: a line that is written over on a terminal, one line at the end elsewhere.
 final class ProgressLine: Sendable {
     private struct State {
         var last: BuildProgress?
@@ -11,15 +31,12 @@ final class ProgressLine: Sendable {
     }
 
     private let verb: String
-    private let isTerminal: Bool
     private let startedAt = ContinuousClock.now
     private let state = Mutex(State())
 
     /// - Parameter verb: as `Packed`.
     init(_ verb: String) {
         self.verb = verb
-        let terminal = getenv("TERM").map { String(cString: $0) }
-        isTerminal = isatty(STDERR_FILENO) == 1 && terminal != nil && terminal != "dumb"
     }
 
     /// From any thread.
@@ -27,18 +44,20 @@ final class ProgressLine: Sendable {
         state.withLock { state in
             state.last = progress
             let now = ContinuousClock.now
-            guard isTerminal, state.shownAt.map({ now - $0 >= .milliseconds(100) }) ?? true else { return }
+            guard TerminalLine.isPossible, state.shownAt.map({ now - $0 >= .milliseconds(100) }) ?? true else { return }
             state.shownAt = now
-            Talk.write("\r\u{1B}[K" + Self.line(progress, after: now - startedAt))
+            TerminalLine.show(Self.line(progress, after: now - startedAt))
         }
     }
 
-    /// Called once, however it ended.
-    func end() {
+    /// However it ended: nothing of it stays on a terminal.
+    func clear() { TerminalLine.show("") }
+
+    /// What came of it, once it is done.
+    func sayDone() {
         let elapsed = ContinuousClock.now - startedAt
-        let last = state.withLock { $0.last }
-        if isTerminal { Talk.write("\r\u{1B}[K") }
-        guard let last, last.done == last.total else { return }
+        clear()
+        guard let last = state.withLock({ $0.last }), last.done == last.total else { return }
         let rate = last.rate(after: elapsed).map { ", \($0)/s" } ?? ""
         Talk.say("\(verb) \(last.total) in \(Self.seconds(elapsed))\(rate).")
     }

@@ -25,7 +25,7 @@ enum ReleaseFolder {
                     summary: "\(name) holds no \(definitionName) at its top: it is \(inner)/\(definitionName) there.",
                     remedy: ArchiveKind(name: name) == nil
                         ? "Name that folder: \(name)/\(inner)"
-                        : "Pack what is in the folder, not the folder: tar -C \(inner) -czf \(InputFile.split(name).name) ."
+                        : "Pack what is in the folder, not the folder: tar -C \(inner) -czf \(Directory.split(name).name) ."
                 )
             }
             throw CommandError(

@@ -68,7 +68,7 @@ struct RepositoryCopy {
             if try destination.read(path, sizeMax: size) == source.read(path, sizeMax: size) { return }
         }
         try makeFolder(of: path)
-        let (folder, name) = InputFile.split(path)
+        let (folder, name) = Directory.split(path)
         let temporary = "\(folder)/.publishing-\(name)"
         try destination.removeFile(temporary)
         let copy = try destination.createFile(temporary)
@@ -86,6 +86,6 @@ struct RepositoryCopy {
     }
 
     private func makeFolder(of path: String) throws {
-        _ = try destination.createDirectory(InputFile.split(path).folder)
+        _ = try destination.createDirectory(Directory.split(path).folder)
     }
 }

@@ -99,6 +99,8 @@ struct RolloutFollower {
         let past = (try? await client.rollout(id).sequence) ?? 0
         var isDone: (@Sendable (RolloutView) -> Bool)?
         if !backingOut.isEmpty { isDone = { [backingOut] in ProgramExit(backOutOf: backingOut, in: $0) != nil } }
+        let status = RolloutStatusLine()
+        defer { TerminalLine.show("") }
         for try await event in client.watch(id, after: seen, isDone: isDone, time: SystemTime()) {
             switch event {
             case .change(let change):
@@ -106,11 +108,15 @@ struct RolloutFollower {
                     try StandardOutput.write(JSONCoding.value(of: change).wireBytes + [0x0A])
                 }
                 told = max(told, change.sequence)
+                TerminalLine.show("")
                 Talk.say(Self.line(change))
                 if change.state == .halted, last != .halted, change.sequence >= past {
+                    let failures = try? await RolloutFailures(client.rollout(id)).text
+                    if let failures, !failures.isEmpty { Talk.say(String(failures.dropLast())) }
                     Talk.say("It waits for you: slipway rollout why \(id) says what you can do.")
                 }
                 last = change.state
+                await status.show(client, id)
             case .lost(let error): Talk.say("The controller is away, waiting for it: \(error.cause ?? error.summary)")
             case .found: Talk.say("The controller is back.")
             }
@@ -139,5 +145,35 @@ enum HostList {
     static func words(_ hosts: [HostID]) -> String {
         let named = hosts.prefix(10).map(\.text).joined(separator: ", ")
         return hosts.count > 10 ? "\(named) and \(hosts.count - 10) more" : named
+    }
+}
+
+/// How many hosts of each phase are done, below what is told, on a terminal; elsewhere what is told is all.
+final class RolloutStatusLine {
+    private var askedAt: ContinuousClock.Instant?
+    private var text = ""
+
+    /// Asks the controller once a second at most: a fleet tells thousands of changes.
+    func show(_ client: ControllerClient, _ id: RolloutID) async {
+        guard TerminalLine.isPossible else { return }
+        let now = ContinuousClock.now
+        if askedAt.map({ now - $0 >= .seconds(1) }) ?? true {
+            askedAt = now
+            if let view = try? await client.rollout(id) { text = Self.words(view) }
+        }
+        TerminalLine.show(text)
+    }
+
+    /// `phase 2 of 3: 12 of 40 hosts done, 3 in hand, 1 failed; 52 of 100 in all`
+    static func words(_ view: RolloutView) -> String {
+        let all = view.phases.reduce(0) { $0 + $1.hosts }
+        let done = view.phases.reduce(0) { $0 + $1.succeeded }
+        guard let phase = view.phases.last(where: { $0.startedAt != nil }) ?? view.phases.first else { return "" }
+        var parts = ["\(phase.succeeded) of \(phase.hosts.of("host")) done"]
+        if phase.inFlight > 0 { parts.append("\(phase.inFlight) in hand") }
+        if phase.failed > 0 { parts.append("\(phase.failed) failed") }
+        if phase.backedOut > 0 { parts.append("\(phase.backedOut) backed out") }
+        let total = view.phases.count > 1 ? "; \(done) of \(all) in all" : ""
+        return "phase \(phase.number) of \(view.phases.count): \(parts.joined(separator: ", "))\(total)"
     }
 }

@@ -77,7 +77,7 @@ enum UnpackRecord {
     static func split(_ path: String) throws -> (folder: String, name: String) {
         var path = path[...]
         while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
-        let (folder, name) = InputFile.split(String(path))
+        let (folder, name) = Directory.split(String(path))
         guard !name.isEmpty, name != ".", name != ".." else {
             throw CommandError(
                 code: "package.directory", summary: "\(path) does not end in the name of a folder.",

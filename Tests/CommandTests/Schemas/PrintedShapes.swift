@@ -64,11 +64,16 @@ enum Printed {
             "release changes": .list(RecentChange.self), "hosts drift": .list(HostDrift.self),
             "version": .one(VersionView.self), "login": .one(LoginView.self),
             "release draft": .one(DraftView.self), "import": .one(ImportView.self),
+            "audit export": .one(AuditHead.self), "keys generate": .one(GeneratedKey.self),
+            "release export": .one(ExportView.self), "repository publish": .one(PublishedView.self),
             "window propose": .list(WindowProposal.self), "window test": .list(OpeningView.self),
         ]
         for verb in ["show", "revoke", "retire", "unlock", "pin", "maintenance"] { all["hosts \(verb)"] = host }
         for verb in ["approve", "floor", "promote", "revoke", "show", "submit", "withdraw"] {
             all["release \(verb)"] = release
+        }
+        for verb in ["delegate", "drop", "renew", "rotate", "sign"] {
+            all["keys \(verb)"] = .list(MetadataChangeView.self)
         }
         // Those that watch print the changes with --output ndjson, and what became of it with --output json.
         let verbs = ["abort", "halt", "pause", "promote", "resume", "retry", "show", "skip", "stop"]
@@ -79,10 +84,12 @@ enum Printed {
         return all
     }
 
-    /// Commands without data for programs: they write a file, or are talk alone.
-    static let without: Set<String> = [
-        "audit export", "init", "keys delegate", "keys drop", "keys generate", "keys renew", "keys rotate", "keys sign",
-        "completions", "release evidence show", "release export", "repository client", "repository publish",
+    /// Commands without such an option, and why.
+    static let without: [String: String] = [
+        "completions": "a script of a shell",
+        "init": "what slipway-controller init prints, whose options it takes",
+        "release evidence show": "a document as it was given",
+        "repository client": "its exit code is all that the conformance tests of TUF know of",
     ]
 }
 
