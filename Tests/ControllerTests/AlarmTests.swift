@@ -128,7 +128,7 @@ struct AlarmTests {
                 let notice = try #require(await running.controller.notices().first)
                 #expect(notice.text.contains("CHG-7") && notice.text.contains("person:admin"), "\(notice)")
                 let page = try await running.controller.consolePage(
-                    for: try #require(await running.controller.person(named: "admin")))
+                    of: ConsoleVisit(person: try #require(await running.controller.person(named: "admin"))))
                 let html = String(decoding: page.render(try ConsoleTemplates()), as: UTF8.self)
                 #expect(html.contains("Needs somebody") && html.contains("slipway release review \(id)"))
                 let doctor = try await admin.send("GET", "/v1/doctor").json(DoctorReport.self)

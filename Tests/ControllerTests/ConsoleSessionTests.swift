@@ -80,8 +80,9 @@ struct ConsoleSessionTests {
     @Test("Signing out ends the session on the server, not only in the browser")
     func signOut() async throws {
         try await withClient { test, _, client in
-            let session = [HTTPField("Cookie", try #require(cookie(try await signIn(client, test.adminToken))))]
-            let response = try await client.send("POST", "/console/sign-out", headers: session, bytes: [])
+            let browser = try await TestBrowser.signIn(test.adminToken, client)
+            let session = [HTTPField("Cookie", browser.cookie)]
+            let response = try await browser.post("/console/sign-out")
             #expect(response.status == 303)
             #expect(response.header("Set-Cookie")?.contains("Max-Age=0") == true)
             #expect(try await client.send("GET", "/console/live", headers: session).status == 401)

@@ -21,6 +21,13 @@ struct ConsolePage {
     var filter = HostFilter()
     /// What holds the hosts of the rollouts that stand open.
     var holds: [RolloutID: RolloutWhyView] = [:]
+    /// For the forms; nil: there is none.
+    var proof: String?
+    var told: ConsoleTold?
+    /// Who said yes to them.
+    var approvals: [RolloutID: String] = [:]
+    /// What this person may do with the rollouts that stand open.
+    var acts: [RolloutID: [ConsoleAct]] = [:]
 
     /// Which rollouts must be given with their hosts: those that run and the newest, or the chosen one.
     static func open(_ rollouts: [RolloutView], chosen: RolloutID?) -> [RolloutID] {
@@ -39,10 +46,18 @@ struct ConsolePage {
         let open = Set(Self.open(rollouts, chosen: chosen))
         let shown = rollouts.filter { open.contains($0.id) }
         let earlier = rollouts.filter { !open.contains($0.id) }.prefix(Self.listedMax)
-        let panels = shown.map { RolloutPanel($0, changes: changes[$0.id] ?? [], why: holds[$0.id], now: now) }
+        let panels = shown.map {
+            var panel = RolloutPanel(
+                $0, changes: changes[$0.id] ?? [], why: holds[$0.id], acts: acts[$0.id] ?? [], now: now)
+            panel.approval = approvals[$0.id]
+            panel.isBrief = chosen == nil
+            return panel
+        }
         let fleet = FleetTable(hosts: hosts, filter: filter).model
         let model: [String: Any] = [
             "person": person,
+            "proof": proof ?? "",
+            "told": told.map { [$0.model] } ?? [],
             "isHome": chosen == nil,
             "title": chosen == nil ? "Rollouts" : shown.first.map { "\($0.release)" } ?? "Rollouts",
             "style": ConsoleAssets.stylePath,

@@ -21,6 +21,13 @@ enum ConsoleResponses {
         return response
     }
 
+    /// What a form did is looked at: a reload asks for the page, and does nothing twice.
+    static func next(_ address: String) -> Response {
+        var response = Response(status: .seeOther, headers: [.location: address, .cacheControl: "no-store"])
+        harden(&response)
+        return response
+    }
+
     /// Back to the home page with another cookie.
     static func home(setting cookie: String) -> Response {
         var response = Response(status: .seeOther, headers: [.location: "/", .cacheControl: "no-store"])

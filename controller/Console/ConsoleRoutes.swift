@@ -5,10 +5,12 @@ import ReleaseDefinition
 
 /// The console's rows of the route table.
 enum ConsoleRoutes {
-    static func all(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
+    /// - Parameter api: what the forms do.
+    static func all(_ controller: Controller, _ templates: ConsoleTemplates, api: [Route]) -> [Route] {
         pages(controller, templates) + session(controller, templates) + ConsoleSignIn.routes(controller, templates)
             + assets
             + FeedbackPage.routes(controller, templates) + RecordRoutes.all(controller, templates)
+            + ConsoleForms.routes(controller, templates, api: api)
     }
 
     static let mayAsk = RouteAccess.anyone(because: "shows the sign-in form to who has no session")
@@ -16,27 +18,30 @@ enum ConsoleRoutes {
     private static func pages(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
         return [
             Route(.get, "/", access: mayAsk) { request in
-                guard let person = await viewer(request, controller) else {
+                guard let visit = await visit(request, controller) else {
                     return ConsoleResponses.html(await controller.signInPage().render(templates))
                 }
                 return ConsoleResponses.html(
-                    try await controller.consolePage(for: person, filter: HostFilter(request.query("hosts"))).render(
+                    try await controller.consolePage(of: visit, filter: HostFilter(request.query("hosts"))).render(
                         templates))
             },
             Route(.get, "/console/rollouts/{id}", access: mayAsk) { request in
-                guard let person = await viewer(request, controller) else {
+                guard let visit = await visit(request, controller) else {
                     return ConsoleResponses.html(await controller.signInPage().render(templates))
                 }
                 let id = try request.parameter("id", as: RolloutID.self)
                 return ConsoleResponses.html(
-                    try await controller.consolePage(for: person, chosen: id).render(templates))
+                    try await controller.consolePage(of: visit, chosen: id).render(templates))
             },
             Route(.get, "/console/live", access: .person(.view), scope: .shown) { request in
                 guard case .person(let person) = request.caller else { throw ControllerError.notFound("page") }
                 let chosen = request.query("rollout").flatMap { try? RolloutID($0) }
+                // Without a session there is nothing to prove, and no form.
+                let proof = request.header("Cookie").flatMap(controller.sessions.proof)
                 return ConsoleResponses.html(
                     try await controller.consolePage(
-                        for: person, chosen: chosen, filter: HostFilter(request.query("hosts"))
+                        of: ConsoleVisit(person: person, proof: proof), chosen: chosen,
+                        filter: HostFilter(request.query("hosts"))
                     ).renderLive(templates))
             },
         ]
@@ -67,9 +72,18 @@ enum ConsoleRoutes {
                 .post, "/console/sign-out", access: .anyone(because: "ends only the session that its cookie names"),
                 bodySizeMax: ByteCount(1 << 10)
             ) { request in
-                if ConsoleForm.isFromThisSite(request), let cookie = request.header("Cookie") {
-                    controller.sessions.close(cookieHeader: cookie)
+                guard let cookie = request.header("Cookie"), controller.sessions.credential(cookieHeader: cookie) != nil
+                else { return ConsoleResponses.home(setting: PersonSessions.expiredCookie) }
+                // The session is a credential, and this ends it: as every form, it shows that a page of the session sent it.
+                do {
+                    try ConsoleForm.requireOwnPage(request.request)
+                    try ConsoleForm.requireProof(try await request.body(), cookie, controller.sessions)
+                } catch let error as ControllerError {
+                    return ConsoleResponses.html(
+                        await controller.signInPage(refusal: "\(error.summary) \(error.remedy)").render(templates),
+                        status: error.status)
                 }
+                controller.sessions.close(cookieHeader: cookie)
                 return ConsoleResponses.home(setting: PersonSessions.expiredCookie)
             },
         ]
@@ -87,20 +101,23 @@ enum ConsoleRoutes {
         ]
     }
 
-    /// The person whose session the cookie names and who may look.
-    static func viewer(_ request: RouteRequest, _ controller: Controller) async -> PersonRecord? {
+    /// Who looks: the person whose session the cookie names and who may look. What the last form did is told once.
+    static func visit(_ request: RouteRequest, _ controller: Controller) async -> ConsoleVisit? {
         guard let cookie = request.header("Cookie"),
             let credential = controller.sessions.credential(cookieHeader: cookie),
             let person = try? await controller.person(of: credential), person.may(.view)
         else { return nil }
-        return person
+        return ConsoleVisit(
+            person: person, proof: controller.sessions.proof(cookieHeader: cookie),
+            told: controller.sessions.takeTold(cookieHeader: cookie).map { ConsoleTold(text: $0) })
     }
 }
 
 extension Controller {
     func consolePage(
-        for person: PersonRecord, chosen: RolloutID? = nil, filter: HostFilter = HostFilter()
+        of visit: ConsoleVisit, chosen: RolloutID? = nil, filter: HostFilter = HostFilter()
     ) throws -> ConsolePage {
+        let person = visit.person
         if let chosen {
             _ = try rolloutView(chosen)
             guard sees(person, chosen) else { throw ControllerError.notFound("rollout \(chosen)") }
@@ -108,40 +125,19 @@ extension Controller {
         var rollouts = rolloutViews().filter { sees(person, $0.id) }
         var changes: [RolloutID: [RolloutChange]] = [:]
         var holds: [RolloutID: RolloutWhyView] = [:]
+        var acts: [RolloutID: [ConsoleAct]] = [:]
         for id in ConsolePage.open(rollouts, chosen: chosen) {
             guard let position = rollouts.firstIndex(where: { $0.id == id }) else { continue }
             changes[id] = state.rollouts[id]?.changes
             rollouts[position] = try rolloutView(id)
             if !rollouts[position].state.isFinal { holds[id] = try why(id, host: nil) }
+            if visit.proof != nil { acts[id] = rolloutActs(id, for: person) }
         }
-        return ConsolePage(
+        var page = ConsolePage(
             person: person.name, rollouts: rollouts, hosts: hostViews(for: person), changes: changes,
             notices: notices(), now: time.now(), chosen: chosen, filter: filter, holds: holds)
-    }
-}
-
-/// What the sign-in form sends.
-enum ConsoleForm {
-    /// A form of another site could sign a victim in under the attacker's name; the cookie's SameSite does not help there.
-    static func isFromThisSite(_ request: RouteRequest) -> Bool {
-        if let site = request.header("Sec-Fetch-Site") { return site == "same-origin" || site == "none" }
-        guard let origin = request.header("Origin") else { return true }
-        return origin == "https://\(request.request.head.authority ?? "")"
-    }
-
-    /// A field that holds no space.
-    static func field(_ name: String, of body: [UInt8]) -> String? {
-        text(name, of: body).map { $0.split(whereSeparator: \.isWhitespace).joined() }
-    }
-
-    /// A field of an `application/x-www-form-urlencoded` body.
-    static func text(_ name: String, of body: [UInt8]) -> String? {
-        guard let text = String(validating: body, as: UTF8.self) else { return nil }
-        for pair in text.split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, parts[0] == name else { continue }
-            return parts[1].replacing("+", with: " ").removingPercentEncoding
-        }
-        return nil
+        (page.proof, page.told, page.acts) = (visit.proof, visit.told, acts)
+        for id in ConsolePage.open(rollouts, chosen: chosen) { page.approvals[id] = approvalWords(id) }
+        return page
     }
 }

@@ -12,7 +12,8 @@ struct ConsoleTemplates: Sendable {
             ("page", PackageResources.page_mustache), ("live", PackageResources.live_mustache),
             ("rollout", PackageResources.rollout_mustache), ("signin", PackageResources.signin_mustache),
             ("signedin", PackageResources.signedin_mustache), ("feedback", PackageResources.feedback_mustache),
-            ("record", PackageResources.record_mustache),
+            ("record", PackageResources.record_mustache), ("acts", PackageResources.acts_mustache),
+            ("told", PackageResources.told_mustache), ("top", PackageResources.top_mustache),
         ]
         var templates: [String: MustacheTemplate] = [:]
         for (name, bytes) in sources {

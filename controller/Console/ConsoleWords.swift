@@ -152,6 +152,14 @@ enum ConsoleWords {
         return "\(seconds / 86_400) d \(seconds / 3600 % 24) h"
     }
 
+    static func clockChange(_ change: MaintenanceWindow.ClockChange) -> String {
+        switch change {
+        case .skipped: "the clock skips the time: it opens at the next minute that exists"
+        case .repeated: "the time comes twice: it opens once, the first time"
+        case .during: "the clock is changed while it is open"
+        }
+    }
+
     /// The last lines of a log, each cut to a width that a page can show. A line that comes again and again stands once,
     /// so that what came before it is seen.
     static func lastLines(_ log: String, count: Int = 12, width: Int = 400) -> String {

@@ -4,6 +4,8 @@ import ReleaseDefinition
 /// Every host with what it should run and what it does run; those that are not as they should be first.
 struct FleetTable {
     static let rowsMax = 500
+    /// Of more than that so many: whoever looks for one has the field above.
+    static let rowsOfMany = 150
 
     let hosts: [HostView]
     var filter = HostFilter()
@@ -12,6 +14,7 @@ struct FleetTable {
         let hosts = hosts.filter { filter.query.matches(id: $0.id, labels: $0.labels) }
         let ranked = hosts.map { (rank: Self.rank($0), host: $0) }
             .sorted { ($0.rank, $0.host.id) < ($1.rank, $1.host.id) }
+        let rowsMax = ranked.count > Self.rowsMax ? Self.rowsOfMany : Self.rowsMax
         let asWanted = hosts.count { Self.rank($0) == 3 }
         let online = hosts.count { $0.contact == .online }
         return [
@@ -23,9 +26,9 @@ struct FleetTable {
             "fleetTitle": filter.query == .all
                 ? hosts.count.of("host") : "\(hosts.count) of \(self.hosts.count.of("host"))",
             "fleetSummary": "\(online) online, \(asWanted) as wanted",
-            "fleet": ranked.prefix(Self.rowsMax).map { Self.row($0.host) },
-            "fleetLeft": ranked.count > Self.rowsMax
-                ? "and \(ranked.count - Self.rowsMax) more, all as wanted or further down: slipway hosts list" : "",
+            "fleet": ranked.prefix(rowsMax).map { Self.row($0.host) },
+            "fleetLeft": ranked.count > rowsMax
+                ? "and \(ranked.count - rowsMax) more, all as wanted or further down: slipway hosts list" : "",
         ]
     }
 

@@ -78,7 +78,7 @@ extension Controller {
             .compactMap { self.turn(of: id, in: $0) }
         return RecordPage(
             person: person.name, now: time.now(), title: id.text,
-            content: ListPanel.host(try hostView(id), turns: Array(turns)))
+            content: ListPanel.host(try hostView(id), turns: Array(turns)), acts: hostActs(id, for: person))
     }
 
     private func turn(of id: HostID, in record: RolloutRecord) -> ListPanel.HostTurn? {

@@ -10,10 +10,12 @@ enum RecordRoutes {
     static func all(_ controller: Controller, _ templates: ConsoleTemplates) -> [Route] {
         func page(_ path: String, _ make: @escaping Make) -> Route {
             Route(.get, path, access: ConsoleRoutes.mayAsk) { request in
-                guard let person = await ConsoleRoutes.viewer(request, controller) else {
+                guard let visit = await ConsoleRoutes.visit(request, controller) else {
                     return ConsoleResponses.html(await controller.signInPage().render(templates))
                 }
-                return ConsoleResponses.html(try await make(request, person, controller).render(templates))
+                var page = try await make(request, visit.person, controller)
+                page.visit(visit)
+                return ConsoleResponses.html(page.render(templates))
             }
         }
         return [
@@ -29,6 +31,8 @@ enum RecordRoutes {
             page("/console/hosts/{id}") { request, person, controller in
                 try await controller.hostPage(request.parameter("id", as: HostID.self), for: person)
             },
+            page("/console/calendar") { _, person, controller in try await controller.calendarPage(for: person) },
+            page("/console/approvals") { _, person, controller in await controller.approvalsPage(for: person) },
             page("/console/policy") { _, person, controller in await controller.policyPage(for: person) },
             page("/console/configuration") { request, person, controller in
                 try await controller.configurationPage(
@@ -61,7 +65,9 @@ extension Controller {
         let panel = ReleasePanel(
             view: view, documents: documents, review: try reviewView(name),
             release: state.releases[name] == nil ? nil : try releaseView(name), others: releaseTables(view))
-        return RecordPage(person: person.name, now: time.now(), title: name.description, content: panel)
+        return RecordPage(
+            person: person.name, now: time.now(), title: name.description, content: panel,
+            acts: releaseActs(name, for: person))
     }
 
     func documentPage(_ path: String, _ name: ReleaseName, for person: PersonRecord) throws -> RecordPage {

@@ -7,10 +7,25 @@ struct RecordPage: Sendable {
     var now: UTCInstant
     var title: String
     var content: any RecordContent
+    /// What this person may do with it.
+    var acts: [ConsoleAct] = []
+    private var proof: String?
+    private var told: ConsoleTold?
+
+    init(
+        person: String, now: UTCInstant, title: String, content: any RecordContent, acts: [ConsoleAct] = []
+    ) {
+        (self.person, self.now, self.title, self.content, self.acts) = (person, now, title, content, acts)
+    }
+
+    /// Somebody looks at it: it can be acted on, and says what the last form did.
+    mutating func visit(_ visit: ConsoleVisit) { (proof, told) = (visit.proof, visit.told) }
 
     func render(_ templates: ConsoleTemplates) -> [UInt8] {
         let frame: [String: Any] = [
             "person": person, "now": ConsoleWords.moment(now), "title": title, "style": ConsoleAssets.stylePath,
+            "proof": proof ?? "", "told": told.map { [$0.model] } ?? [],
+            "hasActs": proof != nil && !acts.isEmpty, "acts": acts.map(\.model),
         ]
         return Array(templates.render("record", frame.merging(content.model) { first, _ in first }).utf8)
     }

@@ -7,6 +7,9 @@ struct RolloutPanel {
     static let troubleMax = 8
     static let rowsMax = 1000
     static let changesMax = 100
+    static let linkedMax = 1200
+    static let tinyRowsMax = 200
+    static let briefLinksMax = 50
 
     let view: RolloutView
     let now: UTCInstant
@@ -14,11 +17,21 @@ struct RolloutPanel {
     let changes: [RolloutChange]
     /// What holds it and its hosts; nil: nothing does, it has ended.
     let why: RolloutWhyView?
+    /// What the person who looks may do with it.
+    let acts: [ConsoleAct]
+    /// Who said yes to the release and to this rollout; nil: it is not told.
+    var approval: String?
+    /// On the home page: of a large rollout only what needs somebody.
+    var isBrief = false
     private let held: [HostID: RolloutHold]
     private let hosts: [(host: RolloutHostView, mark: HostMark)]
 
-    init(_ view: RolloutView, changes: [RolloutChange] = [], why: RolloutWhyView? = nil, now: UTCInstant) {
+    init(
+        _ view: RolloutView, changes: [RolloutChange] = [], why: RolloutWhyView? = nil, acts: [ConsoleAct] = [],
+        now: UTCInstant
+    ) {
         self.view = view
+        self.acts = acts
         self.why = why
         held = Dictionary((why?.hosts ?? []).map { ($0.host, $0.hold) }, uniquingKeysWith: { first, _ in first })
         self.now = now
@@ -26,14 +39,41 @@ struct RolloutPanel {
         hosts = view.hosts.map { ($0, HostMark($0)) }
     }
 
+    /// Too many for a link each: those that need somebody have one, of the others there is a square.
+    private var isTiny: Bool { hosts.count > Self.linkedMax }
+
     var model: [String: Any] {
         let sorted = inOrderOfConcern
-        let troubled = sorted.filter(\.mark.needsAttention)
-        return header.merging([
-            "phases": view.phases.map(phase),
+        var model = header
+        func add(_ part: [String: Any]) { model.merge(part) { first, _ in first } }
+        add(troubleModel(sorted.filter(\.mark.needsAttention)))
+        add(holdModel)
+        let rows = Array(sorted.prefix(isTiny ? isBrief ? 0 : Self.tinyRowsMax : Self.rowsMax))
+        let linked = isTiny ? Set(sorted.prefix(isBrief ? Self.briefLinksMax : Self.tinyRowsMax).map(\.host.host)) : nil
+        add([
+            "phases": view.phases.map { phase($0, sorted, linked: linked) },
             "bar": PhaseBar(view.phases.map { phase in marks(of: phase.number) }).model,
             "summary": summary,
             "legend": legend,
+            "hasActs": !acts.isEmpty,
+            "acts": acts.map(\.model),
+            "hasChanges": !changes.isEmpty,
+            "changeCount": changes.count.of("event"),
+            "changes": changes.suffix(Self.changesMax).reversed().map(change),
+        ])
+        add([
+            "density": isTiny ? "tiny" : hosts.count > 80 ? "dense" : "",
+            "hostCount": hosts.count.of("host"),
+            "hasRows": !rows.isEmpty,
+            "rows": rows.map(row),
+            "rowsLeft": rows.count < hosts.count
+                ? "and \(hosts.count - rows.count) more: slipway rollout show \(view.id)" : "",
+        ])
+        return model
+    }
+
+    private func troubleModel(_ troubled: [(host: RolloutHostView, mark: HostMark)]) -> [String: Any] {
+        [
             "hasTrouble": !troubled.isEmpty,
             "troubleTitle": troubled.count == 1
                 ? "1 host needs attention" : "\(troubled.count) hosts need attention",
@@ -42,17 +82,18 @@ struct RolloutPanel {
             },
             "troubleLeft": troubled.count > Self.troubleMax
                 ? "and \(troubled.count - Self.troubleMax) more: they stand first in the table below" : "",
-            "hasHolds": why?.reasons.isEmpty == false || why?.nextAttemptAt != nil,
+        ]
+    }
+
+    private var holdModel: [String: Any] {
+        let next = why?.nextAttemptAt
+        return [
+            "hasHolds": why?.reasons.isEmpty == false || next != nil,
             "holds": (why?.reasons ?? []).map { ["what": $0.what, "text": Self.text($0)] },
-            "hasNextAttempt": why?.nextAttemptAt != nil,
-            "nextAttempt": why?.nextAttemptAt.map(ConsoleWords.moment) ?? "",
-            "hasChanges": !changes.isEmpty,
-            "changeCount": changes.count.of("event"),
-            "changes": changes.suffix(Self.changesMax).reversed().map(change),
-            "density": hosts.count > 1200 ? "tiny" : hosts.count > 80 ? "dense" : "",
-            "hostCount": hosts.count.of("host"),
-            "rows": sorted.prefix(Self.rowsMax).map(row),
-        ]) { first, _ in first }
+            "hasNextAttempt": next != nil,
+            "nextAttempt": next.map(ConsoleWords.moment) ?? "",
+            "nextAttemptIn": next.map { ConsoleWords.length($0.since(now)) } ?? "",
+        ]
     }
 
     /// What a line of the list of earlier rollouts needs; no hosts.
@@ -75,6 +116,8 @@ struct RolloutPanel {
             "took": ConsoleWords.length((view.endedAt ?? now).since(view.startedAt)),
             "tookLabel": view.endedAt == nil ? "Running for" : "Took",
             "phaseCount": view.phases.count.of("phase"),
+            "hasApproval": approval != nil,
+            "approval": approval ?? "",
         ]
     }
 
@@ -85,16 +128,24 @@ struct RolloutPanel {
 
     private func marks(of phase: Int) -> [HostMark] { hosts.filter { $0.host.phase == phase }.map(\.mark) }
 
-    private func phase(_ phase: PhaseView) -> [String: Any] {
-        [
+    /// - Parameter linked: of whom there is a link; nil: of all.
+    private func phase(
+        _ phase: PhaseView, _ sorted: [(host: RolloutHostView, mark: HostMark)], linked: Set<HostID>?
+    ) -> [String: Any] {
+        let own = (linked == nil ? hosts : sorted).filter { $0.host.phase == phase.number }
+        let links = linked.map { linked in own.filter { linked.contains($0.host.host) } } ?? own
+        let blocks = SquareBlocks(
+            linked.map { linked in own.filter { !linked.contains($0.host.host) }.map(\.mark.kind) } ?? [],
+            id: "\(view.id)-\(phase.number)")
+        return [
             "number": phase.number,
             // `phase 2` says nothing beside the number.
             "size": phase.size == "phase \(phase.number)" ? "" : phase.size,
             "state": ConsoleWords.state(phase.state),
             "tone": ConsoleWords.tone(phase.state),
             "counts": "\(phase.succeeded) of \(phase.hosts) done",
-            "squares": hosts.filter { $0.host.phase == phase.number }.map(square),
-        ]
+            "squares": links.map(square),
+        ].merging(blocks.model) { first, _ in first }
     }
 
     private func change(_ change: RolloutChange) -> [String: Any] {
@@ -107,7 +158,8 @@ struct RolloutPanel {
 
     private func square(_ host: RolloutHostView, _ mark: HostMark) -> [String: Any] {
         [
-            "rowID": rowID(host), "tone": mark.kind.rawValue, "sign": mark.sign, "label": "\(host.host): \(mark.words)",
+            "target": isTiny && isBrief ? "/console/hosts/\(host.host)" : "#\(rowID(host))", "tone": mark.kind.rawValue,
+            "sign": mark.sign, "label": "\(host.host): \(mark.words)",
         ]
     }
 
@@ -152,6 +204,8 @@ struct RolloutPanel {
 
     private static func text(_ hold: RolloutHold) -> String {
         guard let until = hold.until else { return hold.text }
+        let said = until.description
+        if hold.text.contains(said) { return hold.text.replacing(said, with: ConsoleWords.moment(until)) }
         return "\(hold.text) Until \(ConsoleWords.moment(until))."
     }
 
@@ -182,44 +236,5 @@ struct RolloutPanel {
     var summary: String {
         let counts = legend.compactMap { $0["words"] as? String }.joined(separator: ", ")
         return "\(view.release) to \(view.environment): \(ConsoleWords.state(view.state).lowercased()), \(counts)"
-    }
-}
-
-/// All hosts in one bar, phase by phase, each phase cut by outcome. In units of an SVG view box 1000 wide.
-struct PhaseBar {
-    private static let width = 1000.0
-    private static let gap = 4.0
-    private static let order: [HostMark.Kind] = [
-        .succeeded, .moving, .backedOut, .failed, .offline, .apart, .waiting,
-    ]
-
-    let phases: [[HostMark]]
-
-    init(_ phases: [[HostMark]]) { self.phases = phases.filter { !$0.isEmpty } }
-
-    var model: [[String: Any]] {
-        let total = phases.reduce(0) { $0 + $1.count }
-        guard total > 0 else { return [] }
-        let usable = max(0, Self.width - Self.gap * Double(phases.count - 1))
-        var x = 0.0
-        var rectangles: [[String: Any]] = []
-        for phase in phases {
-            for kind in Self.order {
-                let count = phase.count { $0.kind == kind }
-                guard count > 0 else { continue }
-                let width = usable * Double(count) / Double(total)
-                rectangles.append(["x": Self.text(x), "width": Self.text(width), "tone": kind.rawValue])
-                x += width
-            }
-            x += Self.gap
-        }
-        return rectangles
-    }
-
-    /// Two decimals, without a locale.
-    static func text(_ value: Double) -> String {
-        let hundredths = Int((value * 100).rounded())
-        let rest = hundredths % 100
-        return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
     }
 }

@@ -214,7 +214,7 @@ extension Controller {
     }
 
     /// Who may approve, and so authorise, for the product in the environment at this moment.
-    private func approvers(of definition: RolloutDefinition) -> [KeyHolder] {
+    func approvers(of definition: RolloutDefinition) -> [KeyHolder] {
         guard let survey = try? repository.survey() else { return [] }
         let holders = (repository.signers ?? ProductSigners(keys)).approvers.holders
         let name = ApprovalPlace(definition.environment).role(of: definition.release.product)

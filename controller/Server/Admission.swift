@@ -41,7 +41,7 @@ struct Admission: Sendable {
             try controller.limits.check(.host(host), at: now)
             return .host(host)
         case .person(let permission):
-            let person = try await person(request)
+            let person = try await route.form == nil ? person(request) : person(posting: request)
             try controller.limits.check(.person(person.name), at: now)
             guard person.may(permission) else {
                 let error = ControllerError.forbidden(
@@ -87,7 +87,8 @@ struct Admission: Sendable {
     ) async throws {
         guard request.method != .get, request.method != .head else { return }
         let act = PersonActed(
-            request: Hexadecimal.encode(controller.random.bytes(8)), route: "\(route.method) \(route.path)",
+            request: Hexadecimal.encode(controller.random.bytes(8)),
+            route: "\(route.method) \(route.form?.act ?? route.path)",
             parameters: parameters.mapValues { $0.bounded(800) }, decision: error == nil ? .allowed : .refused,
             reason: error?.code, identity: person.identity)
         try await controller.note(act, by: person)

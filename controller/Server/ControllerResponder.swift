@@ -49,7 +49,14 @@ struct ControllerResponder: HTTPResponder {
         do {
             return try await answer(request, context, match, &caller)
         } catch {
-            return problem(error, request, caller)
+            let problem = described(error, request, caller)
+            guard case .found(let route, let parameters) = match, let form = route.form else {
+                return respond(problem, error)
+            }
+            let refused = RouteRequest(
+                request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax, pace: pace,
+                closed: context.channel.closeFuture)
+            return await form.refused(refused, problem)
         }
     }
 
@@ -68,9 +75,10 @@ struct ControllerResponder: HTTPResponder {
                     summary: "The body has \(ByteCount(length)), at most \(route.bodySizeMax) are taken here.",
                     remedy: "Send a smaller body.")
             }
-            let wanted = RouteRequest(
-                request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax,
-                pace: pace, closed: context.channel.closeFuture)
+            let wanted = try await admission.translated(
+                RouteRequest(
+                    request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax,
+                    pace: pace, closed: context.channel.closeFuture), route)
             try await controller.deciding { try await admission.allow(wanted, route) }
             let response = try await controller.idempotencyKeys.answer(wanted, at: controller.time.now()) {
                 try await controller.deciding {
@@ -84,14 +92,14 @@ struct ControllerResponder: HTTPResponder {
                 .methodNotAllowed, code: "request.method",
                 summary: "\(request.uri.path) takes \(allowed), not \(request.method).",
                 remedy: "Use one of the methods named.")
-            var response = problem(error, request, caller)
+            var response = respond(described(error, request, caller), error)
             response.headers[.allow] = allowed
             return response
         case .none: throw ControllerError.notFound("resource \(request.uri.path)")
         }
     }
 
-    private func problem(_ error: any Error, _ request: Request, _ caller: Caller) -> Response {
+    private func described(_ error: any Error, _ request: Request, _ caller: Caller) -> Problem {
         let status: HTTPResponse.Status
         let reported: any ReportableError
         switch error {
@@ -108,12 +116,16 @@ struct ControllerResponder: HTTPResponder {
                 "\(reported)", metadata: ["path": "\(request.uri.path)", "request": "\(number)"])
             problem = problem.withoutDetails(request: number, for: caller)
         }
-        var response = Responses.json(problem, status: status)
+        return problem
+    }
+
+    private func respond(_ problem: Problem, _ error: any Error) -> Response {
+        var response = Responses.json(problem, status: HTTPResponse.Status(code: problem.status))
         response.headers[.contentType] = Problem.mediaType
         if let wait = (error as? ControllerError)?.retryAfter {
             response.headers[.retryAfter] = String(max(1, (wait.milliseconds + 999) / 1000))
         }
-        if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
+        if response.status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
     }
 }

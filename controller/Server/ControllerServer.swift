@@ -24,7 +24,8 @@ public struct ControllerServer: Sendable {
     init(_ controller: Controller, patience: ConnectionPatience) throws {
         self.controller = controller
         self.patience = patience
-        table = try RouteTable(ControllerRoutes.all(controller) + ConsoleRoutes.all(controller, ConsoleTemplates()))
+        let api = ControllerRoutes.all(controller)
+        table = try RouteTable(api + ConsoleRoutes.all(controller, ConsoleTemplates(), api: api))
     }
 
     /// Serves until cancelled, or until SIGTERM or SIGINT where `handlesSignals`: then `/readyz` says so for as long as

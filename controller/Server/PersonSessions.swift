@@ -20,6 +20,8 @@ final class PersonSessions: Sendable {
     private struct Session {
         var credential: SessionCredential
         var expiresAt: UTCInstant
+        /// What its last form did: the next page says it.
+        var told: String?
     }
 
     private let time: any TimeDoor
@@ -55,6 +57,29 @@ final class PersonSessions: Sendable {
         return sessions.withLock { sessions in
             guard let session = sessions[Self.hash(secret)], session.expiresAt > now else { return nil }
             return session.credential
+        }
+    }
+
+    /// For the forms of the session's pages: who does not see the cookie cannot make it, nor the cookie from it. nil: the
+    /// header names no session.
+    func proof(cookieHeader: String) -> String? {
+        guard credential(cookieHeader: cookieHeader) != nil,
+            let secret = Self.value(of: Self.cookieName, in: cookieHeader)
+        else { return nil }
+        return SHA256Digest(authenticating: Array("slipway console form".utf8), key: Array(secret.utf8)).hex
+    }
+
+    func tell(_ text: String, cookieHeader: String) {
+        guard let secret = Self.value(of: Self.cookieName, in: cookieHeader) else { return }
+        sessions.withLock { $0[Self.hash(secret)]?.told = text }
+    }
+
+    /// Once.
+    func takeTold(cookieHeader: String) -> String? {
+        guard let secret = Self.value(of: Self.cookieName, in: cookieHeader) else { return nil }
+        return sessions.withLock { sessions in
+            defer { sessions[Self.hash(secret)]?.told = nil }
+            return sessions[Self.hash(secret)]?.told
         }
     }
 

@@ -15,6 +15,8 @@ public struct Route: Sendable {
     /// Where the permission must hold. What is not said is the strictest: everywhere.
     public var scope: RouteScope
     public var bodySizeMax: ByteCount
+    /// nil: no form of the console.
+    var form: RouteForm?
     public var respond: @Sendable (RouteRequest) async throws -> Response
 
     public static let bodySizeMaxByDefault = ByteCount(1 << 20)
@@ -43,7 +45,9 @@ public struct RouteRequest: Sendable {
     let pace: BodyPace
     /// When its connection is.
     let closed: EventLoopFuture<Void>
-    private let read = RequestBody()
+    private var read = RequestBody()
+    /// Its body is ours, whatever its header says.
+    private var isTranslated = false
 
     init(
         request: Request, caller: Caller, parameters: [String: String], bodySizeMax: ByteCount, pace: BodyPace,
@@ -95,9 +99,19 @@ public struct RouteRequest: Sendable {
         return bytes
     }
 
+    /// The same with another body.
+    func standing(for body: JSONValue) -> RouteRequest {
+        var other = self
+        other.isTranslated = true
+        other.read = RequestBody()
+        other.read.keep(body.wireBytes)
+        return other
+    }
+
     /// The body as strict JSON. Who does not say what it is means that.
     public func json<Value: Decodable>(_ type: Value.Type) async throws -> Value {
-        let media = header("Content-Type")?.prefix { $0 != ";" }.lowercased().filter { !$0.isWhitespace }
+        let said = isTranslated ? nil : header("Content-Type")
+        let media = said?.prefix { $0 != ";" }.lowercased().filter { !$0.isWhitespace }
         guard media == nil || media == "application/json" else {
             throw ControllerError(
                 .unsupportedMediaType, code: "request.mediaType",

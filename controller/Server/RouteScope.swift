@@ -247,6 +247,14 @@ extension Controller {
         rolloutViews().filter { sees(person, $0.id) }
     }
 
+    /// What `RouteScope.rolloutInFuture` asks, before it is asked.
+    func mayDeploy(_ person: PersonRecord, _ id: RolloutID) -> Bool {
+        if person.mayEverywhere(.deploy) { return true }
+        guard let record = state.rollouts[id], let definition = record.plan?.definition else { return false }
+        let later = laterHosts(definition.release.product, definition.environment, matching: definition.hosts)
+        return (scopedObjects(of: record) + [later]).allSatisfy { person.may(.deploy, on: $0) }
+    }
+
     func sees(_ person: PersonRecord, _ id: RolloutID) -> Bool {
         if person.mayEverywhere(.view) { return true }
         guard let record = state.rollouts[id], record.plan != nil else { return false }

@@ -59,12 +59,22 @@
     }
     const scrolled = [...main.querySelectorAll("details[id] :is(pre, .changes)")].map((box) => [box.closest("details").id, box.scrollTop]);
     const focus = address(document.activeElement);
+    // What somebody is writing into a form stays, and so does the cursor in it.
+    const written = [...main.querySelectorAll(".act :is(input, select)[id]")].map((field) =>
+      [field.id, field.value, field.selectionStart, field.selectionEnd]);
     main.replaceChildren(document.importNode(next, true));
+    for (const [id, value] of written) {
+      const field = document.getElementById(id);
+      if (field && field.value !== value) field.value = value;
+    }
     for (const [id, top] of scrolled) {
       const box = document.getElementById(id)?.querySelector("pre, .changes");
       if (box) box.scrollTop = top;
     }
-    find(focus)?.focus({ preventScroll: true });
+    const focused = find(focus);
+    focused?.focus({ preventScroll: true });
+    const cursor = written.find(([id]) => id === focused?.id);
+    if (cursor && focused.localName === "input") focused.setSelectionRange(cursor[2], cursor[3]);
     prepareSquares();
     const now = main.firstElementChild.dataset;
     if (stream.dataset.state === "live") words.textContent = "Live, " + now.now.slice(11);

@@ -23,6 +23,12 @@ extension ErrorCatalogue {
         controller.access.evidence
           In this profile evidence is signed by a person's own key.
         > Add --key-file FILE with the key of one who approves releases.
+        controller.access.formOrigin
+          A form of the console was sent by a page of another site, or by none that says so. Nothing was done.
+        > Open the console by its own address, and do it there.
+        controller.access.formProof
+          A form of the console is not of the session that sent it, as one that was shown before a new sign-in. Nothing was done.
+        > Reload the page, and do it again.
         controller.access.hostQuarantined
           Two agents use one identity, so neither is believed.
         > Find the copy and stop it, then: slipway hosts unlock HOST --reason REASON; if the key may have left the
@@ -54,6 +60,9 @@ extension ErrorCatalogue {
         controller.access.noCertificate
           A route for hosts was asked without a host's certificate.
         > Join the host with slipway-agent join STRING --dir DIR; people use the other routes.
+        controller.access.noSession
+          A form of the console came without a session, or with one that has ended. Nothing was done.
+        > Sign in, and do it again.
         controller.access.noToken
           The request came without a token.
         > Send it as Authorization: Bearer TOKEN; the command takes it with --token-file.

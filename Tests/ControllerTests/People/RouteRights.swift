@@ -62,6 +62,24 @@ enum RouteRights {
         GET /console/releases/{product}/{version}: anyone
         GET /console/releases/{product}/{version}/documents/**: anyone
         GET /console/rollouts/{id}: anyone
+        GET /console/approvals: anyone
+        GET /console/calendar: anyone
+        POST /console/freezes: deploy, freeze
+        POST /console/freezes/{id}/lift: deploy, freeze
+        POST /console/hosts/{id}/mark: manageHosts, host
+        POST /console/hosts/{id}/unlock: manageHosts, host
+        POST /console/hosts/{id}/unmark: manageHosts, host
+        POST /console/releases/{product}/{version}/revoke: revokeReleases, product and environment
+        POST /console/releases/{product}/{version}/withdraw: revokeReleases, product and environment
+        POST /console/rollouts/{id}/abort: deploy, rollout
+        POST /console/rollouts/{id}/back-out: deploy, rollout
+        POST /console/rollouts/{id}/halt: deploy, rollout
+        POST /console/rollouts/{id}/pause: deploy, rollout
+        POST /console/rollouts/{id}/promote: deploy, rollout
+        POST /console/rollouts/{id}/resume: deploy, rollout
+        POST /console/rollouts/{id}/retry: deploy, rollout
+        POST /console/rollouts/{id}/skip: deploy, rollout
+        POST /console/rollouts/{id}/stop: deploy, rollout
         GET /console/sign-in/{issuer}: anyone
         GET /console/sign-in/{issuer}/callback: anyone
         POST /console/sign-in: anyone
