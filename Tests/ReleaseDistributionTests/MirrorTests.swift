@@ -113,7 +113,8 @@ struct MirrorTests {
         let time = HurriedTime()
         try await fetchAll(host([sick, FolderHTTP(repository.root)], repository, time: time), repository)
         let longest = time.slept.max() ?? .zero
-        #expect(longest <= .seconds(1), "\(time.slept)")
+        // No more than the pause before the first try that comes again.
+        #expect(longest <= RetryPolicy.patient.delayFirst * 2, "\(time.slept)")
     }
 
     @Test("A file that one place does not have comes from another; everything else still from the first")

@@ -139,11 +139,11 @@ restored() {
     slipway-controller restore --from "$WORK/backup" --dir "$C" --advance >"$WORK/restore.log" 2>&1
     ln -sfn "$C/repository" "$WORK/www"
     start_controller
-    began=$(now)
     wait_until 15 "the controller answers" is_ready
-    holds_within 30 list_is_true || true
+    began=$(now)
+    holds_within 30 list_is_true || wrong "hosts list is not true of every host 30 s after the controller answered"
     taken=$(seconds_since "$began")
-    prove "all hosts are back with nobody's help, and hosts list is true of each, within $taken s (30 s)" list_is_true
+    prove "all hosts are back with nobody's help, and hosts list is true of each, $taken s after the controller answered" list_is_true
     ceremony rotate snapshot root-1
     ceremony rotate timestamp root-1
     ceremony rotate director targets

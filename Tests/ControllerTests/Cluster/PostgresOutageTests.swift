@@ -77,6 +77,32 @@ struct PostgresOutageTests {
         try result.get()
     }
 
+    @Test("R39: hosts hear from each of the controllers that the record is back, though none of them asks")
+    func back() async throws {
+        let server = try TestPostgres()
+        let first = try TestController(database: server.newDatabase())
+        let second = try TestController(beside: first)
+        try await first.run { one in
+            try await second.run { other in
+                var fleets = [TestFleet(first), TestFleet(second)]
+                try await fleets[0].join(2, one)
+                try await fleets[1].join(2, other, from: 3)
+                let (here, there) = (fleets[0], fleets[1])
+                try await here.serving(one) { _ in
+                    try await there.serving(other) { _ in
+                        server.kill()
+                        try await eventually {
+                            let (left, right) = (await one.controller.failedUses, await other.controller.failedUses)
+                            return left.contains(.place) && right.contains(.place)
+                        }
+                        server.start()
+                        try await eventually { (here.agents + there.agents).allSatisfy { $0.readyWords == 1 } }
+                    }
+                }
+            }
+        }
+    }
+
     private func rollOut(_ outage: Outage, _ disk: String?) async throws {
         let server = try TestPostgres()
         let trouble = Trouble(server: server, outage: outage, disk: disk)

@@ -17,8 +17,9 @@ struct TestFleet: Sendable {
         self.agents = agents
     }
 
-    mutating func join(_ count: Int, _ running: TestController.Running) async throws {
-        for number in 1...count {
+    /// - Parameter first: the number of the first, where there are others.
+    mutating func join(_ count: Int, _ running: TestController.Running, from first: Int = 1) async throws {
+        for number in first..<first + count {
             let labels = number == 1 ? ["name": "host\(number)", "pilot": "true"] : ["name": "host\(number)"]
             agents.append(TestAgent(try await TestHost.join(test, running, labels: labels)))
         }
