@@ -49,7 +49,11 @@ struct RolloutPanel {
         add(troubleModel(sorted.filter(\.mark.needsAttention)))
         add(holdModel)
         let rows = Array(sorted.prefix(isTiny ? isBrief ? 0 : Self.tinyRowsMax : Self.rowsMax))
-        let linked = isTiny ? Set(sorted.prefix(isBrief ? Self.briefLinksMax : Self.tinyRowsMax).map(\.host.host)) : nil
+        // They stand first.
+        let concerned = sorted.prefix(isBrief ? Self.briefLinksMax : Self.tinyRowsMax).filter {
+            $0.mark.kind == .moving || $0.mark.needsAttention
+        }
+        let linked = isTiny ? Set(concerned.map(\.host.host)) : nil
         add([
             "phases": view.phases.map { phase($0, sorted, linked: linked) },
             "bar": PhaseBar(view.phases.map { phase in marks(of: phase.number) }).model,

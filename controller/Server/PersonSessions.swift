@@ -66,7 +66,7 @@ final class PersonSessions: Sendable {
         guard credential(cookieHeader: cookieHeader) != nil,
             let secret = Self.value(of: Self.cookieName, in: cookieHeader)
         else { return nil }
-        return SHA256Digest(authenticating: Array("slipway console form".utf8), key: Array(secret.utf8)).hex
+        return SHA256Digest(authenticating: Array("slipway: a form of the console".utf8), key: Array(secret.utf8)).hex
     }
 
     func tell(_ text: String, cookieHeader: String) {

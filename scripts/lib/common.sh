@@ -106,6 +106,30 @@ need_moto() {
     ! need_from_pypi moto 5.2.5 '[server]' || export SLIPWAY_TEST_MOTO=$ROOT/.build/moto/bin/python
 }
 
+# need_browser: Debian's chromium, driven by selenium, and axe-core in a virtual environment of their own; names its Python in
+# SLIPWAY_TEST_BROWSER. Outside of CI the test of the console is skipped where there is none.
+need_browser() {
+    local selenium=4.51.0 axe=0.1.0 folder=$ROOT/.build/browser
+    if [ "${CI:-}" = true ]; then
+        install_missing chromium chromium-driver python3-venv fonts-dejavu-core
+    elif ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then
+        note "There is no chromium with chromedriver (apt-get install chromium chromium-driver): the console's test is skipped."
+        return 0
+    fi
+    if ! "$folder/bin/python" -c "import importlib.metadata as m, sys; sys.exit((m.version('selenium'), m.version('axe-core-python')) != ('$selenium', '$axe'))" 2>/dev/null; then
+        note "Installing selenium $selenium and axe-core into .build/browser"
+        rm -rf "$folder"
+        /usr/bin/python3 -m venv "$folder"
+        if ! "$folder/bin/pip" install --quiet --disable-pip-version-check "selenium==$selenium" "axe-core-python==$axe" >&2; then
+            [ "${CI:-}" != true ] || die "selenium could not be installed from PyPI"
+            note "selenium could not be installed from PyPI: the console's test is skipped."
+            rm -rf "$folder"
+            return 0
+        fi
+    fi
+    export SLIPWAY_TEST_BROWSER=$folder/bin/python
+}
+
 # free_port: a TCP port that nobody listens on now; below the range that the system hands out by itself.
 free_port() {
     local port try

@@ -4,7 +4,9 @@ import ReleaseRollout
 
 /// What a person can do with a rollout, in words. Whether it fits is the engine's to say: it is asked.
 enum RolloutActs {
+    /// So many hosts stand in a form, and of so many the engine is asked.
     static let hostsMax = 20
+    static let askedMax = 200
 
     static func done(_ verb: RolloutVerb) -> String {
         switch verb {
@@ -112,18 +114,24 @@ extension Controller {
             // One that would change nothing is no offer.
             (try? record.rollout.decide(command, at: now))?.isEmpty == false
         }
-        let views = record.isActive ? record.rollout.view?.hosts ?? [] : []
+        let facts = record.isActive ? record.hosts : [:]
         return RolloutActs.order.compactMap { verb in
             var hosts: [HostID] = []
             switch verb {
             case .retry:
-                hosts = views.lazy.map(\.id).filter { fits(.retry([$0], by: "", reason: "")) }
-                    .prefix(RolloutActs.hostsMax).map { $0 }
+                let ended = facts.filter { ![nil, .succeeded, .alreadyCurrent].contains($0.value.outcome) }.keys
+                    .sorted()
+                hosts = ended.prefix(RolloutActs.askedMax).filter { fits(.retry([$0], by: "", reason: "")) }
                 guard !hosts.isEmpty else { return nil }
             case .skip:
-                guard views.contains(where: { fits(.skip([$0.id], by: "", reason: "")) }) else { return nil }
+                // Those of the last phase begin last.
+                let open = plan.hosts.reversed().lazy.map(\.id).filter { id in
+                    facts[id]?.outcome.map { $0 == .offline } ?? record.isActive
+                }
+                guard open.prefix(RolloutActs.askedMax).contains(where: { fits(.skip([$0], by: "", reason: "")) })
+                else { return nil }
                 // Whom nobody can reach: the usual reason to leave a host out.
-                hosts = record.hosts.filter { $0.value.outcome == .offline }.keys.sorted()
+                hosts = facts.filter { $0.value.outcome == .offline }.keys.sorted()
             case .backOut:
                 let isLeft = !state.hostsLeft(on: record).isEmpty
                 guard isLeft || fits(.backOut(.rollout, by: "", reason: "")) else { return nil }
