@@ -260,6 +260,11 @@ enum Output {
         }
     }
 
+    /// What a command did, in words or as a value.
+    static func answer(_ value: some Encodable, _ format: OutputFormat, words: String) throws {
+        try data(format == .json ? JSONCoding.value(of: value).prettyBytes : Array((words + "\n").utf8))
+    }
+
     /// To a file, replaced in one step; what is there and is none is written to; - is stdout.
     static func write(_ bytes: [UInt8], to path: String) throws {
         if path == "-" { return try data(bytes) }
