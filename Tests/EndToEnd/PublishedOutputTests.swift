@@ -51,8 +51,8 @@ extension EndToEnd {
             try await check("join", invited, folder: fleet.folder + "/joined")
             agent.kill()
             try await check("back-out", "web-service")
-            try Files.write(fleet.folder + "/old/bin/serve", "#!/bin/sh\n", mode: 0o755)
-            try await check("adopt", fleet.folder + "/old", "--product", "old")
+            try Files.write(agent.root + "/old/bin/serve", "#!/bin/sh\n", mode: 0o755)
+            try await check("adopt", "/old", "--product", "old")
         }
 
         @Test(
