@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import Effects
 import Foundation
@@ -41,6 +42,30 @@ struct NotificationTests {
         // A secret's file may be empty.
         let nothing = SHA256Digest(authenticating: [], key: [])
         #expect(nothing.hex == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
+    }
+
+    @Test(
+        "Of a rollout that halted webhooks and mails say host, step and the last 20 lines of its log; chats host and step"
+    )
+    func failures() throws {
+        let lines = (1...30).map { "line \($0)" }.joined(separator: "\n")
+        var halted = try notice(.halted, page: .halted)
+        let error = ReportedError(
+            code: "agent.hook.failed", summary: "hooks/check ended with 1.", remedy: "See its output.")
+        halted.failures = [
+            NoticeFailure(try HostID("web-1"), FailureEvidence(step: .starting, error: error, logTail: lines + "\n"))
+        ]
+        let failure = try #require(try body(.webhook, halted)["data"]?["failures"]?.arrayValue?.first)
+        #expect(failure["host"]?.stringValue == "web-1" && failure["step"]?.stringValue == "starting")
+        let log = failure["log"]?.stringValue?.split(separator: "\n") ?? []
+        #expect(log.count == 20 && log.first == "line 11" && log.last == "line 30")
+        let mail = String(
+            decoding: Message.make(halted, for: sink(.mail), secret: nil, source: "https://c", at: Self.at).body,
+            as: UTF8.self)
+        #expect(mail.contains("web-1 failed at starting: agent.hook.failed") && mail.contains("line 30"), "\(mail)")
+        let chat = try body(.slack, halted)["text"]?.stringValue ?? ""
+        #expect(chat.contains("\nweb-1 failed at starting") && !chat.contains("line 30"), "\(chat)")
+        #expect(try body(.webhook, notice())["data"]?["failures"] == nil)
     }
 
     @Test("Each kind of sink gets the form that it takes")

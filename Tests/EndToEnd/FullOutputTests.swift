@@ -28,9 +28,9 @@ extension EndToEnd {
         }
 
         /// Every command and group of a program, as words.
-        private static func tree(_ program: String) async throws -> [[String]] {
+        private static func tree(_ program: String, _ folder: String) async throws -> [[String]] {
             let result = try await ChildProcess.run(
-                "\(Files.programs)/\(program)", ["--experimental-dump-help"], folder: "/tmp")
+                "\(Files.programs)/\(program)", ["--experimental-dump-help"], folder: folder)
             let dump = try JSONValue(parsing: Array(result.output.utf8), limits: JSONLimits(depthMax: 100))
             func walk(_ command: JSONValue?, _ path: [String]) -> [[String]] {
                 [path]
@@ -48,7 +48,7 @@ extension EndToEnd {
         func help(_ program: String, _ count: Int) async throws {
             let folder = try Files.makeTemporaryFolder()
             defer { Files.removeTree(folder) }
-            let tree = try await Self.tree(program)
+            let tree = try await Self.tree(program, folder)
             #expect(tree.count >= count, "\(tree.count)")
             // `slipway init --help` is what slipway-controller says.
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -28,6 +28,33 @@ extension EndToEnd {
             }
         }
 
+        @Test("What the agent's commands print is as docs/schemas/agent says")
+        func agent() async throws {
+            let fleet = try await Fleet.running("1.0", pushed: 1)
+            try await fleet.install("1.1")
+            let agent = try #require(fleet.agents.first)
+            func check(_ words: String..., folder: String? = nil) async throws {
+                let result = try await ChildProcess.run(
+                    Files.programs + "/slipway-agent", words + ["--dir", folder ?? agent.folder, "--output", "json"],
+                    folder: fleet.folder)
+                #expect(result.status == 0, "\(words): \(result.errors)")
+                let problems = try PublishedOutput.problems(Array(words.prefix(1)), result.output, of: "slipway-agent")
+                #expect(problems == [], "\(words)")
+            }
+            try await check("status")
+            try await check("history")
+            try await check("why", "web-service")
+            try await check("verify")
+            try await check("docs")
+            try await check("restore", "web-service")
+            let invited = try await fleet.done("hosts", "invite").filter { !$0.isWhitespace }
+            try await check("join", invited, folder: fleet.folder + "/joined")
+            agent.kill()
+            try await check("back-out", "web-service")
+            try Files.write(agent.root + "/old/bin/serve", "#!/bin/sh\n", mode: 0o755)
+            try await check("adopt", "/old", "--product", "old")
+        }
+
         @Test(
             "Whoever is logged in names no controller, also where a command can do without one; --offline asks nobody")
         func login() async throws {

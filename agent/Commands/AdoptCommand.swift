@@ -34,6 +34,9 @@ struct AdoptCommand: AsyncParsableCommand {
     @Option(help: "The agent's folder.")
     var dir = "/var/lib/slipway-agent"
 
+    @Option(help: "table or json.")
+    var output = OutputFormat.table
+
     func run() async throws {
         let product = try ProductName(product)
         if let systemd, !SystemdService.isUnitName(systemd) {
@@ -44,6 +47,13 @@ struct AdoptCommand: AsyncParsableCommand {
             name: ReleaseName(product: product, version: try ReleaseVersion(version)),
             unit: try UnitName(unit ?? product.text), systemd: systemd, persistent: persistent)
         let release = try await LocalAgent.run(dir) { agent in try await agent.adopt(adoption) }
-        try Output.data(Array("\(adoption.installTo) is now \(release); a back-out returns to it\n".utf8))
+        try Output.answer(
+            AdoptedTree(installTo: adoption.installTo, release: release), output,
+            words: "\(adoption.installTo) is now \(release); a back-out returns to it")
     }
+}
+
+struct AdoptedTree: Codable {
+    var installTo: String
+    var release: HostRelease
 }

@@ -54,6 +54,9 @@ struct FollowCommand: AsyncParsableCommand {
     @Option(help: "A file that only its owner reads, with user:password for the proxy.")
     var proxyCredentials: String?
 
+    @Option(help: "table or json.")
+    var output = OutputFormat.table
+
     func run() async throws {
         let followed = try followedConfiguration()
         try followed.check()
@@ -79,7 +82,7 @@ struct FollowCommand: AsyncParsableCommand {
         FileHandleOutput.standardError(
             "This is the host \(followed.host) of \(followed.environment) now; it follows \(followed.repository). Start it: "
                 + "slipway-agent run --dir \(dir)\n")
-        try Output.data(Array("\(followed.host)\n".utf8))
+        try Output.answer(JoinedHost(followed), output, words: "\(followed.host)")
     }
 
     private func followedConfiguration() throws -> AgentConfiguration {

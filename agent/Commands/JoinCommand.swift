@@ -42,6 +42,9 @@ struct JoinCommand: AsyncParsableCommand {
     @Option(help: "A file that only its owner reads, with user:password for the proxy.")
     var proxyCredentials: String?
 
+    @Option(help: "table or json.")
+    var output = OutputFormat.table
+
     func run() async throws {
         let userAgent = "slipway-agent/\(AgentCommand.version)"
         var settings = Enrolment.Settings()
@@ -59,7 +62,7 @@ struct JoinCommand: AsyncParsableCommand {
         FileHandleOutput.standardError(
             "This is the host \(configuration.host) of \(configuration.environment) now. Start it: "
                 + "slipway-agent run --dir \(dir)\n")
-        try Output.data(Array("\(configuration.host)\n".utf8))
+        try Output.answer(JoinedHost(configuration), output, words: "\(configuration.host)")
     }
 
     private func enrol(_ settings: Enrolment.Settings, userAgent: String) async throws -> AgentConfiguration {
@@ -142,5 +145,18 @@ extension String {
         let bytes = utf8.drop { $0 <= 0x20 }
         let end = bytes.lastIndex { $0 > 0x20 }.map { bytes.index(after: $0) } ?? bytes.startIndex
         return String(decoding: bytes[..<end], as: UTF8.self)
+    }
+}
+
+/// Who this host is from now on.
+struct JoinedHost: Codable {
+    var host: HostID
+    var environment: EnvironmentName
+    /// `push` or `pull`.
+    var delivery: String
+
+    init(_ configuration: AgentConfiguration) {
+        (host, environment) = (configuration.host, configuration.environment)
+        delivery = configuration.delivery.rawValue
     }
 }

@@ -56,7 +56,7 @@ struct RestoreCommand: ParsableCommand {
         }
         defer { lock.release() }
         try backups.restore(backup)
-        try Output.data(Array("\(product).\(unit) is as it was \(age) ago\n".utf8))
+        try Output.answer([backup], output, words: "\(product).\(unit) is as it was \(age) ago")
     }
 
     private func list(_ found: [Backup], at now: UTCInstant) throws {

@@ -108,28 +108,6 @@ struct StatusView: Codable, Sendable {
     }
 }
 
-extension HostState {
-    /// Whole lines only: a line that an agent is writing at this moment is not there yet.
-    init(reading folder: Directory) throws {
-        self.init()
-        let bytes = try folder.readIfPresent(Journal.fileName, sizeMax: Journal.sizeMax) ?? []
-        for line in JournalReading(bytes).lines { apply(line.entry) }
-    }
-
-    /// For who only looks: a lost journal is not a host that runs nothing.
-    /// - Throws: `agent.journal.lost`.
-    static func known(in folder: AgentFolder) throws -> HostState {
-        let state = try HostState(reading: folder.base)
-        guard state == HostState(), try folder.base.status("releases")?.kind == .directory else { return state }
-        let kept = try folder.base.list("releases").count
-        guard kept > 0 else { return state }
-        throw AgentError(
-            code: "journal.lost",
-            summary: "The journal in \(folder.base.path) says nothing, yet \(kept) of its releases are kept there.",
-            remedy: "Start the agent: it finds out from the links what runs, and says it.")
-    }
-}
-
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show what this host runs, could return to, and is doing.")
@@ -258,6 +236,11 @@ enum Output {
                     "What was asked for is done. Make room where stdout leads; slipway-agent status and history say it again."
             )
         }
+    }
+
+    /// What a command did, in words or as a value.
+    static func answer(_ value: some Encodable, _ format: OutputFormat, words: String) throws {
+        try data(format == .json ? JSONCoding.value(of: value).prettyBytes : Array((words + "\n").utf8))
     }
 
     /// To a file, replaced in one step; what is there and is none is written to; - is stdout.

@@ -14,6 +14,9 @@ struct UnlockCommand: ParsableCommand {
     @Option(help: "The agent's folder.")
     var dir = "/var/lib/slipway-agent"
 
+    @Option(help: "table or json.")
+    var output = OutputFormat.table
+
     func run() throws {
         let product = try ProductName(product)
         let folder = try AgentFolder.open(dir)
@@ -38,6 +41,14 @@ struct UnlockCommand: ParsableCommand {
                 code: "notFound", summary: "\(product) is not locked on this host.", remedy: "Nothing is to be done.")
         }
         try journal.append(JournalEntry(at: SystemTime().now(), changes: [.unlocked(product: product)]))
-        try Output.data(Array("\(product) was locked by \(order) and takes orders again\n".utf8))
+        try Output.answer(
+            UnlockedProduct(product: product, lockedBy: order), output,
+            words: "\(product) was locked by \(order) and takes orders again")
     }
+}
+
+struct UnlockedProduct: Codable {
+    var product: ProductName
+    /// The order whose way back had failed.
+    var lockedBy: OrderID
 }

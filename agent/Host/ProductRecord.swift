@@ -131,7 +131,7 @@ public struct WarmService: Sendable, Equatable, Codable {
 
 /// A release folder on this host and what is known of it.
 public struct KeptRelease: Sendable, Equatable, Codable {
-    public enum Standing: String, Sendable, Codable {
+    public enum Standing: String, Sendable, Codable, CaseIterable {
         /// Its folder may be complete or not; it never was healthy here.
         case staged
         /// It was committed: every check passed for the minimum healthy time.

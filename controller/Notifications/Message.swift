@@ -16,18 +16,23 @@ struct Message: Sendable, Equatable {
     ) -> Message {
         switch sink.kind {
         case .webhook, .cmdb: return cloudEvent(notice, secret, source, items, now)
-        case .slack, .mattermost: return json([JSONMember("text", .string(notice.text))])
+        case .slack, .mattermost: return json([JSONMember("text", .string(words(notice)))])
         case .teams:
             return json([
                 JSONMember("@context", .string("https://schema.org/extensions")),
                 JSONMember("@type", .string("MessageCard")), JSONMember("summary", .string(notice.type)),
-                JSONMember("text", .string(notice.text)),
+                JSONMember("text", .string(words(notice))),
             ])
         case .mail: return Message(body: mail(notice, sink), headers: [])
         case .alertmanager: return alertmanager(notice, source)
         case .pagerduty: return pagerDuty(notice, secret, source)
         case .opsgenie: return opsgenie(notice, secret)
         }
+    }
+
+    /// What happened, and who failed; a chat is no place for logs.
+    private static func words(_ notice: Notice) -> String {
+        ([notice.text] + notice.failures.map(\.heading)).joined(separator: "\n")
     }
 
     private static func json(_ members: [JSONMember], headers: [HTTPField] = []) -> Message {
@@ -50,6 +55,7 @@ struct Message: Sendable, Equatable {
         add("page", notice.page?.rawValue)
         add("baseline", notice.baseline?.moment.rawValue)
         add("digest", notice.baseline?.digest.hex)
+        if !notice.failures.isEmpty { data.append(JSONMember("failures", .array(notice.failures.map(\.json)))) }
         if let items { data.append(JSONMember("items", items)) }
         data.append(JSONMember("audience", .array(notice.audience.map { .string($0) })))
         let body = JSONValue.object([
@@ -74,6 +80,8 @@ struct Message: Sendable, Equatable {
             "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit",
             "Auto-Submitted: auto-generated",
             "Message-ID: <\(notice.id).\(sink.name)@slipway>", "", notice.text,
+            notice.failures.isEmpty
+                ? nil : notice.failures.map { "\n\($0.heading)\n\($0.log)\n" }.joined(),
             notice.rollout.map { "Look at it: slipway rollout show \($0)" },
             notice.release.map { "The record: slipway release checklist \($0)" },
         ].compactMap { $0 }

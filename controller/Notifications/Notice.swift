@@ -20,6 +20,8 @@ struct Notice: Sendable, Equatable {
     /// Of the plan, for that moment; empty: it says nothing.
     var audience: [String]
     var owner: String?
+    /// Of a rollout that stands still or went back; empty where no host has said why.
+    var failures: [NoticeFailure] = []
     /// What outside CMDBs are sent, and nobody else.
     var baseline: ConfigurationBaseline?
 
@@ -66,6 +68,9 @@ extension Notice {
             self.init(
                 sequence: entry.sequence, at: entry.at, moment: moment, page: page, release: rollout.release,
                 rollout: change.rollout, environment: rollout.environment, text: text, audience: [], owner: plan?.owner)
+            if moment == .halted || moment == .backedOut || page == .backOutFailed {
+                failures = state.failures(of: change.rollout)
+            }
         case .metadataExpiring(let event):
             plan = nil
             self.init(

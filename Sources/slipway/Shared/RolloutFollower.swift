@@ -93,14 +93,26 @@ struct RolloutFollower {
 
     /// - Returns: the last change that was told.
     private func tell(_ id: RolloutID) async throws -> Int64 {
+        let status = RolloutStatusLine(client, id)
+        let refreshing = Task { await status.keep() }
+        defer { refreshing.cancel() }
+        do {
+            let told = try await tell(id, above: status)
+            await status.end()
+            return told
+        } catch {
+            await status.end()
+            throw error
+        }
+    }
+
+    private func tell(_ id: RolloutID, above status: RolloutStatusLine) async throws -> Int64 {
         var told = seen
         var last: RolloutState?
         // What is told of the past asks nobody to do anything.
         let past = (try? await client.rollout(id).sequence) ?? 0
         var isDone: (@Sendable (RolloutView) -> Bool)?
         if !backingOut.isEmpty { isDone = { [backingOut] in ProgramExit(backOutOf: backingOut, in: $0) != nil } }
-        let status = RolloutStatusLine()
-        defer { TerminalLine.show("") }
         for try await event in client.watch(id, after: seen, isDone: isDone, time: SystemTime()) {
             switch event {
             case .change(let change):
@@ -108,17 +120,16 @@ struct RolloutFollower {
                     try StandardOutput.write(JSONCoding.value(of: change).wireBytes + [0x0A])
                 }
                 told = max(told, change.sequence)
-                TerminalLine.show("")
-                Talk.say(Self.line(change))
+                await status.say(Self.line(change))
                 if change.state == .halted, last != .halted, change.sequence >= past {
                     let failures = try? await RolloutFailures(client.rollout(id)).text
-                    if let failures, !failures.isEmpty { Talk.say(String(failures.dropLast())) }
-                    Talk.say("It waits for you: slipway rollout why \(id) says what you can do.")
+                    if let failures, !failures.isEmpty { await status.say(String(failures.dropLast())) }
+                    await status.say("It waits for you: slipway rollout why \(id) says what you can do.")
                 }
                 last = change.state
-                await status.show(client, id)
-            case .lost(let error): Talk.say("The controller is away, waiting for it: \(error.cause ?? error.summary)")
-            case .found: Talk.say("The controller is back.")
+            case .lost(let error):
+                await status.say("The controller is away, waiting for it: \(error.cause ?? error.summary)")
+            case .found: await status.say("The controller is back.")
             }
         }
         return told
@@ -148,20 +159,40 @@ enum HostList {
     }
 }
 
-/// How many hosts of each phase are done, below what is told, on a terminal; elsewhere what is told is all.
-final class RolloutStatusLine {
-    private var askedAt: ContinuousClock.Instant?
+/// How many hosts of the phase are done, below what is told, on a terminal; elsewhere what is told is all.
+actor RolloutStatusLine {
+    private let client: ControllerClient
+    private let id: RolloutID
     private var text = ""
+    /// Something was told since the controller was asked.
+    private var isOld = true
+    private var hasEnded = false
 
-    /// Asks the controller once a second at most: a fleet tells thousands of changes.
-    func show(_ client: ControllerClient, _ id: RolloutID) async {
-        guard TerminalLine.isPossible else { return }
-        let now = ContinuousClock.now
-        if askedAt.map({ now - $0 >= .seconds(1) }) ?? true {
-            askedAt = now
-            if let view = try? await client.rollout(id) { text = Self.words(view) }
-        }
+    init(_ client: ControllerClient, _ id: RolloutID) { (self.client, self.id) = (client, id) }
+
+    func say(_ line: String) {
+        TerminalLine.show("")
+        Talk.say(line)
         TerminalLine.show(text)
+        isOld = true
+    }
+
+    func end() {
+        hasEnded = true
+        TerminalLine.show("")
+    }
+
+    /// Asks the controller once a second at most, and only after a change: a fleet tells thousands of them. Until cancelled.
+    func keep() async {
+        guard TerminalLine.isPossible else { return }
+        let time = SystemTime()
+        while (try? await time.sleep(for: .seconds(1))) != nil {
+            guard isOld else { continue }
+            isOld = false
+            guard let view = try? await client.rollout(id), !hasEnded else { continue }
+            text = Self.words(view)
+            TerminalLine.show(text)
+        }
     }
 
     /// `phase 2 of 3: 12 of 40 hosts done, 3 in hand, 1 failed; 52 of 100 in all`

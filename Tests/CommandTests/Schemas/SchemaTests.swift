@@ -17,7 +17,7 @@ struct SchemaTests {
     /// `hosts list` → hosts-list.json
     static func file(_ command: String) -> String { command.replacing(" ", with: "-") + ".json" }
 
-    static func document(_ command: String, _ printed: Printed) throws -> JSONValue {
+    static func document(_ command: String, _ printed: Printed, program: String = "slipway") throws -> JSONValue {
         let maker = SchemaMaker()
         func schema(_ printed: Printed) throws -> [JSONValue] {
             func one<T: Decodable>(_ type: T.Type) throws -> JSONValue { try maker.read(type).schema }
@@ -32,7 +32,7 @@ struct SchemaTests {
         return .object(
             [
                 JSONMember("$schema", .string("https://json-schema.org/draft/2020-12/schema")),
-                JSONMember("title", .string("slipway \(command)")),
+                JSONMember("title", .string("\(program) \(command)")),
             ] + (choices.count == 1 ? first : [JSONMember("anyOf", .array(choices))])
                 + (maker.definitions.isEmpty
                     ? []
