@@ -56,20 +56,22 @@ extension EndToEnd {
 
         /// - Parameter environment: beside the path to the programs.
         static func run(_ pages: [String], environment: [String: String] = [:]) async throws {
-            let folder = try Files.makeTemporaryFolder()
+            let base = try Files.makeTemporaryFolder()
             defer {
-                Files.killProcesses(below: folder)
-                Files.removeTree(folder)
+                Files.killProcesses(below: base)
+                Files.removeTree(base)
             }
+            // What a page leaves running works in this folder, and is found by its being below the other.
+            let folder = base + "/page"
+            try Files.makeFolder(folder)
             for name in ["examples", "packaging"] {
                 try Files.link("\(folder)/\(name)", to: "\(Files.root)/\(name)")
             }
             let path = "\(Files.programs):/usr/local/bin:/usr/sbin:/usr/bin:/bin"
-            // Its own working folder is not among those that are ended with the page's.
             let result = try await ChildProcess.run(
                 "/usr/bin/python3",
                 ["\(Files.root)/Tests/EndToEnd/Harness/page.py", folder] + pages.map { "\(Files.root)/\($0)" },
-                environment: environment.merging(["PATH": path]) { one, _ in one }, folder: folder)
+                environment: environment.merging(["PATH": path]) { one, _ in one }, folder: base)
             #expect(result.status == 0, "\(result.errors.suffix(3000))\n\(result.output.suffix(1500))")
             #expect(result.output.hasSuffix("every line was run\n"), "\(result.output.suffix(500))")
         }

@@ -7,8 +7,9 @@ extension RolloutView {
         switch state {
         case .running, .stopping, .backingOut: return "slipway rollout watch \(id)"
         // It says which of resume, promote, back-out and abort fit.
-        case .paused, .halted, .stopped: return "slipway rollout why \(id)"
+        case .paused, .halted: return "slipway rollout why \(id)"
         case .backOutFailed: return "slipway doctor"
+        case .stopped: return "slipway rollout back-out \(id) --reason REASON"
         case .superseded: return successor.map { "slipway rollout watch \($0)" }
         case .backedOut where hosts.contains { $0.evidence != nil }:
             return "slipway release submit FOLDER, corrected and newer than \(release.version)"
