@@ -149,9 +149,19 @@ final class PostgresStore: EventStore {
     }
 
     func lines(after sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])] {
+        try lines("sequence > $1 ORDER BY sequence", sequence, limit)
+    }
+
+    func lines(before sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])] {
+        try lines("sequence < $1 ORDER BY sequence DESC", sequence, limit)
+    }
+
+    private func lines(
+        _ which: String, _ sequence: Int64, _ limit: Int
+    ) throws -> [(sequence: Int64, bytes: [UInt8])] {
         let rows = try withConnection { connection in
             try connection.run(
-                "SELECT sequence, entry FROM events WHERE sequence > $1 ORDER BY sequence LIMIT $2",
+                "SELECT sequence, entry FROM events WHERE \(which) LIMIT $2",
                 [.integer(sequence), .integer(Int64(limit))])
         }
         return (0..<rows.count).map { (rows.integer($0, 0), rows.bytes($0, 1)) }
