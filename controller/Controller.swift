@@ -6,6 +6,7 @@ import ReleaseDefinition
 import ReleaseDistribution
 import ReleaseLifecycle
 import ReleaseTrust
+import Synchronization
 
 /// The one who decides. Every decision is made here on the current state, appended to the log, applied, and only then
 /// acted on; the actor is the single writer.
@@ -73,7 +74,9 @@ public actor Controller {
     var dueSets: Set<ChannelSet> = []
     var patches = PatchShelf()
     /// Deadlines are watched between `resume` and `suspend`.
-    var isRunning = false
+    var isRunning = false { didSet { runs.store(isRunning, ordering: .relaxed) } }
+    /// The same, for who must not wait.
+    nonisolated let runs = Atomic(false)
     /// Continuous rollouts are being looked after.
     var isFollowing = false
     var timer: Task<Void, Never>?

@@ -143,23 +143,6 @@ extension Controller {
         for (batch, last) in group.taken { batch.answer.resume(returning: receipt(of: batch, last)) }
         for (batch, error) in group.refused { batch.answer.resume(throwing: error) }
     }
-
-    struct ReadinessCheck: Sendable {
-        var name: String
-        var isGood: Bool
-    }
-
-    /// What a balancer wants to know before it sends anybody here.
-    func readiness() -> [ReadinessCheck] {
-        func check(_ name: String, _ body: () throws -> Void) -> ReadinessCheck {
-            ReadinessCheck(name: name, isGood: (try? body()) != nil)
-        }
-        return [
-            check("record") { try store.ping() },
-            check("repository") { _ = try folder.repository().status("metadata") },
-            ReadinessCheck(name: "engine", isGood: isRunning),
-        ]
-    }
 }
 
 /// Reports of several hosts, and what was decided upon them, one on top of the other.

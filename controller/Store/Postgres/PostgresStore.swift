@@ -29,6 +29,8 @@ final class PostgresStore: EventStore {
     let address: String
     private let link = Mutex(Link())
     private let position = Mutex(Position())
+    /// Since it did not answer the last time it was asked; apart from the link, which is held while it is asked.
+    private let awaySince = Mutex<ContinuousClock.Instant?>(nil)
 
     /// Connects, and makes the tables where they are missing.
     /// - Parameter address: a connection string of libpq. A password stands in the file that `passfile` names.
@@ -174,6 +176,9 @@ final class PostgresStore: EventStore {
         return rows.count == 1 ? rows.bytes(0, 0) : nil
     }
 
+    /// How long it has not answered; nil: it did the last time it was asked. Waits for nobody.
+    var awayFor: Duration? { awaySince.withLock { $0 }.map { .now - $0 } }
+
     func ping() throws { _ = try withConnection { try $0.run("SELECT 1") } }
 
     func close() throws { link.withLock { $0.connection = nil } }
@@ -193,9 +198,12 @@ final class PostgresStore: EventStore {
             do {
                 let connection = try link.connection ?? PostgresConnection(address)
                 link.connection = connection
-                return try body(connection)
+                let value = try body(connection)
+                awaySince.withLock { $0 = nil }
+                return value
             } catch let error as PostgresError {
                 guard error.isAway else { throw refused(error) }
+                awaySince.withLock { $0 = $0 ?? .now }
                 // A connection that broke is made anew with the next call; one that could not be made has to wait.
                 if link.connection == nil || error.isSilence {
                     link.awayUntil = .now + .seconds(1)
