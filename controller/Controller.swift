@@ -6,6 +6,7 @@ import ReleaseDefinition
 import ReleaseDistribution
 import ReleaseLifecycle
 import ReleaseTrust
+import Synchronization
 
 /// The one who decides. Every decision is made here on the current state, appended to the log, applied, and only then
 /// acted on; the actor is the single writer.
@@ -73,7 +74,9 @@ public actor Controller {
     var dueSets: Set<ChannelSet> = []
     var patches = PatchShelf()
     /// Deadlines are watched between `resume` and `suspend`.
-    var isRunning = false
+    var isRunning = false { didSet { runs.store(isRunning, ordering: .relaxed) } }
+    /// The same, for who must not wait.
+    nonisolated let runs = Atomic(false)
     /// Continuous rollouts are being looked after.
     var isFollowing = false
     var timer: Task<Void, Never>?
@@ -91,7 +94,7 @@ public actor Controller {
     /// What could not be written to the record when it was tried last.
     var failedUses: Set<RecordUse> = []
     /// It was asked to end: it serves, and says to balancers that it will not for long.
-    var isLeaving = false
+    nonisolated let leaves = Atomic(false)
     /// Held as long as the controller lives: one process a folder.
     let lock: DirectoryLock
 

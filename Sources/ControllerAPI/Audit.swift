@@ -115,10 +115,18 @@ public struct AuditChain: Sendable {
 }
 
 extension ControllerClient {
+    /// Entries after one, the oldest first. `next` of the answer: there are more after its last.
     /// - Parameter limit: at most 1000.
-    public func audit(after sequence: Int64, limit: Int) async throws -> [AuditEntryView] {
-        let list: ListView<AuditEntryView> = try await get(["audit"], query: "after=\(sequence)&limit=\(limit)")
-        return list.items
+    public func audit(after sequence: Int64, limit: Int) async throws -> ListView<AuditEntryView> {
+        try await get(["audit"], query: "after=\(sequence)&limit=\(limit)")
+    }
+
+    /// Entries before one, the newest first. `next` of the answer: there are more before its last.
+    /// - Parameters:
+    ///   - sequence: nil: from the end of the log.
+    ///   - limit: at most 1000.
+    public func audit(before sequence: Int64?, limit: Int) async throws -> ListView<AuditEntryView> {
+        try await get(["audit"], query: "before=\(sequence ?? Int64.max)&limit=\(limit)")
     }
 
     public func auditHead() async throws -> AuditHead { try await get(["audit", "head"]) }

@@ -24,6 +24,20 @@ import Testing
         #expect(asked == ["", "after=b%2B1", "after=c"])
     }
 
+    @Test("A list whose pages go round is refused")
+    func round() async throws {
+        func page(_ next: String) throws -> ScriptedHTTP.Answer {
+            let view = TokenView(
+                id: next, person: "ann", createdAt: UTCInstant(secondsSince1970: 0), createdBy: "b", expiresAt: nil,
+                note: nil, isGood: true, revokedBecause: nil)
+            return .status(200, try JSONCoding.value(of: ListView(items: [view], next: next)))
+        }
+        let http = ScriptedHTTP([try page("a"), try page("b"), try page("a"), try page("b")])
+        let error = await #expect(throws: ControllerAPIError.self) { _ = try await client(http).tokens() }
+        #expect(error?.code == "api.answer")
+        #expect(http.requests.count == 3)
+    }
+
     @Test("A policy over a version is sent with the tag of that version, and never with the tag of another")
     func over() async throws {
         let view = PolicyView(

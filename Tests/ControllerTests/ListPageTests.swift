@@ -117,7 +117,15 @@ struct ListPageTests {
             #expect(log.items.map(\.sequence) == [1, 2, 3] && log.next == "3")
             let rest = try await client.send("GET", "/v1/audit?limit=1000&after=3").json(ListView<AuditEntryView>.self)
             #expect(rest.items.first?.sequence == 4 && rest.next == nil)
-            for wrong in ["limit=0", "limit=1001", "limit=x", "after=-1", "after="] {
+            let last = try #require(rest.items.last?.sequence)
+            var newest = try await client.send("GET", "/v1/audit?limit=2&before=\(Int64.max)")
+                .json(ListView<AuditEntryView>.self)
+            #expect(newest.items.map(\.sequence) == [last, last - 1] && newest.next == "\(last - 1)")
+            newest = try await client.send("GET", "/v1/audit?limit=3&before=4").json(ListView<AuditEntryView>.self)
+            #expect(newest.items.map(\.sequence) == [3, 2, 1] && newest.next == nil)
+            newest = try await client.send("GET", "/v1/audit?after=1&before=4").json(ListView<AuditEntryView>.self)
+            #expect(newest.items.map(\.sequence) == [3, 2])
+            for wrong in ["limit=0", "before=0", "limit=1001", "limit=x", "after=-1", "after="] {
                 #expect(try await client.send("GET", "/v1/audit?\(wrong)").problemCode == "controller.request.number")
             }
             await client.close()

@@ -16,6 +16,9 @@ private struct RetentionWorld {
         var running: ReleaseName?
         /// What a back-out returns to.
         var lastGood: ReleaseName?
+        var delivery = DeliveryMode.push
+        /// A host does nothing twice that its channel goes on saying.
+        var done: Set<OrderID> = []
         var sequence: Int64 = 0
     }
 
@@ -30,6 +33,7 @@ private struct RetentionWorld {
     private var hosts: [HostID: Model] = [:]
     private var packages: Set<ReleaseName> = []
     private var versions = 0
+    private var joined = 0
     private let environments = [EnvironmentName(unchecked: "staging"), EnvironmentName(unchecked: "production")]
 
     init(seed: UInt64) throws {
@@ -39,16 +43,52 @@ private struct RetentionWorld {
                 ControllerInitialised(
                     profile: "solo", environments: environments, authority: SHA256Digest(of: []),
                     root: SHA256Digest(of: []))))
-        for number in 0..<6 {
-            let id = try HostID("h\(number)")
-            try log(
-                .hostJoined(
-                    HostJoined(
-                        host: id, invitation: "i", environment: environments[number % 2], labels: [:], machineID: "m",
-                        certificate: SHA256Digest(of: Array("c\(number)".utf8)), certificateNotAfter: now + .days(900),
-                        key: SHA256Digest(of: Array("k\(number)".utf8)))))
-            hosts[id] = Model()
+        for number in 0..<4 { try join(environments[number % 2], number < 2 ? .push : .pull) }
+    }
+
+    /// A machine comes; it may have something already that was installed by hand.
+    private mutating func join(_ environment: EnvironmentName, _ delivery: DeliveryMode) throws {
+        let id = try HostID("h\(joined)")
+        try log(
+            .hostJoined(
+                HostJoined(
+                    host: id, invitation: "i", environment: environment, labels: [:], machineID: "m",
+                    certificate: SHA256Digest(of: Array("c\(joined)".utf8)), certificateNotAfter: now + .days(9000),
+                    key: SHA256Digest(of: Array("k\(joined)".utf8)))))
+        joined += 1
+        let running = number(3) == 0 ? one(of: packages.sorted { $0.description < $1.description }) : nil
+        hosts[id] = Model(running: running, delivery: delivery)
+        report(
+            .inventory(
+                HostInventory(
+                    agentVersion: "1", machineID: "m", delivery: delivery,
+                    checkInterval: delivery == .pull ? .minutes(5) : nil,
+                    installed: running.map { [installed($0)] } ?? [])),
+            from: id)
+        // As the controller does: the newest rollout that means it takes it along.
+        let newest = state.rolloutOrder.reversed().compactMap { state.rollouts[$0] }
+            .first { $0.plan?.definition.environment == environment }
+        if let newest, let release = newest.plan?.definition.release,
+            running.map({ $0.version < release.version }) ?? true,
+            state.releases[release]?.revocation(in: environment) == nil, let known = state.hosts[id]
+        {
+            try decide(.joined(known.planHost(release.product)), newest)
         }
+    }
+
+    private func installed(_ release: ReleaseName) -> InstalledRelease {
+        InstalledRelease(release: release, manifest: SHA256Digest(of: Array("\(release)".utf8)), isHealthy: true)
+    }
+
+    /// A machine is taken away, or another one comes; for a while an environment may have none.
+    private mutating func comeOrGo() throws {
+        guard hosts.count < 6, number(2) == 0 || hosts.isEmpty else {
+            guard let id = one(of: hosts.keys.sorted()) else { return }
+            try log(.hostRetired(HostStandingChanged(host: id, reason: "r")))
+            hosts[id] = nil
+            return
+        }
+        try join(environments[number(2)], number(2) == 0 ? .push : .pull)
     }
 
     private func number(_ end: Int) -> Int {
@@ -76,12 +116,13 @@ private struct RetentionWorld {
     }
 
     mutating func step(_ rules: RetentionRules) throws {
-        switch number(12) {
-        case 0, 1: try submit()
-        case 2: try start()
-        case 3: try hold()
-        case 4, 5: now = now + .hours(Int64(1 + number(200)))
-        case 6: sweep(rules)
+        switch number(25) {
+        case 0...3: try submit()
+        case 4, 5: try start()
+        case 6, 7: try hold()
+        case 8: try comeOrGo()
+        case 9...12: now = now + .hours(Int64(1 + number(200)))
+        case 13, 14: sweep(rules)
         default: try answer()
         }
         try settle()
@@ -111,7 +152,7 @@ private struct RetentionWorld {
         else { return }
         let release = record.submitted.release
         need(release, "a rollout is started")
-        let planned = state.hostsInOrder.filter { $0.environment == environment }
+        let planned = state.hostsInOrder.filter { $0.environment == environment && $0.identity.standing.isActive }
             .map { $0.planHost(release.product) }
         let id = try RolloutID("r\(state.rollouts.count)")
         let definition = RolloutDefinition(
@@ -119,9 +160,11 @@ private struct RetentionWorld {
             limits: RolloutLimits(parallelism: .percent(100), offlineGrace: .hours(2)))
         guard let plan = try? RolloutPlan.make(definition, manifest: record.submitted.manifest, id: id, hosts: planned)
         else { return }
-        for other in state.rollouts.values where other.isActive && other.plan?.definition.environment == environment {
-            if (try? decide(.supersede(by: id), other)) == nil { return }
-        }
+        let others = state.rolloutOrder.compactMap { state.rollouts[$0] }
+        let given = try? Supersession(of: plan, priority: 0, others: others.map { ($0.rollout, 0) })
+        // Another one is under way.
+        guard let given else { return }
+        for other in given.givesWay.compactMap({ state.rollouts[$0] }) { try decide(.supersede(by: id), other) }
         try decide(.start(plan, by: "test"), RolloutRecord(id: id))
     }
 
@@ -148,7 +191,15 @@ private struct RetentionWorld {
                 case .sendOrder(let host, let order): try decide(.orderSent(host, order), record)
                 case .cancelOrder(let host, let order): try decide(.cancelSent(host, order), record)
                 case .publishChannel(let view): try decide(.channelPublished(view), record)
-                case .revoke: try decide(.revocationPublished, record)
+                case .revoke(let manifest):
+                    if let definition = record.plan?.definition {
+                        try log(
+                            .releaseRevoked(
+                                ReleaseRevoked(
+                                    release: definition.release, manifest: manifest,
+                                    environment: definition.environment, reason: "r", rollout: id)))
+                    }
+                    try decide(.revocationPublished, record)
                 case .switchTraffic, .judgeGate: return
                 }
             }
@@ -160,16 +211,28 @@ private struct RetentionWorld {
         var open: [(RolloutID, HostID, OrderID)] = []
         for id in state.rolloutOrder {
             guard let record = state.rollouts[id] else { continue }
-            for host in (record.plan?.hosts ?? []).map(\.id) {
+            for host in record.hosts.keys.sorted() where hosts[host] != nil {
                 for order in record.rollout.outstandingOrders(for: host) { open.append((id, host, order)) }
+            }
+        }
+        for record in state.channelRollouts.sorted(by: { $0.id < $1.id }) {
+            guard let plan = record.plan, let view = record.channelView else { continue }
+            for host in state.hostsInOrder where host.environment == plan.definition.environment {
+                guard let model = hosts[host.id], model.delivery == .pull, view.names(host.id),
+                    !model.done.contains(view.order)
+                else { continue }
+                open.append((record.id, host.id, view.order))
             }
         }
         guard let (id, host, order) = one(of: open), let record = state.rollouts[id], let plan = record.plan,
             let model = hosts[host]
         else { return }
         let release = plan.definition.release
+        hosts[host]?.done.insert(order)
         var outcome = HostOutcome.succeeded
         switch order.action {
+        case .backOut where model.running != release: outcome = .alreadyCurrent
+        case .backOut where number(6) == 0: outcome = .backOutFailed
         case .backOut:
             // From the host's own disk, or fetched where that was lost.
             if let good = model.lastGood { need(good, "\(host) goes back to it") }
@@ -186,9 +249,7 @@ private struct RetentionWorld {
                 hosts[host]?.running = release
             }
         }
-        let running = hosts[host]?.running.map {
-            InstalledRelease(release: $0, manifest: SHA256Digest(of: Array("\($0)".utf8)), isHealthy: true)
-        }
+        let running = hosts[host]?.running.map { installed($0) }
         let said = OrderOutcome(order: order, release: release, outcome: outcome, running: running)
         try decide(.outcome(host, said), record)
         report(.outcome(said), from: host)
@@ -212,10 +273,23 @@ private struct RetentionWorld {
             if let running = model.running { need(running, "\(id) runs it") }
             if let good = model.lastGood { need(good, "\(id) may go back to it") }
         }
-        for record in state.rollouts.values where record.isActive {
+        for record in state.rollouts.values {
             guard let plan = record.plan else { continue }
-            need(plan.definition.release, "\(record.id) is open")
-            for host in plan.hosts { if let running = host.running { need(running, "\(record.id) may go back") } }
+            let ids = record.hosts.keys.filter { hosts[$0] != nil }
+            // One that is being backed out brings its release to nobody.
+            if !record.rollout.isBackingOut, ids.contains(where: { record.rollout.mayInstall($0) }) {
+                need(plan.definition.release, "\(record.id) may bring it")
+            }
+            guard record.isActive else { continue }
+            for host in plan.hosts where hosts[host.id]?.running == plan.definition.release {
+                if let running = host.running { need(running, "\(record.id) may go back") }
+            }
+        }
+        for record in state.channelRollouts where record.channelView?.order.action == .install {
+            guard let plan = record.plan, let view = record.channelView else { continue }
+            if hosts.contains(where: { $0.value.delivery == .pull && view.names($0.key) }) {
+                need(plan.definition.release, "the channel of \(plan.definition.environment) names it")
+            }
         }
         for environment in environments {
             let approved = state.releases.values.filter { $0.isApproved(in: environment) }.map(\.submitted.release)

@@ -15,7 +15,7 @@ extension EndToEnd {
         private static let share = getenv("SLIPWAY_FAULTS").map { max(1, Int(String(cString: $0)) ?? 1) }
         private static let callsMin = share.map { 50_000 / $0 } ?? 10_000
         /// For each operation and caller, beside those that cover its description.
-        private static let examples = share.map { 170 / $0 } ?? 25
+        private static let examples = share.map { 230 / $0 } ?? 25
 
         private struct Counts: Codable {
             var calls: Int

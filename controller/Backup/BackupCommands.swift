@@ -12,7 +12,7 @@ struct BackupCommand: AsyncParsableCommand {
 
     @Option(help: "Folder of the controller.")
     var dir: String
-    @Option(help: "The folder that is made; it must not hold anything yet.")
+    @Option(help: "The folder that is made, as OUTPUT.unfinished until it is whole; it must not hold anything yet.")
     var output: String
 
     func run() async throws {
@@ -43,6 +43,8 @@ struct RestoreCommand: AsyncParsableCommand {
     var dir: String
     @Flag(help: "Hosts may have seen more than the backup holds.")
     var advance = false
+    @Flag(help: "The database of PostgreSQL holds more than the backup, and is moved ahead all the same.")
+    var yes = false
     @Option(help: "The recovery kit, for the keys of root and targets that the backup lacks (profile solo).")
     var kit: String?
     @Option(help: "The file with the kit's passphrase.")
@@ -57,7 +59,7 @@ struct RestoreCommand: AsyncParsableCommand {
             opened = (kit, try Self.passphrase(from: passphraseFile))
         }
         let outcome = try ControllerRestore.perform(
-            from: from, to: dir, advance: advance, kit: opened, at: SystemTime().now())
+            from: from, to: dir, advance: advance, kit: opened, isConfirmed: yes, at: SystemTime().now())
         try ControllerCommand.show(
             "\(dir) is the controller as of \(outcome.backup.at). Run it: slipway-controller run --dir \(dir)")
         guard !outcome.unsigned.isEmpty else { return }

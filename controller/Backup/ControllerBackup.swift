@@ -19,12 +19,58 @@ enum ControllerBackup {
     private static let remade: Set<String> = ["targets", "director"]
     private static let left: Set<String> = [ControllerDirectory.workName, BackupRecord.name]
 
+    /// Beside the folder that is made, until it is whole.
+    static let unfinished = ".unfinished"
+
+    /// Writes beside the folder and gives it its name at the end. One that is there already may be where a medium is mounted,
+    /// and cannot be given a name: it is written into, and without its `backup.json` it is no backup either.
     /// - Throws: `controller.conflict.exists` where the folder holds anything.
     static func make(of path: String, in output: String, at now: UTCInstant) throws -> BackupRecord {
+        var output = output
+        while output.count > 1, output.last == "/" { output.removeLast() }
+        if (try? Directory.open(output)) != nil {
+            let there = try emptyFolder(output)
+            do { return try write(path, output, there, at: now) } catch {
+                try? clear(there)
+                throw error
+            }
+        }
+        let cut = output.lastIndex(of: "/")
+        let name = (cut.map { String(output[output.index(after: $0)...]) } ?? output) + unfinished
+        let there = try Directory.create(output + unfinished, mode: 0o700)
+        let above = try Directory.open(cut.map { $0 == output.startIndex ? "/" : String(output[..<$0]) } ?? ".")
+        guard let lock = try there.lock() else {
+            throw ControllerError.conflict(
+                "exists", "Another backup is being written to \(there.path).", remedy: "Wait for its end.")
+        }
+        defer { lock.release() }
+        do {
+            // Of one that was killed; nothing else has this name.
+            try clear(there)
+            try there.setMode(0o700)
+            let record = try write(path, there.path, there, at: now)
+            try there.removeFile(lockName)
+            try above.rename(name, to: String(name.dropLast(unfinished.count)))
+            return record
+        } catch {
+            // What failed takes no space, least of all on a disk that is full.
+            try? above.removeTree(name)
+            throw error
+        }
+    }
+
+    private static let lockName = ".lock"
+
+    private static func clear(_ there: Directory) throws {
+        for entry in try there.list() where entry.name != lockName { try there.removeTree(entry.name) }
+    }
+
+    private static func write(
+        _ path: String, _ output: String, _ there: Directory, at now: UTCInstant
+    ) throws -> BackupRecord {
         var folder = try ControllerDirectory.open(path)
         let configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
         folder.sharedRepository = configuration.repository
-        let there = try emptyFolder(output)
         var log: LogCheckpoint?
         if configuration.database == nil {
             log = try SQLiteStore.copy(

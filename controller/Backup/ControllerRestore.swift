@@ -25,17 +25,26 @@ enum ControllerRestore {
     ///   - advance: hosts may have seen more than the backup holds: every number that they would take for an older one jumps
     ///     ahead.
     ///   - kit: for keys that the backup lacks.
+    ///   - isConfirmed: somebody knows that the database holds more than the backup.
+    /// - Throws: `controller.setup.backup`, `.databaseUsed`, `.databaseNewer`; `controller.conflict.exists`. Then nothing was written.
     static func perform(
         from backup: String, to path: String, advance: Bool, kit: (path: String, passphrase: [UInt8])? = nil,
-        at now: UTCInstant
+        isConfirmed: Bool = false, at now: UTCInstant
     ) throws -> Outcome {
         let from = try Directory.open(backup)
         guard let bytes = try from.readIfPresent(BackupRecord.name, sizeMax: ByteCount(1 << 20)),
             let record = try? JSONCoding.decode(BackupRecord.self, from: bytes)
         else {
             throw ControllerError.setup(
-                "backup", "\(backup) is no whole backup: it holds no \(BackupRecord.name).",
+                "backup",
+                "\(backup) is no whole backup: it holds no \(BackupRecord.name)"
+                    + (backup.hasSuffix(ControllerBackup.unfinished) ? ", and was never finished." : "."),
                 remedy: "Name a folder that slipway-controller backup wrote to its end.")
+        }
+        let configuration = try ControllerDirectory(directory: from)
+            .json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        if advance, let database = configuration.database {
+            try examine(PostgresStore(address: database), against: record, isConfirmed: isConfirmed)
         }
         let there = try ControllerBackup.emptyFolder(path)
         // The configuration makes it a controller: last.
@@ -44,8 +53,6 @@ enum ControllerRestore {
             try ControllerBackup.copy(entry.name, in: from, to: there)
         }
         var outcome = Outcome(backup: record)
-        let configuration = try ControllerDirectory(directory: from)
-            .json(ControllerConfiguration.self, ControllerDirectory.configurationName)
         let folder = ControllerDirectory(directory: there, sharedRepository: configuration.repository)
         if let kit {
             try RecoveryKit.unpack(kit.path, passphrase: kit.passphrase, into: folder, configuration.profile)
@@ -58,6 +65,31 @@ enum ControllerRestore {
         try there.sync()
         try folder.write(ControllerDirectory.configurationName, json: configuration)
         return outcome
+    }
+
+    /// Whether the database may be advanced: it is a copy of the time of the backup, or somebody has said so.
+    private static func examine(_ store: PostgresStore, against backup: BackupRecord, isConfirmed: Bool) throws {
+        defer { try? store.close() }
+        if try store.isInUse() {
+            throw ControllerError.setup(
+                "databaseUsed", "A controller runs on the database \(store.place).",
+                remedy: "Put the dump into a database of its own, and name that in controller.json of the backup.")
+        }
+        var (newer, last) = (0, backup.at)
+        try store.replay(
+            event: { entry in
+                guard entry.at > backup.at else { return }
+                (newer, last) = (newer + 1, max(last, entry.at))
+            }, report: { _ in })
+        guard newer > 0, !isConfirmed else { return }
+        throw ControllerError.setup(
+            "databaseNewer",
+            "The log in \(store.place) has \(newer == 1 ? "1 entry" : "\(newer) entries") after the backup of \(backup.at.wholeSeconds), the "
+                + "last of \(last.wholeSeconds): packages and documents of that time are not in the backup, and a log that was "
+                + "moved ahead cannot be moved back.",
+            remedy:
+                "Where this is the dump that was made right after the backup, say it again with --yes. Where controllers work "
+                + "on that database, name another one in controller.json of the backup.")
     }
 
     private static func advance(

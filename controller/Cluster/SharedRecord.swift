@@ -16,6 +16,18 @@ extension PostgresStore {
         }
     }
 
+    /// A controller has said within seconds that it is there, or leads.
+    func isInUse() throws -> Bool {
+        let rows = try withConnection { connection in
+            try connection.run(
+                """
+                SELECT 1 FROM controllers WHERE seen > clock_timestamp() - $1 * interval '1 second'
+                UNION ALL SELECT 1 FROM leases WHERE holder <> '' AND ends > clock_timestamp()
+                """, [.integer(Self.presence)])
+        }
+        return rows.count > 0
+    }
+
     func noteContact(of host: HostID, with holder: String) throws {
         _ = try withConnection { connection in
             try connection.run(

@@ -300,8 +300,11 @@ struct APIOperation: Sendable {
         "POST /v1/grants/{id}/remove": APIOperation(
             "Takes a grant back.", answer: .list(GrantView.self), body: .json(HostReasonRequest.self)),
         "GET /v1/audit": APIOperation(
-            "Entries of the log.", answer: .list(AuditEntryView.self),
-            query: [.afterEvent, .number("limit", 1...Int64(ListPages.limitMax))]),
+            "Entries of the log, the oldest first; with before the newest first, and next is the next before.",
+            answer: .list(AuditEntryView.self),
+            query: [
+                .afterEvent, .number("before", 1...Int64.max), .number("limit", 1...Int64(ListPages.limitMax)),
+            ]),
         "GET /v1/audit/export": APIOperation(
             "Entries of the log as the stored lines.", answer: .ndjson, query: [.afterEvent]),
         "GET /v1/audit/head": APIOperation(

@@ -160,23 +160,6 @@ extension Controller {
         guard failedUses.remove(use) != nil else { return }
         hub.sendToAll(.ready, sequence: store.sequence)
     }
-
-    struct ReadinessCheck: Sendable {
-        var name: String
-        var isGood: Bool
-    }
-
-    /// What a balancer wants to know before it sends anybody here.
-    func readiness() -> [ReadinessCheck] {
-        func check(_ name: String, _ body: () throws -> Void) -> ReadinessCheck {
-            ReadinessCheck(name: name, isGood: (try? body()) != nil)
-        }
-        return [
-            check("record") { try store.ping() },
-            check("repository") { _ = try folder.repository().status("metadata") },
-            ReadinessCheck(name: "engine", isGood: isRunning && !isLeaving),
-        ]
-    }
 }
 
 /// What a controller writes without having been asked for that very thing, and notices when it cannot.

@@ -168,8 +168,15 @@ extension Controller {
 
     // MARK: the log
 
-    func auditEntries(after sequence: Int64, limit: Int) throws -> [AuditEntryView] {
-        try store.entries(after: sequence, limit: limit).map {
+    /// - Parameter before: the newest first; nil: the oldest first.
+    func auditEntries(after: Int64, before: Int64? = nil, limit: Int) throws -> [AuditEntryView] {
+        let entries =
+            if let before {
+                try store.entries(before: before, limit: limit).filter { $0.sequence > after }
+            } else {
+                try store.entries(after: after, limit: limit)
+            }
+        return entries.map {
             AuditEntryView(sequence: $0.sequence, at: $0.at, actor: $0.actor, action: $0.action, object: $0.object)
         }
     }

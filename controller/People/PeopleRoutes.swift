@@ -35,9 +35,10 @@ extension ControllerRoutes {
             },
             Route(.get, "/v1/audit", access: .person(.view)) { request in
                 let after = try request.number("after", in: 0...Int64.max) ?? 0
+                let before = try request.number("before", in: 1...Int64.max)
                 let limit = Int(try request.number("limit", in: 1...Int64(ListPages.limitMax)) ?? 100)
                 // One more than is shown tells whether there is more.
-                let entries = try await controller.auditEntries(after: after, limit: limit + 1)
+                let entries = try await controller.auditEntries(after: after, before: before, limit: limit + 1)
                 let page = Array(entries.prefix(limit))
                 return Responses.json(
                     ListView(items: page, next: entries.count > limit ? page.last.map { "\($0.sequence)" } : nil))

@@ -117,11 +117,18 @@ struct PackageRetention: Sendable, Equatable {
 
     private mutating func keepOfRollouts(_ state: FleetState) {
         for (id, record) in state.rollouts {
-            let hasOpenHosts = record.hosts.keys.contains { record.awaits($0) }
-            guard record.isActive || record.rollout.isTakingBack || hasOpenHosts else { continue }
-            keepReleases(of: record, "\(id) is open")
+            guard let plan = record.plan else { continue }
+            let (rollout, definition) = (record.rollout, plan.definition)
+            let hasOpenHosts = record.hosts.keys.contains { record.awaits($0) || rollout.mayInstall($0) }
+            if record.isActive || rollout.isTakingBack || hasOpenHosts {
+                keepReleases(of: record, "\(id) is open")
+            }
+            let isRevoked = state.releases[definition.release]?.revocation(in: definition.environment) != nil
+            if record.end == .succeeded, !rollout.isSuperseded, !isRevoked {
+                keep(definition.release, "\(id) gives it to hosts that join")
+            }
         }
-        for record in state.channelRollouts {
+        for record in state.channelRollouts + state.channelSuccesses {
             keepReleases(of: record, "\(record.plan.map { "\($0.channel)" } ?? "\(record.id)") names it")
         }
     }
@@ -130,15 +137,20 @@ struct PackageRetention: Sendable, Equatable {
     private mutating func keepReleases(of record: RolloutRecord, _ reason: @autoclosure () -> String) {
         guard let plan = record.plan else { return }
         keep(plan.definition.release, reason())
-        for host in plan.hosts { keep(host.running, reason()) }
+        for host in record.planHosts { keep(host.running, reason()) }
     }
 
     private mutating func keepOfHosts(_ state: FleetState) {
-        // The last that brought each host what it runs: what it ran before is where its next back-out leads.
+        // The last that brought each host what it runs: what it ran before is where its next back-out leads, and where one
+        // that failed was to lead.
         var seen: Set<HostProduct> = []
         for record in state.rolloutOrder.reversed().compactMap({ state.rollouts[$0] }) {
             guard let plan = record.plan else { continue }
-            for host in plan.hosts where record.hosts[host.id]?.outcome == .succeeded {
+            for host in record.planHosts {
+                guard let outcome = record.hosts[host.id]?.outcome, [.succeeded, .backOutFailed].contains(outcome)
+                else {
+                    continue
+                }
                 guard seen.insert(HostProduct(host: host.id, product: plan.definition.release.product)).inserted,
                     let known = state.hosts[host.id], !known.identity.standing.isGone
                 else { continue }

@@ -32,10 +32,11 @@ enum ControllerRoutes {
             },
             Route(.get, "/readyz", access: .anyone(because: "says only what works, not for whom")) { request in
                 let checks = await controller.readiness()
-                let isReady = checks.allSatisfy(\.isGood)
+                let isReady = checks.allSatisfy { $0.standing != .bad }
                 let isVerbose = request.request.uri.query?.contains("verbose") == true
-                let lines = checks.map { "[\($0.isGood ? "+" : "-")] \($0.name)\n" }.joined()
-                let word = isReady ? "ok\n" : "not ready\n"
+                let lines = checks.map(\.line).joined()
+                let isWhole = checks.allSatisfy { $0.standing == .good }
+                let word = isWhole ? "ok\n" : isReady ? "degraded\n" : "not ready\n"
                 return Responses.text(isVerbose ? lines + word : word, status: isReady ? .ok : .serviceUnavailable)
             },
             Route(.get, "/metrics", access: .person(.view)) { _ in

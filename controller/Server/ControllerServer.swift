@@ -7,6 +7,7 @@ import Logging
 import NIOCore
 import ReleaseDefinition
 import ServiceLifecycle
+import Synchronization
 
 /// One TLS 1.3 port for hosts, people, the console and the repository.
 public struct ControllerServer: Sendable {
@@ -123,7 +124,7 @@ struct Farewell: Service {
         // Cancelled: nobody is told.
         guard (try? await gracefulShutdown()) != nil else { return }
         ServiceManager.ofThisProcess()?.stopping()
-        await controller.announceEnd()
+        controller.leaves.store(true, ordering: .relaxed)
         try? await controller.time.sleep(for: controller.configuration.drainTime)
     }
 
@@ -134,8 +135,6 @@ struct Farewell: Service {
 }
 
 extension Controller {
-    func announceEnd() { isLeaving = true }
-
     /// A tenth of the agents' streams each second: ten thousand at once would be in everybody's way.
     nonisolated func keepStreamsAlive() async throws {
         let parts = UInt64(AgentOrder.heartbeatInterval.milliseconds / 1000)

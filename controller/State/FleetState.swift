@@ -116,8 +116,10 @@ struct FleetState: Sendable {
         case .rolloutAuthorised(let event): plans[event.digest]?.authorise(event, at: entry.at)
         case .rolloutChanged(let event):
             if rollouts[event.rollout] == nil { rolloutOrder.append(event.rollout) }
-            if case .started(let plan, _) = event.event.fact, plan.definition.strategy.isContinuous {
-                continuousRollouts.append(event.rollout)
+            if case .started(let plan, _) = event.event.fact {
+                // It began because its package was there: one that had been removed was submitted again.
+                releases[plan.definition.release]?.packageRemovedAt = nil
+                if plan.definition.strategy.isContinuous { continuousRollouts.append(event.rollout) }
             }
             rollouts[event.rollout, default: RolloutRecord(id: event.rollout)].apply(event.event, entry)
         }

@@ -26,6 +26,8 @@ struct RolloutRecord: Sendable {
     private(set) var lastSequence: Int64 = 0
     private(set) var changes: [RolloutChange] = []
     private(set) var hosts: [HostID: Host] = [:]
+    /// Hosts that came after the start.
+    private var late: [PlanHost] = []
     /// By number, from 1; the engine's facts count from 0.
     private(set) var phases: [Int: Phase] = [:]
     private(set) var startedAt: UTCInstant?
@@ -37,6 +39,8 @@ struct RolloutRecord: Sendable {
     init(id: RolloutID) { self.id = id }
 
     var plan: RolloutPlan? { rollout.plan }
+    /// As each was when it was planned, or when it came.
+    var planHosts: [PlanHost] { (plan?.hosts ?? []) + late }
     var isActive: Bool { if case .ended = rollout.state { false } else { rollout.plan != nil } }
 
     var end: RolloutEnd? { if case .ended(let end, _) = rollout.state { end } else { nil } }
@@ -86,7 +90,9 @@ struct RolloutRecord: Sendable {
         case .ended: endedAt = event.at
         // One that was over before gives its hosts up to the newer one; its end stays when it was.
         case .superseded: endedAt = endedAt ?? event.at
-        case .hostJoined(let host): hosts[host.id] = Host()
+        case .hostJoined(let host):
+            hosts[host.id] = Host()
+            late.append(host)
         case .nothingToDo:
             for host in hosts.keys { hosts[host]?.outcome = .alreadyCurrent }
         case .hostsRetried(let ids, _, _):

@@ -52,6 +52,9 @@ protocol EventStore: Sendable {
     /// Up to `limit` entries after a sequence, as the bytes that are chained.
     func lines(after sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])]
 
+    /// Up to `limit` entries before a sequence, the newest first.
+    func lines(before sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])]
+
     func document(_ name: String) throws -> [UInt8]?
 
     /// Whether it can be reached now; answers within seconds.
@@ -76,6 +79,11 @@ extension EventStore {
     /// Entries after a sequence, for streams that resume.
     func entries(after sequence: Int64, limit: Int) throws -> [EventEntry] {
         try lines(after: sequence, limit: limit).map { try JSONCoding.decode(EventEntry.self, from: $0.bytes) }
+    }
+
+    /// Entries before a sequence, the newest first.
+    func entries(before sequence: Int64, limit: Int) throws -> [EventEntry] {
+        try lines(before: sequence, limit: limit).map { try JSONCoding.decode(EventEntry.self, from: $0.bytes) }
     }
 
     /// The end of the chain as it is read anew from the disk.

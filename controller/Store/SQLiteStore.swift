@@ -128,10 +128,20 @@ final class SQLiteStore: EventStore {
     }
 
     func lines(after sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])] {
+        try lines("sequence > ? ORDER BY sequence", sequence, limit)
+    }
+
+    func lines(before sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])] {
+        try lines("sequence < ? ORDER BY sequence DESC", sequence, limit)
+    }
+
+    private func lines(
+        _ which: String, _ sequence: Int64, _ limit: Int
+    ) throws -> [(sequence: Int64, bytes: [UInt8])] {
         try Self.translating(place) {
             try queue.read { database in
                 try Row.fetchAll(
-                    database, sql: "SELECT sequence, entry FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                    database, sql: "SELECT sequence, entry FROM events WHERE \(which) LIMIT ?",
                     arguments: [sequence, limit]
                 ).map { ($0[0], Array($0[1] as Data)) }
             }

@@ -146,11 +146,23 @@ extension ControllerClient {
         try await exchange(HTTPRequest("GET", url(path, query: query), headers: fields))
     }
 
+    /// More pages than any list has.
+    private static let pagesMax = 10_000
+
     /// The whole list, in however many pages the controller gives it.
+    /// - Throws: `api.answer` where the pages do not come to an end.
     func all<Item: Codable & Sendable>(_ path: [String], query: String? = nil) async throws -> [Item] {
         var items: [Item] = []
         var next: String?
+        var asked: Set<String> = []
         repeat {
+            if let next, !asked.insert(next).inserted || asked.count > Self.pagesMax {
+                throw ControllerAPIError(
+                    family: .refused, code: "answer",
+                    summary: "The pages of \(url(path)) do not come to an end: after \(asked.count) of them "
+                        + "\(next.debugDescription) is to be asked for\(asked.count > Self.pagesMax ? "" : " again").",
+                    remedy: "Check that no proxy answers in the controller's place, and use a slipway of its version.")
+            }
             let after = next.map { "after=\($0.percentEncoded)" }
             let words = [query, after].compactMap(\.self)
             let page: ListView<Item> = try await get(path, query: words.isEmpty ? nil : words.joined(separator: "&"))

@@ -211,6 +211,12 @@ extension ErrorCatalogue {
         controller.setup.backup
           The folder is no whole backup.
         > Name a folder that slipway-controller backup wrote to its end.
+        controller.setup.databaseNewer
+          The database onto which a backup is restored has entries that are newer than the backup.
+        > Make sure that it is the dump of that backup and that nobody works on it; then say it again with --yes.
+        controller.setup.databaseUsed
+          A controller runs on the database onto which a backup is to be restored.
+        > Put the dump into a database of its own, and name that in controller.json of the backup.
         controller.setup.emergency
           In the profile regulated the people who approve hot fixes are others than those who approve releases.
         > Name others with --emergency-person.

@@ -11,35 +11,56 @@ struct AuditCommand: AsyncParsableCommand {
 
 struct AuditListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List entries of the log, the oldest first.",
-        discussion: "What a person asked for stands before what came of it, and a refusal stands there too.")
+        commandName: "list", abstract: "List entries of the log, the newest first; with --after the oldest first.",
+        discussion: """
+            What a person asked for was written before what came of it, and a refusal is written too. Where there are more \
+            than were asked for, the last line on stderr says how to go on.
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Option(help: "Only entries after this one.")
-    var after: Int64 = 0
+    @Option(help: "Only entries after this one, the oldest first.")
+    var after: Int64?
 
-    @Option(help: "At most so many.")
-    var limit = 100
+    @Option(help: "Only entries before this one.")
+    var before: Int64?
+
+    @Option(help: "At most so many. Without: 100.")
+    var limit: Int?
+
+    @Flag(help: "However many there are.")
+    var all = false
 
     func validate() throws {
-        guard after >= 0, limit > 0 else { throw ValidationError("--after is 0 or more, --limit 1 or more.") }
+        guard after ?? 0 >= 0, before ?? 1 > 0, limit ?? 1 > 0 else {
+            throw ValidationError("--after is 0 or more, --before and --limit are 1 or more.")
+        }
+        guard after == nil || before == nil else { throw ValidationError("Give --after or --before, not both.") }
+        guard limit == nil || !all else { throw ValidationError("Give --limit or --all, not both.") }
     }
 
     func run() async throws {
-        let (after, limit) = (after, limit)
-        let entries = try await connection.withClient { client in
-            var entries: [AuditEntryView] = []
-            while entries.count < limit {
-                let more = try await client.audit(
-                    after: entries.last?.sequence ?? after, limit: min(1000, limit - entries.count))
-                if more.isEmpty { break }
-                entries += more
+        let (after, before, limit) = (after, before, all ? Int.max : limit ?? 100)
+        let (entries, hasMore) = try await connection.withClient { client in
+            var (entries, hasMore) = ([AuditEntryView](), true)
+            while hasMore, entries.count < limit {
+                let (last, count) = (entries.last?.sequence, min(1000, limit - entries.count))
+                let page =
+                    if let after {
+                        try await client.audit(after: last ?? after, limit: count)
+                    } else {
+                        try await client.audit(before: last ?? before, limit: count)
+                    }
+                entries += page.items
+                hasMore = page.next != nil && page.items.last?.sequence != last
             }
-            return entries
+            return (entries, hasMore)
         }
         try output.print(entries.map(AuditRow.init))
+        if hasMore, let last = entries.last?.sequence {
+            Talk.say("There are more: --\(after == nil ? "before" : "after") \(last), or --all.")
+        }
     }
 }
 

@@ -138,6 +138,13 @@ struct PostgresOutageTests {
                 #expect(refused?.status == 503, "\(refused.map { String(decoding: $0.body, as: UTF8.self) } ?? "")")
                 #expect(refused?.problemCode == (outage == .full ? "controller.store.disk" : "controller.store.away"))
                 #expect(try await client.send("GET", "/livez").status == 200)
+                if outage != .full {
+                    let ready = try await client.send("GET", "/readyz?verbose")
+                    #expect(ready.status == 200)
+                    #expect(String(decoding: ready.body, as: UTF8.self).hasPrefix("[~] record\n"))
+                    let metrics = try await client.send("GET", "/metrics")
+                    #expect(String(decoding: metrics.body, as: UTF8.self).contains("\nslipway_store_up 0\n"))
+                }
                 if outage == .killed {
                     let findings = try await client.send("GET", "/v1/doctor").json(DoctorReport.self).findings
                     #expect(findings.contains { $0.check == .controller && $0.level == .problem }, "\(findings)")

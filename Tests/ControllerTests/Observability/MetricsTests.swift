@@ -95,6 +95,13 @@ struct MetricsTests {
         }
     }
 
+    @Test("A database that is away for less than a minute takes nobody out of a balancer")
+    func patience() {
+        #expect(ReadinessCheck.record(away: nil).line == "[+] record\n")
+        #expect(ReadinessCheck.record(away: .seconds(59)).line == "[~] record\n")
+        #expect(ReadinessCheck.record(away: .seconds(60)).line == "[-] record\n")
+    }
+
     @Test("A log of JSON is one object a line, whatever the words hold")
     func jsonLog() throws {
         let lines = Mutex<[String]>([])

@@ -202,6 +202,72 @@ struct BackupTests {
         }
     }
 
+    @Test("A backup has its name once it is whole; what fails leaves nothing, what was killed is not restored from")
+    func unfinished() throws {
+        let test = try TestController()
+        let folder = try TemporaryFolder()
+        let (backup, half) = (folder.path + "/one", folder.path + "/one.unfinished")
+        func names() throws -> [String] { try Directory.open(folder.path).list().map(\.name).sorted() }
+        // One that was killed on its way.
+        let left = try Directory.create(half + "/keys", mode: 0o700)
+        try left.writeDurably("old.pem", [1])
+        let refused = #expect(throws: ControllerError.self) {
+            _ = try ControllerRestore.perform(from: half, to: folder.path + "/x", advance: true, at: test.time.now())
+        }
+        #expect(refused?.summary.contains("never finished") == true)
+        _ = try ControllerBackup.make(of: test.folder.path, in: backup + "/", at: test.time.now())
+        #expect(try names() == ["one"])
+        let made = try Directory.open(backup)
+        #expect(try made.status("keys/old.pem") == nil && made.status(".lock") == nil)
+        #expect(try made.status().mode & 0o077 == 0)
+        // The record is read after other files lie there already.
+        let damaged = try Directory.open(test.folder.path)
+        try damaged.removeTree("repository")
+        #expect(throws: (any Error).self) {
+            _ = try ControllerBackup.make(of: test.folder.path, in: folder.path + "/two", at: test.time.now())
+        }
+        #expect(try names() == ["one"])
+        // A folder that is there may be a medium's: it is written into, and left empty.
+        let medium = try Directory.create(folder.path + "/medium")
+        #expect(throws: (any Error).self) {
+            _ = try ControllerBackup.make(of: test.folder.path, in: medium.path, at: test.time.now())
+        }
+        #expect(try medium.list().isEmpty)
+    }
+
+    @Test(
+        "A backup is restored onto a copy of its database alone: not where a controller runs, nor unasked where there is more",
+        .enabled(if: TestPostgres.isInstalled))
+    func ontoDatabase() async throws {
+        let test = try TestController(database: TestPostgres.newDatabase())
+        let folder = try TemporaryFolder()
+        let backup = folder.path + "/one"
+        func restore(_ name: String, isConfirmed: Bool = false) throws {
+            _ = try ControllerRestore.perform(
+                from: backup, to: folder.path + "/" + name, advance: true, isConfirmed: isConfirmed,
+                at: test.time.now())
+        }
+        _ = try ControllerBackup.make(of: test.folder.path, in: backup, at: test.time.now())
+        let end = try await test.run { running -> Int64 in
+            let used = #expect(throws: ControllerError.self) { try restore("used") }
+            #expect(used?.code == "controller.setup.databaseUsed")
+            _ = try await TestHost.join(test, running)
+            return await running.controller.store.sequence
+        }
+        let newer = #expect(throws: ControllerError.self) { try restore("newer") }
+        #expect(newer?.code == "controller.setup.databaseNewer")
+        #expect(newer?.summary.contains(" entries after the backup of ") == true, "\(newer?.summary ?? "")")
+        #expect(try Directory.open(folder.path).list().map(\.name) == ["one"])
+        let address = try ControllerDirectory.open(test.folder.path)
+            .json(ControllerConfiguration.self, ControllerDirectory.configurationName).database
+        let store = try PostgresStore(address: #require(address))
+        try store.replay(event: { _ in }, report: { _ in })
+        #expect(store.sequence == end)
+        try restore("said", isConfirmed: true)
+        #expect(try store.readOn(event: { _ in }, report: { _ in }))
+        #expect(store.sequence > end + ControllerRestore.jump - 1)
+    }
+
     @Test("A folder that is no whole backup is refused, and a folder that holds something is never written into")
     func refusals() throws {
         let test = try TestController()
@@ -226,12 +292,21 @@ struct BackupTests {
 
 /// docs/operations.md, as tests walk it.
 enum OperationsGuide {
+    private static func text() throws -> String {
+        let path = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/") + "/docs"
+        return String(
+            decoding: try Directory.open(path).read("operations.md", sizeMax: ByteCount(1 << 20)), as: UTF8.self)
+    }
+
+    /// What stands between this line and the end of its block.
+    static func block(after line: String) throws -> String {
+        let rest = try text().components(separatedBy: line).dropFirst().first ?? ""
+        return (rest.components(separatedBy: "```").first ?? "") + "\n"
+    }
+
     /// The lines of the section's blocks that run the controller's program.
     static func commands(below heading: String) throws -> [String] {
-        let path = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/") + "/docs"
-        let text = String(
-            decoding: try Directory.open(path).read("operations.md", sizeMax: ByteCount(1 << 20)), as: UTF8.self)
-        let section = text.components(separatedBy: "\n## ").first { $0.hasPrefix(heading) } ?? ""
+        let section = try text().components(separatedBy: "\n## ").first { $0.hasPrefix(heading) } ?? ""
         return section.split(separator: "\n").map { String($0.drop { $0 == " " }) }.filter {
             $0.hasPrefix("slipway-controller ")
         }

@@ -90,6 +90,8 @@ struct EventStoreTests {
         #expect(store.sequence == 3)
         #expect(try store.verifiedHead() == store.head)
         #expect(try store.entries(after: 1, limit: 1).map(\.sequence) == [2])
+        #expect(try store.entries(before: 3, limit: 9).map(\.sequence) == [2, 1])
+        #expect(try store.entries(before: .max, limit: 2).map(\.sequence) == [3, 2])
     }
 
     @Test("Any text that people and hosts send is read back, line feeds and all", arguments: StorePlace.Kind.installed)

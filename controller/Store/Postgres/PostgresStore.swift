@@ -29,6 +29,8 @@ final class PostgresStore: EventStore {
     let address: String
     private let link = Mutex(Link())
     private let position = Mutex(Position())
+    /// Since it did not answer the last time it was asked; apart from the link, which is held while it is asked.
+    private let awaySince = Mutex<ContinuousClock.Instant?>(nil)
 
     /// Connects, and makes the tables where they are missing.
     /// - Parameter address: a connection string of libpq. A password stands in the file that `passfile` names.
@@ -149,9 +151,19 @@ final class PostgresStore: EventStore {
     }
 
     func lines(after sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])] {
+        try lines("sequence > $1 ORDER BY sequence", sequence, limit)
+    }
+
+    func lines(before sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])] {
+        try lines("sequence < $1 ORDER BY sequence DESC", sequence, limit)
+    }
+
+    private func lines(
+        _ which: String, _ sequence: Int64, _ limit: Int
+    ) throws -> [(sequence: Int64, bytes: [UInt8])] {
         let rows = try withConnection { connection in
             try connection.run(
-                "SELECT sequence, entry FROM events WHERE sequence > $1 ORDER BY sequence LIMIT $2",
+                "SELECT sequence, entry FROM events WHERE \(which) LIMIT $2",
                 [.integer(sequence), .integer(Int64(limit))])
         }
         return (0..<rows.count).map { (rows.integer($0, 0), rows.bytes($0, 1)) }
@@ -163,6 +175,9 @@ final class PostgresStore: EventStore {
         }
         return rows.count == 1 ? rows.bytes(0, 0) : nil
     }
+
+    /// How long it has not answered; nil: it did the last time it was asked. Waits for nobody.
+    var awayFor: Duration? { awaySince.withLock { $0 }.map { .now - $0 } }
 
     func ping() throws { _ = try withConnection { try $0.run("SELECT 1") } }
 
@@ -183,9 +198,12 @@ final class PostgresStore: EventStore {
             do {
                 let connection = try link.connection ?? PostgresConnection(address)
                 link.connection = connection
-                return try body(connection)
+                let value = try body(connection)
+                awaySince.withLock { $0 = nil }
+                return value
             } catch let error as PostgresError {
                 guard error.isAway else { throw refused(error) }
+                awaySince.withLock { $0 = $0 ?? .now }
                 // A connection that broke is made anew with the next call; one that could not be made has to wait.
                 if link.connection == nil || error.isSilence {
                     link.awayUntil = .now + .seconds(1)
