@@ -32,7 +32,6 @@ extension EndToEnd {
             var folder: String
             var pages: [Page]
             var acts: [Act]
-            var measured = true
             /// Where pictures go; nil: none are taken.
             var shots: String?
             /// A rollout that is halted while its page is open.

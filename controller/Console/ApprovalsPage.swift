@@ -103,7 +103,7 @@ extension Controller {
         let missing = Set(names).sorted().joined(separator: ", ")
         var one = ApprovalsPage.Waiting(
             title: view.summary, badge: record.withdrawal == nil ? "approval" : "withdrawal",
-            asked: "asked by \(view.proposedBy) at \(ConsoleWords.moment(view.proposedAt))"
+            asked: "asked by \(ConsoleWords.person(view.proposedBy)) at \(ConsoleWords.moment(view.proposedAt))"
                 + (view.reason.map { ": \($0)" } ?? ""),
             standing: view.standings.isEmpty
                 ? "It waits for another change of the same keys." : "\(view.standings.words); not yet: \(missing)",
@@ -157,7 +157,7 @@ extension Controller {
             else { return nil }
             return ApprovalsPage.Waiting(
                 title: "Rollout of \(definition.release) to \(definition.environment)", badge: "authorisation",
-                asked: "planned by \(planned.by) at \(ConsoleWords.moment(planned.at))",
+                asked: "planned by \(ConsoleWords.person(planned.by)) at \(ConsoleWords.moment(planned.at))",
                 standing: "\(given) of \(needed) said yes",
                 difference: [
                     "\(planned.plan.hosts.count.of("host")) in \(planned.plan.phases.count.of("phase")): "

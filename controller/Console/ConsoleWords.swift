@@ -152,6 +152,11 @@ enum ConsoleWords {
         return "\(seconds / 86_400) d \(seconds / 3600 % 24) h"
     }
 
+    /// `person:admin` is how the log names a person.
+    static func person(_ actor: String) -> String {
+        actor.hasPrefix("person:") ? String(actor.dropFirst("person:".count)) : actor
+    }
+
     static func clockChange(_ change: MaintenanceWindow.ClockChange) -> String {
         switch change {
         case .skipped: "the clock skips the time: it opens at the next minute that exists"

@@ -116,18 +116,13 @@ struct RolloutPanel {
             "manifest": view.manifest.short,
             "startedAt": view.startedAt.description,
             "started": ConsoleWords.moment(view.startedAt),
-            "startedBy": Self.person(view.startedBy),
+            "startedBy": ConsoleWords.person(view.startedBy),
             "took": ConsoleWords.length((view.endedAt ?? now).since(view.startedAt)),
             "tookLabel": view.endedAt == nil ? "Running for" : "Took",
             "phaseCount": view.phases.count.of("phase"),
             "hasApproval": approval != nil,
             "approval": approval ?? "",
         ]
-    }
-
-    /// `person:admin` is how the log names a person.
-    private static func person(_ actor: String) -> String {
-        actor.hasPrefix("person:") ? String(actor.dropFirst("person:".count)) : actor
     }
 
     private func marks(of phase: Int) -> [HostMark] { hosts.filter { $0.host.phase == phase }.map(\.mark) }

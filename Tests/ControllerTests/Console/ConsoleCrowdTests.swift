@@ -53,7 +53,7 @@ struct ConsoleCrowdTests {
             try Data(test.adminToken.utf8).write(to: URL(fileURLWithPath: token))
             let shots = ProcessInfo.processInfo.environment["SLIPWAY_CONSOLE_SHOTS"]
             let orders: [String: Any] = [
-                "url": "https://127.0.0.1:\(running.port)", "token": token, "folder": folder.path, "measured": true,
+                "url": "https://127.0.0.1:\(running.port)", "token": token, "folder": folder.path,
                 "acts": [], "scriptless": false, "schemes": shots == nil ? ["light"] : ["light", "dark"],
                 "change": id.text, "shots": shots ?? "",
                 "pages": [
