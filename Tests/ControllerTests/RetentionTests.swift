@@ -352,6 +352,14 @@ struct RetentionTests {
             #expect(later.retention.kept[try ReleaseName("web@1.1")] != nil)
             #expect(later.retention.kept[try ReleaseName("web@1.0")] != nil)
             #expect(later.retention.going.map(\.description) == ["web@1.2", "web@1.3"])
+            // With nobody there who runs it, a host that joins is given what was rolled out last.
+            var alone = await controller.state
+            let retired = HostStandingChanged(host: fleet.agents[0].host.id, reason: "r")
+            let (entry, _, _) = try await controller.store.head.following(
+                NewEvent(actor: "test", event: .hostRetired(retired)), at: controller.time.now())
+            alone.apply(entry)
+            let left = PackageRetention(alone, rules, at: controller.time.now() + .days(30)).kept
+            #expect(left[try ReleaseName("web@1.1")]?.contains("hosts that join") == true)
             // As the command prints it.
             #expect(RetentionCommand.lines(later).contains { $0.hasPrefix("remove  web@1.2") })
             await controller.sweepPackages(at: controller.time.now() + .days(30))

@@ -182,24 +182,16 @@ extension FleetState {
     /// others), else the newest that succeeded with a release neither revoked nor removed since, else the newest that showed
     /// anything: its revocations must be heard.
     var channelRollouts: [RolloutRecord] {
-        channelCandidates.compactMap { records in
-            let active = records.filter(\.speaks)
-            return active.first { $0.plan?.urgency.isEmergency == true } ?? active.first ?? records.first(where: isGood)
-                ?? records.first
-        }
-    }
-
-    /// For each channel the rollout that it shows while none is under way, and the one that follows where that is revoked.
-    var channelSuccesses: [RolloutRecord] { channelCandidates.flatMap { $0.filter(isGood).prefix(2) } }
-
-    /// For each channel the rollouts that ever said something there, the newest first.
-    private var channelCandidates: [[RolloutRecord]] {
         var candidates: [ChannelName: [RolloutRecord]] = [:]
         for id in rolloutOrder.reversed() {
             guard let record = rollouts[id], record.channelView != nil, let plan = record.plan else { continue }
             candidates[plan.channel, default: []].append(record)
         }
-        return Array(candidates.values)
+        return candidates.values.compactMap { records in
+            let active = records.filter(\.speaks)
+            return active.first { $0.plan?.urgency.isEmergency == true } ?? active.first ?? records.first(where: isGood)
+                ?? records.first
+        }
     }
 
     /// Hosts may be given its release now.

@@ -128,7 +128,7 @@ struct PackageRetention: Sendable, Equatable {
                 keep(definition.release, "\(id) gives it to hosts that join")
             }
         }
-        for record in state.channelRollouts + state.channelSuccesses {
+        for record in state.channelRollouts {
             keepReleases(of: record, "\(record.plan.map { "\($0.channel)" } ?? "\(record.id)") names it")
         }
     }
