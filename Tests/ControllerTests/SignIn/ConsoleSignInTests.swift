@@ -84,7 +84,9 @@ struct ConsoleSignInTests {
             #expect(try await client.send("POST", "/v1/freezes", headers: session, bytes: body).status == 401)
             // The code counts once.
             #expect(try await client.send("GET", target, headers: cookie).status == 401)
-            _ = try await client.send("POST", "/console/sign-out", headers: session, bytes: [])
+            let proof = try #require(home.text.firstMatch(of: /name="proof" value="([0-9a-f]{64})"/)?.output.1)
+            let browser = TestBrowser(client: client, cookie: try #require(session.first).value, proof: String(proof))
+            #expect(try await browser.post("/console/sign-out").status == 303)
             #expect(try await client.send("GET", "/v1/rollouts", headers: session).status == 401)
         }
     }
