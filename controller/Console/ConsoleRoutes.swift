@@ -116,19 +116,20 @@ enum ConsoleRoutes {
 extension Controller {
     func consolePage(
         of visit: ConsoleVisit, chosen: RolloutID? = nil, filter: HostFilter = HostFilter()
-    ) throws -> ConsolePage {
+    ) async throws -> ConsolePage {
         let person = visit.person
         if let chosen {
             _ = try rolloutView(chosen)
             guard sees(person, chosen) else { throw ControllerError.notFound("rollout \(chosen)") }
         }
-        var rollouts = rolloutViews().filter { sees(person, $0.id) }
         var changes: [RolloutID: [RolloutChange]] = [:]
+        let shown = ConsolePage.open(rolloutViews().filter { sees(person, $0.id) }, chosen: chosen)
+        for id in shown { changes[id] = try await history(of: id) }
+        var rollouts = rolloutViews().filter { sees(person, $0.id) }
         var holds: [RolloutID: RolloutWhyView] = [:]
         var acts: [RolloutID: [ConsoleAct]] = [:]
-        for id in ConsolePage.open(rollouts, chosen: chosen) {
+        for id in shown {
             guard let position = rollouts.firstIndex(where: { $0.id == id }) else { continue }
-            changes[id] = state.rollouts[id]?.changes
             rollouts[position] = try rolloutView(id)
             if !rollouts[position].state.isFinal { holds[id] = try why(id, host: nil) }
             if visit.proof != nil { acts[id] = rolloutActs(id, for: person) }
@@ -137,7 +138,7 @@ extension Controller {
             person: person.name, rollouts: rollouts, hosts: hostViews(for: person), changes: changes,
             notices: notices(), now: time.now(), chosen: chosen, filter: filter, holds: holds)
         (page.proof, page.told, page.acts) = (visit.proof, visit.told, acts)
-        for id in ConsolePage.open(rollouts, chosen: chosen) { page.approvals[id] = approvalWords(id) }
+        for id in shown { page.approvals[id] = approvalWords(id) }
         return page
     }
 }

@@ -26,6 +26,10 @@ struct FleetState: Sendable {
     var rollouts: [RolloutID: RolloutRecord] = [:]
     /// In the order of their start.
     var rolloutOrder: [RolloutID] = []
+    /// How many changes of rollouts are in memory, and at how many some are left to the log.
+    private(set) var changesHeld = 0
+    private let changesHeldMax: Int
+    private var changesBound: Int
     /// Of these, the continuous ones.
     private(set) var continuousRollouts: [RolloutID] = []
     var changes: [String: ChangeRecord] = [:]
@@ -55,6 +59,9 @@ struct FleetState: Sendable {
     var rehearsals: [RolloutID: RehearsalRecord] = [:]
     /// Keys that lay on the controller once.
     var formerlyOnline: Set<String> = []
+
+    /// - Parameter changesHeldMax: of rollouts that are over, some 400 bytes each.
+    init(changesHeldMax: Int = 100_000) { (self.changesHeldMax, changesBound) = (changesHeldMax, changesHeldMax) }
 
     mutating func apply(_ entry: EventEntry) {
         defer { noteLifecycle(entry) }
@@ -122,7 +129,21 @@ struct FleetState: Sendable {
                 if plan.definition.strategy.isContinuous { continuousRollouts.append(event.rollout) }
             }
             rollouts[event.rollout, default: RolloutRecord(id: event.rollout)].apply(event.event, entry)
+            changesHeld += 1
+            if changesHeld > changesBound { restRollouts(but: event.rollout, keeping: changesHeldMax / 2) }
         }
+    }
+
+    /// What a rollout went through is looked up seldom once it is over: of the oldest, the log alone keeps it.
+    /// - Parameter keeping: so many changes may stay, and those of rollouts that are not over.
+    mutating func restRollouts(but current: RolloutID? = nil, keeping: Int) {
+        for id in rolloutOrder where id != current {
+            guard changesHeld > keeping else { break }
+            guard let count = rollouts[id].flatMap({ $0.speaks ? nil : $0.changes.count }), count > 0 else { continue }
+            rollouts[id]?.rest()
+            changesHeld -= count
+        }
+        changesBound = max(changesHeldMax, 2 * changesHeld)
     }
 
     private mutating func applyMark(_ entry: EventEntry) {

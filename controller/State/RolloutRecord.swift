@@ -24,7 +24,11 @@ struct RolloutRecord: Sendable {
     private(set) var rollout = Rollout()
     /// Of the last event that changed it.
     private(set) var lastSequence: Int64 = 0
+    /// Those after `restedTo`.
     private(set) var changes: [RolloutChange] = []
+    /// Changes up to this one are in the log alone, from where they are read again.
+    private(set) var restedTo: Int64 = 0
+    private(set) var firstSequence: Int64 = 0
     private(set) var hosts: [HostID: Host] = [:]
     /// Hosts that came after the start.
     private var late: [PlanHost] = []
@@ -54,6 +58,7 @@ struct RolloutRecord: Sendable {
         let isPromotion = rollout.waitsForPromotion
         rollout.apply(event)
         lastSequence = entry.sequence
+        if firstSequence == 0 { firstSequence = entry.sequence }
         note(event)
         changes.append(
             RolloutChange(
@@ -62,6 +67,9 @@ struct RolloutRecord: Sendable {
                 phase: event.fact.phaseNumber,
                 host: event.fact.host, state: RolloutNarration.state(of: rollout.state)))
     }
+
+    /// Gives the memory of its changes back.
+    mutating func rest() { (changes, restedTo) = ([], lastSequence) }
 
     private func phaseName(_ phase: Int) -> String {
         guard let phases = plan?.phases, phases.indices.contains(phase) else { return "phase \(phase + 1)" }

@@ -76,15 +76,71 @@ extension Controller {
     static let changeBufferMax = 4096
 
     /// - Parameter after: the last sequence that the caller has seen; 0: from the start.
-    func changes(of id: RolloutID?, after: Int64) throws -> (number: UInt64, items: AsyncStream<WatcherHub.Item>) {
+    func changes(
+        of id: RolloutID?, after: Int64
+    ) async throws -> (number: UInt64, items: AsyncStream<WatcherHub.Item>) {
         if let id, state.rollouts[id] == nil {
             throw ControllerError.notFound("rollout \(id)", remedy: "List them with slipway rollout list.")
         }
-        let records = id.map { [state.rollouts[$0]].compactMap { $0 } } ?? Array(state.rollouts.values)
-        let history = records.flatMap(\.changes).filter { $0.sequence > after }.sorted { $0.sequence < $1.sequence }
+        let history = try await history(of: id, after: after)
         let (stream, continuation) = AsyncStream.makeStream(
             of: WatcherHub.Item.self, bufferingPolicy: .bufferingOldest(history.count + Self.changeBufferMax))
         for change in history { continuation.yield(.change(change)) }
         return (watchers.add(continuation, rollout: id), stream)
+    }
+
+    /// Every change so far of one rollout or of all, in order. Nothing is awaited after the newest of them was looked up.
+    func history(of id: RolloutID?, after: Int64 = 0) async throws -> [RolloutChange] {
+        // All of it is here: nothing is copied for a page that asks again after each event.
+        if after == 0, let record = id.flatMap({ state.rollouts[$0] }), record.restedTo == 0 { return record.changes }
+        var earlier: [RolloutChange] = []
+        var read: [RestedRollout] = []
+        while true {
+            let records = id.map { [state.rollouts[$0]].compactMap { $0 } } ?? Array(state.rollouts.values)
+            let rested = records.filter { $0.restedTo > after }.map(RestedRollout.init).sorted { $0.first < $1.first }
+            if rested == read {
+                let changes = earlier + records.flatMap(\.changes)
+                return changes.filter { $0.sequence > after }.sorted { $0.sequence < $1.sequence }
+            }
+            let store = store
+            earlier = try await offLoop { try await RestedRollout.changes(of: rested, in: store) }
+            read = rested
+        }
+    }
+}
+
+/// A rollout whose changes are in the log alone, all or those up to one.
+struct RestedRollout: Sendable, Equatable {
+    /// Entries that are read at a time.
+    private static let pieceMax = 1000
+
+    let id: RolloutID
+    let first: Int64
+    let last: Int64
+
+    init(_ record: RolloutRecord) { (id, first, last) = (record.id, record.firstSequence, record.restedTo) }
+
+    /// Makes the changes anew, as they were made when they happened. Not for the actor: half a million entries take ten seconds.
+    /// - Parameter rollouts: by their first entry.
+    /// - Throws: `controller.store.…`.
+    nonisolated static func changes(
+        of rollouts: [RestedRollout], in store: any EventStore
+    ) async throws -> [RolloutChange] {
+        guard let first = rollouts.first?.first, let last = rollouts.map(\.last).max() else { return [] }
+        let ends = Dictionary(uniqueKeysWithValues: rollouts.map { ($0.id, $0.last) })
+        var records: [RolloutID: RolloutRecord] = [:]
+        var after = first - 1
+        while after < last {
+            let entries = try store.entries(after: after, limit: pieceMax)
+            guard let end = entries.last?.sequence else { break }
+            for entry in entries {
+                guard case .rolloutChanged(let it) = entry.event, let end = ends[it.rollout], entry.sequence <= end
+                else { continue }
+                records[it.rollout, default: RolloutRecord(id: it.rollout)].apply(it.event, entry)
+            }
+            after = end
+            try Task.checkCancellation()
+        }
+        return records.values.flatMap(\.changes)
     }
 }
