@@ -44,7 +44,7 @@ struct ConsolePageTests {
         #expect(String(decoding: try page.render(templates), as: UTF8.self).contains("quarantined"))
     }
 
-    @Test("A failing host stands first, with its error, what to do and the last lines of its log")
+    @Test("A failing host stands first, with its error, the last lines of its log and the command to type next")
     func failingFirst() throws {
         let html = try text([samples.backedOut()])
         let trouble = try #require(html.range(of: "1 host needs attention"))
@@ -53,6 +53,9 @@ struct ConsolePageTests {
         #expect(html.contains("answered 500, expected 200"))
         #expect(html.contains("KeyError: &#39;SETTLEMENT_CURRENCY&#39;"))
         #expect(html.contains("backed out: it did not become healthy"))
+        // And what to type.
+        let command = try #require(samples.backedOut().nextCommand)
+        #expect(command.hasPrefix("slipway release submit") && html.contains("Next: <code>\(command)</code>"))
         let rows = html[table.lowerBound...]
         let failed = try #require(rows.range(of: "<th scope=\"row\"><a href=\"/console/hosts/web-3.example\">"))
         let waiting = try #require(rows.range(of: "<th scope=\"row\"><a href=\"/console/hosts/web-1.example\">"))

@@ -167,7 +167,7 @@ enum ConsoleWords {
 
     /// The last lines of a log, each cut to a width that a page can show. A line that comes again and again stands once,
     /// so that what came before it is seen.
-    static func lastLines(_ log: String, count: Int = 12, width: Int = 400) -> String {
+    static func lastLines(_ log: String, count: Int = 20, width: Int = 400) -> String {
         var lines: [(text: Substring, times: Int)] = []
         for line in log.split(whereSeparator: \.isNewline) {
             if let last = lines.last, last.text == line {

@@ -86,6 +86,8 @@ struct RolloutPanel {
             },
             "troubleLeft": troubled.count > Self.troubleMax
                 ? "and \(troubled.count - Self.troubleMax) more: they stand first in the table below" : "",
+            "hasNext": view.nextCommand != nil,
+            "next": view.nextCommand ?? "",
         ]
     }
 

@@ -1,8 +1,6 @@
-import ControllerAPI
-
 extension RolloutView {
     /// What an operator types next, as one command; nil: nothing is asked of anybody.
-    var nextCommand: String? {
+    public var nextCommand: String? {
         if state.isFinal, stillRunning?.isEmpty == false { return "slipway doctor" }
         switch state {
         case .running, .stopping, .backingOut: return "slipway rollout watch \(id)"
