@@ -47,7 +47,9 @@ struct SigningWordsTests {
             standing("staging-web", by: "targets", 2, [("ann", true)]),
         ])
         #expect(ChangeSigning.signedAlready(half, ["id-ann"]) == nil)
-        #expect(ChangeSigning.outcome(open) == "Signed. Still waiting for others: staging-web 1 of 2.")
+        #expect(
+            ChangeSigning.outcome(open)
+                == "Signed. Still waiting for others: staging-web 1 of 2. They type: slipway keys sign \(open.id)")
     }
 
     @Test("Without a terminal a confirmation says what is missing, not how the command is used")

@@ -66,7 +66,8 @@ struct ChangeSigning {
 
     static func outcome(_ change: MetadataChangeView) -> String {
         if change.state == .published { return "Signed. Enough people have: it is published." }
-        return "Signed. Still waiting for others: \(change.standings.filter { $0.votes < $0.threshold }.words)."
+        let open = change.standings.filter { $0.votes < $0.threshold }.words
+        return "Signed. Still waiting for others: \(open). They type: slipway keys sign \(change.id)"
     }
 
     /// Whose keys have all signed whatever of it they may; nil: something is left for them.
