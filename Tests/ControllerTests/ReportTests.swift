@@ -104,10 +104,11 @@ struct ReportTests {
             }
             #expect(try await firstWord() == .heard(HeardReports(through: 0)))
             #expect(try await receipt([inventory(3, "a"), inventory(5, "a")]).before == 0)
-            // Repeated, and empty as of a host that fetches.
-            #expect(try await receipt([inventory(5, "a")]).before == 5)
-            #expect(try await receipt([]).before == 5)
-            #expect(try await receipt([inventory(6, "a")]) == HostReportReceipt(acknowledged: 6, before: 5))
+            // Repeated, and empty as of a host that fetches; 4 is missing. The answer that says so may be lost: it is said until the host has told what it runs.
+            #expect(try await receipt([inventory(5, "a")]).before == 3)
+            #expect(try await receipt([]).before == 3)
+            #expect(try await firstWord() == .heard(HeardReports(through: 3)))
+            #expect(try await receipt([inventory(6, "a")]) == HostReportReceipt(acknowledged: 6, before: 3))
             #expect(try await firstWord() == .heard(HeardReports(through: 6)))
             await client.close()
         }

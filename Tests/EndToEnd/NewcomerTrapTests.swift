@@ -180,6 +180,8 @@ extension EndToEnd {
             let folder = try Files.makeTemporaryFolder()
             defer { Files.removeTree(folder) }
             chmod(folder, 0o755)
+            // That of all tests may be this user's alone; it is this controller's folder that is to be refused.
+            chmod(folder.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }, 0o711)
             let made = try await ChildProcess.run(
                 Files.programs + "/slipway-controller", ["init", "--dir", folder + "/controller"], folder: folder)
             #expect(made.status == 0, "\(made.errors)")

@@ -30,6 +30,12 @@ enum ControllerBackup {
         while output.count > 1, output.last == "/" { output.removeLast() }
         if (try? Directory.open(output)) != nil {
             let there = try emptyFolder(output)
+            let lock = try lock(there)
+            defer { lock.release() }
+            guard try there.list().allSatisfy({ $0.name == lockName }) else {
+                throw notEmpty(output)
+            }
+            defer { try? there.removeFile(lockName) }
             do { return try write(path, output, there, at: now) } catch {
                 try? clear(there)
                 throw error
@@ -39,10 +45,7 @@ enum ControllerBackup {
         let name = (cut.map { String(output[output.index(after: $0)...]) } ?? output) + unfinished
         let there = try Directory.create(output + unfinished, mode: 0o700)
         let above = try Directory.open(cut.map { $0 == output.startIndex ? "/" : String(output[..<$0]) } ?? ".")
-        guard let lock = try there.lock() else {
-            throw ControllerError.conflict(
-                "exists", "Another backup is being written to \(there.path).", remedy: "Wait for its end.")
-        }
+        let lock = try lock(there)
         defer { lock.release() }
         do {
             // Of one that was killed; nothing else has this name.
@@ -60,6 +63,14 @@ enum ControllerBackup {
     }
 
     private static let lockName = ".lock"
+
+    private static func lock(_ there: Directory) throws -> DirectoryLock {
+        guard let lock = try there.lock() else {
+            throw ControllerError.conflict(
+                "exists", "Another backup is being written to \(there.path).", remedy: "Wait for its end.")
+        }
+        return lock
+    }
 
     private static func clear(_ there: Directory) throws {
         for entry in try there.list() where entry.name != lockName { try there.removeTree(entry.name) }
@@ -90,17 +101,19 @@ enum ControllerBackup {
             for entry in try evidence.list() { try copy(entry.name, in: evidence, to: target) }
         }
         let record = BackupRecord(at: now, version: SlipwayVersion.text, log: log)
-        try there.sync()
+        // Names in folders of folders too, before the record says that all is there.
+        try there.syncFileSystem()
         try there.writeDurably(BackupRecord.name, JSONCoding.value(of: record).prettyBytes)
         return record
     }
 
+    private static func notEmpty(_ path: String) -> ControllerError {
+        .conflict("exists", "The folder \(path) is not empty; nothing was written.", remedy: "Choose another folder.")
+    }
+
     static func emptyFolder(_ path: String) throws -> Directory {
         let there = try Directory.create(path, mode: 0o700)
-        guard try there.list().isEmpty else {
-            throw ControllerError.conflict(
-                "exists", "The folder \(path) is not empty; nothing was written.", remedy: "Choose another folder.")
-        }
+        guard try there.list().isEmpty else { throw notEmpty(path) }
         try there.setMode(0o700)
         return there
     }

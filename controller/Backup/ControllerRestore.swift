@@ -59,6 +59,8 @@ enum ControllerRestore {
         }
         if advance {
             let store = try configuration.openStore(folder)
+            // Packages were copied meanwhile, which takes its time.
+            if let shared = store as? PostgresStore { try requireIdle(shared) }
             outcome.unsigned = try self.advance(store, folder, record, at: now)
             try store.close()
         }
@@ -67,14 +69,17 @@ enum ControllerRestore {
         return outcome
     }
 
+    private static func requireIdle(_ store: PostgresStore) throws {
+        guard try store.isInUse() else { return }
+        throw ControllerError.setup(
+            "databaseUsed", "A controller runs on the database \(store.place).",
+            remedy: "Put the dump into a database of its own, and name that in controller.json of the backup.")
+    }
+
     /// Whether the database may be advanced: it is a copy of the time of the backup, or somebody has said so.
     private static func examine(_ store: PostgresStore, against backup: BackupRecord, isConfirmed: Bool) throws {
         defer { try? store.close() }
-        if try store.isInUse() {
-            throw ControllerError.setup(
-                "databaseUsed", "A controller runs on the database \(store.place).",
-                remedy: "Put the dump into a database of its own, and name that in controller.json of the backup.")
-        }
+        try requireIdle(store)
         var (newer, last) = (0, backup.at)
         try store.replay(
             event: { entry in

@@ -56,7 +56,7 @@ extension Controller {
             do { try takeLead() } catch {
                 // The same lease is there the next time, and is taken for a new one then.
                 leadership.lease = nil
-                throw error
+                logger.error("this controller cannot lead yet", metadata: ["error": "\(ReportedError(error))"])
             }
         } catch {
             noteRecord(.place, isWritten: false)

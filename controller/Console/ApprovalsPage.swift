@@ -146,15 +146,19 @@ extension Controller {
         let now = time.now()
         return state.plans.values.sorted { $0.at > $1.at }.compactMap { planned in
             let definition = planned.plan.definition
-            let needed = authorisationsNeeded(definition)
-            let given = authorisationsThatCount(planned, by: approvers(of: definition))
-            let isStarted = state.rollouts.values.contains {
-                $0.plan?.definition.release == definition.release && ($0.startedAt.map { planned.at <= $0 } ?? false)
-            }
-            guard given < needed, !isStarted, now < planned.at + .days(7),
+            guard now < planned.at + .days(7), state.rollouts[planned.plan.id] == nil,
                 person.may(
                     .view, on: ScopedObject(product: definition.release.product, environment: definition.environment))
             else { return nil }
+            let needed = authorisationsNeeded(definition)
+            let given = authorisationsThatCount(planned, by: approvers(of: definition))
+            // Planned again, and started as that.
+            let isOvertaken = state.rollouts.values.contains {
+                $0.plan?.definition.release == definition.release
+                    && $0.plan?.definition.environment == definition.environment
+                    && ($0.startedAt.map { planned.at <= $0 } ?? false)
+            }
+            guard given < needed, !isOvertaken else { return nil }
             return ApprovalsPage.Waiting(
                 title: "Rollout of \(definition.release) to \(definition.environment)", badge: "authorisation",
                 asked: "planned by \(ConsoleWords.person(planned.by)) at \(ConsoleWords.moment(planned.at))",

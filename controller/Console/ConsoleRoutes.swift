@@ -123,8 +123,14 @@ extension Controller {
             guard sees(person, chosen) else { throw ControllerError.notFound("rollout \(chosen)") }
         }
         var changes: [RolloutID: [RolloutChange]] = [:]
-        let shown = ConsolePage.open(rolloutViews().filter { sees(person, $0.id) }, chosen: chosen)
-        for id in shown { changes[id] = try await history(of: id) }
+        var shown: [RolloutID] = []
+        while true {
+            let open = ConsolePage.open(rolloutViews().filter { sees(person, $0.id) }, chosen: chosen)
+            // Others may stand open by the time that a history was read.
+            if open == shown { break }
+            for id in open { changes[id] = try await history(of: id) }
+            shown = open
+        }
         var rollouts = rolloutViews().filter { sees(person, $0.id) }
         var holds: [RolloutID: RolloutWhyView] = [:]
         var acts: [RolloutID: [ConsoleAct]] = [:]

@@ -95,7 +95,7 @@ extension Controller {
             note(batch.facts, of: batch.host)
         }
         guard batch.reports.contains(where: { $0.sequence > host.lastReport }) else {
-            batch.answer.resume(returning: receipt(of: batch, host.lastReport, before: host.lastReport))
+            batch.answer.resume(returning: receipt(of: batch, host.lastReport, before: host.heardThrough))
             return false
         }
         return true
@@ -182,8 +182,8 @@ private struct ReportGroup {
 
     mutating func add(_ batch: WaitingBatch, to state: FleetState, at now: UTCInstant) {
         let host = batch.host
-        let before = highest[host] ?? state.hosts[host]?.lastReport ?? 0
-        var last = before
+        let before = highest[host] ?? state.hosts[host]?.heardThrough ?? 0
+        var last = highest[host] ?? state.hosts[host]?.lastReport ?? 0
         var (decisions, new) = (decisions, [StoredReport]())
         do {
             for (report, bytes) in zip(batch.reports, batch.bytes) where report.sequence > last {

@@ -208,7 +208,7 @@ extension Controller {
         // Where it cannot be noted, another controller may take the host for absent; it is corrected as it is heard.
         try? shared?.noteContact(of: host, with: holder)
         // Before any order: a host that was heard further than that tells again what was lost with it.
-        let heard = HeardReports(through: state.hosts[host]?.lastReport ?? 0)
+        let heard = HeardReports(through: state.hosts[host]?.heardThrough ?? 0)
         hub.send(.heard(heard), sequence: store.sequence, to: host)
         if wantsRenewal(host) { hub.send(.renew, sequence: store.sequence, to: host) }
         // Before the engine hears of the contact: what it orders upon that goes out by itself.

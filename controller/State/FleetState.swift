@@ -239,6 +239,11 @@ struct HostRecord: Sendable {
     var identity: HostIdentity
     /// The highest sequence of a stored report; anything up to it is a repetition.
     private(set) var lastReport: Int64 = 0
+    /// A report came that was not the next: those between were lost with a younger record. Up to here the host was heard then;
+    /// nil once it has said since what it runs.
+    private var lostAfter: Int64?
+    /// Up to here nothing is missing.
+    var heardThrough: Int64 { lostAfter ?? lastReport }
     private(set) var lastReportAt: UTCInstant?
     private(set) var inventory: HostInventory?
     private(set) var firstInventoryAt: UTCInstant?
@@ -274,10 +279,13 @@ struct HostRecord: Sendable {
 
     mutating func apply(_ stored: StoredReport) {
         guard stored.report.sequence > lastReport else { return }
+        let isNext = lastReport == 0 || stored.report.sequence == lastReport + 1
+        if !isNext { lostAfter = lostAfter ?? lastReport }
         lastReport = stored.report.sequence
         lastReportAt = stored.receivedAt
         switch stored.report.body {
         case .inventory(let inventory):
+            if isNext { lostAfter = nil }
             self.inventory = inventory
             firstInventoryAt = firstInventoryAt ?? stored.receivedAt
             running = Dictionary(

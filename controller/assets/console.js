@@ -50,6 +50,12 @@
     }
   }
 
+  // What nobody touched is as the page proposes it now.
+  function isWritten(field) {
+    if (field.options) return field.selectedIndex !== Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
+    return field === document.activeElement || field.value !== field.defaultValue;
+  }
+
   function replace(html) {
     const next = new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
     if (!next || !next.classList.contains("live")) return;
@@ -60,7 +66,7 @@
     const scrolled = [...main.querySelectorAll("details[id] :is(pre, .changes)")].map((box) => [box.closest("details").id, box.scrollTop]);
     const focus = address(document.activeElement);
     // What somebody is writing into a form stays, and so does the cursor in it.
-    const written = [...main.querySelectorAll(".act :is(input, select)[id]")].map((field) =>
+    const written = [...main.querySelectorAll(".act :is(input, select)[id]")].filter(isWritten).map((field) =>
       [field.id, field.value, field.selectionStart, field.selectionEnd]);
     main.replaceChildren(document.importNode(next, true));
     for (const [id, value] of written) {

@@ -121,7 +121,8 @@ extension Controller {
             case .retry:
                 let ended = facts.filter { ![nil, .succeeded, .alreadyCurrent].contains($0.value.outcome) }.keys
                     .sorted()
-                hosts = ended.prefix(RolloutActs.askedMax).filter { fits(.retry([$0], by: "", reason: "")) }
+                let fitting = ended.prefix(RolloutActs.askedMax).lazy.filter { fits(.retry([$0], by: "", reason: "")) }
+                hosts = Array(fitting.prefix(RolloutActs.hostsMax))
                 guard !hosts.isEmpty else { return nil }
             case .skip:
                 // Those of the last phase begin last.
