@@ -60,7 +60,12 @@ struct MarkTests {
             ])
             let started = try await client.startRollout(TestFleet.definition("1.0", watched))
             let id = try started.json(RolloutView.self).id
-            try await eventually { fleet.agents.contains { $0.running != nil } }
+            // By the controller's word: the host has it before that.
+            try await eventually {
+                try await client.send("GET", "/v1/rollouts/\(id)").json(RolloutView.self).hosts.contains {
+                    $0.outcome == .succeeded
+                }
+            }
             let skipped = try await mark("host4", .maintenance, "a new disk", by: client).json(HostMarkedView.self)
             #expect(skipped.skippedIn == [id] && skipped.goesOnIn.isEmpty)
             let done = try await mark("host1", .pinned, "it is the pilot", by: client).json(HostMarkedView.self)
