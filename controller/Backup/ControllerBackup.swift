@@ -41,10 +41,10 @@ enum ControllerBackup {
                 throw error
             }
         }
-        let cut = output.lastIndex(of: "/")
-        let name = (cut.map { String(output[output.index(after: $0)...]) } ?? output) + unfinished
+        let (folder, last) = Directory.split(output)
+        let name = last + unfinished
         let there = try Directory.create(output + unfinished, mode: 0o700)
-        let above = try Directory.open(cut.map { $0 == output.startIndex ? "/" : String(output[..<$0]) } ?? ".")
+        let above = try Directory.open(folder)
         let lock = try lock(there)
         defer { lock.release() }
         do {
@@ -53,7 +53,7 @@ enum ControllerBackup {
             try there.setMode(0o700)
             let record = try write(path, there.path, there, at: now)
             try there.removeFile(lockName)
-            try above.rename(name, to: String(name.dropLast(unfinished.count)))
+            try above.rename(name, to: last)
             return record
         } catch {
             // What failed takes no space, least of all on a disk that is full.
