@@ -34,7 +34,7 @@ struct FeedbackLink: Sendable, Equatable {
     init?(_ text: String, key: [UInt8]) {
         let parts = text.split(separator: "~", omittingEmptySubsequences: false).map(String.init)
         guard text.utf8.count <= 400, parts.count == 5,
-            Self.isSame(Self.mac(parts[..<4].joined(separator: "~"), key), parts[4]),
+            Self.mac(parts[..<4].joined(separator: "~"), key).isSameInConstantTime(as: parts[4]),
             let release = try? ReleaseName(parts[0]), let seconds = Int64(parts[1]), let uses = Int(parts[2])
         else { return nil }
         self.init(release: release, expiresAt: UTCInstant(secondsSince1970: seconds), uses: uses, id: parts[3])
@@ -49,12 +49,6 @@ struct FeedbackLink: Sendable, Equatable {
 
     private static func mac(_ text: String, _ key: [UInt8]) -> String {
         String(SHA256Digest(authenticating: Array("feedback:\(text)".utf8), key: key).hex.prefix(macLength))
-    }
-
-    /// Takes the same time wherever they differ.
-    private static func isSame(_ one: String, _ other: String) -> Bool {
-        guard one.utf8.count == other.utf8.count else { return false }
-        return zip(one.utf8, other.utf8).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
     }
 }
 

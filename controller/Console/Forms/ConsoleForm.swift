@@ -34,19 +34,12 @@ enum ConsoleForm {
     /// - Throws: `controller.access.formProof`.
     static func requireProof(_ body: [UInt8], _ cookie: String, _ sessions: PersonSessions) throws {
         guard let proof = field(proofField, of: body), let expected = sessions.proof(cookieHeader: cookie),
-            isSame(proof, expected)
+            proof.isSameInConstantTime(as: expected)
         else {
             throw ControllerError.forbidden(
                 "formProof", "The form is not of this session: it was shown before somebody signed in anew.",
                 remedy: "Nothing was done. Reload the page and do it again.")
         }
-    }
-
-    /// In a time that tells nothing of where they differ.
-    private static func isSame(_ one: String, _ other: String) -> Bool {
-        let (left, right) = (Array(one.utf8), Array(other.utf8))
-        guard left.count == right.count else { return false }
-        return zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
 
     /// A field that holds no space.
