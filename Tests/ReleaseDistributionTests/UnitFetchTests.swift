@@ -233,6 +233,48 @@ struct ServerFetchTests {
         try result.get()
     }
 
+    @Test(
+        "R44: hosts that fetch all at once, by ranges and whole, take a file from the origin once with a cache before it"
+    )
+    func herd() async throws {
+        guard WebServer.Kind.varnishBeforeNginx.isInstalled else { return }
+        let fixture = try await UpdateFixture()
+        let server = try await WebServer(.varnishBeforeNginx, serving: fixture.root.path, in: fixture.folder)
+        let http = try LiveHTTP(identity: nil, userAgent: "slipway-test/1")
+        let result: Result<Void, any Error>
+        do { result = .success(try await herd(fixture, server, http)) } catch { result = .failure(error) }
+        await http.shutdown()
+        try await server.stop()
+        try result.get()
+        let origin = try WebServer.asked(fixture.folder).filter { asked in
+            asked.path.hasSuffix(fixture.payloadPath) || asked.path.hasSuffix(Self.indexPath(fixture))
+        }
+        let size = fixture.payload.length.value + fixture.new.payload.index.length.value
+        #expect(!origin.isEmpty)
+        #expect(Double(origin.reduce(0) { $0 + $1.received }) <= 1.2 * Double(size), "\(origin), of \(size)")
+    }
+
+    private static func indexPath(_ fixture: UpdateFixture) -> String {
+        RepositoryLayout.blob(fixture.new.payload.index.sha256)
+    }
+
+    private func herd(_ fixture: UpdateFixture, _ server: WebServer, _ http: LiveHTTP) async throws {
+        try await server.untilAnswers(http, "/" + RepositoryLayout.blob(fixture.old.payload.index.sha256))
+        let fetcher = fixture.fetcher(http, base: server.address, time: SystemTime())
+        try await withThrowingTaskGroup(of: FetchWay.self) { group in
+            for host in 0..<32 {
+                group.addTask {
+                    try await fetcher.unit(
+                        fixture.new, installed: host.isMultiple(of: 2) ? fixture.installed : nil, patches: [],
+                        into: fixture.store("downloads-\(host)")
+                    ).report.way
+                }
+            }
+            let ways = try await group.reduce(into: [:]) { ways, way in ways[way, default: 0] += 1 }
+            #expect(ways == [.ranges: 16, .whole: 16])
+        }
+    }
+
     private func update(
         _ fixture: UpdateFixture, _ server: WebServer, _ http: LiveHTTP, _ kind: WebServer.Kind
     ) async throws {

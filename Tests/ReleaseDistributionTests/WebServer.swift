@@ -46,7 +46,7 @@ final class WebServer: Sendable {
         if let front = kind.front {
             entrance = UInt16(try Ports.free())
             switch front {
-            case .varnish: commands.append(("varnish", Self.varnish(entrance, before: port, folder)))
+            case .varnish: commands.append(("varnish", try Self.varnish(entrance, before: port, folder)))
             case .squid: commands.append(("squid", try Self.squid(entrance, before: port, folder)))
             }
         }
@@ -85,13 +85,20 @@ final class WebServer: Sendable {
         return ["/usr/sbin/nginx", "-p", folder.path, "-c", folder.path + "/nginx.conf", "-e", "stderr"]
     }
 
-    /// No jail: that would need root and another user.
-    private static func varnish(_ port: UInt16, before origin: UInt16, _ folder: TemporaryFolder) -> [String] {
-        [
-            "/usr/sbin/varnishd", "-F", "-j", "none", "-a", "127.0.0.1:\(port)", "-b", "127.0.0.1:\(origin)", "-n",
-            folder.path + "/varnish", "-s", "malloc,64m",
+    /// With the configuration that is shipped. No jail: that would need root and another user.
+    private static func varnish(_ port: UInt16, before origin: UInt16, _ folder: TemporaryFolder) throws -> [String] {
+        let shipped = try Directory.open(packaging + "/web-servers").read("varnish.vcl", sizeMax: ByteCount(1 << 16))
+        let text = String(decoding: shipped, as: UTF8.self).replacing(
+            #".port = "8080""#, with: #".port = "\#(origin)""#)
+        try folder.directory.writeDurably("varnish.vcl", Array(text.utf8))
+        return [
+            "/usr/sbin/varnishd", "-F", "-j", "none", "-a", "127.0.0.1:\(port)", "-f", folder.path + "/varnish.vcl",
+            "-n", folder.path + "/varnish", "-s", "malloc,64m",
         ]
     }
+
+    private static let packaging =
+        "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/packaging"
 
     /// As an accelerator that keeps everything in memory. As root it becomes another user, who writes nothing.
     private static func squid(_ port: UInt16, before origin: UInt16, _ folder: TemporaryFolder) throws -> [String] {

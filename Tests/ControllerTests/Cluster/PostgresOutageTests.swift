@@ -9,21 +9,27 @@ import Testing
 
 @Suite("PostgreSQL goes away under a rollout, and comes back", .enabled(if: TestPostgres.isInstalled))
 struct PostgresOutageTests {
+    /// All of it: five minutes without the database.
+    private static let isWhole = ProcessInfo.processInfo.environment["SLIPWAY_FAULTS"] != nil
+
     enum Outage: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case killed, paused, full
+        /// Its standby takes its place.
+        case failedOver
         var testDescription: String { rawValue }
     }
 
     /// What is wrong with the database, until it is put right.
     private struct Trouble {
         let server: TestPostgres
+        let standby: TestPostgres?
         let outage: Outage
         /// Mounted for `full`.
         let disk: String?
 
         func begin() throws {
             switch outage {
-            case .killed: server.kill()
+            case .killed, .failedOver: server.kill()
             case .paused: server.pause()
             case .full: try fill()
             }
@@ -32,6 +38,7 @@ struct PostgresOutageTests {
         func end() throws {
             switch outage {
             case .killed: server.start()
+            case .failedOver: try standby?.promote()
             case .paused: server.resume()
             case .full: try FileManager.default.removeItem(atPath: (disk ?? "") + "/filler")
             }
@@ -65,7 +72,7 @@ struct PostgresOutageTests {
     }
 
     @Test(
-        "R39: killed, stopped or without space under a rollout: it waits and goes on by itself, nothing lost or doubled",
+        "R39: killed, stopped, without space, failed over under a rollout: it waits, goes on by itself, nothing lost or doubled",
         arguments: Outage.allCases)
     func outage(_ outage: Outage) async throws {
         let folder = try TemporaryFolder()
@@ -105,8 +112,10 @@ struct PostgresOutageTests {
 
     private func rollOut(_ outage: Outage, _ disk: String?) async throws {
         let server = try TestPostgres()
-        let trouble = Trouble(server: server, outage: outage, disk: disk)
-        let test = try TestController(database: server.newDatabase(tablespace: disk.map { $0 + "/space" }))
+        let standby = outage == .failedOver ? try TestPostgres(standbyOf: server) : nil
+        let trouble = Trouble(server: server, standby: standby, outage: outage, disk: disk)
+        let database = try server.newDatabase(tablespace: disk.map { $0 + "/space" })
+        let test = try TestController(database: standby.map { server.address(database, or: $0) } ?? database)
         try await test.run { running in
             var fleet = TestFleet(test)
             try await fleet.join(3, running)
@@ -149,6 +158,8 @@ struct PostgresOutageTests {
                     let findings = try await client.send("GET", "/v1/doctor").json(DoctorReport.self).findings
                     #expect(findings.contains { $0.check == .controller && $0.level == .problem }, "\(findings)")
                 }
+                // All that waits for it has waited its longest by then.
+                if outage == .killed, Self.isWhole { try await Task.sleep(for: .seconds(300)) }
                 // Longer than the lease.
                 if outage == .paused { try await eventually { await !running.controller.leads } }
                 try trouble.end()

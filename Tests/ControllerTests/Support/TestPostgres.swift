@@ -30,7 +30,8 @@ final class TestPostgres: Sendable {
     private let databases = Mutex(0)
 
     /// One of its own, that is killed and stopped; others take `shared`.
-    init() throws {
+    /// - Parameter primary: whose standby it is, until `promote`: what the primary says is written is on both.
+    init(standbyOf primary: TestPostgres? = nil) throws {
         let programs = try #require(Self.programs)
         var template = Array("/tmp/slipway-postgres-XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
@@ -46,9 +47,12 @@ final class TestPostgres: Sendable {
             [
                 "-c",
                 """
-                folder=$1 programs=$2; shift 2
-                "$@" "$programs/initdb" -D "$folder/data" -A trust -U slipway --no-sync -E UTF8 --locale=C \
-                    >"$folder/log" 2>&1 &&
+                folder=$1 programs=$2 primary=$3; shift 3
+                if [ "$primary" ]; then
+                    "$@" "$programs/pg_basebackup" -D "$folder/data" -R -c fast -h "$primary" -U slipway --no-sync
+                else
+                    "$@" "$programs/initdb" -D "$folder/data" -A trust -U slipway --no-sync -E UTF8 --locale=C
+                fi >"$folder/log" 2>&1 &&
                 {
                     while [ ! -e "$folder/over" ]; do
                         if [ -e "$folder/down" ]; then sleep 0.1; continue; fi
@@ -66,7 +70,7 @@ final class TestPostgres: Sendable {
                     kill -QUIT $server 2>/dev/null; wait $loop
                 }
                 rm -rf "$folder"
-                """, "sh", folder, programs,
+                """, "sh", folder, programs, primary?.folder ?? "",
             ] + other
         process.standardInput = life
         try process.run()
@@ -78,6 +82,29 @@ final class TestPostgres: Sendable {
             }
             usleep(50_000)
         }
+        try primary?.awaitStandby()
+    }
+
+    /// From here on it confirms what its standby has, and nothing else.
+    private func awaitStandby() throws {
+        let connection = try PostgresConnection(address(of: "postgres"))
+        try connection.run("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        try connection.run("SELECT pg_reload_conf()")
+        let deadline = Date(timeIntervalSinceNow: 60)
+        let question = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
+        while try connection.run(question).count == 0 {
+            guard Date() < deadline else { throw TestFailure("the standby does not follow") }
+            usleep(50_000)
+        }
+    }
+
+    /// A standby is the primary from here on.
+    func promote() throws { try PostgresConnection(address(of: "postgres")).run("SELECT pg_promote()") }
+
+    /// An address of a database of this server and of its standby, whichever of them takes writes.
+    func address(_ database: String, or standby: TestPostgres) -> String {
+        database.replacing("host=\(folder)", with: "host=\(folder),\(standby.folder)")
+            + " target_session_attrs=read-write"
     }
 
     private func address(of database: String) -> String { "host=\(folder) user=slipway dbname=\(database)" }
