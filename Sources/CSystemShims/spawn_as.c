@@ -18,6 +18,7 @@ struct start {
     int input;
     int output;
     const slipway_identity *identity;
+    pid_t parent;
 };
 
 // Only calls that may be made between fork and exec in a program of several threads. The identity is set by system calls of this
@@ -79,12 +80,42 @@ static void linger(int number) {
     lingers = 1;
 }
 
+// They are not reaped yet, so nobody else has their numbers. What does not fit is read the next time.
+static void kill_children(void) {
+    char text[4096];
+    int file = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? 0 : read(file, text, sizeof text);
+    close(file);
+    pid_t one = 0;
+    for (ssize_t at = 0; at < length; at++) {
+        if (text[at] >= '0' && text[at] <= '9') {
+            one = one * 10 + (text[at] - '0');
+        } else {
+            if (one > 1) kill(one, SIGKILL);
+            one = 0;
+        }
+    }
+}
+
+static volatile sig_atomic_t is_orphan;
+static void orphan(int number) {
+    (void)number;
+    int saved = errno;
+    is_orphan = 1;
+    kill_children();
+    errno = saved;
+}
+
 // Between us and the program: whoever of its family loses its parent becomes a child of this process, whatever it did to its
-// session and its environment. It ends as the program ended, as soon as that ended; once it got TERM, when nobody is left.
+// session and its environment. It ends as the program ended, as soon as that ended; once it got TERM, when nobody is left. When
+// the thread that started it is gone, it kills them all: a step that is repeated shall find nothing of the first try.
 static void keep(const struct start *wanted, int failures) {
-    struct sigaction standard = {.sa_handler = SIG_DFL}, lingering = {.sa_handler = linger};
+    struct sigaction standard = {.sa_handler = SIG_DFL}, lingering = {.sa_handler = linger}, orphaned = {.sa_handler = orphan};
     for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
     sigaction(SIGTERM, &lingering, NULL);
+    sigaction(SIGUSR1, &orphaned, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0);
+    if (getppid() != wanted->parent) _exit(127);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NAME, "slipway-keeper", 0, 0, 0);
     pid_t child = _Fork();
@@ -96,14 +127,17 @@ static void keep(const struct start *wanted, int failures) {
         _exit(127);
     }
     syscall(SYS_close_range, 0, ~0U, 0);
-    sigset_t term;
-    sigemptyset(&term);
-    sigaddset(&term, SIGTERM);
-    sigprocmask(SIG_UNBLOCK, &term, NULL);
+    sigset_t heard;
+    sigemptyset(&heard);
+    sigaddset(&heard, SIGTERM);
+    sigaddset(&heard, SIGUSR1);
+    sigprocmask(SIG_UNBLOCK, &heard, NULL);
     int status = 0, has_ended = 0;
-    while (!has_ended || lingers) {
+    while (!has_ended || lingers || is_orphan) {
         int one;
         pid_t who = waitpid(-1, &one, 0);
+        // Those whom the dead have left behind.
+        if (is_orphan) kill_children();
         if (who < 0 && errno == ECHILD) break;
         if (who != child) continue;
         status = one;
@@ -150,12 +184,12 @@ static int spawn(const struct start *wanted, int keeps, pid_t *process) {
 
 int slipway_spawn_as(int program, char *const arguments[], char *const environment[], const char *directory, int input,
                      int output, const slipway_identity *identity, pid_t *process) {
-    struct start wanted = {"", program, arguments, environment, directory, input, output, identity};
+    struct start wanted = {"", program, arguments, environment, directory, input, output, identity, 0};
     return spawn(&wanted, 0, process);
 }
 
 int slipway_spawn_kept(const char *executable, int program, char *const arguments[], char *const environment[],
                        const char *directory, int input, int output, const slipway_identity *identity, pid_t *process) {
-    struct start wanted = {executable, program, arguments, environment, directory, input, output, identity};
+    struct start wanted = {executable, program, arguments, environment, directory, input, output, identity, getpid()};
     return spawn(&wanted, 1, process);
 }

@@ -50,7 +50,8 @@ int slipway_spawn_as(int program, char *const arguments[], char *const environme
 
 /// Either of both (`identity` may be NULL, `program` is not looked at then), beneath a process that keeps it: `process` is the
 /// keeper, which ends as the program ends. All of the program's family are its descendants (PR_SET_CHILD_SUBREAPER) until then;
-/// after a SIGTERM it ends only when none of them is left. The session is the program's own, not the keeper's.
+/// after a SIGTERM it ends only when none of them is left, and at the end of the calling thread it kills them all. The session is
+/// the program's own, not the keeper's.
 int slipway_spawn_kept(const char *executable, int program, char *const arguments[], char *const environment[],
                        const char *directory, int input, int output, const slipway_identity *identity, pid_t *process);
 
