@@ -178,7 +178,11 @@ public actor Controller {
             if error.code == "controller.store.fenced" { leadership.lease = nil }
             try takeNews()
             throw error
+        } catch {
+            noteRecord(.log, isWritten: false)
+            throw error
         }
+        noteRecord(.log, isWritten: true)
         for entry in entries { applyToState(entry) }
         repository.checkpoint = store.head.checkpoint
         for report in change.reports { state.apply(report) }
