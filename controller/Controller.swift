@@ -50,6 +50,10 @@ public actor Controller {
     var authorities: Authorities
     var renewalNonces: RenewalNonces
     var duplicates = DuplicateWatch()
+    /// Each as it was after its last event.
+    var rolloutSummaries: [RolloutID: RolloutView] = [:]
+    /// Of the rollouts that pages showed last.
+    var restedStories = RestedStories()
     /// Told when the server's certificate, or whom it believes, is another.
     var certificatesChanged: (@Sendable (ServerTLSMaterial) throws -> Void)?
     var state = FleetState()
