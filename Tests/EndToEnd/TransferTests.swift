@@ -11,8 +11,10 @@ extension EndToEnd {
             let fleet = try await Fleet()
             try await fleet.addAgents(1)
             let agent = fleet.agents[0]
-            // Of random digits: what comes is half of it.
-            let noise = Hexadecimal.encode(SystemRandom().bytes(2 << 20))
+            // Of random digits: what comes is half of it. What the kernel had taken from the controller comes after its death
+            // as well, some megabytes where the host reads slowly: the transfer must be longer than that, and than it takes
+            // until somebody has looked.
+            let noise = Hexadecimal.encode(SystemRandom().bytes(6 << 20))
             let source = ReleaseSource(version: "1.0", files: ["service/noise": noise])
             try await fleet.done("release", "submit", source.write(below: fleet.folder))
             let file = try RolloutSource.write("web-service@1.0", limits: ", bandwidth: 512K", below: fleet.folder)
@@ -20,7 +22,7 @@ extension EndToEnd {
             try await eventually("a part of it has come") { partial(agent) >= 600_000 }
             fleet.killController()
             let reached = partial(agent)
-            #expect(reached < 2_000_000)
+            #expect(reached < 3_000_000)
             // A proxy without servers meanwhile, which nobody gets any further than TLS with: the transfer, the reports and the
             // stream come several times.
             let door = try ClosingDoor(port: fleet.controllerPort)
@@ -42,7 +44,7 @@ extension EndToEnd {
                 words.firstIndex(of: word).flatMap { words.indices.contains($0 + 1) ? Int(words[$0 + 1]) : nil }
             }
             let (bytes, payload) = (try #require(figure(after: "bytes")), try #require(figure(after: "payload")))
-            #expect(payload > 2_000_000 && bytes < payload + 500_000, "\(fetched)")
+            #expect(payload > 6_000_000 && bytes < payload + 500_000, "\(fetched)")
         }
 
         /// What came so far of the largest file that is not whole.
