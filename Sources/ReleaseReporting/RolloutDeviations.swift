@@ -49,7 +49,7 @@ public enum RolloutDeviations {
         let open = own.filter { $0.resolution == nil }
         switch fact {
         case .hostEnded(let ending): return ended(ending, source, own)
-        case .hostUnhealthy(let host, let detail):
+        case .hostUnhealthy(let host, let detail, _):
             return raise(source.deviation(about: about(host), "\(host) became unhealthy: \(detail)"), own)
         case .halted(let reason): return [.deviationRaised(source.deviation(about: halt, "halted: \(reason.text)"))]
         case .resumed(let by, let reason): return resolve(open, { $0 == halt }, "resumed by \(by): \(reason)")

@@ -39,7 +39,8 @@ public enum RolloutCommand: Sendable, Equatable {
     // What hosts say.
     case progress(HostID, OrderProgress)
     case outcome(HostID, OrderOutcome)
-    case health(HostID, ProductHealth)
+    /// - `others`: hosts without the release at that moment, where `comparesHealth`; nil: nobody looked.
+    case health(HostID, ProductHealth, others: OtherHosts? = nil)
     case contact(HostID, HostContact)
     /// A host that matches came after the start.
     case joined(PlanHost)

@@ -26,8 +26,9 @@ public enum RolloutFact: Sendable, Equatable, Codable {
     case revocationPublished
     case hostProgressed(host: HostID, action: OrderAction, step: InstallationStep)
     case hostEnded(HostEnding)
-    /// A host that had succeeded became unhealthy with this release while the rollout was still watching.
-    case hostUnhealthy(host: HostID, detail: String)
+    /// A host that had succeeded became unhealthy with this release while the rollout was still watching. In early life
+    /// support with what hosts without the release were like then; nil: nobody looked.
+    case hostUnhealthy(host: HostID, detail: String, others: OtherHosts? = nil)
     case contactChanged(host: HostID, contact: HostContact)
     /// A host that had counted as offline is back in contact: its order stands.
     case hostReturned(host: HostID, action: OrderAction)

@@ -14,7 +14,7 @@ extension ModelCheck {
             return .gateSaid(gate, choice.one([.pass, .pass, .pass, .pass, .pass, .fail, .inconclusive, .noData]))
         }
         switch choice.number(0..<100) {
-        case ..<3: return .turnsUnhealthy(choice.number(0..<hosts.count))
+        case ..<3: return .turnsUnhealthy(choice.number(0..<hosts.count), others: nextOthers())
         case ..<40 where !busy.isEmpty:
             let place = choice.one(busy)
             return choice.chance(30) ? .begins(place) : .says(place, outcome(of: place))
@@ -32,6 +32,14 @@ extension ModelCheck {
         case ..<93: return goOn()
         default: return verb()
         }
+    }
+
+    /// Of a few hosts without the release none, some or all are unhealthy; sometimes there is none, or nobody looked.
+    private mutating func nextOthers() -> OtherHosts? {
+        guard otherHosts.chance(80) else { return nil }
+        let count = otherHosts.number(0..<12)
+        return OtherHosts(
+            count: count, unhealthy: otherHosts.chance(50) ? 0 : otherHosts.number(0..<(count + 1)))
     }
 
     /// Its deadline has passed, and it may still speak on the same order.

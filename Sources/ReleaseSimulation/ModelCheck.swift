@@ -6,6 +6,8 @@ import ReleaseRollout
 public struct ModelCheck {
     public let seed: UInt64
     var choice: SeededChoice
+    /// Of its own: the seeds that were kept go on to make the same histories.
+    var otherHosts: SeededChoice
     let plan: RolloutPlan
     var rollout = Rollout()
     var reference: ReferenceRollout
@@ -32,6 +34,7 @@ public struct ModelCheck {
         }
         self.seed = seed
         self.choice = choice
+        otherHosts = SeededChoice(seed: seed ^ 0x6f74_6865_7273)
         self.plan = plan
         reference = ReferenceRollout(plan, at: now)
     }
@@ -135,9 +138,9 @@ public struct ModelCheck {
             let phase = reference.phase
             guard let gate = plan.phases[phase].gates?[number] else { return .tick }
             return .gateJudged(gate, phase: phase, round: reference.gateRound, GateJudgement(verdict, "reference"))
-        case .turnsUnhealthy(let place):
+        case .turnsUnhealthy(let place, let others):
             let running = InstalledRelease(release: release, manifest: plan.manifest, isHealthy: false)
-            return .health(id(place), ProductHealth(running: running, detail: "503"))
+            return .health(id(place), ProductHealth(running: running, detail: "503"), others: others)
         case .retry(let place): return .retry([id(place)], by: "eva", reason: "r")
         case .skip(let place): return .skip([id(place)], by: "eva", reason: "s")
         case .pause, .halt, .resume, .promote, .stop, .backOutPhase, .backOutRollout, .freeze, .supersede:

@@ -56,7 +56,7 @@ extension ReferenceRollout {
 
 /// A host that had succeeded and does not stay healthy (semantics 5).
 extension ReferenceRollout {
-    mutating func turnsUnhealthy(_ place: Int, at now: UTCInstant) {
+    mutating func turnsUnhealthy(_ place: Int, _ others: OtherHosts?, at now: UTCInstant) {
         guard hosts[place].course == .took, hosts[place].wayBack == .notWanted, !hosts[place].isUncounted else {
             return
         }
@@ -66,6 +66,7 @@ extension ReferenceRollout {
             guard isInEarlyLife(at: now) else { return }
             hosts[place].course = .failed
             earlyFailures += 1
+            othersThen = others
         case .backingOut: break
         }
     }
@@ -75,18 +76,31 @@ extension ReferenceRollout {
         return now < endedAt + (plan.definition.limits.earlyLife ?? plan.earlyLife ?? .hours(24))
     }
 
-    /// One host goes back alone; over the tolerance and worse than before all do; else a person is called, once.
+    /// One host goes back alone; over the tolerance and worse than hosts without the release (than before, where none is
+    /// left) all do; else a person is called, once.
     mutating func judgeEarlyLife(at now: UTCInstant) -> Bool {
         guard earlyFailures > 0, !isPaged, isInEarlyLife(at: now) else { return false }
         let tolerance = plan.definition.limits.failureTolerance ?? Tolerance(percent: 5)
         guard earlyFailures > max(1, Self.allowed(tolerance, of: count(hosts).judged)) else { return false }
-        let before = plan.hosts.count { $0.isUnhealthy == true }
-        if earlyFailures > before, !isIrreversible {
+        if isWorseThanWithout, !isIrreversible {
             takeBack(wholeRollout: true, at: now)
         } else {
             isPaged = true
         }
         return true
+    }
+
+    private var isWorseThanWithout: Bool {
+        guard let othersThen, othersThen.count > 0 else {
+            return earlyFailures > plan.hosts.count { $0.isUnhealthy == true }
+        }
+        let stillWell = hosts.count { $0.judgedCourse == .took }
+        let (with, without) = (
+            Double(earlyFailures) / Double(earlyFailures + stillWell),
+            Double(othersThen.unhealthy) / Double(othersThen.count)
+        )
+        // Shares of fewer than a thousand hosts that differ at all differ by more.
+        return with - without > 1e-9
     }
 }
 

@@ -13,7 +13,7 @@ enum ReferenceInput: Equatable {
     case joins(PlanHost)
     case trafficSaid(Bool)
     case gateSaid(Int, GateVerdict)
-    case turnsUnhealthy(Int)
+    case turnsUnhealthy(Int, others: OtherHosts?)
     case retry(Int), skip(Int)
     case pause, halt, resume, promote, stop, backOutPhase, backOutRollout, freeze, supersede
 }
@@ -43,7 +43,7 @@ extension ReferenceRollout {
         case .trafficSaid(let succeeded):
             if case .switching(_, let isBack) = traffic { trafficSaid(succeeded, isBack: isBack, at: now) }
         case .gateSaid(let number, let verdict): gateSaid(number, verdict)
-        case .turnsUnhealthy(let place): turnsUnhealthy(place, at: now)
+        case .turnsUnhealthy(let place, let others): turnsUnhealthy(place, others, at: now)
         case .retry(let place): tryAgain(place, at: now)
         case .skip(let place): (hosts[place].course, hosts[place].isTold) = (.skipped, false)
         case .pause, .halt, .freeze, .resume, .promote, .stop, .backOutPhase, .backOutRollout, .supersede:

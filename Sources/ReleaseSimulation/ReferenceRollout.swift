@@ -100,6 +100,8 @@ struct ReferenceRollout {
     var endedAt: UTCInstant?
     /// Hosts that turned unhealthy after the success.
     var earlyFailures = 0
+    /// Hosts without the release when the last of these did.
+    var othersThen: OtherHosts?
     var isPaged = false
     /// The back-out stands for ever: whoever turns out late to have the release is taken back.
     var takesBack: (wholeRollout: Bool, phase: Int)?

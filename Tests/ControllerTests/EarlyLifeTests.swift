@@ -87,4 +87,47 @@ struct EarlyLifeTests {
             }
         }
     }
+
+    @Test("Hosts without the release are asked too; where as many of them turn unhealthy, a person is called, no more")
+    func compared() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(6, running)
+            try await fleet.serving(running) { client in
+                let agents = fleet.agents
+                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+                var definition = try TestFleet.definition("1.0")
+                definition.limits.earlyLife = .zero
+                let before = try await TestFleet.rollOut(definition, by: client)
+                // Is not well before: that says nothing of what happens meanwhile.
+                var ill = try #require(agents[5].installed)
+                ill.isHealthy = false
+                try await agents[5].say(.health(ProductHealth(running: ill, detail: "404")), test, running)
+                let plan = LifecycleTests.plan("1.1", earlyLife: "1d").replacing(
+                    "earlyLife: { for: 1d,", with: "earlyLife: { for: 1d, health: 1s,")
+                try await LifecycleTests().prepare(client, plan: plan)
+                #expect(try await Self.unhealthy(client) == 1)
+                definition = try TestFleet.definition("1.1")
+                definition.hosts = try HostQuery("name in (host1,host2,host3)")
+                let view = try await TestFleet.rollOut(definition, by: client)
+                #expect(view.state == .succeeded)
+                for agent in agents[3...4] { agent.ail("the database does not answer") }
+                try await eventually { try await Self.unhealthy(client) == 3 }
+                for agent in agents[...1] { agent.ail("the database does not answer") }
+                func words() async -> [String] {
+                    await running.controller.state.rollouts[view.id]?.changes.map(\.text) ?? []
+                }
+                try await eventually { await words().contains { $0.contains("look at it: 2 of 3 hosts turned") } }
+                #expect(await words().contains { $0.hasSuffix("of 2 hosts without the release 2 did.") })
+                try await eventually { agents[...1].allSatisfy { $0.running == before.release } }
+                #expect(agents[2].running == view.release, "the rollout stands")
+            }
+        }
+    }
+
+    private static func unhealthy(_ client: TestClient) async throws -> Int {
+        try await client.send("GET", "/v1/hosts").json(ListView<HostView>.self).items
+            .count { $0.products.contains { !$0.isHealthy } }
+    }
 }

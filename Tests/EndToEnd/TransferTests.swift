@@ -16,7 +16,7 @@ extension EndToEnd {
             let noise = Data(SystemRandom().bytes(8 << 20)).base64EncodedString()
             let source = ReleaseSource(version: "1.0", files: ["service/noise": noise])
             try await fleet.done("release", "submit", source.write(below: fleet.folder))
-            let file = try RolloutSource.write("web-service@1.0", limits: ", bandwidth: 2M", below: fleet.folder)
+            let file = try RolloutSource.write("web-service@1.0", limits: ", bandwidth: 1M", below: fleet.folder)
             try await fleet.done("rollout", "start", file, "--detach")
             try await eventually("a part of it has come") { partial(agent) >= 600_000 }
             fleet.killController()

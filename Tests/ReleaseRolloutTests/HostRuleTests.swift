@@ -230,9 +230,9 @@ struct HostRuleTests {
         return driver
     }
 
-    private func relapse(_ host: String, _ driver: inout Driver) throws {
+    private func relapse(_ host: String, _ driver: inout Driver, others: OtherHosts? = nil) throws {
         let running = InstalledRelease(release: Fixture.release, manifest: Fixture.manifest, isHealthy: false)
-        try driver.do(.health(HostID(host), ProductHealth(running: running, detail: "503")))
+        try driver.do(.health(HostID(host), ProductHealth(running: running, detail: "503"), others: others))
     }
 
     @Test("Early life support: one host that turns unhealthy is backed out alone")
@@ -262,6 +262,25 @@ struct HostRuleTests {
         for host in ["h11", "h12", "h13"] { try relapse(host, &driver) }
         #expect(driver.state == "succeeded")
         #expect(driver.log.contains { if case .earlyLifePaged = $0.fact { true } else { false } })
+    }
+
+    @Test(
+        "Early life support: over the tolerance, hosts without the release decide by their share, whatever was before",
+        arguments: [
+            // 3 of the 40 that took it.
+            (0, OtherHosts(count: 1, unhealthy: 0), true), (0, OtherHosts(count: 40, unhealthy: 2), true),
+            (0, OtherHosts(count: 40, unhealthy: 3), false), (0, OtherHosts(count: 4, unhealthy: 4), false),
+            // 2 of the 35 that were well before are over the tolerance.
+            (5, OtherHosts(count: 35, unhealthy: 1), true), (5, OtherHosts(count: 35, unhealthy: 2), false),
+            // Nobody is left to compare with.
+            (0, OtherHosts(count: 0, unhealthy: 0), true), (5, OtherHosts(count: 0, unhealthy: 0), false),
+        ])
+    func earlyLifeOthers(_ before: Int, _ others: OtherHosts, _ goesBack: Bool) throws {
+        var driver = try supported(unhealthy: before)
+        for host in ["h11", "h12", "h13"] { try relapse(host, &driver, others: others) }
+        #expect(driver.state == (goesBack ? "backingOut" : "succeeded"))
+        #expect(driver.log.contains { if case .earlyLifePaged = $0.fact { true } else { false } } == !goesBack)
+        driver.expectReplay()
     }
 
     @Test("After early life support a host that turns unhealthy is nobody's business here")

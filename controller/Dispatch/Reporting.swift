@@ -116,7 +116,7 @@ extension Controller {
         var (group, firsts, attempts) = (ReportGroup(), [HostID](), 0)
         while true {
             group = ReportGroup()
-            for batch in batches { group.add(batch, to: state, at: now) }
+            for batch in batches { group.add(batch, to: state, at: now, others: { self.others(than: $0) }) }
             firsts = group.inventories.filter { state.hosts[$0]?.inventory == nil }
             do {
                 // One transaction: a report is never stored without what was decided upon it, nor the other way round.
@@ -177,7 +177,10 @@ private struct ReportGroup {
     private(set) var inventories: [HostID] = []
     private var highest: [HostID: Int64] = [:]
 
-    mutating func add(_ batch: WaitingBatch, to state: FleetState, at now: UTCInstant) {
+    /// - Parameter others: asked where the engine compares with them, which is seldom.
+    mutating func add(
+        _ batch: WaitingBatch, to state: FleetState, at now: UTCInstant, others: (RolloutRecord) -> OtherHosts
+    ) {
         let host = batch.host
         let before = highest[host] ?? state.hosts[host]?.heardThrough ?? 0
         var last = highest[host] ?? state.hosts[host]?.lastReport ?? 0
@@ -190,6 +193,12 @@ private struct ReportGroup {
                 for id in state.rolloutOrder {
                     guard let record = state.rollouts[id], record.contains(host) else { continue }
                     if let order = report.body.order, order.rollout != id { continue }
+                    var command = command
+                    if case .health(_, let health, _) = command, !health.running.isHealthy,
+                        record.rollout.comparesHealth(at: now)
+                    {
+                        command = .health(host, health, others: others(record))
+                    }
                     try decisions.decide(command, on: record, by: "host:\(host)", at: now)
                 }
             }

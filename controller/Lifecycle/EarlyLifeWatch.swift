@@ -1,6 +1,7 @@
 import AgentProtocol
 import ReleaseDefinition
 import ReleaseLifecycle
+import ReleaseRollout
 
 /// The closer watch of early life support: beside what the engine does with hosts that turn unhealthy, gates are asked and
 /// files compared every so often. What is wrong becomes an issue, which keeps early life support from ending.
@@ -14,7 +15,8 @@ extension Controller {
     }
 
     /// Hosts in contact ask their checks more often than by themselves: a host that turns unhealthy is the engine's affair
-    /// then (semantics 5). Each controller asks the hosts whose streams it holds.
+    /// then (semantics 5), which compares them with those without the release: these are asked as often. Each controller asks
+    /// the hosts whose streams it holds.
     nonisolated func keepEarlyHealth() async throws {
         var askedAt: [RolloutID: UTCInstant] = [:]
         while true {
@@ -54,9 +56,32 @@ extension Controller {
 
     private func askHealth(_ id: RolloutID) {
         guard let rollout = state.rollouts[id] else { return }
-        for host in rollout.plan?.hosts ?? [] where rollout.hasRelease(host.id) {
-            hub.send(.health, sequence: store.sequence, to: host.id)
+        let others = rollout.isActive ? [] : hosts(without: rollout).map(\.id)
+        for host in (rollout.plan?.hosts ?? []).map(\.id).filter({ rollout.hasRelease($0) }) + others {
+            hub.send(.health, sequence: store.sequence, to: host)
         }
+    }
+
+    /// Those in contact that run another release of the product in the rollout's environment: of it or not.
+    private func hosts(without record: RolloutRecord) -> [HostRecord] {
+        guard let plan = record.plan else { return [] }
+        let (product, environment) = (plan.definition.release.product, plan.definition.environment)
+        return state.hosts.values.filter { host in
+            guard let running = host.running[product], running.manifest != plan.manifest else { return false }
+            return host.environment == environment && host.identity.standing.isActive && contact(of: host) == .online
+        }
+    }
+
+    /// What early life is compared with (semantics 5). Who was unhealthy when the rollout ended is left out, as it is of the
+    /// hosts that took the release: only those that turn unhealthy meanwhile say anything.
+    func others(than record: RolloutRecord) -> OtherHosts {
+        guard let product = record.plan?.definition.release.product, let endedAt = record.endedAt else {
+            return OtherHosts(count: 0, unhealthy: 0)
+        }
+        let since = hosts(without: record).map { $0.unhealthySince[product] }.filter {
+            $0.map { $0 >= endedAt } ?? true
+        }
+        return OtherHosts(count: since.count, unhealthy: since.count { $0 != nil })
     }
 
     /// Nothing of it is kept: a controller that starts again looks again.

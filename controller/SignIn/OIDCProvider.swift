@@ -1,6 +1,5 @@
 import ControllerAPI
 import Effects
-import FoundationEssentials
 import ReleaseDefinition
 
 /// An issuer's server: where it answers (OpenID Connect Discovery), and its keys, kept for a while. What it sends is
@@ -65,36 +64,16 @@ actor OIDCProvider {
         guard let address = endpoints.token else {
             throw ControllerError.signIn("\(issuer.name) names no token_endpoint")
         }
-        var form = form + [("client_id", client.clientID)]
-        var headers = [
-            HTTPField("Content-Type", "application/x-www-form-urlencoded"), HTTPField("Accept", "application/json"),
-        ]
-        if let secret {
-            if endpoints.takesSecretInForm {
-                form.append(("client_secret", secret))
-            } else {
-                let pair = "\(client.clientID.percentEncoded):\(secret.percentEncoded)"
-                headers.append(HTTPField("Authorization", "Basic \(Data(pair.utf8).base64EncodedString())"))
-            }
-        }
-        let body = form.map { "\($0)=\($1.percentEncoded)" }.joined(separator: "&")
-        let answer: HTTPResponse
+        let exchange = TokenExchange(
+            address, clientID: client.clientID,
+            secret: secret.map { endpoints.takesSecretInForm ? .form($0) : .header($0) }, timeout: Self.timeout)
         do {
-            answer = try await http.send(
-                HTTPRequest(
-                    "POST", address, headers: headers, body: Array(body.utf8),
-                    responseSizeMax: ProviderEndpoints.documentMax,
-                    timeout: Self.timeout))
+            return try await exchange.answer(to: form, http).identityToken
+        } catch let error as TokenExchange.Refusal {
+            throw ControllerError.signIn("\(issuer.name) \(error.words)")
         } catch let error as EffectsError {
             throw ControllerError.provider(issuer, Trouble(error.summary))
         }
-        let value = try? JSONValue(parsing: answer.body)
-        guard answer.status == 200, let token = value?["id_token"]?.stringValue else {
-            // An error's code is a word of the protocol; the rest of an answer may hold anything.
-            let code = value?["error"]?.stringValue.map { $0.bounded(100) } ?? "status \(answer.status)"
-            throw ControllerError.signIn("\(issuer.name) answered \(code.debugDescription) and gave no identity token")
-        }
-        return token
     }
 
     // MARK: asking

@@ -248,6 +248,8 @@ struct HostRecord: Sendable {
     private(set) var inventory: HostInventory?
     private(set) var firstInventoryAt: UTCInstant?
     private(set) var running: [ProductName: InstalledRelease] = [:]
+    /// When it was first said that what runs of a product is not healthy; nil: it is.
+    private(set) var unhealthySince: [ProductName: UTCInstant] = [:]
     private(set) var steps: [OrderID: InstallationStep] = [:]
     private(set) var outcomes: [OrderID: OrderOutcome] = [:]
     /// By the host's own last words: it could not go back and was not seen healthy since. Until a person unlocks it there it
@@ -300,6 +302,9 @@ struct HostRecord: Sendable {
         case .health(let health):
             running[health.running.release.product] = health.running
             if health.running.isHealthy { locked[health.running.release.product] = nil }
+        }
+        for (product, installed) in running {
+            unhealthySince[product] = installed.isHealthy ? nil : unhealthySince[product] ?? stored.receivedAt
         }
     }
 

@@ -31,7 +31,7 @@ extension Controller {
             drift: record.inventory?.drift)
     }
 
-    private func contact(of record: HostRecord) -> HostContact {
+    func contact(of record: HostRecord) -> HostContact {
         if hub.isOnline(record.id) || hostsElsewhere.contains(record.id) { return .online }
         guard let last = lastContact(of: record) else { return .never }
         if record.delivery == .pull, let interval = record.inventory?.checkInterval,

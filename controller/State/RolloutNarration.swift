@@ -36,7 +36,7 @@ enum RolloutNarration {
         case .revocationPublished: "the release is revoked: no host installs it again"
         case .hostProgressed(let host, _, let step): "\(host): \(step.rawValue)"
         case .hostEnded(let ending): ended(ending)
-        case .hostUnhealthy(let host, let detail): "\(host): became unhealthy: \(oneLine(detail))"
+        case .hostUnhealthy(let host, let detail, _): "\(host): became unhealthy: \(oneLine(detail))"
         case .contactChanged(let host, let contact): "\(host): \(contact.rawValue)"
         case .hostReturned(let host, _): "\(host): back in contact, its order stands"
         case .clocksRestarted: "the controller is back: clocks of hosts start again"

@@ -128,7 +128,7 @@ extension RolloutFact {
     var host: HostID? {
         switch self {
         case .hostAdmitted(let host, _), .orderSent(let host, _), .cancelSent(let host, _),
-            .hostProgressed(let host, _, _), .hostUnhealthy(let host, _), .contactChanged(let host, _),
+            .hostProgressed(let host, _, _), .hostUnhealthy(let host, _, _), .contactChanged(let host, _),
             .hostReturned(let host, _):
             host
         case .hostEnded(let ending): ending.host

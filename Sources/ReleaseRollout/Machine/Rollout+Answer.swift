@@ -20,7 +20,7 @@ extension Rollout {
         case .controllerReturned: return controllerReturned()
         case .progress(let host, let progress): return self.progress(host, progress)
         case .outcome(let host, let outcome): return self.outcome(host, outcome)
-        case .health(let host, let health): return self.health(host, health, at: now)
+        case .health(let host, let health, let others): return self.health(host, health, others, at: now)
         case .contact(let host, let contact): return self.contact(host, contact)
         case .gone(let host): return gone(host)
         case .joined(let host): return joined(host)
@@ -132,13 +132,16 @@ extension Rollout {
     }
 
     /// A host that had succeeded and does not stay healthy is a failure while anybody is watching.
-    private func health(_ host: HostID, _ health: ProductHealth, at now: UTCInstant) -> [RolloutFact] {
+    private func health(
+        _ host: HostID, _ health: ProductHealth, _ others: OtherHosts?, at now: UTCInstant
+    ) -> [RolloutFact] {
         guard !health.running.isHealthy, health.running.release == plan?.definition.release,
             health.running.manifest == plan?.manifest, let record = record(host), record.verdict == .succeeded
         else { return [] }
         switch state {
         case .running, .baking, .paused, .halted, .stopping: return [.hostUnhealthy(host: host, detail: health.detail)]
-        case .ended: return isInEarlyLife(at: now) ? [.hostUnhealthy(host: host, detail: health.detail)] : []
+        case .ended:
+            return isInEarlyLife(at: now) ? [.hostUnhealthy(host: host, detail: health.detail, others: others)] : []
         // Being backed out already.
         case .planned, .backingOut: return []
         }

@@ -57,8 +57,9 @@ extension Rollout {
         case .clocksRestarted:
             restartClocks(at: at)
             applyTraffic(event.fact, at: at)
-        case .hostUnhealthy where isOver:
+        case .hostUnhealthy(_, _, let others) where isOver:
             earlyLife.failures += 1
+            earlyLife.others = others
             applyToHost(event.fact, at: at)
         case .hostAdmitted, .orderSent, .cancelSent, .hostProgressed, .hostEnded, .hostUnhealthy, .contactChanged,
             .hostReturned,

@@ -14,7 +14,7 @@ extension Rollout {
         case .cancelSent(let id, _): update(id) { $0.noteCancelSent() }
         case .hostProgressed(let id, let action, let step): progress(id, action, step, at: at)
         case .hostEnded(let ending): end(ending, at: at)
-        case .hostUnhealthy(let id, let detail):
+        case .hostUnhealthy(let id, let detail, _):
             update(id) { host in
                 host.install = .ended(.failed(.health))
                 host.word = HostWord(

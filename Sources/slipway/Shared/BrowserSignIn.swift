@@ -24,10 +24,13 @@ struct BrowserSignIn {
         show(
             attempt.address(authorization, clientID: issuer.clientID, scopes: issuer.scopes, redirect: redirect))
         let code = try await code(listener, attempt)
-        let form = attempt.form(code: code, redirect: redirect) + [("client_id", issuer.clientID)]
         let tokens: IssuedTokens
-        do { tokens = try await Self.tokens(form, from: token, http) } catch let error as NoTokens {
-            throw refused(error.words, cause: nil)
+        do {
+            tokens = try await IssuedTokens.exchanged(
+                for: attempt.form(code: code, redirect: redirect), by: TokenExchange(token, clientID: issuer.clientID),
+                http)
+        } catch let error as TokenExchange.Refusal {
+            throw refused("it \(error.words)", cause: nil)
         }
         // It came from the issuer's own server over TLS (OpenID Connect Core 3.1.3.7); the controller verifies it.
         guard tokens.claims["nonce"]?.stringValue == attempt.nonce, tokens.claims["iss"]?.stringValue == issuer.url
@@ -100,30 +103,6 @@ struct BrowserSignIn {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>slipway</title><p>\(words)</p></html>\n"
     }
 
-    /// The answer of a token endpoint that is none.
-    struct NoTokens: Error { var words: String }
-
-    /// - Throws: `NoTokens`, `effects.http.…`.
-    static func tokens(
-        _ form: [(String, String)], from endpoint: String, _ http: any HTTPDoor
-    ) async throws -> IssuedTokens {
-        let body = form.map { "\($0)=\($1.percentEncoded)" }.joined(separator: "&")
-        let answer = try await http.send(
-            HTTPRequest(
-                "POST", endpoint,
-                headers: [
-                    HTTPField("Content-Type", "application/x-www-form-urlencoded"),
-                    HTTPField("Accept", "application/json"),
-                ], body: Array(body.utf8), responseSizeMax: ProviderEndpoints.documentMax))
-        let value = try? JSONValue(parsing: answer.body)
-        guard answer.status == 200, let value, let tokens = IssuedTokens(value) else {
-            // An error's code is a word of the protocol; the rest of an answer may hold anything.
-            let code = value?["error"]?.stringValue.map { String($0.prefix(100)) } ?? "status \(answer.status)"
-            throw NoTokens(words: "it answered \(code) and gave no identity token")
-        }
-        return tokens
-    }
-
     private func refused(_ why: String, cause: String?) -> CommandError {
         CommandError(
             code: "login.refused", summary: "The sign-in with \(issuer.name) (\(issuer.url)) was not finished: \(why).",
@@ -142,8 +121,19 @@ struct IssuedTokens: Sendable {
     /// Where a refresh token is taken.
     var endpoint = ""
 
-    init?(_ answer: JSONValue) {
-        guard let token = answer["id_token"]?.stringValue, token.utf8.count <= 16 << 10 else { return nil }
+    /// - Throws: `TokenExchange.Refusal`, `effects.http.…`.
+    static func exchanged(
+        for form: [(String, String)], by exchange: TokenExchange, _ http: any HTTPDoor
+    ) async throws -> IssuedTokens {
+        let answer = try await exchange.answer(to: form, http)
+        guard let tokens = IssuedTokens(answer.value, answer.identityToken) else {
+            throw TokenExchange.Refusal(words: "gave no identity token that can be read")
+        }
+        return tokens
+    }
+
+    private init?(_ answer: JSONValue, _ token: String) {
+        guard token.utf8.count <= 16 << 10 else { return nil }
         let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 3, let payload = Base64URL.decode(parts[1]),
             let claims = try? JSONValue(parsing: payload),

@@ -45,17 +45,16 @@ struct KeptSignIn: Codable, Equatable {
         do {
             let authority = String(
                 decoding: try folder.read(authorityName, sizeMax: ByteCount(4 << 20)), as: UTF8.self)
-            let form = [
-                ("grant_type", "refresh_token"), ("refresh_token", refreshToken), ("client_id", kept.clientID),
-            ]
-            let tokens = try await BrowserSignIn.tokens(form, from: kept.endpoint, try http(authority))
+            let tokens = try await IssuedTokens.exchanged(
+                for: [("grant_type", "refresh_token"), ("refresh_token", refreshToken)],
+                by: TokenExchange(kept.endpoint, clientID: kept.clientID), try http(authority))
             var next = kept
             next.expiresAt = tokens.expiresAt
             next.refreshToken = tokens.refreshToken ?? refreshToken
             try next.write(tokens.idToken, in: folder)
             return tokens.idToken
-        } catch let error as BrowserSignIn.NoTokens {
-            trouble = error.words
+        } catch let error as TokenExchange.Refusal {
+            trouble = "\(kept.issuer) \(error.words)"
         } catch let error as EffectsError {
             trouble = "\(error.code): \(error.summary)"
         }
