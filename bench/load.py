@@ -346,7 +346,7 @@ def main():
     bench = Bench(chosen.hosts, chosen.keep)
     try:
         bodies = {
-            "connect": connect, "poll": poll, "slow": lambda bench: slow(bench, Interactive), "reports": reports,
+            "connect": connect, "poll": poll, "slow": lambda bench: slow(bench, Interactive, may_open_many), "reports": reports,
             "push": push, "storm": storm}
         for mode, body in bodies.items():
             if mode in wanted:

@@ -1,4 +1,5 @@
-"""Checks with nothing new: the controller and nginx answer 304 for the same file, over TLS 1.3 and kept connections, in turn."""
+"""Checks with nothing new: the controller and nginx answer 304 for the same file, over TLS 1.3 and kept connections, in turn;
+and `slipway-load floor`, which does nothing else, for what NIO and its TLS cost alone."""
 import json
 import os
 import socket
@@ -29,11 +30,12 @@ class Nginx:
                 with open(path, encoding="ascii") as part:
                     chain.write(part.read())
         os.chmod(bench.temporary, 0o755)
+        self.key = os.path.join(tls, key)
         configuration = os.path.join(self.folder, "nginx.conf")
         text = NGINX.format(
             folder=self.folder, port=self.port, tls=tls, repository=os.path.join(bench.controller_folder, "repository"))
         with open(configuration, "w", encoding="ascii") as file:
-            file.write("user root;\n" + text.replace(f"{tls}/server.key", os.path.join(tls, key)))
+            file.write("user root;\n" + text.replace(f"{tls}/server.key", self.key))
         self.process = subprocess.Popen(["nginx", "-c", configuration, "-g", "daemon off;"])
         time.sleep(1)
 
@@ -50,11 +52,15 @@ def poll(bench, connections=64, seconds=6):
     """The file of a channel's present word, which a host asks for at each check; it has it already."""
     path = "/repository/metadata/timestamp.json"
     nginx = Nginx(bench)
+    floor_port = free_port()
+    floor = subprocess.Popen(
+        [os.path.join(BIN, "slipway-load"), "floor", str(floor_port), os.path.join(nginx.folder, "chain.pem"), nginx.key])
     try:
         found = {}
         for turn in range(3):
             for name, port, work in [
-                ("nginx", nginx.port, nginx.processor), ("slipway", bench.port, lambda: processor(bench.controller.pid))
+                ("nginx", nginx.port, nginx.processor), ("slipway", bench.port, lambda: processor(bench.controller.pid)),
+                ("floor", floor_port, lambda: processor(floor.pid))
             ]:
                 def run(tag, connections, seconds):
                     said = subprocess.run(
@@ -70,9 +76,13 @@ def poll(bench, connections=64, seconds=6):
                 found.setdefault(name, []).append((result["requests"] / seconds, used / result["requests"] * 1e6, result["p99"]))
     finally:
         nginx.close()
+        floor.kill()
+        floor.wait()
     (theirs, their_work, _), (ours, our_work, p99) = max(found["nginx"]), max(found["slipway"])
+    bare, bare_work, _ = max(found["floor"])
     row(f"poll with nothing new, {connections} kept connections", ">= 0.5 x nginx", f"{ours:.0f}/s", f"{ours / theirs:.2f} x nginx {theirs:.0f}/s")
     row("  processor a request", "", f"{our_work:.0f} us CPU", f"nginx {their_work:.0f} us")
+    row("  NIO and TLS alone: a second; processor a request", "", f"{bare:.0f}/s", f"{bare_work:.0f} us CPU")
     row("  p99 on the client", "", f"{p99:.1f} ms")
     row("  request and answer", "<= 1 KB", f"{poll_bytes(bench, path)} bytes", "one request")
 

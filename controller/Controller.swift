@@ -68,6 +68,8 @@ public actor Controller {
     var factsWanted: Set<HostID> = []
     /// Ended, nothing pending, no deadline: they cost nothing until something happens to them.
     var restingRollouts: Set<RolloutID> = []
+    /// Turns that were asked for to go on with words to hosts; true: with an emergency's.
+    var furtherTurns: Set<Bool> = []
     /// When the newest entry of the log was written.
     private(set) var lastEntryAt: UTCInstant?
     /// Gates that are being asked.

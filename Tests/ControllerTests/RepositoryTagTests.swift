@@ -69,4 +69,76 @@ struct RepositoryTagTests {
             await client.close()
         }
     }
+    /// Answers of one TLS connection: each head in one line, its fields in order.
+    private static let python = """
+        import socket, ssl, sys, time
+        port, tag = int(sys.argv[1]), sys.argv[2]
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        one = context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=40))
+        def ask(path, more="", body=""): return f"GET {path} HTTP/1.1\\r\\nHost: x\\r\\n{more}\\r\\n{body}".encode()
+        file, known = "/repository/metadata/timestamp.json", f"If-None-Match: {tag}\\r\\n"
+        answers = one.makefile("rb")
+        def answer():
+            head = [line.decode().strip() for line in iter(answers.readline, b"\\r\\n") if line]
+            length = [int(line.split(": ")[1]) for line in head if line.lower().startswith("content-length")]
+            answers.read(length[0] if length else 0)
+            return [line for line in head if not line.startswith("Date: ")], any(line.startswith("Date: ") for line in head)
+
+        """
+
+    private static func known(
+        patience: ConnectionPatience = ConnectionPatience(), _ script: String
+    ) async throws -> String {
+        let test = try TestController()
+        return try await test.run(patience: patience) { running in
+            let client = try TestClient(test, running)
+            let name = "metadata/timestamp.json"
+            let tag = try #require(try await client.send("GET", "/repository/\(name)").head["etag"])
+            let place = "\(test.folder.path)/\(ControllerDirectory.repositoryName)/\(name)"
+            try await eventually {
+                _ = try await client.send("GET", "/repository/\(name)")
+                return running.controller.repositoryTags.tag(of: place) == tag
+            }
+            await client.close()
+            let result = try await LiveProcesses().run(
+                ProcessCommand(
+                    executable: "/usr/bin/python3", arguments: ["-c", python + script, "\(running.port)", tag],
+                    workingDirectory: "/", timeout: .seconds(60)))
+            return result.output
+        }
+    }
+
+    @Test("A check that finds nothing new is answered as by its route, in its turn among others, whatever body it has")
+    func inTurn() async throws {
+        let said = try await Self.known(
+            """
+            one.sendall(ask("/v1/authority") + ask(file, known) + ask(file))
+            print([answer()[0][0] for _ in range(3)])
+            one.sendall(ask(file, known + "Content-Length: 5\\r\\n", "hello") + ask(file, known))
+            short = [answer() for _ in range(2)]
+            one.sendall(ask(file + "?x", known) + ask(file, known + "Connection: close\\r\\n"))
+            long = [answer() for _ in range(2)]
+            print(short == long, short[0])
+            """)
+        #expect(
+            said.hasPrefix("['HTTP/1.1 200 OK', 'HTTP/1.1 304 Not Modified', 'HTTP/1.1 200 OK']\nTrue "), "\(said)")
+        #expect(said.contains("'Server: slipway'") && said.hasSuffix("True)\n"), "\(said)")
+    }
+
+    @Test("A connection that goes on checking stays open, and is closed once it does not")
+    func stays() async throws {
+        let patience = ConnectionPatience(head: .seconds(1), idle: .seconds(1))
+        let said = try await Self.known(
+            patience: patience,
+            """
+            ends, count = time.monotonic() + 4, 0
+            while time.monotonic() < ends:
+                one.sendall(ask(file, known))
+                count += answer()[0][0] == "HTTP/1.1 304 Not Modified"
+                time.sleep(0.1)
+            print(count > 4, one.recv(1))
+            """)
+        #expect(said == "True b''\n", "\(said)")
+    }
 }

@@ -9,7 +9,7 @@ import NIOPosix
 @main
 struct Load: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "slipway-load", subcommands: [Enrol.self, Hosts.self, Poll.self])
+        commandName: "slipway-load", subcommands: [Enrol.self, Hosts.self, Poll.self, Slow.self, Floor.self])
 }
 
 struct Enrol: AsyncParsableCommand {
@@ -66,4 +66,35 @@ struct Poll: AsyncParsableCommand {
         print(try await poll.run(connections: connections, seconds: seconds))
         try await group.shutdownGracefully()
     }
+}
+
+struct Slow: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Keeps COUNT connections that send a byte every 7 s; says when nearly all are open, and at the end.")
+    @Argument(help: "Port of the controller on 127.0.0.1.") var port: Int
+    @Argument var count: Int
+    @Argument var seconds: Int
+
+    func run() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let slow = try LoadSlow(port: port, group: group)
+        slow.begin(count)
+        while slow.now.open < count * 95 / 100 { try await Task.sleep(for: .milliseconds(100)) }
+        for pause in [seconds, 0] {
+            print("\(slow.now.open) \(slow.now.attempts)")
+            fflush(nil)
+            try await Task.sleep(for: .seconds(pause))
+        }
+        Glibc.exit(0)
+    }
+}
+
+struct Floor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Answers every request with the same 304 until it is killed: what NIO and its TLS cost alone.")
+    @Argument var port: Int
+    @Argument(help: "PEM file: the certificate, then its authority's.") var chain: String
+    @Argument(help: "PEM file.") var key: String
+
+    func run() async throws { try await LoadFloor.run(port: port, chain: chain, key: key) }
 }

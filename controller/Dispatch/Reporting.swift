@@ -115,8 +115,7 @@ extension Controller {
         let batches = all.filter { letIn($0, at: now) }
         var (group, firsts, attempts) = (ReportGroup(), [HostID](), 0)
         while true {
-            group = ReportGroup()
-            for batch in batches { group.add(batch, to: state, at: now, others: { self.others(than: $0) }) }
+            group = ReportGroup(of: batches, in: state, at: now, others: { self.others(than: $0) })
             firsts = group.inventories.filter { state.hosts[$0]?.inventory == nil }
             do {
                 // One transaction: a report is never stored without what was decided upon it, nor the other way round.
@@ -177,37 +176,50 @@ private struct ReportGroup {
     private(set) var inventories: [HostID] = []
     private var highest: [HostID: Int64] = [:]
 
+    init() {}
+
     /// - Parameter others: asked where the engine compares with them, which is seldom.
-    mutating func add(
-        _ batch: WaitingBatch, to state: FleetState, at now: UTCInstant, others: (RolloutRecord) -> OtherHosts
+    init(
+        of batches: [WaitingBatch], in state: FleetState, at now: UTCInstant, others: (RolloutRecord) -> OtherHosts
     ) {
+        var refused: [Int: any Error] = [:]
+        // Again from the beginning where one is refused: the others' are none the worse for it, and a copy of what was decided
+        // before each would cost all hosts of a rollout.
+        adding: while true {
+            self = ReportGroup()
+            for (number, batch) in batches.enumerated() where refused[number] == nil {
+                do { try add(batch, to: state, at: now, others) } catch {
+                    refused[number] = error
+                    continue adding
+                }
+            }
+            break
+        }
+        self.refused = refused.sorted { $0.key < $1.key }.map { (batches[$0.key], $0.value) }
+    }
+
+    private mutating func add(
+        _ batch: WaitingBatch, to state: FleetState, at now: UTCInstant, _ others: (RolloutRecord) -> OtherHosts
+    ) throws {
         let host = batch.host
         let before = highest[host] ?? state.hosts[host]?.heardThrough ?? 0
         var last = highest[host] ?? state.hosts[host]?.lastReport ?? 0
-        var (decisions, new) = (decisions, [StoredReport]())
-        do {
-            for (report, bytes) in zip(batch.reports, batch.bytes) where report.sequence > last {
-                new.append(StoredReport(host: host, report: report, receivedAt: now, made: bytes))
-                last = report.sequence
-                guard let command = RolloutCommand(report.body, from: host) else { continue }
-                for id in state.rolloutOrder {
-                    guard let record = state.rollouts[id], record.contains(host) else { continue }
-                    if let order = report.body.order, order.rollout != id { continue }
-                    var command = command
-                    if case .health(_, let health, _) = command, !health.running.isHealthy,
-                        record.rollout.comparesHealth(at: now)
-                    {
-                        command = .health(host, health, others: others(record))
-                    }
-                    try decisions.decide(command, on: record, by: "host:\(host)", at: now)
+        var new: [StoredReport] = []
+        for (report, bytes) in zip(batch.reports, batch.bytes) where report.sequence > last {
+            new.append(StoredReport(host: host, report: report, receivedAt: now, made: bytes))
+            last = report.sequence
+            guard let command = RolloutCommand(report.body, from: host) else { continue }
+            for id in report.body.order.map({ [$0.rollout] }) ?? state.rolloutOrder {
+                guard let record = state.rollouts[id], record.contains(host) else { continue }
+                var command = command
+                if case .health(_, let health, _) = command, !health.running.isHealthy,
+                    record.rollout.comparesHealth(at: now)
+                {
+                    command = .health(host, health, others: others(record))
                 }
+                try decisions.decide(command, on: record, by: "host:\(host)", at: now)
             }
-        } catch {
-            // The others' are none the worse for it.
-            refused.append((batch, error))
-            return
         }
-        self.decisions = decisions
         highest[host] = last
         reports += new
         if new.contains(where: \.report.body.isInventory), !inventories.contains(host) { inventories.append(host) }

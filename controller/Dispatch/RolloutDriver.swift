@@ -11,12 +11,13 @@ struct Decisions {
     mutating func decide(
         _ command: RolloutCommand, on record: RolloutRecord, by actor: String, at now: UTCInstant
     ) throws(RolloutError) {
-        var rollout = rollouts[record.id] ?? record.rollout
-        for event in try rollout.decide(command, at: now) {
-            rollout.apply(event)
+        let made = try (rollouts[record.id] ?? record.rollout).decide(command, at: now)
+        guard !made.isEmpty else { return }
+        // Changed where it lies: held in two places, all its hosts would be copied for the one that moves.
+        for event in made {
+            rollouts[record.id, default: record.rollout].apply(event)
             add(.rolloutChanged(RolloutChanged(rollout: record.id, event: event)), by: actor)
         }
-        rollouts[record.id] = rollout
     }
 
     mutating func add(_ event: ControllerEvent, by actor: String) {
@@ -30,6 +31,10 @@ extension Controller {
     static let engineActor = "engine"
     /// An engine that never comes to rest is a defect; the log must not fill up with it.
     private static let roundsMax = 10_000
+    /// Orders and cancels of one turn of the actor: some tens of milliseconds of signing, and one flush to the disk.
+    static let wordsMax = 128
+    /// People go before hosts: of them there are few, and what they ask may be the emergency.
+    static let peoplePriority = TaskPriority.high
 
     /// Decides, stores and acts, for one rollout.
     func tell(_ id: RolloutID, _ command: RolloutCommand, by actor: String) throws {
@@ -41,19 +46,26 @@ extension Controller {
         drive()
     }
 
-    /// Brings every active rollout to rest: nothing is pending when it returns, and the next deadline is set.
+    /// Brings every active rollout to rest, and sets the next deadline. More words to hosts than fit one turn follow in turns
+    /// of their own, so that nobody waits for thousands of them; those of emergencies come first.
     func drive() {
         guard leads else { return }
-        for id in state.rolloutOrder where !restingRollouts.contains(id) {
+        let moving = state.rolloutOrder.filter { !restingRollouts.contains($0) }
+        let urgent = moving.filter { state.rollouts[$0]?.isEmergency == true }
+        var (room, isUrgent, isWritten) = (Self.wordsMax, false, true)
+        for id in urgent.isEmpty ? moving : urgent + moving.filter({ !urgent.contains($0) }) {
             do {
-                try overtaken { try drive(id) }
-                if let record = state.rollouts[id], !record.isActive, record.rollout.nextDeadlineAt == nil {
+                try overtaken { try drive(id, &room) }
+                if room <= 0, urgent.contains(id) { isUrgent = true }
+                // Where there is no room left, some of its words may wait still.
+                if room > 0, let record = state.rollouts[id], !record.isActive, record.rollout.nextDeadlineAt == nil {
                     restingRollouts.insert(id)
                 }
             } catch {
                 // The log or the repository cannot be written: nothing is lost, the next deadline tries again.
                 logger.error("rollout waits", metadata: ["rollout": "\(id)", "error": "\(error)"])
                 retryAt = time.now() + .seconds(5)
+                isWritten = false
             }
         }
         do {
@@ -65,10 +77,24 @@ extension Controller {
         if isRunning { followChannels() }
         settleLifecycles()
         setTimer()
+        if room <= 0, isWritten { driveOn(isUrgent: isUrgent) }
+    }
+
+    /// In a turn of its own, behind those that wait already; an emergency's ahead of hosts' reports.
+    private func driveOn(isUrgent: Bool) {
+        guard isRunning, furtherTurns.insert(isUrgent).inserted else { return }
+        Task(priority: isUrgent ? Controller.peoplePriority : .medium) { [weak self] in
+            await self?.takeFurtherTurn(isUrgent: isUrgent)
+        }
+    }
+
+    private func takeFurtherTurn(isUrgent: Bool) {
+        furtherTurns.remove(isUrgent)
+        if isRunning { drive() }
     }
 
     /// Where another controller wrote first, what is tried is tried again on the newer state.
-    private func overtaken(isForLeader: Bool = true, _ body: () throws -> Void) throws {
+    func overtaken(isForLeader: Bool = true, _ body: () throws -> Void) throws {
         for _ in 0..<10 {
             do { return try body() } catch let error as ControllerError where error.isOvertaken {
                 // Already read on. Whoever does not lead any more leaves it to the one that does.
@@ -78,7 +104,8 @@ extension Controller {
         try body()
     }
 
-    private func drive(_ id: RolloutID) throws {
+    /// - Parameter room: how many words to hosts this turn takes still.
+    private func drive(_ id: RolloutID, _ room: inout Int) throws {
         for _ in 0..<Self.roundsMax {
             let now = time.now()
             guard let record = state.rollouts[id] else { return }
@@ -86,23 +113,23 @@ extension Controller {
             let actions = record.rollout.pendingActions(at: now).filter {
                 !isBeingAsked($0, of: id) && !isFrozen($0, of: record)
             }
-            if actions.isEmpty { return }
-            try perform(actions, of: record, at: now)
+            let words = actions.lazy.filter(\.isWord).prefix(max(0, room))
+            let others = actions.filter { !$0.isWord }
+            room -= words.count
+            if words.isEmpty, others.isEmpty { return }
+            try perform(others + words, of: record, at: now)
         }
         logger.critical("rollout does not come to rest", metadata: ["rollout": "\(id)"])
     }
 
     private func perform(_ actions: [RolloutAction], of record: RolloutRecord, at now: UTCInstant) throws {
         var orders: [(HostID, OrderID)] = []
+        var cancels: [(HostID, OrderID)] = []
         for action in actions {
             switch action {
             case .revoke(let manifest): try revoke(manifest, of: record, at: now)
             case .sendOrder(let host, let order): orders.append((host, order))
-            case .cancelOrder(let host, let order):
-                if let release = record.plan?.definition.release {
-                    hub.send(.cancel(OrderCancel(order: order, release: release)), sequence: store.sequence, to: host)
-                }
-                try recordDone(.cancelSent(host, order), on: record.id, at: now)
+            case .cancelOrder(let host, let order): cancels.append((host, order))
             case .switchTraffic(let order): try switchTraffic(order, of: record, at: now)
             case .publishChannel(let view):
                 // A newer rollout has the channel of one that was superseded, but while that takes hosts back.
@@ -111,7 +138,23 @@ extension Controller {
             case .judgeGate(let phase, let gate, let round): ask(gate, of: record, phase: phase, round: round)
             }
         }
+        if !cancels.isEmpty { try cancel(cancels, of: record, at: now) }
         if !orders.isEmpty { try send(orders, of: record.id, at: now) }
+    }
+
+    /// On the wire, then one transaction: a cancel that is sent twice does no harm.
+    private func cancel(_ cancels: [(HostID, OrderID)], of record: RolloutRecord, at now: UTCInstant) throws {
+        if let release = record.plan?.definition.release {
+            for (host, order) in cancels {
+                hub.send(.cancel(OrderCancel(order: order, release: release)), sequence: store.sequence, to: host)
+            }
+        }
+        guard let record = state.rollouts[record.id] else { return }
+        var decisions = Decisions()
+        for (host, order) in cancels {
+            try decisions.decide(.cancelSent(host, order), on: record, by: Self.engineActor, at: now)
+        }
+        try commit(StoreChange(events: decisions.events), at: now)
     }
 
     /// One transaction for all orders of a round, then the wire.
@@ -122,16 +165,18 @@ extension Controller {
             try decisions.decide(.orderSent(host, order), on: record, by: Self.engineActor, at: now)
         }
         try commit(StoreChange(events: decisions.events), at: now)
-        for (host, order) in orders { try transmit(order, of: plan, to: host, at: now) }
+        let revoked = state.revoked(for: plan)
+        for (host, order) in orders { try transmit(order, of: plan, to: host, at: now, revoked: revoked) }
     }
 
     func transmit(
-        _ order: OrderID, of plan: RolloutPlan, to host: HostID, at now: UTCInstant, rehearses: Bool? = nil
+        _ order: OrderID, of plan: RolloutPlan, to host: HostID, at now: UTCInstant, rehearses: Bool? = nil,
+        revoked: [SHA256Digest]? = nil
     ) throws {
         guard hub.isOnline(host) else { return }
         let running = state.hosts[host]?.running[plan.definition.release.product]?.manifest
         let envelope = try director.assignment(
-            order, for: host, of: plan, counter: store.sequence, revoked: state.revoked(for: plan),
+            order, for: host, of: plan, counter: store.sequence, revoked: revoked ?? state.revoked(for: plan),
             patches: running.flatMap { patches.patches(PatchRoute(from: $0, to: plan.manifest)) },
             rehearses: rehearses, at: now)
         hub.send(.assignment(envelope), sequence: store.sequence, to: host)
@@ -195,72 +240,6 @@ extension Controller {
         tellAll(.tick) { record in record.rollout.nextDeadlineAt.map { $0 <= now } ?? false }
     }
 
-    // MARK: contact
-
-    /// What a host is told first.
-    func heard(_ host: HostID) -> HeardReports {
-        HeardReports(through: state.hosts[host]?.heardThrough ?? 0, isReady: failedUses.isEmpty ? nil : false)
-    }
-
-    func contactBegan(_ host: HostID) {
-        // It may have been let in just before its identity was revoked.
-        if let standing = state.hosts[host]?.identity.standing,
-            let refusal = ControllerError.refusal(of: host, standing)
-        {
-            return endStream(of: host, saying: refusal)
-        }
-        lastSeen[host] = time.now()
-        // Where it cannot be noted, another controller may take the host for absent; it is corrected as it is heard.
-        try? shared?.noteContact(of: host, with: holder)
-        // Before any order: a host that was heard further than that tells again what was lost with it.
-        hub.send(.heard(heard(host)), sequence: store.sequence, to: host)
-        if wantsRenewal(host) { hub.send(.renew, sequence: store.sequence, to: host) }
-        // Before the engine hears of the contact: what it orders upon that goes out by itself.
-        let outstanding = state.rolloutOrder.compactMap { id -> (RolloutPlan, [OrderID])? in
-            guard let record = state.rollouts[id], let plan = record.plan, record.awaits(host) else { return nil }
-            return (plan, record.rollout.outstandingOrders(for: host))
-        }
-        tellAll(.contact(host, .online)) { $0.awaits(host) }
-        let now = time.now()
-        for (plan, orders) in outstanding {
-            for order in orders {
-                do {
-                    try transmit(order, of: plan, to: host, at: now)
-                } catch {
-                    logger.error("order not sent again", metadata: ["host": "\(host)", "error": "\(error)"])
-                }
-            }
-        }
-        do { try transmitRehearsals(to: host, at: now) } catch {
-            logger.error("rehearsal not ordered again", metadata: ["host": "\(host)", "error": "\(error)"])
-        }
-    }
-
-    func contactEnded(_ host: HostID) {
-        if lastSeen[host] != nil { lastSeen[host] = time.now() }
-        if let shared, (try? shared.endContact(of: host, with: holder)) == false { return }
-        tellAll(.contact(host, .offline)) { $0.awaits(host) }
-    }
-
-    /// A fact from outside, to every rollout it concerns. Such facts never make the engine throw.
-    func tellAll(_ command: RolloutCommand, where concerns: (RolloutRecord) -> Bool) {
-        let now = time.now()
-        do {
-            try overtaken(isForLeader: false) {
-                var decisions = Decisions()
-                for id in state.rolloutOrder {
-                    guard let record = state.rollouts[id], concerns(record) else { continue }
-                    try decisions.decide(command, on: record, by: Self.engineActor, at: now)
-                }
-                if !decisions.events.isEmpty { try commit(StoreChange(events: decisions.events), at: now) }
-            }
-        } catch {
-            logger.error("a fact was not stored", metadata: ["fact": "\(command)", "error": "\(error)"])
-            retryAt = now + .seconds(5)
-        }
-        drive()
-    }
-
     // MARK: start and stop
 
     /// How long hosts have to come back after the controller did, before they count as out of contact.
@@ -295,19 +274,21 @@ extension Controller {
         lifecycleTimer?.cancel()
         patches.stop.set()
     }
+}
 
-    /// Hosts of active rollouts that did not come back.
-    func noteAbsentHosts() {
-        guard leads else { return }
-        let online = onlineHosts
-        let wanted = state.rollouts.values.filter(\.isActive).flatMap { $0.plan?.hosts ?? [] }
-        for host in Set(wanted.filter { $0.delivery == .push }.map(\.id)) where !online.contains(host) {
-            tellAll(.contact(host, .offline)) { $0.awaits(host) }
+extension RolloutAction {
+    /// To a host: of these there may be thousands.
+    fileprivate var isWord: Bool {
+        switch self {
+        case .sendOrder, .cancelOrder: true
+        case .revoke, .switchTraffic, .publishChannel, .judgeGate: false
         }
     }
 }
 
 extension RolloutRecord {
+    fileprivate var isEmergency: Bool { plan?.urgency.isEmergency == true }
+
     /// It was being backed out when it was paused or halted.
     var hasHeldBackOut: Bool {
         switch rollout.state {

@@ -160,6 +160,8 @@ extension Route {
         return true
     }
 
+    var isOfPeople: Bool { if case .person = access { true } else { false } }
+
     private static let briefBody = 64 << 10
     private static let briefPaths: Set = ["/livez", "/repository/**", "/v1/agent/reports", AgentStream.path]
 

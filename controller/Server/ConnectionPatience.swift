@@ -133,6 +133,12 @@ final class WaitingConnections: Sendable {
         return certificate
     }
 
+    /// A request of nobody's was answered as it came.
+    func answered(on channel: any Channel) {
+        let deadline = NIODeadline.now() + patience.idle + patience.head
+        state.withLock { $0.connections[ObjectIdentifier(channel)]?.deadline = deadline }
+    }
+
     private func began(_ channel: any Channel) {
         state.withLock { $0.connections[ObjectIdentifier(channel)]?.hasRequest = true }
     }

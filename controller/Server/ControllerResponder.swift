@@ -30,7 +30,7 @@ struct ControllerResponder: HTTPResponder {
             if match.route?.isBrief(request) == true {
                 await answer(request, context, match)
             } else {
-                await offLoop { await answer(request, context, match) }
+                await elsewhere(match.route?.isOfPeople == true) { await answer(request, context, match) }
             }
         controller.metrics.noteRequest(
             request.method, match.route, status: response.status.code, took: ContinuousClock.now - started,
@@ -40,6 +40,19 @@ struct ControllerResponder: HTTPResponder {
             response.body = response.body.paced(by: context.channel.eventLoop)
         }
         return response
+    }
+
+    /// People's requests have their turn before what thousands of hosts say, wherever both wait.
+    private func elsewhere(
+        _ isOfPeople: Bool, _ answer: @escaping @Sendable () async -> Response
+    ) async -> Response {
+        guard isOfPeople else { return await offLoop { await answer() } }
+        let task = Task(priority: Controller.peoplePriority) { await answer() }
+        return await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 
     private func answer(

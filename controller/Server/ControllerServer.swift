@@ -11,6 +11,7 @@ import Synchronization
 
 /// One TLS 1.3 port for hosts, people, the console and the repository.
 public struct ControllerServer: Sendable {
+    static let name = "slipway"
     private static let backlog = 4096
     /// What is in flight has so long to be answered once the controller is to end; then connections are cut.
     private static let endingMax = Duration.seconds(10)
@@ -36,13 +37,17 @@ public struct ControllerServer: Sendable {
     ) async throws {
         let listen = try ListenAddress(controller.configuration.listen)
         let waiting = WaitingConnections(patience, limit: controller.limits.rules.waitingConnections)
-        let tls = ServerTLS(try await controller.tlsMaterial().configuration(), waiting: waiting)
+        let tls = ServerTLS(
+            try await controller.tlsMaterial().configuration(), waiting: waiting,
+            known: table.match(.get, "/repository/metadata/timestamp.json").route.flatMap {
+                KnownFiles(controller, $0, waiting)
+            })
         await controller.watchCertificates { try tls.replace(by: $0.configuration()) }
         let application = Application(
             responder: ControllerResponder(table: table, controller: controller, pace: patience.body, waiting: waiting),
             server: tls.server,
             configuration: .init(
-                address: .hostname(listen.host, port: listen.port), serverName: "slipway", backlog: Self.backlog,
+                address: .hostname(listen.host, port: listen.port), serverName: Self.name, backlog: Self.backlog,
                 availableConnectionsDelegate: OpenConnections.most(patience.connectionsMax).map {
                     MaximumAvailableConnections($0)
                 }),

@@ -16,10 +16,7 @@ enum RepositoryFiles {
         _ request: RouteRequest, _ folder: ControllerDirectory, _ tags: RepositoryTags
     ) async throws -> Response {
         let asked = request.parameters["**"] ?? ""
-        // A shared repository may be a file system of the network: what it says of a file may be old, or take its time.
-        let place =
-            folder.sharedRepository == nil
-            ? "\(folder.directory.path)/\(ControllerDirectory.repositoryName)/\(asked)" : nil
+        let place = place(folder).map { $0 + asked }
         if let place, let known = request.request.headers[.ifNoneMatch], let tag = tags.tag(of: place),
             matches(known, tag)
         {
@@ -30,6 +27,12 @@ enum RepositoryFiles {
                 if let place { tags.keep(tag, of: place, file) }
             }
         }
+    }
+
+    /// What stands before the names of its files; nil: a shared repository, which may be a file system of the network: what it
+    /// says of a file may be old, or take its time.
+    static func place(_ folder: ControllerDirectory) -> String? {
+        folder.sharedRepository == nil ? "\(folder.directory.path)/\(ControllerDirectory.repositoryName)/" : nil
     }
 
     /// - Parameter keep: is given the tag of a file that changes.
@@ -114,7 +117,7 @@ enum RepositoryFiles {
         return decoded.joined(separator: "/")
     }
 
-    private static func headers(_ path: String, _ tag: String) -> HTTPFields {
+    static func headers(_ path: String, _ tag: String) -> HTTPFields {
         [
             .eTag: tag, .acceptRanges: "bytes", .contentType: type(of: path),
             .cacheControl: RepositoryLayout.cacheControl(path),
@@ -139,8 +142,9 @@ enum RepositoryFiles {
         }
     }
 
-    private static func matches(_ header: String, _ tag: String) -> Bool {
-        header.split(separator: ",").contains { part in
+    static func matches(_ header: String, _ tag: String) -> Bool {
+        if header == tag { return true }
+        return header.split(separator: ",").contains { part in
             let word = part.drop { $0 == " " }
             return word == "*" || word == tag || word == "W/\(tag)"
         }

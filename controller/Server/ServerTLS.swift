@@ -12,10 +12,11 @@ final class ServerTLS: Sendable {
     private let configuration: Mutex<TLSConfiguration>
     private let channel = Mutex<(HTTPSChannel, HTTPChannelHandler.Responder)?>(nil)
     private let waiting: WaitingConnections
+    private let known: KnownFiles?
 
-    init(_ configuration: TLSConfiguration, waiting: WaitingConnections) {
+    init(_ configuration: TLSConfiguration, waiting: WaitingConnections, known: KnownFiles?) {
         self.configuration = Mutex(configuration)
-        self.waiting = waiting
+        (self.waiting, self.known) = (waiting, known)
     }
 
     var server: HTTPServerBuilder {
@@ -23,7 +24,9 @@ final class ServerTLS: Sendable {
             let counted = self.waiting.counting(responder)
             let first = try self.make(self.configuration.withLock { $0 }, counted)
             self.channel.withLock { $0 = (first, counted) }
-            return ReplaceableChannel(first: first, waiting: self.waiting) { self.channel.withLock { $0?.0 } ?? first }
+            return ReplaceableChannel(first: first, waiting: self.waiting, known: self.known) {
+                self.channel.withLock { $0?.0 } ?? first
+            }
         }
     }
 
@@ -57,12 +60,14 @@ private struct ReplaceableChannel: HTTPChannelHandler {
 
     let first: HTTPSChannel
     let waiting: WaitingConnections
+    let known: KnownFiles?
     let present: @Sendable () -> HTTPSChannel
 
     init(
-        first: HTTPSChannel, waiting: WaitingConnections, present: @escaping @Sendable () -> HTTPSChannel
+        first: HTTPSChannel, waiting: WaitingConnections, known: KnownFiles?,
+        present: @escaping @Sendable () -> HTTPSChannel
     ) {
-        (self.first, self.waiting, self.present) = (first, waiting, present)
+        (self.first, self.waiting, self.known, self.present) = (first, waiting, known, present)
     }
 
     var responder: Responder { first.responder }
@@ -70,13 +75,14 @@ private struct ReplaceableChannel: HTTPChannelHandler {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         // A channel that is set up fails no accept loop; it is closed right after.
         if !waiting.accept(channel) { channel.eventLoop.execute { channel.close(promise: nil) } }
-        let (present, pace) = (present, waiting.patience.writing)
+        let (present, pace, known) = (present, waiting.patience.writing, known)
         return channel.eventLoop.flatSubmit {
             channel.eventLoop.makeCompletedFuture {
                 try ConnectionBuffers.bound(channel)
                 try channel.pipeline.syncOperations.addHandler(WriteWatch(pace), position: .first)
             }
-        }.flatMap { present().setup(channel: channel, logger: logger) }.map { value in
+        }.flatMap { present().setup(channel: channel, logger: logger) }.flatMapThrowing { value in
+            if let known { try known.stand(in: channel.pipeline.syncOperations) }
             // A server that is ending drops what it accepted last, and NIO stops the program where such a value goes before
             // its channel does.
             channel.closeFuture.whenComplete { _ in withExtendedLifetime(value) {} }
