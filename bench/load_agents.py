@@ -105,7 +105,7 @@ def measure(hosts=50):
             push = timed(fleet, "rollout", "start", second)
             peaks[count] = resident_kib(fleet.controller.pid) - before
             back = timed(
-                fleet, "rollout", "back-out", fleet.last_rollout()["id"], "--reason", "bench", expected=7)
+                fleet, "rollout", "back-out", fleet.last_rollout()["id"], "--reason", "bench", "--yes", expected=7)
         finally:
             fleet.close()
     steps = "" if floor is None else f"{push[0] / floor:.1f} x host steps {floor:.2f} s"
