@@ -28,7 +28,7 @@ def main():
         pushed(fleet, "1.0")
         pushed(fleet, "2.0")
         # It waits for the end, and 7 says that something was backed out.
-        fleet.slipway("rollout", "back-out", fleet.last_rollout()["id"], "--reason", "compatibility", expected=7)
+        fleet.slipway("rollout", "back-out", fleet.last_rollout()["id"], "--reason", "compatibility", "--yes", expected=7)
         wait_until("the host is back", lambda: version_at(fleet.ports[0]) == "1.0", PATIENCE)
         wait_until("the back-out is reported", lambda: fleet.last_rollout()["state"] == "backedOut", PATIENCE)
         print("  2.0 was backed out and reported")

@@ -123,7 +123,7 @@ def fleet(hosts, keep):
                 f"{work:.2f} s CPU of the controller each")
             row("  bytes", "< 200 KB", f"{max(it[1] for it in loads) / 1000:.0f} KB")
             row("  a change shows itself, at rest", "<= 2000 ms", figures(changes(bench, screen, path, rollout)))
-        bench.slipway("rollout", "abort", rollout, "--reason", "bench")
+        bench.slipway("rollout", "abort", rollout, "--reason", "bench", "--yes")
         load.ask("work", 8000)
         rollout = start_rollout(bench, "crowd", f"{version}.0.0", "strategy: bigBang\n")
         times, path = [], f"/console/rollouts/{rollout}"

@@ -98,7 +98,7 @@ def round_of_ours(fleet, number):
     before = resident_kib(fleet.controller.pid)
     push = timed(fleet, "rollout", "start", rollout)
     grown = resident_kib(fleet.controller.pid) - before
-    back = timed(fleet, "rollout", "back-out", fleet.last_rollout()["id"], "--reason", "bench", expected=7)
+    back = timed(fleet, "rollout", "back-out", fleet.last_rollout()["id"], "--reason", "bench", "--yes", expected=7)
     return push, back, preparation, grown
 
 

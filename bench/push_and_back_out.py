@@ -89,7 +89,7 @@ def main():
             pushes.append(took - MINIMUM_HEALTHY)
             rollout = fleet.last_rollout()["id"]
             took = seconds(
-                lambda: fleet.slipway("rollout", "back-out", rollout, "--reason", "benchmark", expected=7))
+                lambda: fleet.slipway("rollout", "back-out", rollout, "--reason", "benchmark", "--yes", expected=7))
             # The brake: one host goes back first and must be healthy, then the others; two waits.
             back_outs.append(took - 2 * MINIMUM_HEALTHY)
             fleet.everyone_answers(before if turn == 1 else "10.0")

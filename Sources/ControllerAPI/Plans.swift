@@ -60,10 +60,14 @@ public struct PlannedHostView: Sendable, Equatable, Codable {
     public var backOutTo: String?
     /// After windows and freezes; nil: none is left.
     public var earliestStartAt: UTCInstant?
+    /// Why the host would not take it, by what it said last, each with both values; nil: nothing is known to be missing.
+    public var missing: [String]?
+    /// To fetch, to unpack and to keep beside what it runs, at most; nil: it runs the release.
+    public var diskNeeded: ByteCount?
 
     public init(
         host: HostID, phase: Int, order: Int, delivery: DeliveryMode, now: ReleaseName?, then: ReleaseName,
-        backOutTo: String?, earliestStartAt: UTCInstant?
+        backOutTo: String?, earliestStartAt: UTCInstant?, missing: [String]? = nil, diskNeeded: ByteCount? = nil
     ) {
         self.host = host
         self.phase = phase
@@ -73,6 +77,8 @@ public struct PlannedHostView: Sendable, Equatable, Codable {
         self.then = then
         self.backOutTo = backOutTo
         self.earliestStartAt = earliestStartAt
+        self.missing = missing
+        self.diskNeeded = diskNeeded
     }
 }
 

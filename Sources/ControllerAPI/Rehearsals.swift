@@ -1,17 +1,23 @@
 import ReleaseDefinition
 
 /// `POST /v1/rehearsals`: hosts that are connected now install the release, back it out, compare, install it, and sign what
-/// they saw; it becomes evidence about the release.
+/// they saw; it becomes evidence about the release. With a plan they do it phase by phase, and the whole has a statement too.
 public struct RehearsalRequest: Sendable, Equatable, Codable {
     public var release: ReleaseName
     public var hosts: HostQuery
     /// nil: the one environment of the hosts that match; hosts of several are refused.
     public var environment: EnvironmentName?
+    /// The rollout that is rehearsed: its phases and limits are kept, on the hosts named above; the release, hosts and
+    /// environment that it names itself are not. nil: every host at once.
+    public var plan: RolloutDefinition?
 
-    public init(release: ReleaseName, hosts: HostQuery, environment: EnvironmentName? = nil) {
+    public init(
+        release: ReleaseName, hosts: HostQuery, environment: EnvironmentName? = nil, plan: RolloutDefinition? = nil
+    ) {
         self.release = release
         self.hosts = hosts
         self.environment = environment
+        self.plan = plan
     }
 }
 
@@ -25,8 +31,12 @@ public enum RehearsalState: String, Sendable, Codable, CaseIterable {
     case failed
     /// The host never answered.
     case expired
+    /// Its turn has not come: hosts of its phase, or of the phases before, are at it.
+    case waiting
+    /// A host before it did not prove it: nothing was ordered.
+    case notReached
 
-    public var isFinal: Bool { self != .ordered }
+    public var isFinal: Bool { self != .ordered && self != .waiting }
 }
 
 public struct RehearsalHostView: Sendable, Equatable, Codable {
@@ -36,12 +46,17 @@ public struct RehearsalHostView: Sendable, Equatable, Codable {
     public var seen: [String]
     /// Of the statement: `slipway release evidence show`.
     public var evidence: SHA256Digest?
+    /// Of the plan that is rehearsed; nil: there is none.
+    public var phase: String?
 
-    public init(host: HostID, state: RehearsalState, seen: [String], evidence: SHA256Digest?) {
+    public init(
+        host: HostID, state: RehearsalState, seen: [String], evidence: SHA256Digest?, phase: String? = nil
+    ) {
         self.host = host
         self.state = state
         self.seen = seen
         self.evidence = evidence
+        self.phase = phase
     }
 }
 
@@ -55,10 +70,12 @@ public struct RehearsalView: Sendable, Equatable, Codable {
     /// So long the order stands.
     public var until: UTCInstant
     public var hosts: [RehearsalHostView]
+    /// Of the statement about the whole plan, once no host is waited for; nil: none yet, or no plan is rehearsed.
+    public var evidence: SHA256Digest?
 
     public init(
         id: RolloutID, release: ReleaseName, environment: EnvironmentName, orderedAt: UTCInstant, by: String,
-        until: UTCInstant, hosts: [RehearsalHostView]
+        until: UTCInstant, hosts: [RehearsalHostView], evidence: SHA256Digest? = nil
     ) {
         self.id = id
         self.release = release
@@ -67,6 +84,7 @@ public struct RehearsalView: Sendable, Equatable, Codable {
         self.by = by
         self.until = until
         self.hosts = hosts
+        self.evidence = evidence
     }
 
     public var isOver: Bool { hosts.allSatisfy(\.state.isFinal) }

@@ -25,7 +25,7 @@ public struct RolloutVerbRequest: Sendable, Equatable, Codable {
     }
 }
 
-/// `POST /v1/pushes`: the release to connected hosts now, by the default strategy.
+/// `POST /v1/pushes`: the release to connected hosts now, by the strategy of its environment.
 public struct PushRequest: Sendable, Equatable, Codable {
     public var release: ReleaseName
     public var hosts: HostQuery

@@ -49,7 +49,11 @@ public struct MeasureLedger: Sendable {
             ? max(entry.endedAt ?? entry.startedAt, entry.backAt ?? entry.startedAt) : entry.backAt
     }
 
-    public enum RolloutEndKind: String, Sendable, Codable { case succeeded, backedOut, abandoned }
+    public enum RolloutEndKind: String, Sendable, Codable {
+        case succeeded, backedOut
+        /// Stopped, superseded, or its back-out was given up.
+        case abandoned
+    }
 
     /// Rollouts of a product in an environment.
     struct Line: Sendable {

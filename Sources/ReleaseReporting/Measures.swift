@@ -35,9 +35,9 @@ extension MeasureLedger {
         var toLast: TimeSpan?
     }
 
-    /// nil: it has not ended, or was given up.
+    /// nil: it has not ended, or was given up before anything of it was taken back: that tells nothing of the release.
     private func judge(_ entry: Entry) -> Judged? {
-        guard entry.verdict != nil, entry.verdict != .abandoned else { return nil }
+        guard let verdict = entry.verdict, verdict != .abandoned || entry.hasBackOut else { return nil }
         let fix = fix(of: entry)
         let hasBackOut = entry.verdict == .backedOut || entry.hasBackOut
         let restoredAt = hasBackOut ? MeasureLedger.restoredAt(entry) : fix?.verdict == .succeeded ? fix?.endedAt : nil

@@ -57,7 +57,7 @@ struct SigningWordsTests {
         // Tests have no terminal as stdin.
         guard !StandardInput.isTerminal else { return }
         let error = #expect(throws: CommandError.self) {
-            try Confirmation.require("Sign c1 with this key?", yes: false)
+            try Confirmation(yes: false).require("Sign c1 with this key?")
         }
         #expect(error?.code == "command.confirm.absent")
         #expect(error?.remedy.contains("--yes") == true)

@@ -49,6 +49,15 @@ struct PreflightTests {
                 #expect(view.hosts.map(\.isBlocked).filter { $0 }.count == 3)
                 // The question itself stands in the log, and nothing else.
                 #expect(await running.controller.store.sequence <= events + 1)
+                // The plan says the same of each host, with nobody asked again.
+                let plan = try await client.post("/v1/rollouts/plans", request.rollout).json(RolloutPlanView.self)
+                let missing = Dictionary(uniqueKeysWithValues: plan.hosts.map { ($0.host, $0.missing ?? []) })
+                #expect(missing[agents[0].host.id] == [])
+                #expect(
+                    missing[agents[1].host.id]?.first?.hasPrefix("space: 10 B are free, up to ") == true, "\(missing)")
+                #expect(missing[agents[2].host.id]?.first?.hasPrefix("drift: ") == true)
+                #expect(missing[agents[3].host.id]?.first?.hasPrefix("reachability: ") == true)
+                #expect(plan.hosts.allSatisfy { ($0.diskNeeded?.value ?? 0) > 0 })
             }
         }
     }

@@ -9,11 +9,11 @@ import Testing
 @Suite("Rehearsals that people order")
 struct RehearsalOrderTests {
     /// Two hosts run web@1.0 and are connected; web@1.1 may go there. They take orders and say nothing by themselves.
-    private func staged(_ body: (Stage) async throws -> Void) async throws {
+    private func staged(_ hosts: Int = 2, _ body: (Stage) async throws -> Void) async throws {
         let test = try TestController()
         try await test.run { running in
             var fleet = TestFleet(test)
-            try await fleet.join(2, running)
+            try await fleet.join(hosts, running)
             try await fleet.serving(running) { client in
                 #expect(try await TestFleet.submit("1.0", by: client).status == 201)
                 _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client)
@@ -31,12 +31,13 @@ struct RehearsalOrderTests {
         let client: TestClient
         var host: TestHost { fleet.agents[0].host }
 
-        func ask(_ hosts: String = "id=host1", _ release: String = "web@1.1", in environment: String? = nil)
-            async throws -> HTTPResponse
-        {
+        func ask(
+            _ hosts: String = "id=host1", _ release: String = "web@1.1", in environment: String? = nil,
+            plan: RolloutDefinition? = nil
+        ) async throws -> HTTPResponse {
             let request = RehearsalRequest(
                 release: try ReleaseName(release), hosts: try HostQuery(hosts),
-                environment: try environment.map { try EnvironmentName($0) })
+                environment: try environment.map { try EnvironmentName($0) }, plan: plan)
             return try await client.post("/v1/rehearsals", request)
         }
 
@@ -68,7 +69,8 @@ struct RehearsalOrderTests {
 
         /// The host's last word, as an agent sends it.
         func say(
-            _ order: OrderID, _ statement: EvidenceRequest?, _ outcome: HostOutcome = .succeeded, sequence: Int64 = 100
+            _ order: OrderID, _ statement: EvidenceRequest?, _ outcome: HostOutcome = .succeeded, sequence: Int64 = 100,
+            by speaker: TestHost? = nil
         ) async throws {
             var file: HostReceiptFile?
             if let statement, let envelope = statement.envelope, let certificate = statement.certificate {
@@ -76,7 +78,7 @@ struct RehearsalOrderTests {
             }
             let word = OrderOutcome(
                 order: order, release: try ReleaseName("web@1.1"), outcome: outcome, running: nil, rehearsal: file)
-            let agent = try host.client(test, running)
+            let agent = try (speaker ?? host).client(test, running)
             let report = HostReport(sequence: sequence, at: SystemTime().now(), body: .outcome(word))
             #expect(try await agent.post("/v1/agent/reports", HostReportBatch(reports: [report])).status == 200)
             await agent.close()
@@ -103,6 +105,79 @@ struct RehearsalOrderTests {
             #expect(state.rollouts.count == 1)
             // Who comes back hears nothing of it any more.
             #expect(try await stage.ask("id=host1", "web@1.1").status == 201)
+        }
+    }
+
+    /// As for production: one host, then the others, two at once.
+    private func production() throws -> RolloutDefinition {
+        var plan = try TestFleet.definition("9.9", .phased([.init(size: .count(1)), .init(size: .percent(100))]))
+        plan.environment = try EnvironmentName("production")
+        plan.limits.parallelism = .count(2)
+        return plan
+    }
+
+    private func ordered(_ stage: Stage) -> [Bool] {
+        stage.fleet.agents.map { $0.orders.contains { $0.rehearses == true } }
+    }
+
+    @Test("A plan is rehearsed phase by phase, as many hosts at once as it says; the whole is one statement more")
+    func phases() async throws {
+        try await staged(4) { stage in
+            let answer = try await stage.ask("all", in: "staging", plan: production())
+            try #require(answer.status == 201, "\(String(decoding: answer.body, as: UTF8.self))")
+            let asked = try answer.json(RehearsalView.self)
+            #expect(asked.release == (try ReleaseName("web@1.1")) && asked.environment.text == "staging")
+            #expect(asked.hosts.map(\.state) == [.ordered, .waiting, .waiting, .waiting])
+            #expect(asked.hosts.map(\.phase) == ["pilot", "phase 2", "phase 2", "phase 2"])
+            let order = OrderID(rollout: asked.id, action: .install)
+            let package = try await stage.package
+            var turns: [[Bool]] = []
+            for view in asked.hosts {
+                let agent = try #require(stage.fleet.agents.first { $0.host.id == view.host })
+                try await eventually { agent.orders.contains { $0.order == order && $0.rehearses == true } }
+                turns.append(ordered(stage))
+                #expect(try await stage.view(order).evidence == nil)
+                let statement = try LifecycleTests.rehearsal(agent.host, of: package, order: order)
+                try await stage.say(order, statement, by: agent.host)
+            }
+            #expect(turns.map { $0.count { $0 } }.first == 1, "the pilot alone: \(turns)")
+            #expect(turns.allSatisfy { $0.count { $0 } <= 4 } && turns[1].count { $0 } <= 3)
+            let end = try await stage.view(order)
+            #expect(end.isOver && end.hosts.allSatisfy { $0.state == .proved })
+            let evidence = try await stage.evidence
+            #expect(evidence.count == 5 && evidence.last?.id == end.evidence && evidence.last?.by == "engine")
+            #expect(evidence.last?.summary.result == .passed && evidence.last?.about == asked.id.text)
+            #expect(evidence.last?.summary.notes.count == 2)
+            // Nothing of it is a rollout, and nothing was revoked by it.
+            let state = await stage.running.controller.state
+            #expect(state.rollouts.count == 1)
+            #expect(state.releases[asked.release]?.revocation(in: asked.environment) == nil)
+        }
+    }
+
+    @Test("A host that does not prove a plan ends its rehearsal: nobody begins after it, and the whole has failed")
+    func broken() async throws {
+        try await staged(4) { stage in
+            let asked = try await stage.ask("all", in: "staging", plan: production()).json(RehearsalView.self)
+            let order = OrderID(rollout: asked.id, action: .install)
+            let package = try await stage.package
+            func say(_ place: Int, isProved: Bool) async throws {
+                let host = try #require(stage.fleet.agents.first { $0.host.id == asked.hosts[place].host }).host
+                let statement = try LifecycleTests.rehearsal(host, of: package, order: order, isProved: isProved)
+                try await stage.say(order, statement, isProved ? .succeeded : .backedOut(.health), by: host)
+            }
+            try await say(0, isProved: true)
+            #expect(
+                try await stage.view(order).hosts.map(\.state) == [.proved, .ordered, .ordered, .waiting])
+            try await say(1, isProved: false)
+            #expect(
+                try await stage.view(order).hosts.map(\.state) == [.proved, .backedOut, .ordered, .notReached])
+            // It was at it already; its proof gives nobody a place.
+            try await say(2, isProved: true)
+            let end = try await stage.view(order)
+            #expect(end.isOver && end.hosts.map(\.state) == [.proved, .backedOut, .proved, .notReached])
+            let evidence = try await stage.evidence
+            #expect(evidence.last?.id == end.evidence && evidence.last?.summary.result == .failed)
         }
     }
 

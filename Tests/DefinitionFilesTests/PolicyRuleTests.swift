@@ -59,6 +59,23 @@ struct PolicyRuleTests {
         #expect(try policy().refusals(of: submission("1.3", .minor, known: ["1.2"])).isEmpty)
     }
 
+    @Test(
+        "A rollout that nobody wrote a file for keeps the rules of its environment",
+        arguments: [
+            ("{ strategies: [bigBang] }", "bigBang"), ("{ strategies: [bigBang, phased] }", "phased"), ("", "phased"),
+            ("{ strategies: [bigBang], backOut: { failureTolerance: 2%, scope: rollout } }", "bigBang"),
+            ("{ backOut: { failureTolerance: 0%, scope: phase } }", "phased"),
+        ])
+    func byDefault(rules: String, kind: String) throws {
+        let text = "environments:\n  staging: \(rules)\n"
+        let policy = try PolicyFile.parse(Array(text.utf8), file: "policy.yaml")
+        let own = policy.rollout(
+            of: try ReleaseName("web@1.3"), in: try EnvironmentName("staging"), to: try HostQuery("role=web"))
+        #expect(try policy.refusals(of: own, facts()).isEmpty)
+        #expect(own.strategy.kind.rawValue == kind)
+        #expect(own.hosts == (try HostQuery("role=web")))
+    }
+
     @Test("Nothing is refused by an empty policy")
     func empty() throws {
         #expect(try ReleasePolicy().refusals(of: rollout(.bigBang, in: "anywhere"), facts()).isEmpty)

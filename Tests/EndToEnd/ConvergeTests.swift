@@ -53,5 +53,36 @@ extension EndToEnd {
             let again = try await fleet.slipway("rehearse", "web-service@1.1", "--hosts", "id=\(host)")
             #expect(again.status == 5, "\(again.errors)")
         }
+
+        @Test(
+            "A rollout's plan is rehearsed on a staging set, phase by phase: each host goes back and is proved, the whole too"
+        )
+        func rehearsedByPhase() async throws {
+            let fleet = try await Fleet()
+            let agents = [try await fleet.addAgent(), try await fleet.addAgent(), try await fleet.addAgent()]
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
+            try await fleet.done("push", "web-service@1.0", "--all")
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.1").write(below: fleet.folder))
+            let plan = fleet.folder + "/production.yaml"
+            try Files.write(
+                plan,
+                """
+                release: web-service@9.9
+                environment: elsewhere
+                hosts: all
+                strategy: phased
+                phases: [1, 100%]
+                """)
+            let view = try await fleet.json(
+                RehearsalView.self, "rehearse", "web-service@1.1", "--hosts", "all", "--plan", plan, "--timeout", "120s"
+            )
+            #expect(view.hosts.map(\.state) == [.proved, .proved, .proved], "\(view)")
+            #expect(view.hosts.map(\.phase) == ["pilot", "phase 2", "phase 2"])
+            #expect(view.hosts.allSatisfy { $0.seen.contains("compare: equal") })
+            for agent in agents { #expect(await fleet.answer(of: agent) == "1.1") }
+            let whole = try #require(view.evidence)
+            let kept = try await fleet.done("release", "evidence", "list", "web-service@1.1")
+            #expect(kept.contains(whole.hex.prefix(8)) && kept.contains("engine"), "\(kept)")
+        }
     }
 }

@@ -27,7 +27,7 @@ extension EndToEnd {
             try await fleet.done("rollout", "start", file, "--detach")
             let id = try await fleet.lastRollout().id.text
             try await eventually("the pilot is done") { try await fleet.lastRollout().state == .paused }
-            try await fleet.done("freeze", "now", "--reason", "smoke")
+            try await fleet.done("freeze", "now", "--reason", "smoke", "--yes")
             #expect(try await fleet.lastRollout().state == .halted)
             let refused = try await fleet.slipway("rollout", "resume", id, "--reason", "go on")
             #expect(refused.status == 6, "\(refused.errors)")
@@ -52,7 +52,7 @@ extension EndToEnd {
             try await eventually("the second host is staged") {
                 try await fleet.lastRollout().hosts.contains { $0.step == .staged }
             }
-            try await fleet.done("rollout", "abort", id, "--reason", "not today")
+            try await fleet.done("rollout", "abort", id, "--reason", "not today", "--yes")
             try await eventually("it is stopped") { try await fleet.lastRollout().state == .stopped }
             let view = try await fleet.json(RolloutView.self, "rollout", "show", id)
             #expect(view.hosts.count { $0.outcome == .cancelled } == 1)

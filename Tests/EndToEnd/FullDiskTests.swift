@@ -31,7 +31,7 @@ extension EndToEnd {
             #expect(host.outcome == .failed(.preflight), "\(host)")
             let words = host.evidence?.error.description ?? ""
             #expect(words.contains("space") || words.contains("MiB"), "\(words)")
-            try await fleet.done("rollout", "abort", rollout.id.text, "--reason", "no room")
+            try await fleet.done("rollout", "abort", rollout.id.text, "--reason", "no room", "--yes")
             // Room or not, the host still takes what fits.
             try await fleet.install("1.2")
         }

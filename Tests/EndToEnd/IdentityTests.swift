@@ -39,7 +39,7 @@ extension EndToEnd {
             let fleet = try await Fleet.running("1.0", pushed: 1)
             let agent = fleet.agents[0]
             let before = try agent.hostID()
-            try await fleet.done("hosts", "retire", before, "--reason", "moved")
+            try await fleet.done("hosts", "retire", before, "--reason", "moved", "--yes")
             try await eventually("the agent says so: \(agent.log)") {
                 try await agent.run("status").output.contains("controller.access.hostRetired")
             }

@@ -13,6 +13,7 @@ extension EndToEnd {
             #expect(plan.hosts.map(\.phase) == [1, 2])
             #expect(plan.hosts.allSatisfy { $0.now?.version.text == "1.0" && $0.backOutTo == "web-service@1.0" })
             #expect(plan.hosts.allSatisfy { $0.earliestStartAt != nil })
+            #expect(plan.hosts.allSatisfy { ($0.diskNeeded?.value ?? 0) > 0 && $0.missing == nil }, "\(plan.hosts)")
             #expect(plan.latestEndAt != nil)
 
             let other = try RolloutSource.write("web-service@1.1", phases: "[1, 50%, 100%]", below: fleet.folder)

@@ -141,15 +141,15 @@ enum PublishedCommands {
             ["rollout", "list"], ["rollout", "show", rollout], ["rollout", "why", rollout], ["rollout", "plan", file],
             ["rollout", "preflight", file], ["rollout", "order", file], ["rollout", "watch", rollout],
             ["tokens", "create", "ann"], ["tokens", "list", "--all"], ["grants", "add", "ann", "operator"],
-            ["grants", "list"], ["freeze", "now", "--reason", "why"], ["freeze", "list"],
+            ["grants", "list"], ["freeze", "now", "--reason", "why", "--yes"], ["freeze", "list"],
             ["freeze", "lift", "--reason", "why"], ["audit", "list"], ["audit", "verify"], ["keys", "status"],
             ["keys", "renew", "targets"], ["keys", "rotate", "timestamp"],
             ["cmdb", "query"], ["notifications", "list"], ["doctor"],
             ["audit", "export", "--output", exported + ".log", "--format"],
             ["release", "export", release, "--host", host, "--output", exported + ".slip", "--format"],
             ["repository", "publish", exported],
-            ["release", "revoke", release, "--environment", "staging", "--reason", "why"],
-            ["hosts", "retire", host, "--reason", "why"],
+            ["release", "revoke", release, "--environment", "staging", "--reason", "why", "--yes"],
+            ["hosts", "retire", host, "--reason", "why", "--yes"],
         ]
     }
 }

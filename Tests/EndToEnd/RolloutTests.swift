@@ -79,7 +79,7 @@ extension EndToEnd {
             let fleet = try await Fleet.running("1.0", pushed: 3)
             try await fleet.install("1.1")
             let id = try await fleet.lastRollout().id
-            let result = try await fleet.slipway("rollout", "back-out", id.text, "--reason", "a test")
+            let result = try await fleet.slipway("rollout", "back-out", id.text, "--reason", "a test", "--yes")
             #expect(result.status == 7, "\(result.errors)")
             try await fleet.everyHostRuns("1.0")
         }
@@ -116,7 +116,8 @@ extension EndToEnd {
             try await fleet.install("1.0")
             try await fleet.done("release", "submit", ReleaseSource(version: "1.0.1").write(below: fleet.folder))
             let pushed = try await fleet.slipway(
-                "emergency", "push", "web-service@1.0.1", "--all", "--reason", "a test", "--change", "CHG-1")
+                "emergency", "push", "web-service@1.0.1", "--all", "--reason", "a test", "--change", "CHG-1",
+                "--yes")
             #expect(pushed.status == 0, "\(pushed.errors)")
             try await fleet.everyHostRuns("1.0.1")
             #expect(try await fleet.lastRollout().isEmergency)

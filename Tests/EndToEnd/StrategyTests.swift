@@ -33,7 +33,7 @@ extension EndToEnd {
             #expect(started.errors.contains("the traffic is switched"))
             try await fleet.everyHostRuns("1.1")
             let id = try await fleet.lastRollout().id
-            let back = try await fleet.slipway("rollout", "back-out", id.text, "--reason", "a test")
+            let back = try await fleet.slipway("rollout", "back-out", id.text, "--reason", "a test", "--yes")
             #expect(back.status == 7, "\(back.errors)")
             try await fleet.everyHostRuns("1.0")
             let said = String(decoding: try Files.bytes(hooks + "/switched"), as: UTF8.self)

@@ -47,7 +47,8 @@ extension EndToEnd {
                 "rollout", "start", RolloutSource.write("web-service@1.1", below: fleet.folder), "--detach")
             try await fleet.everyHostRuns("1.1")
             let last = try await fleet.lastRollout()
-            let back = try await fleet.slipway("rollout", "back-out", last.id.text, "--reason", "a test", "--detach")
+            let back = try await fleet.slipway(
+                "rollout", "back-out", last.id.text, "--reason", "a test", "--detach", "--yes")
             #expect(back.status == 0, "\(back.errors)")
             try await eventually("the host is back on 1.0: \(agent.log.suffix(1500))") {
                 await fleet.answer(of: agent) == "1.0"
@@ -75,7 +76,7 @@ extension EndToEnd {
             try await fleet.addAgents(1)
             try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
             let push = ["emergency", "push", "web-service@1.0", "--reason", "a test", "--all", "--detach"]
-            let none = try await fleet.slipway(push)
+            let none = try await fleet.slipway(push + ["--yes"])
             #expect(none.status == 6, "\(none.errors)")
             let rootless = try await fleet.slipway(push + fleet.person("approver-1").filter { !$0.contains("root") })
             #expect(rootless.errors.contains("command.trust.root"), "\(rootless.errors)")
@@ -182,7 +183,7 @@ extension EndToEnd {
             try Files.write(fleet.folder + "/forged.json", forged)
             #expect(try await fleet.slipway("hosts", "receipt", "import", fleet.folder + "/forged.json").status == 4)
             for (verb, code) in [("retire", "hostRetired"), ("revoke", "hostRevoked")] {
-                try await fleet.done("hosts", verb, host, "--reason", "a test")
+                try await fleet.done("hosts", verb, host, "--reason", "a test", "--yes")
                 let gone = try await fleet.slipway(export + ["--force"])
                 #expect(gone.status == 4 && gone.errors.contains(code), "\(gone.errors)")
                 #expect(gone.errors.contains("slipway hosts invite"), "\(gone.errors)")

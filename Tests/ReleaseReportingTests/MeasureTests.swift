@@ -44,7 +44,7 @@ struct MeasuredStory {
 
     mutating func rollout(
         _ version: String, of product: String = "web", from: Int64, to: Int64, end: RolloutEnd = .succeeded,
-        isEmergency: Bool = false, in environment: EnvironmentName = live
+        isEmergency: Bool = false, in environment: EnvironmentName = live, backOutAt: Int64? = nil
     ) throws {
         number += 1
         let id = RolloutID(unchecked: "r\(number)")
@@ -54,7 +54,11 @@ struct MeasuredStory {
         plan.definition.environment = environment
         plan.urgency = isEmergency ? .emergency(reason: "x") : .ordinary
         ledger.note(id, RolloutEvent(at: Self.at(from), .started(plan: plan, by: "ann")))
-        let isGood = end == .succeeded
+        if let backOutAt {
+            let reason = StatusReason(.failuresOverTolerance, "x")
+            ledger.note(
+                id, RolloutEvent(at: Self.at(backOutAt), .backOutStarted(scope: .phase, phase: 0, reason: reason)))
+        }
         let ending = end == .succeeded ? Self.good : Self.bad
         ledger.note(id, RolloutEvent(at: Self.at(to), .hostEnded(ending)))
         ledger.note(id, RolloutEvent(at: Self.at(to), .ended(end)))
@@ -125,6 +129,23 @@ struct MeasureTests {
         story.ledger.note(id, later)
         let mended = try #require(story.measures().last)
         #expect(mended.timeToRestore == .hours(8) && mended.unrestored == 0)
+    }
+
+    @Test("A back-out counts as a failure however its rollout ended; what was given up without one is no rollout")
+    func givenUp() throws {
+        let reason = StatusReason(.operatorStopped, "x")
+        let newer = RolloutID(unchecked: "r9")
+        for (end, isBack) in [
+            (RolloutEnd.failed(reason), true), (.stopped(reason), true), (.superseded(by: newer), true),
+            (.stopped(reason), false), (.superseded(by: newer), false),
+        ] {
+            var story = MeasuredStory()
+            try story.release("1.1", built: 0)
+            try story.rollout("1.1", from: 1, to: 3, end: end, backOutAt: isBack ? 2 : nil)
+            let all = try #require(story.measures().first)
+            #expect(all.rollouts == (isBack ? 1 : 0) && all.failures == all.rollouts && all.deployments == 0, "\(end)")
+            #expect(all.failuresPermille == (isBack ? 1000 : 0))
+        }
     }
 
     @Test("A hot fix after early life support, or a planned release within it, is no failure")

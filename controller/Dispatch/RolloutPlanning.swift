@@ -195,6 +195,7 @@ extension Controller {
 
     private func hostViews(of plan: RolloutPlan, at now: UTCInstant) -> [PlannedHostView] {
         let starts = PlanSchedule(plan, at: now).earliestStarts
+        let shortages = shortages(of: plan.definition, plan.hosts.map(\.id))
         return zip(plan.phases, starts).enumerated().flatMap { number, phase in
             zip(phase.0.hosts, phase.1).enumerated().map { order, host in
                 PlannedHostView(
@@ -202,7 +203,8 @@ extension Controller {
                     now: host.0.running,
                     then: plan.definition.release,
                     backOutTo: plan.irreversible == nil ? wayBack(of: host.0, in: plan) : nil,
-                    earliestStartAt: host.1)
+                    earliestStartAt: host.1, missing: shortages[host.0.id]?.missing,
+                    diskNeeded: host.0.running == plan.definition.release ? nil : shortages[host.0.id]?.disk)
             }
         }
     }

@@ -14,11 +14,11 @@ extension Controller {
         try start(definition, urgency: .ordinary, agreed: (digest, acceptHostChanges), by: actor) { _ in true }
     }
 
-    /// The release to the hosts that are connected now, by the default strategy.
+    /// The release to the hosts that are connected now, as the policy of their environment wants it.
     func push(_ request: PushRequest, by actor: String) throws -> ControllerAPI.RolloutView {
         let environment = try request.environment ?? environment(of: request.hosts)
-        let definition = RolloutDefinition(
-            release: request.release, environment: environment, hosts: request.hosts, strategy: .phasedByDefault)
+        let definition = (policy ?? ReleasePolicy()).rollout(
+            of: request.release, in: environment, to: request.hosts)
         let online = onlineHosts
         return try start(definition, urgency: .ordinary, by: actor) { online.contains($0.id) }
     }

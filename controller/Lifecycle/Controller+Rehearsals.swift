@@ -16,8 +16,7 @@ extension Controller {
         try refuseLive(request.release, environment)
         try refuseRevoked(record, in: environment)
         guard record.isApproved(in: environment) else { throw approvalMissing(request.release, in: environment) }
-        let definition = RolloutDefinition(
-            release: request.release, environment: environment, hosts: request.hosts, strategy: .phasedByDefault)
+        let definition = try rehearsed(request, in: environment)
         try obeyPolicyAtStart(definition)
         try obeyLifecycle(request.release, in: environment, isEmergency: false)
         let online = hub.online
@@ -27,10 +26,26 @@ extension Controller {
         }
         let now = time.now()
         try refuseUnready(plan, at: now)
-        let ordered = RehearsalOrdered(plan: plan, until: (now + Director.pushLifetime).wholeSeconds)
+        // Each phase may take as long as a rehearsal without phases.
+        let lifetime = Director.pushLifetime * Int64(request.plan == nil ? 1 : plan.phases.count)
+        let ordered = RehearsalOrdered(
+            plan: plan, until: (now + lifetime).wholeSeconds, isByPhase: request.plan == nil ? nil : true)
         try commit(.rehearsalOrdered(ordered), by: actor, at: now)
         for host in plan.hosts { try transmitRehearsals(to: host.id, at: now) }
         return try rehearsalView(id)
+    }
+
+    private func rehearsed(_ request: RehearsalRequest, in environment: EnvironmentName) throws -> RolloutDefinition {
+        guard var plan = request.plan else {
+            return (policy ?? ReleasePolicy()).rollout(of: request.release, in: environment, to: request.hosts)
+        }
+        if case .parallel = plan.strategy {
+            throw ControllerError.badRequest(
+                "rehearsalPlan", "The plan switches traffic between two sides: no host can rehearse that by itself.",
+                remedy: "Leave --plan out, or name a plan with phases.")
+        }
+        (plan.release, plan.environment, plan.hosts) = (request.release, environment, request.hosts)
+        return plan
     }
 
     /// Where people work nothing is taken back to see whether it can be; where there is no other place, they decide.
@@ -73,7 +88,8 @@ extension Controller {
 
     /// What the host has not answered yet: once ordered, and again as often as it comes back.
     func transmitRehearsals(to host: HostID, at now: UTCInstant) throws {
-        for record in state.rehearsals.values where record.awaits(host) && now < record.ordered.until {
+        for record in state.rehearsals.values
+        where record.awaits(host) && record.mayBegin(host) && now < record.ordered.until {
             try transmit(record.order, of: record.ordered.plan, to: host, at: now, rehearses: true)
         }
     }
@@ -101,8 +117,39 @@ extension Controller {
             logger.warning(
                 "a rehearsal's statement was refused", metadata: ["host": "\(host)", "error": "\(refusal)"])
         }
+        var after = record
+        after.end(end)
+        if after.isByPhase, after.isOver { end.whole = try fileWhole(after) }
         try commit(.rehearsalEnded(end), by: "host:\(host)", at: time.now())
+        for next in after.ordered.plan.hosts where after.mayBegin(next.id) && !record.mayBegin(next.id) {
+            // Its end is written down: who is not reached now hears it when it comes back.
+            do { try transmitRehearsals(to: next.id, at: time.now()) } catch {
+                logger.error("rehearsal not ordered", metadata: ["host": "\(next.id)", "error": "\(error)"])
+            }
+        }
         return report
+    }
+
+    /// What the hosts of a plan proved together: passed, if all did. Of hosts that never answer nothing is filed.
+    private func fileWhole(_ record: RehearsalRecord) throws -> SHA256Digest {
+        let (plan, now) = (record.ordered.plan, time.now())
+        let isProved = plan.hosts.allSatisfy { record.ends[$0.id]?.isProved == true }
+        let notes = plan.phases.map { phase in
+            let hosts = phase.hosts.map { "\($0.id) \(record.state(of: $0.id, at: now).rawValue)" }
+            return "\(phase.name): \(hosts.joined(separator: ", "))".bounded(200)
+        }
+        let statement = EvidenceStatement(
+            kind: .rehearsal, package: plan.manifest,
+            summary: EvidenceSummary(result: isProved ? .passed : .failed, notes: notes), about: record.id.text,
+            statedAt: now, document: nil)
+        let envelope = try DSSEEnvelope.sign(
+            statement.bytes(of: record.release), type: EvidenceStatement.payloadType, keys: keys.director)
+        let signer = EvidenceMaterial.Signer(
+            name: Self.engineActor, keyID: keys.director.first?.publicKey.keyID ?? "", envelope: envelope)
+        let material = try EvidenceMaterial(EvidenceRequest(envelope: envelope.json), by: signer)
+        let speaker = PersonRecord(name: Self.engineActor, tokenHash: SHA256Digest(of: []), permissionSets: [])
+        _ = try addEvidence(record.release, material, by: speaker)
+        return SHA256Digest(of: envelope.json.canonicalBytes)
     }
 
     /// By what was said, not by what could not be written.
@@ -149,11 +196,12 @@ extension Controller {
         let hosts = record.ordered.plan.hosts.map { host in
             RehearsalHostView(
                 host: host.id, state: record.state(of: host.id, at: now), seen: seen(record, host.id),
-                evidence: record.ends[host.id]?.evidence)
+                evidence: record.ends[host.id]?.evidence, phase: record.phase(of: host.id)?.name)
         }
         return RehearsalView(
             id: id, release: record.release, environment: record.ordered.plan.definition.environment,
-            orderedAt: record.at, by: record.by, until: record.ordered.until, hosts: hosts)
+            orderedAt: record.at, by: record.by, until: record.ordered.until, hosts: hosts,
+            evidence: record.whole)
     }
 
     private func seen(_ record: RehearsalRecord, _ host: HostID) -> [String] {

@@ -147,6 +147,8 @@ extension Controller {
     }
 
     private func isStillSo(_ notice: Notice, _ sink: NotificationSink) -> Bool {
+        // Hosts that ran a revoked release have left it meanwhile.
+        if sink.kind.isPager, notice.page == nil { return false }
         guard sink.escalateAfter != nil, notice.page == .halted || notice.page == .insufficientReach,
             let rollout = notice.rollout
         else { return true }

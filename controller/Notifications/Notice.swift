@@ -28,7 +28,15 @@ struct Notice: Sendable, Equatable {
 
     static let textMax = 4096
 
-    enum Page: String, Sendable, Codable, CaseIterable { case halted, backOutFailed, insufficientReach, expiryNear }
+    enum Page: String, Sendable, Codable, CaseIterable {
+        case halted, backOutFailed, insufficientReach, expiryNear
+        /// Too many hosts turned unhealthy in early life support, and nothing goes back by itself.
+        case earlyLife
+        /// Nobody decided about a halt, and the rollout has stopped.
+        case unattended
+        /// Hosts run a release that was revoked, and no rollout moves them.
+        case revokedRuns
+    }
 
     /// `slipway.release.live`, `slipway.page.halted`
     var type: String {
@@ -65,9 +73,12 @@ extension Notice {
                 text: Self.words(moment, change.release, plan), audience: [], owner: plan?.owner)
         case .rolloutChanged(let change):
             guard let rollout = state.rollouts[change.rollout]?.plan?.definition,
-                let (moment, page, text) = Self.told(change.event.fact, rollout.release)
+                var (moment, page, text) = Self.told(change.event.fact, rollout.release)
             else { return nil }
             plan = state.lifecycles[rollout.release]?.record.plan
+            if moment == .backedOut, let left = state.leftRevoked(by: change.rollout) {
+                (page, text) = (.revokedRuns, "\(text) \(left)")
+            }
             self.init(
                 sequence: entry.sequence, at: entry.at, moment: moment, page: page, release: rollout.release,
                 rollout: change.rollout, environment: rollout.environment, text: text, audience: [], owner: plan?.owner)
@@ -89,6 +100,7 @@ extension Notice {
         }
     }
 
+    /// Every fact is decided here: a new one must be.
     private static func told(
         _ fact: RolloutFact, _ release: ReleaseName
     ) -> (ReleaseMoment?, Page?, String)? {
@@ -105,11 +117,38 @@ extension Notice {
                 "\(release) is halted: \(reason.text)"
             )
         case .haltReminded: return (nil, .halted, "\(release) is still halted and waits for somebody.")
+        case .earlyLifePaged(let reason):
+            return (.halted, .earlyLife, "\(release) is not taken back by itself, somebody must decide: \(reason.text)")
         case .hostEnded(let ending):
             guard case .backOutFailed = ending.outcome else { return nil }
             return (nil, .backOutFailed, "\(ending.host) could not be taken back from \(release).")
-        case .ended(.backedOut(let reason)): return (.backedOut, nil, "\(release) was backed out: \(reason.text)")
-        default: return nil
+        case .ended(let end): return told(end, release)
+        // Steps on the way to one of those above.
+        case .phaseStarted, .hostAdmitted, .orderSent, .channelPublished, .cancelSent, .revocationPublished,
+            .hostProgressed, .contactChanged, .hostReturned, .clocksRestarted, .bakeStarted, .gatesAsked, .gateJudged,
+            .startsOpened, .startsShut, .nothingToDo, .silentAdmitted, .hostFound, .hostJoined, .trafficSwitching,
+            .trafficBegun, .trafficSwitched, .trafficWatched, .stopping, .backOutStarted:
+            return nil
+        // The halt, or the way back, that follows is told.
+        case .trafficFailed, .hostUnhealthy, .hostBackOutStarted: return nil
+        // What people did, who know it.
+        case .paused, .resumed, .gatesWaived, .hostsRetried, .promoted, .channelHeld, .channelReleased, .superseded,
+            .hostsReclaimed:
+            return nil
+        }
+    }
+
+    private static func told(_ end: RolloutEnd, _ release: ReleaseName) -> (ReleaseMoment?, Page?, String)? {
+        switch end {
+        case .backedOut(let reason): return (.backedOut, nil, "\(release) was backed out: \(reason.text)")
+        case .failed(let reason):
+            return (.halted, .backOutFailed, "The back-out of \(release) was given up: \(reason.text)")
+        case .stopped(let reason):
+            // Whoever stopped it knows.
+            guard reason.code == .unattended else { return nil }
+            return (.halted, .unattended, "\(release) was stopped: \(reason.text)")
+        // The lifecycle tells that the release is live; the newer rollout, that it has begun.
+        case .succeeded, .superseded: return nil
         }
     }
 

@@ -66,13 +66,7 @@ extension Controller {
 
     /// What is known now, with nobody asked.
     func preflightView(_ definition: RolloutDefinition) throws -> PreflightView {
-        let record = try release(definition.release)
-        let manifest = manifest(of: definition.release)
-        let needs = ReadinessNeeds(
-            product: definition.release.product, requires: manifest?.requires ?? [],
-            space: manifest.map(Self.space)
-                ?? ByteCount(record.submitted.units.reduce(Int64(0)) { $0 + $1.size.value }),
-            version: SlipwayVersion.text, hasWindows: policy?.windows(of: definition.environment).isEmpty == false)
+        let needs = try readinessNeeds(of: definition)
         let hosts = preflightHosts(definition).map { host in
             let known = hostFacts[host.id]
             return PreflightHostView(
@@ -81,6 +75,30 @@ extension Controller {
         return PreflightView(
             release: definition.release, environment: definition.environment, checkedAt: time.now(), hosts: hosts,
             refusals: try policyRefusals(of: definition))
+    }
+
+    private func readinessNeeds(of definition: RolloutDefinition) throws -> ReadinessNeeds {
+        let record = try release(definition.release)
+        let manifest = manifest(of: definition.release)
+        return ReadinessNeeds(
+            product: definition.release.product, requires: manifest?.requires ?? [],
+            space: manifest.map(Self.space)
+                ?? ByteCount(record.submitted.units.reduce(Int64(0)) { $0 + $1.size.value }),
+            version: SlipwayVersion.text, hasWindows: policy?.windows(of: definition.environment).isEmpty == false)
+    }
+
+    /// Of a plan's hosts, by what is known now with nobody asked: what would keep each from taking it, and the space that it
+    /// needs there.
+    func shortages(of definition: RolloutDefinition, _ hosts: [HostID]) -> [HostID: (
+        missing: [String]?, disk: ByteCount
+    )] {
+        guard let needs = try? readinessNeeds(of: definition) else { return [:] }
+        let found = hosts.compactMap { id in state.hosts[id] }.map { host in
+            let blocks = needs.findings(condition(of: host, hostFacts[host.id])).filter { $0.weight == .blocks }
+            let missing = blocks.map { "\($0.check.rawValue): \($0.detail)" }
+            return (host.id, (missing.isEmpty ? nil : missing, needs.space))
+        }
+        return Dictionary(found) { one, _ in one }
     }
 
     private func condition(of host: HostRecord, _ known: KnownFacts?) -> HostCondition {

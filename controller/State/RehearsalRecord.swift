@@ -9,6 +9,8 @@ public struct RehearsalOrdered: Sendable, Equatable, Codable {
     public var plan: RolloutPlan
     /// So long the order stands.
     public var until: UTCInstant
+    /// A rollout is rehearsed: phase by phase, so many hosts at once as it says; nil: every host at once.
+    public var isByPhase: Bool?
 }
 
 /// A host's last word about it.
@@ -21,6 +23,8 @@ public struct RehearsalEnded: Sendable, Equatable, Codable {
     public var isProved: Bool
     /// Why no evidence was taken.
     public var refusal: String?
+    /// With the last host's word: of the statement about the whole plan.
+    public var whole: SHA256Digest?
 }
 
 struct RehearsalRecord: Sendable {
@@ -28,9 +32,11 @@ struct RehearsalRecord: Sendable {
     let at: UTCInstant
     let by: String
     private(set) var ends: [HostID: RehearsalEnded] = [:]
+    private var begun: Set<HostID> = []
 
     init(_ ordered: RehearsalOrdered, at now: UTCInstant, by actor: String) {
         (self.ordered, at, by) = (ordered, now, actor)
+        open()
     }
 
     var id: RolloutID { ordered.plan.id }
@@ -43,10 +49,42 @@ struct RehearsalRecord: Sendable {
         ends[host] == nil && ordered.plan.hosts.contains { $0.id == host }
     }
 
-    mutating func end(_ event: RehearsalEnded) { ends[event.host] = event }
+    mutating func end(_ event: RehearsalEnded) {
+        ends[event.host] = event
+        open()
+    }
+
+    var isByPhase: Bool { ordered.isByPhase == true }
+    /// Of the statement about the whole plan.
+    var whole: SHA256Digest? { ends.values.lazy.compactMap(\.whole).first }
+    /// A host did not prove it: none begins after that.
+    private var isBroken: Bool { ends.values.contains { !$0.isProved } }
+    /// Nobody's word is waited for.
+    var isOver: Bool { !ordered.plan.hosts.contains { ends[$0.id] == nil && mayBegin($0.id) } }
+
+    /// Its turn has come: its order may be out.
+    func mayBegin(_ host: HostID) -> Bool { begun.contains(host) }
+
+    /// Of the first phase that is not proved as many hosts as it has places. One that failed gives nobody its place.
+    private mutating func open() {
+        guard isByPhase else { return begun.formUnion(ordered.plan.hosts.map(\.id)) }
+        guard !isBroken else { return }
+        for phase in ordered.plan.phases {
+            let proved = phase.hosts.count { ends[$0.id]?.isProved == true }
+            begun.formUnion(phase.hosts.prefix(proved + phase.parallelism).map(\.id))
+            if proved < phase.hosts.count { return }
+        }
+    }
+
+    func phase(of host: HostID) -> PlanPhase? {
+        isByPhase ? ordered.plan.phases.first { $0.hosts.contains { $0.id == host } } : nil
+    }
 
     func state(of host: HostID, at now: UTCInstant) -> RehearsalState {
-        guard let end = ends[host] else { return now < ordered.until ? .ordered : .expired }
+        guard let end = ends[host] else {
+            guard mayBegin(host) else { return isBroken || now >= ordered.until ? .notReached : .waiting }
+            return now < ordered.until ? .ordered : .expired
+        }
         if end.isProved { return .proved }
         if case .backedOut(.some) = end.outcome { return .backedOut }
         return .failed

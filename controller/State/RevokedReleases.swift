@@ -121,6 +121,19 @@ extension FleetState {
         }
     }
 
+    /// Of a rollout that was backed out: whom it left on its release, as a phase that went back alone leaves the phases before.
+    /// Not those whose order back stands, nor those of which it was told already that they cannot go back. nil: nobody.
+    func leftRevoked(by id: RolloutID) -> String? {
+        guard let record = rollouts[id], let plan = record.plan else { return nil }
+        let left = stillRunning(record).filter {
+            !record.rollout.awaitsBackOut($0) && record.hosts[$0]?.outcome != .backOutFailed
+        }
+        guard !left.isEmpty else { return nil }
+        return RevokedRelease(
+            release: plan.definition.release, environment: plan.definition.environment, hosts: left, way: .none
+        ).words + "."
+    }
+
     /// Another rollout of the product has ended on the host after this one, in the host's own words.
     private func hasMoved(_ host: HostID, since record: RolloutRecord) -> Bool {
         guard let since = record.hosts[host]?.endedAt ?? record.hosts[host]?.startedAt else { return false }

@@ -158,7 +158,7 @@ the_fix() {
     chapter "03:10: the fix, signed by two"
     make_release 2.0.1 emergency "Amounts to the cent, also where words are short"
     submit "$WORK/release-2.0.1"
-    push=(emergency push orders@2.0.1 --environment production --all --reason "2.0 fails on 32-bit hosts" --change CHG-77 --dir "$C" --output name)
+    push=(emergency push orders@2.0.1 --environment production --all --reason "2.0 fails on 32-bit hosts" --change CHG-77 --yes --dir "$C" --output name)
     person approver-1
     slipway "${push[@]}" "${SIGNER[@]}" >>"$WORK/out.log" 2>&1 && wrong "one signature was enough" || [ $? -eq 6 ]
     say "    approver-1 has signed: it waits for another"

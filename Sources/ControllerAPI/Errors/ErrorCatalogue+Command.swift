@@ -28,7 +28,7 @@ extension ErrorCatalogue {
           The question was not answered with yes, so nothing was done.
         > Run the command again and type yes.
         command.confirm.absent
-          A dangerous act must be confirmed, and there is no terminal to confirm it on. Nothing was done.
+          A dangerous act must be confirmed, and nobody can be asked: no terminal, or --no-input. Nothing was done.
         > Read what is shown, then run the same command with --yes.
         command.draft.command
           There are several programs in bin/, and only one can be the service.
@@ -136,6 +136,12 @@ extension ErrorCatalogue {
         command.preflight.noHosts
           No host matches the rollout's query.
         > Look with slipway hosts list, and correct the query.
+        command.publish.rclone
+          rclone is not there, or could not write to its remote. Nothing that is there names what is missing.
+        > Install it, see what it said, and publish again.
+        command.publish.remote
+          The place names no remote of rclone.
+        > Write rclone:REMOTE:PATH, as rclone listremotes shows them.
         command.receipt.form
           The file is no receipt of a host.
         > Give the file that slipway-agent install wrote with --receipt.

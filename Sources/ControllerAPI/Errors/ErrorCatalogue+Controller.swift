@@ -166,6 +166,9 @@ extension ErrorCatalogue {
         controller.request.receipt
           The receipt cannot be read.
         > Use an agent of this controller's version.
+        controller.request.rehearsalPlan
+          The plan switches traffic between two sides, which no host can rehearse by itself.
+        > Leave --plan out, or name a plan with phases.
         controller.request.release
           The consent is to another release.
         > Sign it for this release.

@@ -7,7 +7,10 @@ struct EmergencyPushCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "push",
         abstract: "A fix to every connected host at once; pulling hosts follow at their next check.",
-        discussion: "Where emergency people hold the keys, each signs with --key-file; the last one's push goes out.")
+        discussion: """
+            Where emergency people hold the keys, each signs with --key-file; the last one's push goes out. It asks once: for \
+            the signature, else for the push.
+            """)
 
     @OptionGroup var signing: SigningOptions
     @OptionGroup var output: OutputOptions
@@ -27,6 +30,11 @@ struct EmergencyPushCommand: AsyncParsableCommand {
         let request = EmergencyPushRequest(
             release: release, reason: reason, hosts: selection.query, change: change,
             environment: selection.environment)
+        if signing.keyFile.files.isEmpty {
+            try signing.confirming.require(
+                "Push \(release) at once to \(selection.all ? "every host" : "\(selection.query)"), past windows and "
+                    + "freezes?")
+        }
         try await signing.connection.withClient { client in
             if !signing.keyFile.files.isEmpty { try await approve(client) }
             let rollout = try await client.emergencyPush(request)

@@ -19,6 +19,7 @@ struct FreezeNowCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var confirming: ConfirmationOptions
 
     @Option(help: "Why; it stands in the log, and whoever is refused reads it.")
     var reason: String
@@ -33,6 +34,10 @@ struct FreezeNowCommand: AsyncParsableCommand {
     var hosts: HostQuery?
 
     func run() async throws {
+        let scope = [environment?.text, product?.text, hosts?.description].compactMap { $0 }
+        try confirming.require(
+            "Halt every rollout of \(scope.isEmpty ? "everything" : scope.joined(separator: ", ")), and let none start?"
+        )
         let request = FreezeRequest(reason: reason, environment: environment, product: product, hosts: hosts)
         let view = try await connection.withClient { try await $0.freeze(request) }
         let halted = view.rollouts.isEmpty ? "" : ": \(view.rollouts.map(\.text).joined(separator: ", "))"

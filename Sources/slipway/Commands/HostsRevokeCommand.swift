@@ -29,8 +29,12 @@ struct HostsRevokeCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: HostStandingOptions
+    @OptionGroup var confirming: ConfirmationOptions
 
-    func run() async throws { try await options.change(.revoke) }
+    func run() async throws {
+        try confirming.require("Take the identity of \(options.host) away for good?")
+        try await options.change(.revoke)
+    }
 }
 
 struct HostsRetireCommand: AsyncParsableCommand {
@@ -38,8 +42,12 @@ struct HostsRetireCommand: AsyncParsableCommand {
         commandName: "retire", abstract: "Take a host out of use; its machine may join again as another host.")
 
     @OptionGroup var options: HostStandingOptions
+    @OptionGroup var confirming: ConfirmationOptions
 
-    func run() async throws { try await options.change(.retire) }
+    func run() async throws {
+        try confirming.require("Take \(options.host) out of use?")
+        try await options.change(.retire)
+    }
 }
 
 struct HostsUnlockCommand: AsyncParsableCommand {

@@ -135,9 +135,7 @@ struct KeysProfileCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
-
-    @Flag(help: "Give up promises of the profile in force without asking.")
-    var yes = false
+    @OptionGroup var confirming: ConfirmationOptions
 
     @Argument(help: "solo, team or regulated.")
     var profile: Profile
@@ -154,7 +152,7 @@ struct KeysProfileCommand: AsyncParsableCommand {
             if !lost.isEmpty {
                 Talk.say(
                     "\(chosen.rawValue) no longer promises:\n" + lost.map { "  \($0.claim)" }.joined(separator: "\n"))
-                try Confirmation.require("Give up \(lost.count.of("promise"))?", yes: yes)
+                try confirming.require("Give up \(lost.count.of("promise"))?")
             }
             return try await client.choose(ProfileRequest(profile: chosen))
         }

@@ -4,7 +4,8 @@ import ReleaseDefinition
 
 struct PushCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "push", abstract: "A release to hosts now, by the default strategy, and watch it.")
+        commandName: "push",
+        abstract: "A release to hosts now, by the strategy that the policy of their environment allows, and watch it.")
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions

@@ -9,7 +9,9 @@ struct RehearseCommand: AsyncParsableCommand {
         abstract: "Have hosts install a release, back it out, prove that they are as before, and install it again.",
         discussion: """
             Of hosts that are connected now, where the release is approved and does not go into service. Each signs what it saw \
-            with its own key; the controller files it as evidence of kind rehearsal (slipway release evidence list). Followed to \
+            with its own key; the controller files it as evidence of kind rehearsal (slipway release evidence list). With \
+            --plan they do it in the phases of that rollout, as many at once as it says; one that does not prove it ends the \
+            rehearsal, and the controller files a statement about the whole. Followed to \
             its end: 0: proved on every host; 7: the release backed out by itself; 1: not proved. Ctrl-C stops following, never \
             the rehearsal.
             """)
@@ -26,6 +28,12 @@ struct RehearseCommand: AsyncParsableCommand {
     @Option(help: "The environment; needed where the hosts are of several.", transform: { try EnvironmentName($0) })
     var environment: EnvironmentName?
 
+    @Option(
+        help:
+            "A rollout.yaml: rehearse that rollout's phases and limits on these hosts, whatever release and hosts it names."
+    )
+    var plan: String?
+
     @Option(help: "Follow this one, which was ordered already.", transform: { try RolloutID($0) })
     var watch: RolloutID?
 
@@ -36,8 +44,9 @@ struct RehearseCommand: AsyncParsableCommand {
     var timeout: TimeSpan?
 
     func validate() throws {
-        guard (release == nil) == (hosts == nil), (release == nil) != (watch == nil) else {
-            throw ValidationError("Say what to rehearse and where: PRODUCT@VERSION --hosts QUERY; or --watch ID.")
+        guard (release == nil) == (hosts == nil), (release == nil) != (watch == nil), watch == nil || plan == nil else {
+            throw ValidationError(
+                "Say what to rehearse and where: PRODUCT@VERSION --hosts QUERY [--plan FILE]; or --watch ID.")
         }
     }
 
@@ -62,7 +71,9 @@ struct RehearseCommand: AsyncParsableCommand {
         if let watch { return try await client.rehearsal(watch) }
         guard let release, let hosts else { throw ProgramExit.usage }
         let view = try await client.rehearse(
-            RehearsalRequest(release: release, hosts: hosts, environment: environment))
+            RehearsalRequest(
+                release: release, hosts: hosts, environment: environment,
+                plan: try plan.map { try RolloutText.read($0) }))
         Talk.say("Rehearsal \(view.id) of \(release) on \(HostList.words(view.hosts.map(\.host))) is ordered.")
         return view
     }
@@ -106,10 +117,11 @@ struct RehearsalRow: Presentable {
     var details: String {
         var text = "\(rehearsal.id): \(rehearsal.release) in \(rehearsal.environment)\n"
         for host in rehearsal.hosts {
-            text += "\(host.host): \(host.state.rawValue)\n"
+            text += "\(host.host)\(host.phase.map { " (\($0))" } ?? ""): \(host.state.rawValue)\n"
             for line in host.seen { text += "  \(line)\n" }
             if let evidence = host.evidence { text += "  evidence \(evidence.short)\n" }
         }
+        if let evidence = rehearsal.evidence { text += "the whole: evidence \(evidence.short)\n" }
         return text
     }
     func encode(to encoder: any Encoder) throws { try rehearsal.encode(to: encoder) }

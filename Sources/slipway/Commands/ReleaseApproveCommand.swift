@@ -8,14 +8,12 @@ struct SigningOptions: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var keyFile: KeyFileOptions
     @OptionGroup var trust: TrustOptions
-
-    @Flag(help: "Sign without asking, once you have read what is shown.")
-    var yes = false
+    @OptionGroup var confirming: ConfirmationOptions
 
     func signing(_ client: ControllerClient, keys: [SigningKey]? = nil) throws -> ChangeSigning {
         ChangeSigning(
             client: client, folder: try trust.open(client),
-            keys: try keys ?? keyFile.keys(), yes: yes)
+            keys: try keys ?? keyFile.keys(), confirmation: confirming.confirmation)
     }
 }
 

@@ -16,6 +16,7 @@ struct ReleaseAuthoriseCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var keyFile: KeyFileOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var confirming: ConfirmationOptions
 
     @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
@@ -28,9 +29,6 @@ struct ReleaseAuthoriseCommand: AsyncParsableCommand {
 
     @Option(help: "Say no, with the reason.")
     var decline: String?
-
-    @Flag(help: "Do not ask.")
-    var yes = false
 
     func run() async throws {
         let view = try await connection.withClient { client in
@@ -45,7 +43,7 @@ struct ReleaseAuthoriseCommand: AsyncParsableCommand {
                     remedy: view.approvalDigest == nil ? "slipway release plan FILE" : "slipway release submit DIR")
             }
             show(view)
-            try Confirmation.require("Approve the stage \(stage.debugDescription) of \(release)?", yes: yes)
+            try confirming.require("Approve the stage \(stage.debugDescription) of \(release)?")
             let consent = ReleaseConsent(
                 release: release, stage: stage, plan: plan, package: package, validUntil: SystemTime().now() + valid)
             let envelope =

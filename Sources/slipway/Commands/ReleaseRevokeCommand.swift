@@ -9,6 +9,7 @@ struct ReleaseRevokeCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var confirming: ConfirmationOptions
 
     @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
     var release: ReleaseName
@@ -20,6 +21,7 @@ struct ReleaseRevokeCommand: AsyncParsableCommand {
     var reason: String
 
     func run() async throws {
+        try confirming.require("Revoke \(release), so that no host of \(environment) installs it any more?")
         let view = try await connection.withClient {
             try await $0.revoke(release, RevocationRequest(environment: environment, reason: reason))
         }

@@ -4,10 +4,12 @@ import ReleaseDefinition
 
 struct RepositoryPublishCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "publish", abstract: "Copy the controller's repository to a folder that any web server can serve.",
+        commandName: "publish",
+        abstract: "Copy the controller's repository to where any web server, or an object store, can serve it.",
         discussion: """
             Repeat it after each change; only what is new is written. A reader of the folder never sees a name that \
-            leads nowhere, even if the copy is killed.
+            leads nowhere, even if the copy is killed. rclone:REMOTE:PATH is a place that rclone writes to, as a bucket: with \
+            the lifetimes for caches that a pull repository needs, and what nobody needs any more stays there.
             """)
 
     @OptionGroup var output: OutputOptions
@@ -15,18 +17,22 @@ struct RepositoryPublishCommand: AsyncParsableCommand {
     @Option(help: "The controller's folder.")
     var dir: String
 
-    @Argument(help: "The folder to publish to; it is made if it is missing.")
+    @Argument(help: "The folder to publish to, made if it is missing; or rclone:REMOTE:PATH.")
     var destination: String
 
     func run() async throws {
         let source = try Directory.open(dir + "/repository")
-        let copy = try RepositoryCopy(from: source, to: Directory.create(destination)).run()
+        let copy =
+            destination.hasPrefix(RclonePublication.prefix)
+            ? try await RclonePublication(from: source, to: destination).run()
+            : try RepositoryCopy(from: source, to: Directory.create(destination)).run()
         Talk.say("\(destination): \(copy.files) files written (\(copy.bytes)).")
         try output.print(PublishedView(folder: destination, files: copy.files, bytes: copy.bytes))
     }
 }
 
 struct PublishedView: Presentable, Decodable {
+    /// Or the place, `rclone:REMOTE:PATH`.
     var folder: String
     /// That were written now.
     var files: Int

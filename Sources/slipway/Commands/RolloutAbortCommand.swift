@@ -7,6 +7,7 @@ struct RolloutAbortCommand: AsyncParsableCommand {
         commandName: "abort", abstract: "Stop, and keep what is installed or back it out.")
 
     @OptionGroup var verb: RolloutVerbOptions
+    @OptionGroup var confirming: ConfirmationOptions
 
     @Option(help: "Why, for the record.")
     var reason: String
@@ -17,6 +18,8 @@ struct RolloutAbortCommand: AsyncParsableCommand {
     var scope: ScopeArgument?
 
     func run() async throws {
+        let then = scope.map { "take its \($0 == .phase ? "newest phase" : "hosts") back" } ?? "keep what is installed"
+        try confirming.require("Abort \(verb.rollout), and \(then)?")
         try await verb.perform(.abort, RolloutVerbRequest(reason: reason, scope: scope?.scope))
     }
 }

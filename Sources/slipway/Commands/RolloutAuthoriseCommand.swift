@@ -54,7 +54,7 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
             }
             Talk.say(RolloutPlanPresentation(plan: view).details)
             try await Self.requireApproved(view, folder, client)
-            try Confirmation.require("Authorise this rollout?", yes: signing.yes)
+            try signing.confirming.require("Authorise this rollout?")
             let consent = RolloutConsent(plan: digest, validUntil: try end(of: view))
             let envelope = try DSSEEnvelope.sign(
                 try JSONCoding.canonicalBytes(of: consent), type: RolloutConsent.payloadType, keys: keys)
@@ -123,13 +123,14 @@ struct RolloutPlanPresentation: Presentable {
                 )
             ])
         let hosts = TextTable(
-            ["PHASE", "ORDER", "HOST", "DELIVERY", "NOW", "THEN", "EARLIEST START", "BACK-OUT TO"],
+            ["PHASE", "ORDER", "HOST", "DELIVERY", "NOW", "THEN", "EARLIEST START", "BACK-OUT TO", "DISK", "MISSING"],
             plan.hosts.map {
                 [
                     String($0.phase), String($0.order), $0.host.text, $0.delivery.rawValue,
                     $0.now?.description ?? "nothing",
                     $0.then.description, $0.earliestStartAt?.description ?? "no window is left",
-                    $0.backOutTo ?? "cannot be taken back",
+                    $0.backOutTo ?? "cannot be taken back", $0.diskNeeded?.description ?? "-",
+                    $0.missing?.joined(separator: "; ") ?? "-",
                 ]
             })
         return [facts.text, hosts.text].joined(separator: "\n") + plan.warnings.map { "warning: \($0)\n" }.joined()

@@ -13,6 +13,7 @@ struct RolloutBackOutCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var following: FollowOptions
+    @OptionGroup var confirming: ConfirmationOptions
 
     @Argument(help: "The rollout's id.", completion: .rollouts, transform: { try RolloutID($0) })
     var rollout: RolloutID
@@ -31,6 +32,10 @@ struct RolloutBackOutCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let whom =
+            hosts.isEmpty
+            ? scope == .phase ? "the hosts of its newest phase" : "all of its hosts" : HostList.words(hosts)
+        try confirming.require("Take \(whom) back to what ran before \(rollout)?")
         try await connection.withClient { client in
             let request = RolloutVerbRequest(
                 reason: reason, scope: hosts.isEmpty ? scope?.scope ?? .rollout : .host,

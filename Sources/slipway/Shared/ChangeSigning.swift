@@ -11,7 +11,7 @@ struct ChangeSigning {
     let client: ControllerClient
     let folder: Directory
     let keys: [SigningKey]
-    let yes: Bool
+    let confirmation: Confirmation
 
     /// - Parameter wanted: what the person means to sign; anything else in the candidate is shown first, loudly.
     func run(
@@ -53,7 +53,7 @@ struct ChangeSigning {
             Talk.say(words)
             return change
         }
-        try Confirmation.require("Sign \(change.id) with \(keys.count == 1 ? "this key" : "these keys")?", yes: yes)
+        try confirmation.require("Sign \(change.id) with \(keys.count == 1 ? "this key" : "these keys")?")
         let upload = SignatureUpload(
             digest: digest,
             signatures: signatures.map {

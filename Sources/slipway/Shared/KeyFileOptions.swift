@@ -103,21 +103,3 @@ enum HiddenInput {
         return line
     }
 }
-
-/// Dangerous acts are confirmed by somebody, or with `--yes`.
-enum Confirmation {
-    static func require(_ question: String, yes: Bool) throws {
-        if yes { return }
-        guard StandardInput.isTerminal else {
-            throw CommandError(
-                code: "confirm.absent", summary: "\(question) There is no terminal to confirm it on: nothing was done.",
-                remedy: "Read what is shown above, then run the same command with --yes.")
-        }
-        Talk.say("\(question) Type yes:")
-        guard readLine(strippingNewline: true)?.trimmed == "yes" else {
-            throw CommandError(
-                code: "confirm", summary: "It was not confirmed: nothing was done.",
-                remedy: "Run the command again and type yes.")
-        }
-    }
-}

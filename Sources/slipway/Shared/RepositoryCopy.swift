@@ -25,11 +25,11 @@ struct RepositoryCopy {
     func run() throws -> Result {
         var result = Result()
         let timestamp = try source.read("metadata/timestamp.json", sizeMax: Self.mutableSizeMax)
-        let director = try files(below: "director").map { path in
+        let director = try Self.files(of: source, below: "director").map { path in
             (path, try source.read(path, sizeMax: Self.mutableSizeMax))
         }
         for folder in ["blobs", "targets", "metadata"] {
-            for path in try files(below: folder) where path != "metadata/timestamp.json" {
+            for path in try Self.files(of: source, below: folder) where path != "metadata/timestamp.json" {
                 try copy(path, &result)
             }
         }
@@ -44,13 +44,13 @@ struct RepositoryCopy {
     }
 
     /// Regular files, their paths from the root of the repository, sorted.
-    private func files(below folder: String) throws -> [String] {
+    static func files(of source: Directory, below folder: String) throws -> [String] {
         guard try source.status(folder) != nil else { return [] }
         var found: [String] = []
         for entry in try source.list(folder) where !entry.name.hasPrefix(".") {
             let path = "\(folder)/\(entry.name)"
             switch entry.kind {
-            case .directory: found += try files(below: path)
+            case .directory: found += try files(of: source, below: path)
             case .file: found.append(path)
             default: break
             }
