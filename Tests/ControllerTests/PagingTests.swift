@@ -3,6 +3,7 @@ import ControllerAPI
 import Effects
 import ReleaseDefinition
 import ReleaseRollout
+import ReleaseTrust
 import Testing
 
 @testable import ControllerLibrary
@@ -120,7 +121,7 @@ struct PagingTests {
                     let change = RolloutChanged(rollout: id, event: RolloutEvent(at: at, fact))
                     try await running.controller.commit(.rolloutChanged(change), by: "controller", at: at)
                 }
-                let expiry = MetadataExpiring(role: "last", expiresAt: at, level: .warning)
+                let expiry = MetadataExpiring(role: "last", expiresAt: at, level: .days14)
                 try await running.controller.commit(.metadataExpiring(expiry), by: "controller", at: at)
                 try await eventually { try pages().contains { $0.contains(name(.expiryNear)) } }
                 let heard = try pages().filter { $0.contains(name(.unattended)) }
