@@ -265,7 +265,7 @@ def push(bench):
         urgent = time.time()
         bench.slipway(
             "emergency", "push", f"urgent@{version}.0.1", "--reason", "bench", "--hosts", "tier=first", "--environment",
-            "staging", "--detach")
+            "staging", "--detach", "--yes")
         wait_until("every order is there", lambda: hosts.ask("status")["orders"] >= all_of_them + count, 120)
         arrivals = hosts.ask("arrivals")
         times = [at - urgent for at in arrivals[f"urgent@{version}.0.1"]]
