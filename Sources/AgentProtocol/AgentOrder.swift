@@ -9,6 +9,8 @@ public enum AgentOrder: Sendable, Equatable {
     /// The order is not wanted any more: before its first stop it is given up and cleaned up after, later it goes on. Its
     /// word is `cancelled` then, also from a host that never heard of it. It can only keep a host from beginning.
     case cancel(OrderCancel)
+    /// What the host is called by from now on, signed by the director, as a DSSE envelope (`LabelWord`).
+    case labels(JSONValue)
     /// The signed metadata or the channels changed: refresh soon.
     case refresh
     /// A new certificate is to be had: the authority is being replaced.
@@ -33,6 +35,7 @@ public enum AgentOrder: Sendable, Equatable {
         switch self {
         case .assignment: "assignment"
         case .cancel: "cancel"
+        case .labels: "labels"
         case .refresh: "refresh"
         case .renew: "renew"
         case .facts: "facts"
@@ -46,7 +49,7 @@ public enum AgentOrder: Sendable, Equatable {
 
     public var data: JSONValue {
         switch self {
-        case .assignment(let envelope): envelope
+        case .assignment(let envelope), .labels(let envelope): envelope
         case .cancel(let cancel): (try? JSONCoding.value(of: cancel)) ?? .object([])
         case .refresh, .renew, .facts, .health, .ready: .object([])
         case .heard(let heard): (try? JSONCoding.value(of: heard)) ?? .object([])
@@ -59,6 +62,7 @@ public enum AgentOrder: Sendable, Equatable {
     public init?(eventName: String, data: JSONValue) {
         switch eventName {
         case "assignment": self = .assignment(data)
+        case "labels": self = .labels(data)
         case "cancel":
             guard let cancel = try? JSONCoding.decode(OrderCancel.self, from: data) else { return nil }
             self = .cancel(cancel)

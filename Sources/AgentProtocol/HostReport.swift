@@ -78,8 +78,13 @@ public struct HostReportReceipt: Sendable, Equatable, Codable {
     public var renew: Bool?
     /// Of a host that fetches, which has no stream to be asked on: somebody wants to know how it stands.
     public var facts: Bool?
+    /// What the host is called by, where it last said something else: as `AgentOrder.labels`.
+    public var labels: JSONValue?
 
-    public init(acknowledged: Int64, before: Int64? = nil, renew: Bool? = nil, facts: Bool? = nil) {
+    public init(
+        acknowledged: Int64, before: Int64? = nil, renew: Bool? = nil, facts: Bool? = nil, labels: JSONValue? = nil
+    ) {
+        self.labels = labels
         self.acknowledged = acknowledged
         self.before = before
         self.renew = renew
@@ -105,12 +110,16 @@ public struct HostInventory: Sendable, Equatable, Codable {
     public var drift: [String]?
     /// Of a pulling host: what it follows.
     public var channels: [ChannelName]?
+    /// What it tells its hooks and services that it is called by; nil from an agent older than this.
+    public var labels: [String: String]?
 
     public init(
         agentVersion: String, machineID: String, delivery: DeliveryMode, checkInterval: TimeSpan? = nil,
         installed: [InstalledRelease], system: HostSystem? = nil, drift: [String]? = nil,
-        channels: [ChannelName]? = nil
+        channels: [ChannelName]? = nil, labels: [String: String]? = nil
     ) {
+        // More than there can be was made up.
+        self.labels = labels.flatMap { HostLabels.areGood($0) ? $0 : nil }
         self.agentVersion = agentVersion.bounded(WordBound.name)
         self.machineID = machineID.bounded(WordBound.name)
         self.delivery = delivery
@@ -131,7 +140,8 @@ public struct HostInventory: Sendable, Equatable, Codable {
             installed: try container.decode([InstalledRelease].self, forKey: .installed),
             system: try container.decodeIfPresent(HostSystem.self, forKey: .system),
             drift: try container.decodeIfPresent([String].self, forKey: .drift),
-            channels: try container.decodeIfPresent([ChannelName].self, forKey: .channels))
+            channels: try container.decodeIfPresent([ChannelName].self, forKey: .channels),
+            labels: try container.decodeIfPresent([String: String].self, forKey: .labels))
     }
 }
 

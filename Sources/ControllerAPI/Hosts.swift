@@ -65,13 +65,16 @@ public struct HostView: Sendable, Equatable, Codable {
     public var marks: [HostMarkView]?
     /// What was not as it was installed when the host looked last, in words; nil or empty: nothing.
     public var drift: [String]?
+    /// By which labels the host itself still goes, where they are others; nil: these, or its agent does not say so.
+    public var labelsOnHost: [String: String]?
 
     public init(
         id: HostID, environment: EnvironmentName, labels: [String: String], delivery: DeliveryMode?,
         contact: HostContact, lastContactAt: UTCInstant?, agentVersion: String?, products: [HostProductView],
         standing: HostStanding? = .active, notice: IdentityNotice? = nil, certificateNotAfter: UTCInstant? = nil,
-        marks: [HostMarkView]? = nil, drift: [String]? = nil
+        marks: [HostMarkView]? = nil, drift: [String]? = nil, labelsOnHost: [String: String]? = nil
     ) {
+        self.labelsOnHost = labelsOnHost
         self.marks = marks
         self.drift = drift
         self.standing = standing

@@ -20,7 +20,7 @@ enum TrustCheck: String, CaseIterable, Sendable {
 
     // The director and both authorities together. trust.md "What must hold".
     case directorSigned, payloadType, assignmentEnvironment, assignmentPath, assignmentUnexpired, assignmentCounter
-    case assignmentEarly, assignmentAudience
+    case assignmentEarly, assignmentAudience, labelsAudience
     case sameManifest, productRole, notRevoked, notWithdrawn, floor, hotFixEnds
 
     #if DEBUG

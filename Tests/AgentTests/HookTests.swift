@@ -273,7 +273,9 @@ struct HookTests {
             manifest, bytes: manifest.bytes, blobs: BlobStore(repository.folder.directory.directory("blobs")))
         let configuration = RealAgent.configuration(repository: "http://127.0.0.1", root: "/")
         let runner = HookRunner(
-            processes: processes, time: time, environment: StepEnvironment(configuration: configuration),
+            processes: processes, time: time,
+            environment: StepEnvironment(
+                configuration: configuration, labels: LabelsInForce(configuration.labels)),
             workingDirectory: "/")
         return (try #require(manifest.units.first), stored, runner, folder)
     }

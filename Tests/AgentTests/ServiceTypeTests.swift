@@ -73,7 +73,9 @@ struct ServiceTypeTests {
         func ask(_ probe: HealthProbe, later: TimeSpan = .zero) async throws -> Bool {
             let processes = LiveProcesses()
             let prober = HealthProber(
-                http: NoNetwork(), processes: processes, environment: StepEnvironment(configuration: configuration),
+                http: NoNetwork(), processes: processes,
+                environment: StepEnvironment(
+                    configuration: configuration, labels: LabelsInForce(configuration.labels)),
                 systemctl: Systemctl(processes: processes, workingDirectory: "/"), now: { now + later })
             let repository = try TestRepository()
             let release = try await repository.submit("1.0")

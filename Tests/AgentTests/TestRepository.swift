@@ -180,6 +180,16 @@ final class TestRepository {
         ).json
     }
 
+    /// The director's word on what a host is called by.
+    func labels(
+        _ labels: [String: String], of host: HostID = TestHost.name, counter: Int64
+    ) throws -> JSONValue {
+        let word = LabelWord(host: host, environment: Self.environment, labels: labels, counter: counter)
+        return try DSSEEnvelope.sign(
+            JSONCoding.canonicalBytes(of: word), type: LabelWord.payloadType, keys: [director]
+        ).json
+    }
+
     /// The package as `release export` makes it. `edit` changes the proof, as a thief would.
     func export(
         _ release: HostRelease, valid: TimeSpan, to host: HostID? = nil,

@@ -39,6 +39,28 @@ import Testing
         await #expect(throws: ValidationError.self) { try await options.withClient { _ in } }
     }
 
+    @Test(
+        "Words for hosts label are hosts, labels that are set and labels that are removed; what is unclear is refused")
+    func labelWords() throws {
+        func request(_ words: String...) throws -> HostLabelsRequest {
+            try HostsLabelCommand.parse(words + ["--dir", "/none"]).request()
+        }
+        let named = try request("web-1", "zone=b=c", "web-2", "canary-", "--reason", "moved", "--dry-run")
+        #expect(named.hosts?.map(\.text) == ["web-1", "web-2"] && named.query == nil)
+        #expect(named.set == ["zone": "b=c"] && named.remove == ["canary"])
+        #expect(named.reason == "moved" && named.isDryRun == true)
+        let every = try request("zone=b", "--hosts", "role=web", "--environment", "staging")
+        #expect(every.hosts == nil && every.query?.text == "role=web" && every.environment?.text == "staging")
+        #expect(try request("zone=b", "--all").query == .all)
+        for words in [
+            ["web-1"], ["zone=b"], ["web-1", "zone=b", "--all"], ["web-1", "zone=b", "--hosts", "role=web"],
+            ["web-1", "zone=b", "zone-"], ["web-1", "zone=a", "zone=b"], ["Web 1", "zone=b"], ["-", "zone=b", "--all"],
+            ["web-1", "=b"], ["web-1", "zone=b", "--environment", "staging"],
+        ] {
+            #expect(throws: (any Error).self, "\(words)") { try HostsLabelCommand.parse(words + ["--dir", "/none"]) }
+        }
+    }
+
     @Test("Every command of the tree has an abstract, and help lists the exit codes")
     func help() {
         func walk(_ command: any ParsableCommand.Type) -> [any ParsableCommand.Type] {

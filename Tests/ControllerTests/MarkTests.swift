@@ -116,7 +116,7 @@ struct MarkTests {
         }
     }
 
-    @Test("A mark gives nobody a right: grants go by what the host joined with")
+    @Test("A mark gives nobody a right: grants go by the labels that people gave")
     func grants() async throws {
         try await TestFleet.serving(1) { _, client, running in
             #expect(try await mark("host1", .pinned, "mine now", by: client).status == 200)

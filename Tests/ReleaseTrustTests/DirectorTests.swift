@@ -51,6 +51,31 @@ struct AssignmentTests {
         #expect(try director.verify(with: trusted).assignment == director.assignment)
     }
 
+    @Test("Labels are believed of the director alone, as labels, and only as many and such as there can be")
+    func labels() throws {
+        func verify(
+            _ labels: [String: String], type: String = LabelWord.payloadType,
+            by keys: [SigningKey] = TestKeys.solo.director
+        ) throws -> VerifiedLabels {
+            let word = LabelWord(
+                host: TestHost.id, environment: TestRepository.staging, labels: labels, counter: 41)
+            let envelope = try DSSEEnvelope.sign(JSONCoding.canonicalBytes(of: word), type: type, keys: keys)
+            return try trusted.verify(labels: envelope.json, for: TestHost.id, environment: TestRepository.staging)
+        }
+        func refusal(_ body: () throws -> VerifiedLabels) -> String? {
+            do { return try body().word.labels.description } catch { return (error as? TrustError)?.code }
+        }
+        let verified = try verify(["zone": "b"])
+        #expect(verified.word.labels == ["zone": "b"] && verified.word.counter == 41)
+        #expect(verified.director == TestKeys.solo.director.map(\.publicKey.keyID).sorted())
+        #expect(refusal { try verify(["zone": "b"], type: Assignment.payloadType) } == "trust.envelope.type")
+        #expect(refusal { try verify(["zone": "b"], by: TestKeys.solo.approvers) } == "trust.envelope.signatures")
+        let many = Dictionary(uniqueKeysWithValues: (0...HostLabels.countMax).map { ("k\($0)", "v") })
+        for labels in [["id": "web-2"], ["zone": ""], ["zo ne": "b"], ["zone": "$(b)"], many] {
+            #expect(refusal { try verify(labels) } == "trust.labels.form")
+        }
+    }
+
     @Test("Its JSON is fixed: what one version writes the next one reads")
     func wireForm() throws {
         var assignment = try TestDirector().assignment

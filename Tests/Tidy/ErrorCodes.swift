@@ -45,6 +45,7 @@ enum ErrorCodes {
             ("Sources/ForeignArchives/", "(?:refuse|damaged|ForeignArchiveError)", "foreignArchives."),
             (trust, #"\.writer"#, "trust.writer."), (trust, #"\.assignment"#, "trust.assignment."),
             (trust, #"\.export"#, "trust.export."), (trust, #"\.release"#, "trust.release."),
+            (trust, #"\.labels"#, "trust.labels."),
             ("Sources/ReleaseLifecycle/", "over", "lifecycle."),
             ("Sources/Effects/HTTP/HTTPFailure", "make", "effects.http."),
             ("Sources/Effects/Keys/", #"LibcryptoFailure\.error"#, "effects.key."),

@@ -44,6 +44,8 @@ struct StatusView: Codable, Sendable {
     var host: HostID
     var environment: EnvironmentName
     var delivery: String
+    /// What its hooks and services are told that it is called by.
+    var labels: [String: String]
     var products: [Product]
     /// The order in progress.
     var order: OrderID?
@@ -77,7 +79,9 @@ struct StatusView: Codable, Sendable {
         }
         let view = StatusView(
             host: configuration.host, environment: configuration.environment,
-            delivery: configuration.delivery.rawValue, products: products, order: state.installation?.task.order,
+            delivery: configuration.delivery.rawValue,
+            labels: LabelsInForce(in: folder.base, configuration).current, products: products,
+            order: state.installation?.task.order,
             step: state.installation?.step?.rawValue, reportsWaiting: state.reports.count,
             log: LogWitness(in: folder.base).log.map { "\($0.sequence):\($0.digest.hex)" },
             identity: identity(folder), program: ProgramRecord.peek(in: folder.base))
@@ -136,6 +140,10 @@ struct StatusCommand: ParsableCommand {
             words += ", reports waiting \(view.reportsWaiting)"
             if let order = view.order { words += ", in progress \(order): \(view.step ?? "")" }
             try Output.data(Array((words + "\n").utf8))
+            if !view.labels.isEmpty {
+                let labels = view.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+                try Output.data(Array("labels \(labels.joined(separator: " "))\n".utf8))
+            }
             for line in view.placeWords { try Output.data(Array((line + "\n").utf8)) }
             if let identity = view.identity { try Output.data(Array(identity.words.utf8)) }
         }

@@ -75,7 +75,9 @@ struct InstalledCheck: Sendable {
         store = ReleaseStore(
             directory: try folder.releases(), root: configuration.root, units: try folder.units().path)
         let hooks = HookRunner(
-            processes: processes, time: SystemTime(), environment: StepEnvironment(configuration: configuration),
+            processes: processes, time: SystemTime(),
+            environment: StepEnvironment(
+                configuration: configuration, labels: LabelsInForce(in: folder.base, configuration)),
             workingDirectory: folder.base.path)
         activation = UnitActivation(hooks: hooks, processes: processes, configuration: configuration)
     }

@@ -18,6 +18,7 @@ public struct AgentConfiguration: Sendable, Equatable, Codable {
     public var root: String
     /// What `${NAME}` in health checks stands for, and part of the environment of hooks and services.
     public var variables: [String: String]
+    /// As the host joined; what the controller says later stands in `labels.json`, and is in force instead.
     public var labels: [String: String]
     /// What each product may do here; nil: everything. A product that is not named may then do nothing.
     public var bounds: [String: ProductBounds]?

@@ -5,6 +5,7 @@ import ReleaseDefinition
 /// The files that the agent owns, in the folder of `--dir`:
 ///
 ///     agent.json               who this host is
+///     labels.json              what the controller said last that it is called by
 ///     tls/                     identity.pem (key and certificate), authorities.pem, notice.json
 ///     trust/                   the trusted metadata, as the exact bytes received
 ///     journal                  everything that must not be forgotten, reports included

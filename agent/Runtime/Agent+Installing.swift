@@ -10,6 +10,7 @@ extension Agent {
         scheduleCooling()
         while !Task.isCancelled {
             do {
+                try takeWaitingLabels()
                 try startNext()
                 if let rehearsing {
                     try await carryOut(rehearsal: rehearsing)

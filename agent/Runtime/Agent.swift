@@ -48,6 +48,9 @@ actor Agent {
     var statement: HostReceiptFile?
     private let lock: DirectoryLock
     let hold: StartHold
+    nonisolated let labels: LabelsInForce
+    /// What came while something was installed.
+    var waitingLabels: DecidedLabels?
     /// The order in progress that is not wanted any more, its word, and what tells the step that is being taken.
     var interruption: (order: OrderID, outcome: HostOutcome)?
     var interruptionWake = Wake()
@@ -85,7 +88,8 @@ actor Agent {
         time = doors.time
         clock = SteadyClock(doors.time)
         store = ReleaseStore(directory: try folder.releases(), root: configuration.root, units: try folder.units().path)
-        operations = try doors.operations(folder: folder, configuration: configuration, log: log)
+        labels = LabelsInForce(in: folder.base, configuration)
+        operations = try doors.operations(folder: folder, configuration: configuration, labels: labels, log: log)
         let highest = HighestTime(in: folder.base, log: log)
         hold = StartHold(
             folder: folder, windows: configuration.windows ?? [], schedule: configuration.schedule,
@@ -210,7 +214,7 @@ actor Agent {
             delivery: configuration.delivery,
             checkInterval: configuration.delivery == .pull ? configuration.checkInterval : nil, installed: installed,
             system: system, drift: drift.isEmpty ? nil : drift,
-            channels: configuration.delivery == .pull ? configuration.channels : nil)
+            channels: configuration.delivery == .pull ? configuration.channels : nil, labels: labels.current)
     }
 
     // MARK: - Reports

@@ -26,8 +26,10 @@ struct AgentDoors: Sendable {
         try await TCPReach.ask($0, timeout: $1)
     }
 
-    func operations(folder: AgentFolder, configuration: AgentConfiguration, log: Logger) throws -> UnitOperations {
-        let environment = StepEnvironment(configuration: configuration)
+    func operations(
+        folder: AgentFolder, configuration: AgentConfiguration, labels: LabelsInForce, log: Logger
+    ) throws -> UnitOperations {
+        let environment = StepEnvironment(configuration: configuration, labels: labels)
         let control = Systemctl(
             processes: tools ?? processes, workingDirectory: folder.base.path, program: systemctl)
         let time = time

@@ -153,7 +153,9 @@ struct Convergence: Sendable {
     private func checked(_ running: [HostRelease], over local: LiveHTTP, until end: TimeSpan) async throws
         -> AgentError?
     {
-        let operations = try AgentDoors.byHand(local).operations(folder: folder, configuration: configuration, log: log)
+        let operations = try AgentDoors.byHand(local).operations(
+            folder: folder, configuration: configuration, labels: LabelsInForce(in: folder.base, configuration),
+            log: log)
         let store = ReleaseStore(
             directory: try folder.releases(), root: configuration.root, units: try folder.units().path)
         while true {

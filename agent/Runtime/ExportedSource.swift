@@ -96,6 +96,7 @@ struct ExportedSource: ReleaseSource {
 
     func verify(_ envelope: JSONValue) async throws -> VerifiedAssignment { throw Self.noOrders }
     func revocations(_ envelope: JSONValue) async throws -> VerifiedRevocations { throw Self.noOrders }
+    func labels(_ envelope: JSONValue) async throws -> VerifiedLabels { throw Self.noOrders }
     func refresh() async throws { throw Self.noOrders }
     func assignments(of channels: [ChannelName]) async -> [ChannelName: Result<JSONValue?, any Error>] { [:] }
 

@@ -85,6 +85,7 @@ struct NoSource: ReleaseSource {
 
     func verify(_ envelope: JSONValue) async throws -> VerifiedAssignment { throw Self.none }
     func revocations(_ envelope: JSONValue) async throws -> VerifiedRevocations { throw Self.none }
+    func labels(_ envelope: JSONValue) async throws -> VerifiedLabels { throw Self.none }
     func authorise(_ envelope: JSONValue, revoked: Set<SHA256Digest>) async throws -> AuthorisedRelease {
         throw Self.none
     }

@@ -65,6 +65,7 @@ struct PushLoop: Sendable {
             switch AgentOrder(eventName: event.name, data: data) {
             case .assignment(let envelope): await agent.offer(envelope)
             case .cancel(let cancel): try await agent.cancel(cancel)
+            case .labels(let envelope): await agent.offer(labels: envelope)
             case .renew: keeper.heard(.renew)
             case .facts: agent.factsWake.call()
             case .health: agent.healthWake.call()

@@ -14,6 +14,10 @@ protocol ReleaseSource: Sendable {
     /// What an assignment revokes, whether or not this host is addressed.
     func revocations(_ envelope: JSONValue) async throws -> VerifiedRevocations
 
+    /// What the director calls this host by, checked as its orders are.
+    /// - Throws: `trust.…`.
+    func labels(_ envelope: JSONValue) async throws -> VerifiedLabels
+
     /// Both authorities name the same manifest: refreshes the metadata and looks the release up.
     func authorise(_ envelope: JSONValue, revoked: Set<SHA256Digest>) async throws -> AuthorisedRelease
 

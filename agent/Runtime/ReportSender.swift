@@ -103,6 +103,7 @@ struct ReportSender: Sendable {
         let receipt = try JSONCoding.decode(HostReportReceipt.self, from: response.body)
         keeper.heard(.admitted)
         if let before = receipt.before { try await agent.controllerHeard(through: before, of: confirmed) }
+        if let labels = receipt.labels { await agent.offer(labels: labels) }
         if receipt.renew == true { keeper.heard(.renew) }
         // Not where this was the answer, as one that says nothing while something is installed: the next batch asks again.
         if receipt.facts == true, !tellsFacts { agent.factsWake.call() }

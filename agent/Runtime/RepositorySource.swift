@@ -52,6 +52,13 @@ struct RepositorySource: ReleaseSource {
         }
     }
 
+    func labels(_ envelope: JSONValue) async throws -> VerifiedLabels {
+        try await withFreshMetadata { now in
+            try await metadata.verifyLabels(
+                envelope, for: configuration.host, environment: configuration.environment, at: now)
+        }
+    }
+
     func authorise(_ envelope: JSONValue, revoked: Set<SHA256Digest>) async throws -> AuthorisedRelease {
         let now = highest.start(time.now())
         let release = try await RetryPolicy.order.run(time) {

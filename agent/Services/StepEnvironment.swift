@@ -17,12 +17,13 @@ import ReleasePackaging
 /// | the host's variables | as agent.json has them |
 struct StepEnvironment: Sendable {
     var configuration: AgentConfiguration
+    var labels: LabelsInForce
 
     func values(for unit: ManifestUnit, of stored: StoredRelease) throws -> [String: String] {
         var values = [
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
         ]
-        for (key, value) in configuration.labels { values["SLIPWAY_LABEL_" + Self.upper(key)] = value }
+        for (key, value) in labels.current { values["SLIPWAY_LABEL_" + Self.upper(key)] = value }
         values.merge(configuration.variables) { _, variable in variable }
         values["SLIPWAY_PRODUCT"] = stored.release.name.product.text
         values["SLIPWAY_VERSION"] = stored.release.name.version.text

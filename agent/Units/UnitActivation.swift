@@ -112,7 +112,8 @@ struct UnitActivation: Sendable {
     /// - Parameter migrating: the hosts that the rollout names for migrations; nil: each that `runOn` names.
     func concerns(_ unit: ManifestUnit, _ migrating: [HostID]?) -> Bool {
         let isNamed = migrating?.contains(configuration.host) ?? true
-        return isNamed && unit.definition.runOn?.matches(id: configuration.host, labels: configuration.labels) ?? true
+        return isNamed
+            && unit.definition.runOn?.matches(id: configuration.host, labels: hooks.environment.labels.current) ?? true
     }
 
     // MARK: - By type

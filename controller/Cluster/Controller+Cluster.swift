@@ -181,6 +181,7 @@ extension Controller {
             case .contactChanged(let host, .offline) where hub.isOnline(host): contradicted.insert(host)
             default: break
             }
+        case .hostLabelled(let it): tellLabels(it.host)
         case .hostRevoked(let it), .hostRetired(let it): endStreamOfDisbelieved(it.host)
         case .hostQuarantined(let it): endStreamOfDisbelieved(it.host)
         case .releaseRevoked(let it):

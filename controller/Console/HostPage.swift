@@ -51,14 +51,20 @@ extension ListPanel {
         ]
     }
 
+    private static func words(_ labels: [String: String]) -> String {
+        labels.isEmpty
+            ? "none" : labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+    }
+
     private static func facts(_ host: HostView) -> [[String]] {
         var rows = [
             ["Contact", host.contact.rawValue],
             ["Last report", host.lastContactAt.map(ConsoleWords.moment) ?? "none"],
             ["Agent", host.agentVersion ?? "not known"],
-            ["Labels", host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")],
+            ["Labels", words(host.labels)],
             ["Certificate until", host.certificateNotAfter.map(ConsoleWords.moment) ?? "not known"],
         ]
+        if let labels = host.labelsOnHost { rows.append(["Labels on the host", "still \(words(labels))"]) }
         if let standing = host.standing, standing != .active { rows.append(["Standing", standing.rawValue]) }
         if let notice = host.notice { rows.append(["Identity", "\(notice.summary) \(notice.remedy)"]) }
         for mark in host.marks ?? [] {

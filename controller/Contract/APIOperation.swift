@@ -133,6 +133,9 @@ struct APIOperation: Sendable {
         "GET /v1/hosts/{id}": APIOperation("A host.", answer: .json(HostView.self)),
         "GET /v1/hosts/{id}/why": APIOperation(
             "What keeps a host from a release.", answer: .json(RolloutWhyView.self), query: [.required("release")]),
+        "POST /v1/hosts/labels": APIOperation(
+            "What hosts are called by from now on.", answer: .json(HostLabelsView.self),
+            body: .json(HostLabelsRequest.self)),
         "POST /v1/hosts/{id}/mark": APIOperation(
             "The host is pinned, or in maintenance: rollouts leave it out.", answer: .json(HostMarkedView.self),
             body: .json(HostMarkRequest.self)),

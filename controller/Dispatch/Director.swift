@@ -53,6 +53,11 @@ struct Director: Sendable {
             migrates: plan.migrations?.map(\.host), ignoreStopFailure: plan.definition.ignoreStopFailure)
     }
 
+    /// What one host is called by.
+    func labels(_ word: LabelWord) throws -> JSONValue {
+        try DSSEEnvelope.sign(JSONCoding.canonicalBytes(of: word), type: LabelWord.payloadType, keys: keys).json
+    }
+
     private func sign(_ assignment: Assignment) throws -> JSONValue {
         try DSSEEnvelope.sign(
             JSONCoding.canonicalBytes(of: assignment), type: Assignment.payloadType, keys: keys

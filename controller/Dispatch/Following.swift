@@ -15,12 +15,13 @@ extension Controller {
         for id in state.rolloutOrder.reversed() {
             guard let record = state.rollouts[id], let definition = record.plan?.definition,
                 definition.environment == known.environment,
-                definition.hosts.matches(id: host, labels: known.labels),
+                record.contains(host) || definition.hosts.matches(id: host, labels: known.labels),
                 decided.insert(definition.release.product).inserted
             else { continue }
             // Who was there when it was planned was left out on purpose.
             guard let startedAt = record.startedAt,
                 record.contains(host) ? isFirst : isFirst || known.joinedAt > startedAt,
+                record.contains(host) || !known.isLabelledInto(definition, since: startedAt),
                 state.releases[definition.release]?.revocation(in: definition.environment) == nil,
                 record.plan.map({ isFrozen($0, host) }) == false,
                 known.running[definition.release.product].map({ $0.release.version < definition.release.version })
@@ -69,6 +70,13 @@ extension FleetState {
     func newestOfChannel(_ definition: RolloutDefinition) -> RolloutID? {
         guard definition.strategy.isContinuous else { return nil }
         return continuousRollouts.last { rollouts[$0]?.plan?.definition.channelKey == definition.channelKey }
+    }
+}
+
+extension HostRecord {
+    /// A label that came later takes nobody along: it is not for that that somebody set it.
+    fileprivate func isLabelledInto(_ definition: RolloutDefinition, since startedAt: UTCInstant) -> Bool {
+        labelledAt.map { $0 > startedAt } == true && !definition.hosts.matches(id: id, labels: joinedLabels)
     }
 }
 

@@ -22,6 +22,7 @@ extension Controller {
         // Before any order: a host that was heard further than that tells again what was lost with it.
         hub.send(.heard(heard(host)), sequence: store.sequence, to: host)
         if wantsRenewal(host) { hub.send(.renew, sequence: store.sequence, to: host) }
+        tellLabels(host)
         // Before the engine hears of the contact: what it orders upon that goes out by itself.
         let outstanding = state.rolloutOrder.compactMap { id -> (RolloutPlan, [OrderID])? in
             guard let record = state.rollouts[id], let plan = record.plan, record.awaits(host) else { return nil }

@@ -90,7 +90,7 @@ extension Controller {
             $0.invitation.host == host && $0.isOpen(at: time.now())
         }
         // They stand in the API beside the ids.
-        let isReserved = ["invitations", "authority"].contains(host.text)
+        let isReserved = ["invitations", "authority", "labels"].contains(host.text)
         guard state.hosts[host] == nil, !isPromised, !isReserved else {
             throw ControllerError.conflict(
                 "hostID", "The host id \(host) is taken, and ids are never used again.",
@@ -110,15 +110,13 @@ extension Controller {
             "hostID", "No unused host id was found in eight attempts.", remedy: "Join again; report it if it persists.")
     }
 
-    private func checkLabels(_ labels: [String: String]) throws {
-        func isWord(_ text: String) -> Bool {
-            (1...253).contains(text.utf8.count)
-                && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"()\"'\\,=!<>&;".utf8.contains($0) }
-        }
-        guard labels.count <= 64, labels.allSatisfy({ isWord($0.key) && isWord($0.value) }), labels["id"] == nil else {
+    func checkLabels(_ labels: [String: String]) throws {
+        guard HostLabels.areGood(labels) else {
             throw ControllerError.badRequest(
                 "labels", "These labels cannot be given to a host.",
-                remedy: "Use at most 64, of printable characters without spaces, quotes, commas and brackets; not id.")
+                remedy:
+                    "Use at most \(HostLabels.countMax), of printable characters without spaces, quotes, commas and "
+                    + "brackets; not \(HostLabels.idKey).")
         }
     }
 }

@@ -105,7 +105,8 @@ extension Controller {
         HostReportReceipt(
             acknowledged: last, before: batch.isContact ? before : nil,
             renew: batch.isContact && wantsRenewal(batch.host) ? true : nil,
-            facts: batch.isContact && factsWanted.contains(batch.host) ? true : nil)
+            facts: batch.isContact && factsWanted.contains(batch.host) ? true : nil,
+            labels: batch.isContact && !hub.isOnline(batch.host) ? labelsWord(for: batch.host) : nil)
     }
 
     private func storeWaitingBatches() {
@@ -135,6 +136,7 @@ extension Controller {
             do {
                 try letJoin(host, isFirst: firsts.contains(host), at: now)
                 try noteChannels(of: host)
+                tellLabels(host)
             } catch {
                 logger.error("a host did not join", metadata: ["host": "\(host)", "error": "\(ReportedError(error))"])
             }

@@ -174,7 +174,7 @@ extension Controller {
 
     private func catalogueHost(_ host: HostRecord) -> CatalogueHost {
         CatalogueHost(
-            id: host.id, environment: host.environment, labels: host.joinedLabels,
+            id: host.id, environment: host.environment, labels: host.givenLabels,
             agentVersion: host.inventory?.agentVersion,
             system: host.inventory?.system.flatMap { try? JSONCoding.value(of: $0) }
                 .map { String(decoding: $0.canonicalBytes, as: UTF8.self) },

@@ -65,7 +65,7 @@ public struct ScopedObject: Sendable {
 
     init(_ host: HostRecord, product: ProductName? = nil) {
         self.init(
-            product: product, environment: host.environment, hosts: .one(id: host.id, labels: host.joinedLabels))
+            product: product, environment: host.environment, hosts: .one(id: host.id, labels: host.givenLabels))
     }
 }
 

@@ -114,6 +114,11 @@ enum ControllerRoutes {
             ) { request in
                 Responses.json(try await controller.importReceipt(request.json(HostReceiptFile.self)))
             },
+            // Rights, windows and freezes go by labels: a grant over some hosts is not enough.
+            Route(.post, "/v1/hosts/labels", access: .person(.manageHosts)) { request in
+                let labels = try await request.json(HostLabelsRequest.self)
+                return Responses.json(try await controller.label(labels, by: request.actor))
+            },
             // `?hosts=` is a host query, in the grammar of the command line.
             Route(.get, "/v1/hosts", access: .person(.view), scope: .shown) { request in
                 guard case .person(let person) = request.caller else { throw ControllerError.notFound("person") }

@@ -98,6 +98,7 @@ struct FleetState: Sendable {
         case .hostQuarantined(let event): setStanding(.quarantined(event.sessions), of: event.host)
         case .hostUnlocked(let event): setStanding(.active, of: event.host)
         case .hostMarked, .hostUnmarked: applyMark(entry)
+        case .hostLabelled(let event): hosts[event.host]?.relabel(event, at: entry.at)
         case .releaseSubmitted(let event):
             releases[event.release] = ReleaseRecord(submitted: event, at: entry.at, by: entry.actor)
         case .releaseApproved(let event): releases[event.release]?.approve(event, at: entry.at)
@@ -227,8 +228,11 @@ struct InvitationRecord: Sendable {
 struct HostRecord: Sendable {
     let id: HostID
     let environment: EnvironmentName
-    /// Those that it joined with: what grants go by.
     let joinedLabels: [String: String]
+    /// Those that people gave it, at its invitation and since: what grants go by.
+    private(set) var givenLabels: [String: String]
+    /// When they were changed last.
+    private(set) var labelledAt: UTCInstant?
     /// With its marks, as host queries see them.
     private(set) var labels: [String: String]
     private(set) var marks: [HostMarkKind: HostMarkView] = [:]
@@ -259,8 +263,7 @@ struct HostRecord: Sendable {
     init(joined: HostJoined, firstAuthority: SHA256Digest?, at now: UTCInstant) {
         id = joined.host
         environment = joined.environment
-        joinedLabels = joined.labels
-        labels = joined.labels
+        (joinedLabels, givenLabels, labels) = (joined.labels, joined.labels, joined.labels)
         joinedAt = now
         machineID = joined.machineID
         invitation = joined.invitation
@@ -273,10 +276,18 @@ struct HostRecord: Sendable {
     /// Until its first inventory a host counts as pushed: it must be in contact to be given anything.
     var delivery: DeliveryMode { inventory?.delivery ?? .push }
 
-    /// - Parameter marking: nil takes it away, and what the host joined with is seen again.
+    mutating func relabel(_ event: HostLabelled, at now: UTCInstant) {
+        labelledAt = now
+        givenLabels.merge(event.set) { $1 }
+        for key in event.removed { givenLabels[key] = nil }
+        labels = givenLabels
+        for mark in marks.keys { labels[mark.rawValue] = "true" }
+    }
+
+    /// - Parameter marking: nil takes it away, and what people gave the host is seen again.
     mutating func setMark(_ mark: HostMarkKind, _ marking: HostMarkView?) {
         marks[mark] = marking
-        labels[mark.rawValue] = marking == nil ? joinedLabels[mark.rawValue] : "true"
+        labels[mark.rawValue] = marking == nil ? givenLabels[mark.rawValue] : "true"
     }
 
     mutating func apply(_ stored: StoredReport) {

@@ -28,7 +28,8 @@ extension Controller {
             standing: record.identity.standing.word,
             notice: ControllerError.refusal(of: record.id, record.identity.standing).map(IdentityNotice.init),
             certificateNotAfter: record.identity.current.notAfter, marks: record.markViews,
-            drift: record.inventory?.drift)
+            drift: record.inventory?.drift,
+            labelsOnHost: record.inventory?.labels.flatMap { $0 == record.givenLabels ? nil : $0 })
     }
 
     func contact(of record: HostRecord) -> HostContact {

@@ -22,6 +22,7 @@ public enum ControllerEvent: Sendable, Codable {
     case hostUnlocked(HostStandingChanged)
     case hostMarked(HostMarked)
     case hostUnmarked(HostUnmarked)
+    case hostLabelled(HostLabelled)
     case authorityOffered(AuthorityOffered)
     case authorityAdopted(AuthorityAdopted)
     case releaseSubmitted(ReleaseSubmitted)
@@ -76,6 +77,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .hostUnlocked: "host.unlocked"
         case .hostMarked: "host.marked"
         case .hostUnmarked: "host.unmarked"
+        case .hostLabelled: "host.labelled"
         case .authorityOffered: "authority.offered"
         case .authorityAdopted: "authority.adopted"
         case .releaseSubmitted: "release.submitted"
@@ -130,6 +132,7 @@ public enum ControllerEvent: Sendable, Codable {
         case .hostQuarantined(let it): "host:\(it.host)"
         case .hostMarked(let it): "host:\(it.host)"
         case .hostUnmarked(let it): "host:\(it.host)"
+        case .hostLabelled(let it): "host:\(it.host)"
         case .authorityOffered(let it): "authority:\(it.authority.hex)"
         case .authorityAdopted(let it): "authority:\(it.authority.hex)"
         case .releaseSubmitted(let it): "release:\(it.release)"

@@ -39,6 +39,10 @@ public struct ControllerClient: Sendable {
         try await post(["hosts", host.text, "unmark"], request)
     }
 
+    public func label(_ request: HostLabelsRequest) async throws -> HostLabelsView {
+        try await post(["hosts", "labels"], request)
+    }
+
     public func invitations() async throws -> [InvitationRecordView] {
         try await all(["hosts", "invitations"])
     }

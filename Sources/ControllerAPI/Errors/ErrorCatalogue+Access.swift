@@ -208,6 +208,9 @@ extension ErrorCatalogue {
         controller.conflict.oneVote
           The person signed already with another key. One person has one vote.
         > Another person must sign.
+        controller.conflict.outOfUse
+          The host was retired or revoked: what it was called by stays as it was.
+        > Leave it out: slipway hosts list shows those that are in use.
         controller.conflict.onlineKeys
           The controller's folder lacks a key that it signs with every day.
         > Put it back from a backup; only other keys go off the controller.

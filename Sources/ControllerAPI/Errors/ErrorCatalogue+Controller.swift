@@ -101,7 +101,8 @@ extension ErrorCatalogue {
           An invitation for so many uses, or for so long, is not made.
         > Ask for what the message allows.
         controller.request.labels
-          Labels cannot be given as they are written.
+          Labels cannot be given or changed as it is written. What slipway hosts label sets is not name either, nor a mark;
+          it means hosts by their names or by a query.
         > Use at most 64, of printable characters without spaces, quotes, commas and brackets; not id.
         controller.request.lifetime
           A token that is valid for so long is not made.

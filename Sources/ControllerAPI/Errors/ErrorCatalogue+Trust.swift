@@ -108,6 +108,12 @@ extension ErrorCatalogue {
         trust.key.weak
           A key of the repository is too weak to be believed.
         > Nothing was accepted. The repository's owner has to replace the key.
+        trust.labels.form
+          The director's word on what this host is called by is no such word, or names labels that no host can have.
+        > Nothing has to be done: the host keeps those that it had. See who runs the controller.
+        trust.labels.notAddressed
+          The director's word on labels is of another host, or of another environment.
+        > Nothing has to be done: the host keeps those that it had. See who runs the controller.
         trust.order
           Metadata were read in another order than root, timestamp, snapshot, targets. This is a defect of Slipway.
         > Report it with the log.

@@ -57,6 +57,13 @@ public actor MetadataClient {
         }
     }
 
+    /// What the director calls this host by; with what is stored, as it comes on no channel.
+    public func verifyLabels(
+        _ envelope: JSONValue, for host: HostID, environment: EnvironmentName, at now: UTCInstant
+    ) throws -> VerifiedLabels {
+        try open(at: now).trusted.verify(labels: envelope, for: host, environment: environment)
+    }
+
     /// A word that was refused is not the one to compare with: its channel is asked without a condition next time.
     private func forget(_ refused: JSONValue, _ error: any Error) {
         // The director's own word, for others or for later.

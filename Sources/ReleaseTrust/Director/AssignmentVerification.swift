@@ -44,12 +44,7 @@ extension TrustedMetadata {
     private func signedAssignment(
         _ envelope: JSONValue, environment: EnvironmentName, at now: UTCInstant
     ) throws(TrustError) -> Assignment {
-        guard let targets = topTargets else { throw Self.outOfOrder("No targets metadata was read yet") }
-        guard let director = targets.director else {
-            throw .assignment(
-                "noDirector", "targets version \(targets.file.version) names no director",
-                remedy: "Nothing was done. Publish targets metadata with the director's keys.")
-        }
+        let director = try requireDirector()
         let payload = try DSSEEnvelope(json: envelope).verify(
             type: Assignment.payloadType, keys: director.keys, threshold: director.threshold)
         let assignment = try Assignment(payload: payload)
@@ -71,6 +66,17 @@ extension TrustedMetadata {
                 remedy: "Nothing was done. The controller renews what is still wanted; see that the clocks agree.")
         }
         return assignment
+    }
+
+    /// Who signs for the director now.
+    func requireDirector() throws(TrustError) -> DirectorKeys {
+        guard let targets = topTargets else { throw Self.outOfOrder("No targets metadata was read yet") }
+        guard let director = targets.director else {
+            throw .assignment(
+                "noDirector", "targets version \(targets.file.version) names no director",
+                remedy: "Nothing was done. Publish targets metadata with the director's keys.")
+        }
+        return director
     }
 }
 

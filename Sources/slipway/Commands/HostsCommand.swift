@@ -10,7 +10,7 @@ struct HostsCommand: AsyncParsableCommand {
             HostsWhyCommand.self,
             HostsRevokeCommand.self, HostsRetireCommand.self, HostsUnlockCommand.self, HostsAuthorityCommand.self,
             HostsReceiptCommand.self, HostsDoctorCommand.self,
-            HostsPinCommand.self, HostsMaintenanceCommand.self, HostsDriftCommand.self,
+            HostsPinCommand.self, HostsMaintenanceCommand.self, HostsDriftCommand.self, HostsLabelCommand.self,
         ])
 }
 

@@ -51,11 +51,10 @@ private struct InvitationRow: Presentable {
 
     static let columns = ["ID", "POLICY", "ENVIRONMENT", "LABELS", "NAMES", "USED", "OF", "EXPIRES", "STATE"]
     var cells: [String] {
-        let labels = invitation.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let state = invitation.isOpen ? "open" : invitation.revokedBecause.map { "revoked: \($0)" } ?? "closed"
         return [
             invitation.id, invitation.policy ?? "-", invitation.environment.text,
-            labels.isEmpty ? "-" : labels.joined(separator: " "), invitation.names ?? "-", "\(invitation.used)",
+            invitation.labels.labelWords, invitation.names ?? "-", "\(invitation.used)",
             "\(invitation.uses)", invitation.expiresAt.description, state,
         ]
     }

@@ -27,14 +27,14 @@ struct HostPresentation: Presentable {
     func encode(to encoder: any Encoder) throws { try host.encode(to: encoder) }
 
     var details: String {
-        let labels = host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
         var pairs = [
-            ("host", host.id.text), ("environment", host.environment.text), ("labels", labels.isEmpty ? "-" : labels),
+            ("host", host.id.text), ("environment", host.environment.text), ("labels", host.labels.labelWords),
             ("delivery", host.delivery?.rawValue ?? "-"), ("contact", host.contact.rawValue),
             ("last contact", host.lastContactAt?.description ?? "-"), ("agent", host.agentVersion ?? "-"),
             ("certificate", host.certificateNotAfter.map { "until \($0)" } ?? "-"),
             ("standing", (host.standing ?? .active).rawValue),
         ]
+        if let labels = host.labelsOnHost { pairs.append(("labels there", "still \(labels.labelWords)")) }
         pairs += (host.marks ?? []).map { ($0.mark.rawValue, "since \($0.at) by \($0.by): \($0.reason)") }
         pairs += (host.drift ?? []).map { ("drift", $0) }
         if let notice = host.notice { pairs += [("why", notice.summary), ("cure", notice.remedy)] }
@@ -48,6 +48,13 @@ struct HostPresentation: Presentable {
                 ]
             })
         return facts.text + (host.products.isEmpty ? "" : "\n" + products.text)
+    }
+}
+
+extension [String: String] {
+    /// Labels, in the order of their keys.
+    var labelWords: String {
+        isEmpty ? "-" : sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
     }
 }
 

@@ -123,6 +123,7 @@ enum RouteRights {
         GET /v1/hosts/invitations: manageHosts, everything
         POST /v1/hosts/invitations: manageHosts, environment and labels
         POST /v1/hosts/invitations/{id}/revoke: manageHosts, everything
+        POST /v1/hosts/labels: manageHosts, everything
         POST /v1/hosts/receipts: manageHosts, everything
         GET /v1/hosts/{id}: view, host
         POST /v1/hosts/{id}/mark: manageHosts, host

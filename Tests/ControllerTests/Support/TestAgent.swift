@@ -35,6 +35,7 @@ final class TestAgent: Sendable {
         var healthQuestions = 0
         var readyWords = 0
         var ailment: String?
+        var labels: [LabelWord] = []
     }
 
     let host: TestHost
@@ -53,6 +54,8 @@ final class TestAgent: Sendable {
     var healthQuestions: Int { state.withLock { $0.healthQuestions } }
     /// How often it was told that reports are taken again.
     var readyWords: Int { state.withLock { $0.readyWords } }
+    /// What it was told that it is called by.
+    var labels: [LabelWord] { state.withLock { $0.labels } }
     func become(_ behaviour: Behaviour) { state.withLock { $0.behaviour = behaviour } }
     var orders: [Assignment] { state.withLock { $0.orders } }
     var envelopes: [JSONValue] { state.withLock { $0.envelopes } }
@@ -84,6 +87,7 @@ final class TestAgent: Sendable {
                             let batch = HostReportBatch(reports: [], facts: facts)
                             _ = try await client.post("/v1/agent/reports", batch)
                         }
+                        if event.name == "labels" { try note(labels: event) }
                         if event.name == "ready" { state.withLock { $0.readyWords += 1 } }
                         if event.name == "health" { try await tellHealth(client) }
                         if event.name == "cancel" { try await giveUp(event, client) }
@@ -94,6 +98,12 @@ final class TestAgent: Sendable {
             }
             await client.close()
         }
+    }
+
+    private func note(labels event: ServerSentEvent) throws {
+        let envelope = try DSSEEnvelope(json: JSONValue(parsing: Array(event.data.utf8)))
+        let word = try JSONCoding.decode(LabelWord.self, from: envelope.payload)
+        state.withLock { $0.labels.append(word) }
     }
 
     private func tellHealth(_ client: TestClient) async throws {

@@ -42,6 +42,13 @@ extension Attack {
             director.assignment.audience = .host(try HostID("web-2"))
             _ = try director.verify(with: trusted())
         },
+        Attack(.labelsAudience, "labels of another host", "trust.labels.notAddressed") {
+            let word = LabelWord(
+                host: try HostID("web-2"), environment: TestRepository.staging, labels: ["zone": "b"], counter: 1)
+            let envelope = try DSSEEnvelope.sign(
+                JSONCoding.canonicalBytes(of: word), type: LabelWord.payloadType, keys: TestKeys.solo.director)
+            _ = try trusted().verify(labels: envelope.json, for: TestHost.id, environment: TestRepository.staging)
+        },
         Attack(.sameManifest, "a manifest that approvers did not sign", "trust.release.mismatch") {
             var director = try TestDirector()
             director.assignment.manifest = TestRepository.manifest("6.6")
