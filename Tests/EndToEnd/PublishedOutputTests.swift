@@ -136,6 +136,7 @@ enum PublishedCommands {
             ["hosts", "pin", host, "--reason", "why"], ["hosts", "pin", host, "--lift", "--reason", "why"],
             ["hosts", "invitation", "list", "--all"], ["hosts", "authority", "show"],
             ["release", "list"], ["release", "show", release], ["release", "status"], ["release", "docs", release],
+            ["release", "retention"],
             ["release", "checklist", release], ["release", "evidence", "list", release],
             ["release", "review", "--all"], ["report", "measures"], ["deviation", "list"],
             ["rollout", "list"], ["rollout", "show", rollout], ["rollout", "why", rollout], ["rollout", "plan", file],

@@ -92,6 +92,8 @@ struct APIOperation: Sendable {
             "A file of the published repository, with validators and ranges.", answer: .bytes,
             status: [200, 206, 304, 416]),
         "GET /v1/doctor": APIOperation("What the controller finds about itself.", answer: .json(DoctorReport.self)),
+        "GET /v1/retention": APIOperation(
+            "Which packages are kept and why, and which are removed next.", answer: .json(RetentionView.self)),
     ]
 
     private static let agents: [String: APIOperation] = [

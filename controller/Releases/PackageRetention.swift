@@ -5,8 +5,8 @@ import ReleaseRollout
 
 /// Which packages stay whatever happens; `retention` of `controller.json`. Without it none goes.
 struct RetentionRules: Sendable, Codable, Equatable {
-    static let keepDefault = 10
-    static let ageDefault = TimeSpan.days(90)
+    /// By which people are told what would go, where none are set.
+    static let usual = RetentionRules(keep: 10, age: .days(90))
     /// A plan is agreed to today and started in a few days; hosts say what they run a while after it is so.
     static let ageLeast = TimeSpan.days(7)
 
@@ -81,7 +81,7 @@ struct PackageRetention: Sendable, Equatable {
         }
         for (id, record) in state.rollouts {
             guard let last = record.endedAt ?? record.startedAt, last >= start else { continue }
-            keepReleases(of: record, "\(id) ended at \(last.wholeSeconds)")
+            keepReleases(of: record, state, "\(id) ended at \(last.wholeSeconds)")
         }
         for planned in state.plans.values where planned.at >= start {
             keep(planned.plan.definition.release, "planned at \(planned.at.wholeSeconds)")
@@ -116,28 +116,37 @@ struct PackageRetention: Sendable, Equatable {
     }
 
     private mutating func keepOfRollouts(_ state: FleetState) {
-        for (id, record) in state.rollouts {
+        // Hosts that newer rollouts mean are theirs when they join (`letJoin`).
+        var newer: [String: Set<HostQuery>] = [:]
+        for record in state.rolloutOrder.reversed().compactMap({ state.rollouts[$0] }) {
             guard let plan = record.plan else { continue }
-            let (rollout, definition) = (record.rollout, plan.definition)
+            let (id, rollout, definition) = (record.id, record.rollout, plan.definition)
+            let place = "\(definition.environment) \(definition.release.product)"
+            let isOutdated = newer[place].map { $0.contains(.all) || $0.contains(definition.hosts) } ?? false
+            newer[place, default: []].insert(definition.hosts)
             let hasOpenHosts = record.hosts.keys.contains { record.awaits($0) || rollout.mayInstall($0) }
             if record.isActive || rollout.isTakingBack || hasOpenHosts {
-                keepReleases(of: record, "\(id) is open")
+                keepReleases(of: record, state, "\(id) is open")
             }
             let isRevoked = state.releases[definition.release]?.revocation(in: definition.environment) != nil
-            if record.end == .succeeded, !rollout.isSuperseded, !isRevoked {
+            if record.end == .succeeded, !rollout.isSuperseded, !isRevoked, !isOutdated {
                 keep(definition.release, "\(id) gives it to hosts that join")
             }
         }
         for record in state.channelRollouts {
-            keepReleases(of: record, "\(record.plan.map { "\($0.channel)" } ?? "\(record.id)") names it")
+            keepReleases(of: record, state, "\(record.plan.map { "\($0.channel)" } ?? "\(record.id)") names it")
         }
     }
 
-    /// What it brings, and what its hosts go back to.
-    private mutating func keepReleases(of record: RolloutRecord, _ reason: @autoclosure () -> String) {
+    /// What it brings, and what those of its hosts go back to that are there.
+    private mutating func keepReleases(
+        of record: RolloutRecord, _ state: FleetState, _ reason: @autoclosure () -> String
+    ) {
         guard let plan = record.plan else { return }
         keep(plan.definition.release, reason())
-        for host in record.planHosts { keep(host.running, reason()) }
+        for host in record.planHosts where state.hosts[host.id]?.identity.standing.isGone == false {
+            keep(host.running, reason())
+        }
     }
 
     private mutating func keepOfHosts(_ state: FleetState) {
@@ -160,6 +169,7 @@ struct PackageRetention: Sendable, Equatable {
         }
         for host in state.hosts.values where !host.identity.standing.isGone {
             for installed in host.running.values { keep(installed.release, "\(host.id) runs it") }
+            for release in host.ranBefore.values { keep(release, "\(host.id) goes back to it") }
             for installed in host.inventory?.installed ?? [] { keep(installed.release, "\(host.id) has it") }
             for outcome in host.locked.values {
                 keep(outcome.release, "\(host.id) is locked in it")

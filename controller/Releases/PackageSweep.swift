@@ -1,3 +1,4 @@
+import ControllerAPI
 import Effects
 import ReleaseDefinition
 import ReleasePackaging
@@ -48,7 +49,35 @@ struct PackageSweep: Sendable {
     }
 }
 
+extension PackageSweep {
+    /// As people are told.
+    /// - Parameter isOn: the controller removes by these rules.
+    func view(_ rules: RetentionRules, isOn: Bool) -> RetentionView {
+        let kept = retention.kept.map { RetainedPackage(release: $0.key, state: .kept, reason: $0.value) }
+        let left = retention.going.map { name in
+            removals[name].map { blobs in
+                RetainedPackage(
+                    release: name, state: .going, size: ByteCount(blobs.reduce(Int64(0)) { $0 + $1.length.value }))
+            } ?? RetainedPackage(release: name, state: .gone)
+        }
+        return RetentionView(
+            keep: rules.keep, age: rules.age, isOn: isOn, size: size,
+            packages: (kept + left).sorted { $0.release.description < $1.release.description })
+    }
+}
+
 extension Controller {
+    /// What the next sweep would do, by the rules that are set or the usual ones. Changes nothing.
+    func retentionView() throws -> RetentionView {
+        let rules = configuration.retention ?? .usual
+        return try packageSweep(rules, at: time.now()).view(rules, isOn: configuration.retention != nil)
+    }
+
+    private func packageSweep(_ rules: RetentionRules, at now: UTCInstant) throws -> PackageSweep {
+        let patches = Set(self.patches.ready.values.joined().map(\.sha256))
+        return try PackageSweep(state, rules, publisher.blobs, patches: patches, at: now)
+    }
+
     private static let sweepPause = TimeSpan.hours(24)
     /// Hosts and people first.
     private static let sweepDelay = TimeSpan.minutes(10)
@@ -66,8 +95,7 @@ extension Controller {
     func sweepPackages(at now: UTCInstant) {
         guard let rules = configuration.retention, leads else { return }
         do {
-            let patches = Set(self.patches.ready.values.joined().map(\.sha256))
-            let sweep = try PackageSweep(state, rules, publisher.blobs, patches: patches, at: now)
+            let sweep = try packageSweep(rules, at: now)
             guard !sweep.removals.isEmpty else { return }
             let new = sweep.removals.keys.filter { state.releases[$0]?.packageRemovedAt == nil }.sorted {
                 $0.description < $1.description

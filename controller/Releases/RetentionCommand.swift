@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControllerAPI
 import Effects
 import ReleaseDefinition
 import ReleasePackaging
@@ -24,34 +25,32 @@ struct RetentionCommand: AsyncParsableCommand {
         var folder = try ControllerDirectory.open(dir)
         let configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
         folder.sharedRepository = configuration.repository
-        let rules = RetentionRules(
-            keep: keep ?? configuration.retention?.keep ?? RetentionRules.keepDefault,
-            age: try age.map { try TimeSpan($0) } ?? configuration.retention?.age ?? RetentionRules.ageDefault)
+        var rules = configuration.retention ?? .usual
+        rules.keep = keep ?? rules.keep
+        if let age { rules.age = try TimeSpan(age) }
         try rules.check()
-        let store = try configuration.openStore(folder)
+        let store = try configuration.openStoreToRead(folder)
         var state = FleetState()
         try store.replay(event: { state.apply($0) }, report: { state.apply($0) })
         try store.close()
         let blobs = BlobStore(try folder.repository().directory("blobs"))
         let patches = try PatchMemory.read(folder.directory, blobs).values.joined().map(\.sha256)
         let sweep = try PackageSweep(state, rules, blobs, patches: Set(patches), at: SystemTime().now())
-        for line in Self.lines(sweep) { try ControllerCommand.show(line) }
-        let isOn = configuration.retention != nil
+        let view = sweep.view(rules, isOn: configuration.retention != nil)
+        for line in Self.lines(view) { try ControllerCommand.show(line) }
         try ControllerCommand.show(
-            "\(sweep.removals.count.of("package")) with \(sweep.size) of their own would be removed, keeping \(rules.keep) "
-                + "and \(rules.age)."
-                + (isOn ? "" : " Nothing is removed by itself: controller.json has no retention."))
+            "\(sweep.removals.count.of("package")) with \(view.size) of their own would be removed, keeping \(view.keep) "
+                + "and \(view.age)."
+                + (view.isOn ? "" : " Nothing is removed by itself: controller.json has no retention."))
     }
 
-    static func lines(_ sweep: PackageSweep) -> [String] {
-        let kept = sweep.retention.kept.map { ($0.key.description, "keep    \($0.key)  \($0.value)") }
-        let gone = sweep.retention.going.map { name in
-            guard let blobs = sweep.removals[name] else {
-                return (name.description, "gone    \(name)  nothing of its own is left")
+    static func lines(_ view: RetentionView) -> [String] {
+        view.packages.map { package in
+            switch package.state {
+            case .kept: "keep    \(package.release)  \(package.reason ?? "")"
+            case .going: "remove  \(package.release)  \(package.size ?? ByteCount(0))"
+            case .gone: "gone    \(package.release)  nothing of its own is left"
             }
-            let size = ByteCount(blobs.reduce(Int64(0)) { $0 + $1.length.value })
-            return (name.description, "remove  \(name)  \(size)")
         }
-        return (kept + gone).sorted { $0.0 < $1.0 }.map(\.1)
     }
 }

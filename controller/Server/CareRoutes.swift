@@ -9,6 +9,9 @@ extension ControllerRoutes {
             Route(.get, "/v1/doctor", access: .person(.view)) { _ in
                 Responses.json(try await controller.examine())
             },
+            Route(.get, "/v1/retention", access: .person(.view)) { _ in
+                Responses.json(try await controller.retentionView())
+            },
             Route(.get, "/v1/emergencies", access: .person(.view)) { request in
                 try ListPages.respond(await controller.emergencyViews(), to: request, key: \.rollout.text)
             },

@@ -254,6 +254,9 @@ struct HostRecord: Sendable {
     private(set) var running: [ProductName: InstalledRelease] = [:]
     /// When it was first said that what runs of a product is not healthy; nil: it is.
     private(set) var unhealthySince: [ProductName: UTCInstant] = [:]
+    /// What ran before that, by the host's own words: whatever a rollout knew of it when it was planned, and though it may have
+    /// given way before the host was done.
+    private(set) var ranBefore: [ProductName: ReleaseName] = [:]
     private(set) var steps: [OrderID: InstallationStep] = [:]
     private(set) var outcomes: [OrderID: OrderOutcome] = [:]
     /// By the host's own last words: it could not go back and was not seen healthy since. Until a person unlocks it there it
@@ -301,22 +304,31 @@ struct HostRecord: Sendable {
             if isNext { lostAfter = nil }
             self.inventory = inventory
             firstInventoryAt = firstInventoryAt ?? stored.receivedAt
-            running = Dictionary(
+            let now = Dictionary(
                 inventory.installed.map { ($0.release.product, $0) }, uniquingKeysWith: { first, _ in first })
+            for product in running.keys { noteLeft(product, for: now[product]) }
+            running = now
             // It says so only of what it has looked at.
             for installed in inventory.installed where installed.isHealthy { locked[installed.release.product] = nil }
         case .progress(let progress): steps[progress.order] = progress.step
         case .outcome(let outcome):
             outcomes[outcome.order] = outcome
+            // What it went back from it does not go back to.
+            if case .backedOut = outcome.outcome {} else { noteLeft(outcome.release.product, for: outcome.running) }
             running[outcome.release.product] = outcome.running
             noteLock(outcome)
         case .health(let health):
+            noteLeft(health.running.release.product, for: health.running)
             running[health.running.release.product] = health.running
             if health.running.isHealthy { locked[health.running.release.product] = nil }
         }
         for (product, installed) in running {
             unhealthySince[product] = installed.isHealthy ? nil : unhealthySince[product] ?? stored.receivedAt
         }
+    }
+
+    private mutating func noteLeft(_ product: ProductName, for new: InstalledRelease?) {
+        if let old = running[product], old.release != new?.release { ranBefore[product] = old.release }
     }
 
     private mutating func noteLock(_ outcome: OrderOutcome) {

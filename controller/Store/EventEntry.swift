@@ -34,6 +34,20 @@ extension ControllerEvent {
     fileprivate var step: Int64 { if case .controllerRestored = self { ControllerRestore.jump } else { 1 } }
 }
 
+/// All that is to be found out about a stored entry without the one before it: nearly all of the work of reading a log, and each
+/// core may do it.
+struct StoredEntry: Sendable {
+    let sequence: Int64
+    let entry: Result<EventEntry, any Error>
+    let digest: SHA256Digest
+
+    init(sequence: Int64, _ bytes: [UInt8]) {
+        self.sequence = sequence
+        entry = Result { try JSONCoding.decode(EventEntry.self, from: bytes) }
+        digest = SHA256Digest(of: bytes)
+    }
+}
+
 /// The end of a log: what the next entry must follow.
 struct EventHead: Sendable, Equatable {
     var sequence: Int64
@@ -55,7 +69,13 @@ struct EventHead: Sendable, Equatable {
 
     /// Checks that stored bytes are the next entry.
     /// - Throws: `controller.store.chain` with the sequence at which the chain breaks.
-    func reading(sequence stored: Int64, _ bytes: [UInt8]) throws -> (entry: EventEntry, head: EventHead) {
+    func reading(sequence: Int64, _ bytes: [UInt8]) throws -> (entry: EventEntry, head: EventHead) {
+        try reading(StoredEntry(sequence: sequence, bytes))
+    }
+
+    /// The same of one that was decoded before its turn.
+    func reading(_ read: StoredEntry) throws -> (entry: EventEntry, head: EventHead) {
+        let stored = read.sequence
         func broken(_ what: String, cause: String? = nil) -> ControllerError {
             .store(
                 "chain", "The event log is damaged at entry \(sequence + 1): \(what).",
@@ -66,7 +86,7 @@ struct EventHead: Sendable, Equatable {
         }
         let entry: EventEntry
         do {
-            entry = try JSONCoding.decode(EventEntry.self, from: bytes)
+            entry = try read.entry.get()
         } catch {
             throw broken("it cannot be read", cause: "\(error)")
         }
@@ -76,6 +96,6 @@ struct EventHead: Sendable, Equatable {
             throw broken(
                 "it follows an entry with digest \(entry.previous.short)…, the entry before has \(digest.short)…")
         }
-        return (entry, EventHead(sequence: stored, digest: SHA256Digest(of: bytes)))
+        return (entry, EventHead(sequence: stored, digest: read.digest))
     }
 }

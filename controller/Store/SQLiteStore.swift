@@ -3,6 +3,7 @@ import Effects
 import FoundationEssentials
 import GRDB
 import ReleaseDefinition
+import ReleasePackaging
 import Synchronization
 
 /// One SQLite file: write-ahead log, `synchronous=FULL`, one writer, one process.
@@ -76,19 +77,27 @@ final class SQLiteStore: EventStore {
                 let entries = try Row.fetchCursor(
                     database, sql: "SELECT sequence, entry FROM events WHERE sequence > ? ORDER BY sequence",
                     arguments: [position.head.sequence])
-                while let row = try entries.next() {
-                    let (entry, next) = try position.head.reading(sequence: row[0], Array(row[1] as Data))
-                    try event(entry)
-                    position.head = next
+                while case let lines = try Self.piece(
+                    entries, { (sequence: $0[0] as Int64, bytes: Array($0[1] as Data)) }),
+                    !lines.isEmpty
+                {
+                    for read in Workers.map(lines, { StoredEntry(sequence: $0.sequence, $0.bytes) }) {
+                        let (entry, next) = try position.head.reading(read)
+                        try event(entry)
+                        position.head = next
+                    }
                 }
                 let reports = try Row.fetchCursor(
                     database,
                     sql:
                         "SELECT host, report, receivedAt, arrival, digest, sequence FROM reports WHERE arrival > ? ORDER BY arrival",
                     arguments: [position.arrival])
-                while let row = try reports.next() {
-                    try report(try Self.report(row, place))
-                    position.arrival = row[3]
+                while case let rows = try Self.piece(reports, ReportRow.init), !rows.isEmpty {
+                    for (row, read) in zip(rows, Workers.map(rows) { [place] row in Result { try row.report(place) } })
+                    {
+                        try report(read.get())
+                        position.arrival = row.arrival
+                    }
                 }
             }
         }
@@ -243,15 +252,38 @@ extension SQLiteStore {
         Data(SHA256Digest(of: Array("\(host) \(sequence) \(receivedAt) ".utf8) + bytes).bytes)
     }
 
-    private static func report(_ row: Row, _ place: String) throws -> StoredReport {
-        let bytes = Array(row[1] as Data)
-        // nil in rows from before there was one.
-        if let digest = row[4] as Data?, digest != Self.digest(row[0], row[5], row[2], bytes) {
-            throw damaged("report \(row[3] as Int64)", place)
+    /// A row of `reports` as it was read: not looked into yet.
+    private struct ReportRow: Sendable {
+        let host: String
+        let bytes: [UInt8]
+        let receivedAt: Int64
+        let arrival: Int64
+        /// nil in rows from before there was one.
+        let digest: Data?
+        let sequence: Int64
+
+        init(_ row: Row) {
+            (host, bytes, receivedAt) = (row[0], Array(row[1] as Data), row[2])
+            (arrival, digest, sequence) = (row[3], row[4], row[5])
         }
-        return StoredReport(
-            host: HostID(unchecked: row[0]), report: try JSONCoding.decode(HostReport.self, from: bytes),
-            receivedAt: UTCInstant(millisecondsSince1970: row[2]))
+
+        func report(_ place: String) throws -> StoredReport {
+            if let digest, digest != SQLiteStore.digest(host, sequence, receivedAt, bytes) {
+                throw SQLiteStore.damaged("report \(arrival)", place)
+            }
+            return StoredReport(
+                host: HostID(unchecked: host), report: try JSONCoding.decode(HostReport.self, from: bytes),
+                receivedAt: UTCInstant(millisecondsSince1970: receivedAt))
+        }
+    }
+
+    /// What is taken into memory at a time, so that all cores have a part of it to decode.
+    private static let pieceMax = 8192
+
+    private static func piece<Value>(_ rows: RowCursor, _ make: (Row) -> Value) throws -> [Value] {
+        var values: [Value] = []
+        while values.count < pieceMax, let row = try rows.next() { values.append(make(row)) }
+        return values
     }
 
     private static func damaged(_ what: String, _ place: String) -> ControllerError {

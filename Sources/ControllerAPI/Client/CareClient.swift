@@ -4,6 +4,8 @@ import ReleaseDefinition
 extension ControllerClient {
     public func doctor() async throws -> DoctorReport { try await get(["doctor"]) }
 
+    public func retention() async throws -> RetentionView { try await get(["retention"]) }
+
     public func emergencies() async throws -> [EmergencyView] {
         try await all(["emergencies"])
     }

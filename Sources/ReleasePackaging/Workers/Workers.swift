@@ -32,6 +32,25 @@ public enum Workers {
         try failure.throwIfSet()
     }
 
+    /// What `body` makes of each, in their order, on as many threads as there are cores; of few it is made here.
+    public static func map<Item: Sendable, Value: Sendable>(
+        _ items: [Item], _ body: @escaping @Sendable (Item) -> Value
+    ) -> [Value] {
+        let size = 128
+        let count = (items.count + size - 1) / size
+        guard count > 1 else { return items.map(body) }
+        let made = Mutex([[Value]](repeating: [], count: count))
+        let turn = Turn(count)
+        // Nothing in it throws.
+        try? run(min(coreCount, count)) {
+            try turn.each { number in
+                let values = items[number * size..<min(items.count, (number + 1) * size)].map(body)
+                made.withLock { $0[number] = values }
+            }
+        }
+        return Array(made.withLock { $0 }.joined())
+    }
+
     /// Runs two bodies side by side; both have ended when it returns.
     static func both<One: Sendable, Other: Sendable>(
         _ one: @escaping @Sendable () throws -> One, _ other: @escaping @Sendable () throws -> Other

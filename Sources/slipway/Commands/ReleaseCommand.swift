@@ -12,7 +12,7 @@ struct ReleaseCommand: AsyncParsableCommand {
             ReleaseFloorCommand.self, ReleaseExportCommand.self, ReleasePlanCommand.self,
             ReleaseEvidenceCommand.self, ReleaseAuthoriseCommand.self, ReleaseChecklistCommand.self,
             ReleaseFeedbackCommand.self, ReleaseKnownErrorCommand.self, ReleaseReviewCommand.self,
-            ReleaseCloseCommand.self, ReleaseStatusCommand.self, ReleaseDocsCommand.self,
+            ReleaseCloseCommand.self, ReleaseStatusCommand.self, ReleaseDocsCommand.self, ReleaseRetentionCommand.self,
         ])
 }
 

@@ -48,6 +48,7 @@ enum Printed {
             "release evidence add": .one(EvidenceRecord.self), "release evidence list": .list(EvidenceRecord.self),
             "release feedback": .either([lifecycle, .one(FeedbackLinkView.self)]), "release known-error": lifecycle,
             "rehearse": .one(RehearsalView.self), "release list": .list(ReleaseView.self), "release plan": lifecycle,
+            "release retention": .list(RetainedPackage.self),
             "release review": .either([
                 lifecycle, .one(ReleaseReviewView.self), .one(EmergencyView.self), .list(EmergencyView.self),
             ]),

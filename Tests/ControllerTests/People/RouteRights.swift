@@ -182,6 +182,7 @@ enum RouteRights {
         POST /v1/releases/{product}/{version}/revoke: revokeReleases, product and environment
         POST /v1/releases/{product}/{version}/withdraw: revokeReleases, product and environment
         GET /v1/reports/measures: view, everything
+        GET /v1/retention: view, everything
         GET /v1/rollouts: view, shown
         POST /v1/rollouts: deploy, rollout
         POST /v1/rollouts/order: view, rollout

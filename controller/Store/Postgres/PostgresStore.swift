@@ -1,5 +1,6 @@
 import AgentProtocol
 import ReleaseDefinition
+import ReleasePackaging
 import Synchronization
 
 /// A database of PostgreSQL, which several controllers share. Each append is one statement that moves the one row of
@@ -83,8 +84,8 @@ final class PostgresStore: EventStore {
         while true {
             let from = position.withLock { $0.head.sequence }
             let lines = try lines(after: from, limit: Int(Self.pieceMax))
-            for line in lines {
-                let (entry, next) = try head.reading(sequence: line.sequence, line.bytes)
+            for read in Workers.map(lines, { StoredEntry(sequence: $0.sequence, $0.bytes) }) {
+                let (entry, next) = try head.reading(read)
                 try event(entry)
                 position.withLock { $0.head = next }
             }
@@ -109,12 +110,16 @@ final class PostgresStore: EventStore {
                 SELECT arrival, host, received_at, report FROM reports WHERE arrival > $1 ORDER BY arrival LIMIT $2
                 """, [.integer(arrival), .integer(Self.pieceMax)])
         }
-        for row in 0..<rows.count {
-            try report(
+        let read = Workers.map(Array(0..<rows.count)) { row in
+            Result {
                 StoredReport(
                     host: HostID(unchecked: rows.text(row, 1)),
                     report: try JSONCoding.decode(HostReport.self, from: rows.bytes(row, 3)),
-                    receivedAt: UTCInstant(millisecondsSince1970: rows.integer(row, 2))))
+                    receivedAt: UTCInstant(millisecondsSince1970: rows.integer(row, 2)))
+            }
+        }
+        for (row, stored) in read.enumerated() {
+            try report(stored.get())
             position.withLock { $0.arrival = rows.integer(row, 0) }
         }
         return rows.count
