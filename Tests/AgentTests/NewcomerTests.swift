@@ -100,6 +100,43 @@ struct NewcomerTests {
         try await stop(host.dir)
     }
 
+    @Test("Verify names all that is changed, also behind what it cannot compare because what is kept of it is damaged")
+    func damaged() async throws {
+        let repository = try TestRepository()
+        var second = try TestRepository.unit("second")
+        second.source = "other"
+        let files = [
+            TestRepository.serve, TestRepository.healthy, .init("other/bin/serve", "#!/bin/sh\nexec sleep 300\n"),
+            .init("other/bin/check", "#!/bin/sh\nexit 0\n"),
+        ]
+        let release = try await repository.submit("1.4", files: files, units: [TestRepository.unit(), second])
+        let host = try await TestHost(repository)
+        let outcome = try await host.carryOut(repository.assignment(1, .install, release), order(1))
+        #expect(outcome.outcome == .succeeded, "\(outcome)")
+        try await host.end(units: ["web", "second"])
+        await host.agent.close()
+        try RealAgent.configuration(repository: "http://127.0.0.1:1", root: host.root.path).write(
+            in: host.dir.directory)
+        // What of the first unit is kept to compare it with.
+        let kept = "releases/web/\(release.folder)"
+        let store = ReleaseStore(
+            directory: try host.dir.directory.directory("releases"), root: host.root.path, units: host.dir.path)
+        let first = try #require(try store.stored(release).manifest.units.first)
+        for blob in [first.payload.index, first.payload.indexText] {
+            try? host.dir.directory.removeFile("\(kept)/\(blob.sha256.hex)")
+        }
+        let other = first.name.text == "web" ? "second" : "web"
+        try host.root.directory.writeDurably("opt/\(other).releases/\(release.folder)/bin/check", Array("exit 0".utf8))
+        let verified = try await LiveProcesses().run(
+            ProcessCommand(
+                executable: RealAgent.program, arguments: ["verify", "--dir", host.dir.path], workingDirectory: "/",
+                timeout: .seconds(60)))
+        #expect(verified.end == .exited(1))
+        #expect(verified.output.contains("bin/check has mode 0644 i"), "\(verified.output)")
+        #expect(verified.output.contains("web.\(other) is not as it was signed"), "\(verified.output)")
+        #expect(verified.output.contains(first.payload.index.sha256.hex.prefix(8)), "\(verified.output)")
+    }
+
     private func stop(_ dir: TemporaryFolder) async throws {
         for service in servicesRunning(in: dir.path) {
             try await LiveProcesses().stopService(service, grace: .seconds(2))

@@ -38,13 +38,6 @@ extension EngineMutant: CustomTestStringConvertible {
         EngineMutant(name: "forgets \(what)", event: { $0.fact.name == what ? nil : $0 })
     }
 
-    private static func lookingAtOthers(
-        _ event: RolloutEvent, as seen: (OtherHosts) -> OtherHosts?
-    ) -> RolloutEvent {
-        guard case .hostUnhealthy(let host, let detail, let others) = event.fact else { return event }
-        return RolloutEvent(at: event.at, .hostUnhealthy(host: host, detail: detail, others: others.flatMap(seen)))
-    }
-
     static let all: [EngineMutant] =
         [
             phases("one more host at once") { $0.parallelism += 1 },
@@ -81,13 +74,6 @@ extension EngineMutant: CustomTestStringConvertible {
                     ending.outcome = .failed(.lost)
                     return RolloutEvent(at: event.at, .hostEnded(ending))
                 }),
-            EngineMutant(name: "compares early life with before alone", event: { lookingAtOthers($0) { _ in nil } }),
-            EngineMutant(
-                name: "compares how many of the others, not what share",
-                event: { lookingAtOthers($0) { OtherHosts(count: 1000, unhealthy: $0.unhealthy) } }),
-            EngineMutant(
-                name: "takes every other host for healthy",
-                event: { lookingAtOthers($0) { OtherHosts(count: $0.count, unhealthy: 0) } }),
             EngineMutant(
                 name: "backs out a phase where the rollout was meant",
                 event: { event in

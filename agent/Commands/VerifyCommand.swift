@@ -40,22 +40,33 @@ struct VerifyCommand: AsyncParsableCommand {
                 remedy: "slipway-agent status says what it runs.")
         }
         var found: [UnitCondition] = []
-        for record in records { found += try await check.conditions(of: record) }
+        // What cannot be compared, for want of what is kept of it, holds nothing else up.
+        var troubles: [any Error] = []
+        for record in records { found += try await check.conditions(of: record) { troubles.append($0) } }
         switch output {
         case .json: try Output.data(JSONCoding.value(of: found).prettyBytes)
         case .table: try Output.data(Array(Output.table(Self.rows(found)).utf8))
         }
         let changed = found.filter { !$0.differences.isEmpty }
-        guard changed.isEmpty else {
+        if changed.isEmpty, troubles.count == 1 { throw troubles[0] }
+        guard changed.isEmpty, troubles.isEmpty else {
+            let names = changed.map { "\($0.product).\($0.unit)" }
+            let more = troubles.count > Self.troublesMax ? [" And \(troubles.count - Self.troublesMax) more."] : []
             throw AgentError(
                 code: "verify.changed",
-                summary:
-                    "\(changed.map { "\($0.product).\($0.unit)" }.joined(separator: ", ")) is not as it was signed.",
+                summary: names.isEmpty
+                    ? "\(troubles.count) parts cannot be compared with what was signed."
+                    : "\(names.joined(separator: ", ")) is not as it was signed.",
                 remedy:
-                    "Find out who changed it; slipway-agent back-out PRODUCT or a newer release puts signed files there."
-            )
+                    "Find out who changed it; slipway-agent back-out PRODUCT or a newer release puts signed files there.",
+                cause: troubles.isEmpty
+                    ? nil
+                    : (troubles.prefix(Self.troublesMax).map { ReportedError($0).summary } + more).joined(
+                        separator: " "))
         }
     }
+
+    private static let troublesMax = 10
 
     private static func rows(_ found: [UnitCondition]) -> [[String]] {
         [["UNIT", "RELEASE", "STATE"]]
@@ -82,15 +93,24 @@ struct InstalledCheck: Sendable {
         activation = UnitActivation(hooks: hooks, processes: processes, configuration: configuration)
     }
 
-    func conditions(of record: ProductRecord) async throws -> [UnitCondition] {
+    /// - Parameter failed: is told why a release or a unit cannot be compared, and may go on with the next.
+    func conditions(
+        of record: ProductRecord, failed: (any Error) throws -> Void = { throw $0 }
+    ) async throws -> [UnitCondition] {
         guard let release = record.current else { return [] }
-        let stored = try store.stored(release)
         var found: [UnitCondition] = []
+        let stored: StoredRelease
+        do { stored = try store.stored(release) } catch {
+            try failed(error)
+            return found
+        }
         for unit in stored.manifest.units {
-            found.append(
-                UnitCondition(
-                    product: record.product, release: release, unit: unit.name,
-                    differences: try await activation.differences(unit, of: stored)))
+            do {
+                found.append(
+                    UnitCondition(
+                        product: record.product, release: release, unit: unit.name,
+                        differences: try await activation.differences(unit, of: stored)))
+            } catch { try failed(error) }
         }
         return found
     }
