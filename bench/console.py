@@ -205,12 +205,16 @@ def broken_release(folder):
     return target
 
 
+OWN_LINES = 16
+"""Of the last twenty lines so many are the service's at least; the others are the agent's, on which check failed and how."""
+
+
 def names_it(text):
     """When the last check failed, where the text names a host, the step and the last twenty lines; nil: it does not yet."""
     text = text.replace("\\n", "\n")
     numbers = sorted({int(it) for it in re.findall(r"line (\d+):", text)})
     checks = [float(it) for it in re.findall(r"check at ([0-9.]+) failed", text)]
-    if len(numbers) < 20 or numbers[-1] - numbers[0] != len(numbers) - 1 or not checks or "host-" not in text:
+    if len(numbers) < OWN_LINES or numbers[-1] - numbers[0] != len(numbers) - 1 or not checks or "host-" not in text:
         return None
     return max(checks) if re.search(r"\bchecking\b", text) else None
 
@@ -234,7 +238,7 @@ def watch(screen, command):
     return said
 
 
-def failure(turns=5):
+def failure(turns=3):
     sink, times = Sink(), {"slipway rollout start": [], "the console's first page": [], "a webhook": []}
     fleet = Fleet(3)
     screen = None

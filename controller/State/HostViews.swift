@@ -72,40 +72,46 @@ struct WantedRelease: Sendable, Equatable {
 
 extension FleetState {
     /// By the last decision about each product: after a back-out it is what the host ran before.
-    func wanted(on host: HostID) -> [ProductName: WantedRelease] {
-        wanted(by: decisions { record in record.hosts[host].map { [(host, $0)] } ?? [] })[host] ?? [:]
-    }
+    func wanted(on host: HostID) -> [ProductName: WantedRelease] { wanted(by: decisions(on: host))[host] ?? [:] }
 
     /// The same of every host.
-    func wantedByHost() -> [HostID: [ProductName: WantedRelease]] {
-        wanted(by: decisions { record in record.hosts.map { ($0.key, $0.value) } })
-    }
+    func wantedByHost() -> [HostID: [ProductName: WantedRelease]] { wanted(by: decisions(on: nil)) }
 
     private struct Decision {
         var rollout: RolloutID
-        var isBackOut: Bool
+        var isBackOut = false
         var decidedAt: UTCInstant?
     }
 
     /// The last one of each product and host.
-    private func decisions(
-        of facts: (RolloutRecord) -> [(HostID, RolloutRecord.Host)]
-    ) -> [ProductName: [HostID: Decision]] {
+    /// - Parameter only: nil: of all hosts.
+    private func decisions(on only: HostID?) -> [ProductName: [HostID: Decision]] {
         var decisions: [ProductName: [HostID: Decision]] = [:]
         for id in rolloutOrder {
             guard let record = rollouts[id], let product = record.plan?.definition.release.product else { continue }
-            for (host, known) in facts(record) {
-                guard let order = known.order else { continue }
-                let last = decisions[product]?[host]?.decidedAt
-                // An older rollout may take its release back after a newer one that brought nothing.
-                if let startedAt = known.startedAt, let last, last > startedAt { continue }
-                var isBackOut = order.action == .backOut
-                if case .backedOut = known.outcome { isBackOut = true }
-                decisions[product, default: [:]][host] = Decision(
-                    rollout: id, isBackOut: isBackOut, decidedAt: known.startedAt ?? last)
+            // Taken out, so that it is not copied.
+            var known = decisions.removeValue(forKey: product) ?? [:]
+            if let only {
+                if let facts = record.hosts[only] { Self.note(facts, of: id, on: only, in: &known) }
+            } else {
+                for (host, facts) in record.hosts { Self.note(facts, of: id, on: host, in: &known) }
             }
+            decisions[product] = known
         }
         return decisions
+    }
+
+    private static func note(
+        _ facts: RolloutRecord.Host, of rollout: RolloutID, on host: HostID, in known: inout [HostID: Decision]
+    ) {
+        guard let order = facts.order else { return }
+        let last = known[host]?.decidedAt
+        // An older rollout may take its release back after a newer one that brought nothing.
+        if let startedAt = facts.startedAt, let last, last > startedAt { return }
+        var decision = Decision(rollout: rollout, decidedAt: facts.startedAt ?? last)
+        if case .backedOut = facts.outcome { decision.isBackOut = true }
+        if order.action == .backOut { decision.isBackOut = true }
+        known[host] = decision
     }
 
     private func wanted(by decisions: [ProductName: [HostID: Decision]]) -> [HostID: [ProductName: WantedRelease]] {
@@ -119,12 +125,13 @@ extension FleetState {
                         .map { ($0.id, $0.running?.version) }
                     return (id, Dictionary(running, uniquingKeysWith: { first, _ in first }))
                 })
+            let versions = Dictionary(
+                uniqueKeysWithValues: Set(hosts.values.map(\.rollout)).map { id in
+                    (id, rollouts[id]?.plan?.definition.release.version)
+                })
             for (host, decision) in hosts {
-                let version =
-                    decision.isBackOut
-                    ? before[decision.rollout]?[host] ?? nil
-                    : rollouts[decision.rollout]?.plan?.definition.release.version
-                wanted[host, default: [:]][product] = WantedRelease(version: version, rollout: decision.rollout)
+                let version = decision.isBackOut ? before[decision.rollout]?[host] : versions[decision.rollout]
+                wanted[host, default: [:]][product] = WantedRelease(version: version ?? nil, rollout: decision.rollout)
             }
         }
         return wanted

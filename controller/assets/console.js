@@ -9,12 +9,15 @@
   if (!main || !window.EventSource) return;
 
   const restMin = 300;
+  // One act is several events: they are drawn together.
+  const gather = 40;
   const restWithoutEvents = 15000;
   let timer = 0;
   let due = Infinity;
   let isLoading = false;
   let isAskedAgain = false;
   let rest = restMin;
+  let endedAt = -Infinity;
   let spoken = main.firstElementChild.dataset.announcement;
 
   function show(state, text) {
@@ -43,8 +46,9 @@
       // The stream notices a lost connection and says so.
     } finally {
       isLoading = false;
-      // A large fleet takes longer to draw: rest as long as it took, so that the page stays usable.
-      rest = Math.max(restMin, 2 * (performance.now() - started));
+      // A large fleet takes longer to draw: rest twice as long as it took, so that the page stays usable.
+      endedAt = performance.now();
+      rest = Math.max(restMin, 2 * (endedAt - started));
       refreshIn(isAskedAgain ? rest : restWithoutEvents);
       isAskedAgain = false;
     }
@@ -150,7 +154,8 @@
     show("live", "Live");
     refreshIn(0);
   });
-  events.addEventListener("change", () => refreshIn(rest));
+  // A page that has stood still says a change at once; in a stream of them it rests between.
+  events.addEventListener("change", () => refreshIn(Math.max(gather, endedAt + rest - performance.now())));
   events.addEventListener("error", () => show("lost", "Connection lost, trying again"));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshIn(0); });
 
