@@ -50,7 +50,7 @@ extension Controller {
             throw Self.refusal("The join token was revoked: \(revocation.reason)")
         }
         guard record.usesLeft > 0 else {
-            throw Self.refusal("The join token was for \(invitation.uses) hosts, and as many have joined.")
+            throw Self.refusal("The join token was for \(invitation.uses.of("host")), and as many have joined.")
         }
         let key = try HostKey(signingRequestPEM: request.certificateSigningRequest)
         if let other = state.host(key: key.digest) {
@@ -115,9 +115,14 @@ extension Controller {
             (1...253).contains(text.utf8.count)
                 && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"()\"'\\,=!<>&;".utf8.contains($0) }
         }
-        guard labels.count <= 64, labels.allSatisfy({ isWord($0.key) && isWord($0.value) }), labels["id"] == nil else {
+        let bad = labels.filter { !isWord($0.key) || !isWord($0.value) || $0.key == "id" }.sorted { $0.key < $1.key }
+        guard labels.count <= 64, bad.isEmpty else {
+            let named = bad.prefix(3).map { "\($0.key)=\($0.value)".debugDescription }.joined(separator: ", ")
             throw ControllerError.badRequest(
-                "labels", "These labels cannot be given to a host.",
+                "labels",
+                bad.isEmpty
+                    ? "A host cannot have \(labels.count) labels."
+                    : "No label of a host may be as \(named.bounded(400)).",
                 remedy: "Use at most 64, of printable characters without spaces, quotes, commas and brackets; not id.")
         }
     }
