@@ -145,13 +145,13 @@ struct InitialiseCommand: AsyncParsableCommand {
         try ControllerCommand.show(
             """
             The controller is in \(dir). It will listen on \(plan.configuration.listen) as \(plan.configuration.url).
-            Run it:      slipway-controller run --dir \(dir)
-            Talk to it:  slipway hosts invite --dir \(dir)
+            Run it:      slipway-controller run --dir \(dir.shellWord)
+            Talk to it:  slipway hosts invite --dir \(dir.shellWord)
             \(Self.farewell(plan.keyPlan, dir))
             """)
         guard let recoveryKit else {
             return try ControllerCommand.show(
-                "There is no recovery kit yet: slipway-controller recovery-kit --dir \(dir) --output FOLDER")
+                "There is no recovery kit yet: slipway-controller recovery-kit --dir \(dir.shellWord) --output FOLDER")
         }
         let passphrase = try RecoveryKit.make(of: dir, keys: offlineKeys, in: recoveryKit, at: SystemTime().now())
         try RecoveryKitCommand.hand(over: passphrase, of: recoveryKit)

@@ -21,10 +21,12 @@ public struct ReviewField: Sendable, Equatable {
 
 /// The review of a release, filled from what happened; the conclusion and the lessons are what people add.
 public enum PostImplementationReview {
-    public static func fields(_ lifecycle: Lifecycle, _ ledger: MeasureLedger) -> [ReviewField] {
+    /// - Parameter signed: whose keys approved it in each environment, as `staging: alice, bob`.
+    public static func fields(_ lifecycle: Lifecycle, _ ledger: MeasureLedger, signed: [String] = []) -> [ReviewField] {
         let record = lifecycle.record
         let rollouts = record.rollouts.filter { $0.environment == lifecycle.live }.compactMap { ledger.entry($0.id) }
-        return scope(record) + course(lifecycle, rollouts) + measures(record, rollouts, ledger) + after(lifecycle)
+        return scope(record) + course(lifecycle, rollouts) + [signatures(signed)] + measures(record, rollouts, ledger)
+            + after(lifecycle)
             + people(record)
     }
 
@@ -58,7 +60,7 @@ public enum PostImplementationReview {
         return [
             ReviewField(
                 "start", planned: plan?.schedule.map { "\($0.from) until \($0.until)" },
-                actual: rollouts.first.map { $0.startedAt.description } ?? "it was not rolled out",
+                actual: rollouts.first.map { $0.startedAt.description } ?? "it was not rolled out in \(lifecycle.live)",
                 source: "rollout.started", isKept: inTime),
             ReviewField(
                 "duration", planned: plan?.targets.duration?.description,
@@ -90,6 +92,13 @@ public enum PostImplementationReview {
                 actual: record.approvals.map { "\($0.stage) by \($0.person)" }.joined(separator: ", ")
                     .emptyAs("none was asked for"), source: "lifecycle.approved"),
         ]
+    }
+
+    /// The approvals that hosts check: those of keys, in every profile.
+    private static func signatures(_ signed: [String]) -> ReviewField {
+        ReviewField(
+            "signed by", actual: signed.joined(separator: "; ").emptyAs("nobody: it was not approved"),
+            source: "metadata.signed")
     }
 
     private static func backOutWords(_ rollouts: [MeasureLedger.Entry]) -> String {

@@ -46,6 +46,11 @@ struct LoginTests {
             #expect(try ReleaseDraftCommand.product(of: folder.path).text == "shop-v2")
             #expect(try ReleaseDraftCommand.product(of: folder.path + "/../Shop_v2/.").text == "shop-v2")
             #expect(try ReleaseDraftCommand.command(in: folder) == nil)
+            _ = try work.createDirectory("Grüße")
+            let nameless = #expect(throws: CommandError.self) {
+                try ReleaseDraftCommand.product(of: folder.path + "/../Grüße")
+            }
+            #expect(nameless?.code == "command.draft.product")
             _ = try folder.createDirectory("bin")
             try folder.writeDurably("bin/readme", Array("x".utf8), mode: 0o644)
             try folder.writeDurably("bin/serve", Array("x".utf8), mode: 0o755)
@@ -66,6 +71,9 @@ struct LoginTests {
             let definition = try ReleaseFile.parse(Array(draft.text.utf8), file: "release.yaml")
             #expect(definition.name.product.text == "shop" && definition.units.count == 1)
             #expect(definition.units[0].service?.words == draft.command)
+            // Files alone are asked nothing, so there is nothing to wait for.
+            #expect(draft.text.contains("minimumHealthy") == (draft.command != nil))
+            #expect(draft.command == nil || definition.units[0].minimumHealthy == .seconds(10))
         }
     }
 

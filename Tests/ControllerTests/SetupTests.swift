@@ -48,6 +48,28 @@ struct SetupTests {
         }
     }
 
+    @Test("An init that was cut short is said to be, and the next one begins anew; what is not its own stays")
+    func cutShort() async throws {
+        let directory = try Directory.open(folder.path)
+        let plan = try Initialisation(listen: "127.0.0.1:0", profile: "solo", environments: "staging")
+        try plan.perform(in: folder.path)
+        #expect(try directory.status(ControllerDirectory.unfinishedName) == nil)
+        let first = try directory.read("keys/root.pem", sizeMax: ByteCount(10_000))
+        // As a signal leaves it, just before the end.
+        try directory.removeFile(ControllerDirectory.configurationName)
+        try directory.writeDurably(ControllerDirectory.unfinishedName, [])
+        let error = #expect(throws: ControllerError.self) { try Controller(directory: folder.path) }
+        #expect(error?.summary.contains("cut short") == true && error?.remedy.contains("init again") == true)
+        try directory.writeDurably("precious", [1])
+        let refused = #expect(throws: ControllerError.self) { try plan.perform(in: folder.path) }
+        #expect(refused?.code == "controller.conflict.exists")
+        #expect(try directory.list().map(\.name) == ["precious"])
+        try directory.removeFile("precious")
+        try plan.perform(in: folder.path)
+        #expect(try directory.read("keys/root.pem", sizeMax: ByteCount(10_000)) != first)
+        await (try Controller(directory: folder.path)).close()
+    }
+
     @Test("A folder that holds anything is not overwritten")
     func noOverwriting() throws {
         let directory = try Directory.open(folder.path)

@@ -183,7 +183,7 @@ struct ProcessRunTests {
         try folder.directory.writeDurably("closed", Array("#!/bin/sh\n".utf8), mode: 0o644)
         let cases: [(String, String, String)] = [
             ("/no/program", folder.path, "is not there"),
-            (folder.path + "/script", folder.path, "interpreter"),
+            (folder.path + "/script", folder.path, "its first line names /no/interpreter, which is not there"),
             (folder.path + "/closed", folder.path, "not executable"),
             (folder.path + "/data", folder.path, "neither a program"),
             ("/bin/true", "/no/folder", "working directory /no/folder"),

@@ -145,6 +145,27 @@ extension EndToEnd {
             try GoldenMessage.check("approval-missing", alone.errors, words: [(file, "rollout.yaml")])
         }
 
+        @Test("Files that nothing is asked of have no healthy deadline: a short progress deadline fits them")
+        func noHealth() async throws {
+            let fleet = try await Fleet()
+            try await fleet.addAgent()
+            let folder = try ReleaseSource(version: "1.0").write(below: fleet.folder)
+            try Files.write(
+                folder + "/release.yaml",
+                """
+                product: web-service
+                version: "1.0"
+                category: major
+                summary: Files alone
+                owner: tests
+                units: [{ name: web, type: tree, source: ./service, installTo: /opt/web-service, health: none }]
+
+                """)
+            try await fleet.done("release", "submit", folder)
+            let file = try RolloutSource.write("web-service@1.0", below: fleet.folder)
+            try await fleet.done("rollout", "start", file)
+        }
+
         @Test("A port that another program has: the controller names the program")
         func listen() async throws {
             let fleet = try await Fleet()

@@ -32,6 +32,8 @@ extension EndToEnd {
             #expect(second.contains("it is published"), "\(second)")
             try await fleet.done("rollout", "start", start, "--detach")
             try await fleet.everyHostRuns("1.0")
+            let review = try await fleet.done("report", "review", "web-service@1.0")
+            #expect(review.contains("staging: approver-1, approver-3"), "\(review)")
 
             let regulated = try await fleet.slipway("keys", "profile", "regulated")
             #expect(regulated.status == 5, "\(regulated.errors)")

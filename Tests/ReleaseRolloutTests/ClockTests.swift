@@ -38,6 +38,16 @@ struct ClockTests {
         #expect(driver.now == Driver.start + .minutes(15))
         #expect(try driver.host(others[0]).state == "offline")
         #expect(driver.reason == .insufficientReach)
+        let hold = driver.rollout.hold(of: try HostID(others[0]))
+        #expect(hold?.text == "It was not reached in time; its order stands for when it is back.")
+    }
+
+    @Test("Of a host that pulls and was not heard of it is said that a copy of the repository may be behind")
+    func pulls() throws {
+        var driver = try Driver(Fixture.plan(.bigBang, hosts: Fixture.fleet(1, pulling: 0..<1)))
+        try driver.wait()
+        #expect(try driver.host("h0").state == "offline")
+        #expect(driver.rollout.hold(of: try HostID("h0"))?.text.contains("slipway repository publish") == true)
     }
 
     @Test("A host that is found out of contact before its order went out gives its place to the next")

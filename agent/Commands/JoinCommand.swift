@@ -7,7 +7,11 @@ import SystemPackage
 
 struct JoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "join", abstract: "Enrol this host with the string that `slipway hosts invite` printed.")
+        commandName: "join", abstract: "Enrol this host with the string that `slipway hosts invite` printed.",
+        discussion: """
+            Where the Debian package is installed and systemd runs, joining as root starts the agent too: the host serves from \
+            then on, and after every boot. With another folder, or --no-start, the last line says what to type.
+            """)
 
     @Argument(help: "The join string; - reads it from standard input.")
     var string: String?
@@ -19,7 +23,10 @@ struct JoinCommand: AsyncParsableCommand {
     var again = false
 
     @Option(help: "The agent's folder; made if absent.")
-    var dir = "/var/lib/slipway-agent"
+    var dir = HostUnit.folder
+
+    @Flag(help: "Do not start slipway-agent.service.")
+    var noStart = false
 
     @Option(help: "A folder below which everything is installed, instead of /.")
     var root = "/"
@@ -59,9 +66,13 @@ struct JoinCommand: AsyncParsableCommand {
             throw ValidationError("--pull needs at least one --channel, as staging.payments.")
         }
         let configuration = try await enrol(settings, userAgent: userAgent)
-        FileHandleOutput.standardError(
-            "This is the host \(configuration.host) of \(configuration.environment) now. Start it: "
-                + "slipway-agent run --dir \(dir)\n")
+        FileHandleOutput.standardError("This is the host \(configuration.host) of \(configuration.environment) now.\n")
+        let unit = HostUnit(systemctl: Systemctl(processes: LiveProcesses(), workingDirectory: "/"))
+        if try await noStart ? false : unit.start(folder: Self.absolute(dir)) {
+            FileHandleOutput.standardError("It is at work: systemctl status slipway-agent\n")
+        } else {
+            FileHandleOutput.standardError("Start it: slipway-agent run --dir \(dir.shellWord)\n")
+        }
         try Output.answer(JoinedHost(configuration), output, words: "\(configuration.host)")
     }
 

@@ -26,7 +26,7 @@ struct AgentFolder: Sendable {
         {
             throw AgentError(
                 code: "notFound", summary: "There is no folder \(path).",
-                remedy: "Enrol this host with `slipway-agent join STRING --dir \(path)`.")
+                remedy: "Enrol this host with `slipway-agent join STRING --dir \(path.shellWord)`.")
         }
     }
 

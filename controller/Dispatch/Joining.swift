@@ -50,7 +50,7 @@ extension Controller {
             throw Self.refusal("The join token was revoked: \(revocation.reason)")
         }
         guard record.usesLeft > 0 else {
-            throw Self.refusal("The join token was for \(invitation.uses) hosts, and as many have joined.")
+            throw Self.refusal("The join token was for \(invitation.uses.of("host")), and as many have joined.")
         }
         let key = try HostKey(signingRequestPEM: request.certificateSigningRequest)
         if let other = state.host(key: key.digest) {
@@ -111,13 +111,16 @@ extension Controller {
     }
 
     func checkLabels(_ labels: [String: String]) throws {
-        guard HostLabels.areGood(labels) else {
-            throw ControllerError.badRequest(
-                "labels", "These labels cannot be given to a host.",
-                remedy:
-                    "Use at most \(HostLabels.countMax), of printable characters without spaces, quotes, commas and "
-                    + "brackets; not \(HostLabels.idKey).")
-        }
+        guard !HostLabels.areGood(labels) else { return }
+        let named = labels.filter { !HostLabels.areGood([$0.key: $0.value]) }.sorted { $0.key < $1.key }.prefix(3)
+            .map { "\($0.key)=\($0.value)".debugDescription }.joined(separator: ", ")
+        throw ControllerError.badRequest(
+            "labels",
+            named.isEmpty
+                ? "A host cannot have \(labels.count) labels." : "No label of a host may be as \(named.bounded(400)).",
+            remedy:
+                "Use at most \(HostLabels.countMax), of printable characters without spaces, quotes, commas and "
+                + "brackets; not \(HostLabels.idKey).")
     }
 }
 

@@ -223,7 +223,7 @@ extension UnitSubmitted {
         self.init(
             name: unit.name, variant: unit.variant, installTo: unit.definition.installTo, files: unit.payload.fileCount,
             size: unit.payload.compressed.length, payload: unit.payload.compressed.sha256,
-            healthyDeadline: unit.definition.healthyDeadline)
+            healthyDeadline: unit.definition.isAsked ? unit.definition.healthyDeadline : .zero)
     }
 }
 

@@ -33,15 +33,47 @@ struct ControllerDirectory: Sendable {
     static func open(_ path: String) throws -> ControllerDirectory {
         let absent = ControllerError.setup(
             "notInitialised", "There is no controller in \(path).",
-            remedy: "Make one with: slipway-controller init --dir \(path)")
+            remedy: "Make one with: slipway-controller init --dir \(path.shellWord)")
         let directory: Directory
         do {
             directory = try Directory.open(absolute(path))
         } catch let error as EffectsError where error.code == "effects.file.absent" {
             throw absent
         }
-        guard try directory.status(configurationName) != nil else { throw absent }
+        guard try directory.status(configurationName) != nil else {
+            guard try directory.status(unfinishedName) != nil else { throw absent }
+            throw ControllerError.setup(
+                "notInitialised", "There is no controller in \(path): the init of it was cut short.",
+                remedy: "Run the same slipway-controller init again: it removes what was left, and begins anew.")
+        }
         return ControllerDirectory(directory: directory)
+    }
+
+    /// There while `init` is at work, and after one that was cut short.
+    static let unfinishedName = "init-unfinished"
+
+    static func lockForInit(_ directory: Directory) throws -> DirectoryLock {
+        guard let lock = try directory.lock() else {
+            throw ControllerError.conflict(
+                "exists", "Another init is making a controller in \(directory.path).",
+                remedy: "Wait for its end, or choose another folder.")
+        }
+        return lock
+    }
+
+    /// Removes what an init made that did not end. Whatever else lies there stays.
+    static func clearUnfinished(_ directory: Directory) throws {
+        guard try directory.status(unfinishedName) != nil, try directory.status(configurationName) == nil else {
+            return
+        }
+        let lock = try lockForInit(directory)
+        defer { lock.release() }
+        let made = ["keys", "ca", "tls", "repository", ".lock", adminTokenName, clientName]
+        for entry in try directory.list() where made.contains(entry.name) || entry.name.hasPrefix(databaseName) {
+            try directory.removeTree(entry.name)
+        }
+        // Last: until then it is an init that was cut short.
+        try directory.removeFile(unfinishedName)
     }
 
     /// - Throws: `controller.setup.folderMode` where others may put files into the folder: keys, tokens, the record.

@@ -57,7 +57,8 @@ struct Initialisation: Sendable {
         }
     }
 
-    /// Makes the controller in `path`. `controller.json` is written last: without it there is no controller.
+    /// Makes the controller in `path`. `controller.json` is written last: without it there is no controller. What an init that was
+    /// cut short left, by a signal or a full disk, is removed first: nothing was ever signed with its keys.
     /// - Throws: `controller.conflict.exists` where the folder holds anything.
     /// - Returns: whether the folder was there, and others could look into it until now.
     @discardableResult
@@ -67,6 +68,7 @@ struct Initialisation: Sendable {
         try keyPlan.check(controller: path)
         try refuseUsedDatabase()
         let directory = try Directory.create(path, mode: 0o700)
+        try ControllerDirectory.clearUnfinished(directory)
         guard try directory.list().isEmpty else {
             throw ControllerError.conflict(
                 "exists", "The folder \(path) is not empty; nothing was written.",
@@ -76,6 +78,10 @@ struct Initialisation: Sendable {
         if wasOpen { try directory.setMode(0o700) }
         let now = time.now()
         let folder = ControllerDirectory(directory: directory)
+        try directory.writeDurably(ControllerDirectory.unfinishedName, [])
+        // An init beside this one must not take what is being made for remains.
+        let lock = try ControllerDirectory.lockForInit(directory)
+        defer { lock.release() }
         for name in ["keys", "ca", "tls"] { try directory.createDirectory(name, mode: 0o700) }
         let authority = try makeCertificates(folder, random: random, at: now)
         let root = try makeRepository(folder, at: now)
@@ -87,6 +93,8 @@ struct Initialisation: Sendable {
             json: ClientConfiguration(
                 url: configuration.url, authority: ControllerDirectory.authorityCertificateName,
                 tokenFile: ControllerDirectory.adminTokenName))
+        // Before there is a controller: from then on nothing in the folder may ever be taken for remains.
+        try directory.removeFile(ControllerDirectory.unfinishedName)
         try folder.write(ControllerDirectory.configurationName, json: configuration)
         return wasOpen
     }

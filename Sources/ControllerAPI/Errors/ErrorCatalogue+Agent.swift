@@ -129,6 +129,9 @@ extension ErrorCatalogue {
           The controller's first root is not the one that the join string names.
         > Somebody is between this host and its controller, or the string is of another controller: ask for a new
           one over another way.
+        agent.join.start
+          The host has joined, and the unit of the Debian package does not start.
+        > Do not join again: see journalctl -u slipway-agent -u slipway-agent-network, then systemctl start slipway-agent.
         agent.joined
           The folder belongs to a host already.
         > Use another folder.

@@ -104,7 +104,27 @@ struct SpawnedProcess {
             remedy: "Check the path, its mode and, for a script, its first line (#!/bin/sh).", cause: cause)
     }
 
+    /// What the first line of a script names, as the kernel reads it (execve(2)); nil: it is no script, or cannot be read.
+    private static func interpreter(of path: String) -> String? {
+        let opened = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard opened >= 0 else { return nil }
+        defer { close(opened) }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = read(opened, &bytes, bytes.count)
+        guard count > 2, bytes.starts(with: Array("#!".utf8)) else { return nil }
+        let word = bytes[2..<count].drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 > 0x20 }
+        return word.first == UInt8(ascii: "/") ? String(decoding: word, as: UTF8.self) : nil
+    }
+
     static func failure(_ command: ProcessCommand, _ number: Int32) -> EffectsError {
+        if number == ENOENT, let interpreter = interpreter(of: command.executable), access(interpreter, F_OK) != 0 {
+            return EffectsError(
+                code: "process.start",
+                summary:
+                    "\(command.executable) could not be started: its first line names \(interpreter), which is not there.",
+                remedy: "Install \(interpreter) on this host, or name in that line (#!) what is there.",
+                cause: "spawn: \(SystemCall.message(number))")
+        }
         let reason =
             switch number {
             case ENOENT: "the program, or the interpreter its first line names, is not there"

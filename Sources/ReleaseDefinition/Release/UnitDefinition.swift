@@ -76,6 +76,15 @@ public struct UnitDefinition: Sendable, Equatable, Codable {
 
     public var isReversible: Bool { reversible ?? true }
 
+    /// Whether anything is asked before the unit counts as healthy: a check, or whether its service's process goes on. Of others
+    /// `minimumHealthy` and `healthyDeadline` say nothing.
+    public var isAsked: Bool {
+        switch service {
+        case .command, .systemd: true
+        case .hooks, nil: !health.isEmpty
+        }
+    }
+
     /// Every source, with its variant where it has one.
     public var sources: [(variant: VariantName?, path: String)] {
         (source.map { [(nil, $0)] } ?? []) + (variants ?? []).map { ($0.name, $0.source) }

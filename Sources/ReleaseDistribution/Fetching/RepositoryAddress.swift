@@ -71,7 +71,8 @@ public struct RepositoryAddress: Sendable {
             return DistributionError(
                 code: "forbidden", summary: "\(url) was refused (status \(status)).",
                 remedy: "A repository is read without credentials, or with the headers in the agent's settings: check "
-                    + "the server.")
+                    + "the server. An object store (S3) says 403 of what is not there to whoever may not list the "
+                    + "bucket: let everybody list it too (s3:ListBucket).")
         case 408, 425, 429, 500...599:
             return DistributionError(
                 code: "unavailable", summary: "\(url) is not available now (status \(status)).",

@@ -130,7 +130,12 @@ extension Rollout {
         if let backOut = host.backOut { return hold(ofBackOut: backOut, host, until: until) }
         switch host.install {
         case .ended(.offline):
-            return Hold(what: .contact, text: "It was not reached in time; its order stands for when it is back.")
+            let copy =
+                host.delivery == .pull
+                ? " It pulls: if a copy of the repository serves it, bring that up to date (slipway repository publish)."
+                : ""
+            return Hold(
+                what: .contact, text: "It was not reached in time; its order stands for when it is back." + copy)
         case .ended: return nil
         case .admitted, .ordered, .working:
             let words = HostWords(host, phaseName: "", holdsStarts: false)

@@ -6,7 +6,7 @@ struct HostsInviteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "invite", abstract: "Print one join string for slipway-agent join.",
         discussion: """
-            Whoever holds the string can enrol a host with these labels until it is used up or expires. A join policy is \
+            On the host, as root: slipway-agent join STRING. Whoever holds the string can enrol a host with these labels until it is used up or expires. A join policy is \
             for fleets that grow by themselves: give it --uses, --for and --names, keep its string like a password, and \
             end it with slipway hosts invitation revoke NAME --reason REASON.
             """)
@@ -37,6 +37,10 @@ struct HostsInviteCommand: AsyncParsableCommand {
             environment: environment, labels: try Self.parse(labels: labels), uses: uses, lifetime: lifetime,
             policy: policy?.text, names: names)
         let invitation = try await connection.withClient { try await $0.invite(request) }
+        // On a terminal what follows is one command, to be copied as it stands; a pipe gets the string alone.
+        if output.output == .table, StandardOutput.isTerminal {
+            Talk.say("For \(uses.of("host")), until \(invitation.expiresAt). On it, as root:\n\nslipway-agent join \\")
+        }
         try output.print(InvitationPresentation(invitation: invitation))
     }
 

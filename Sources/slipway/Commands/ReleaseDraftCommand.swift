@@ -57,7 +57,8 @@ struct ReleaseDraftCommand: AsyncParsableCommand {
         let last = (OutputFile.realPath(folder) ?? folder).split(separator: "/").last.map { $0.lowercased() } ?? ""
         let name = String(last.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" })
             .split(separator: "-").joined(separator: "-")
-        guard let product = try? ProductName(name) else {
+        // `Grüße` is not gr-e: a name for ever is not made by leaving letters out.
+        guard last.allSatisfy({ $0.isASCII || !$0.isLetter }), let product = try? ProductName(name) else {
             throw CommandError(
                 code: "draft.product", summary: "The folder's name, \(last.debugDescription), makes no product's name.",
                 remedy: "Name it: --product NAME")
@@ -90,6 +91,9 @@ struct ReleaseDraft {
     var command: [String]?
     var health: String?
 
+    /// A third of what holds where nothing is said: whoever begins tries it on a few hosts, and watches.
+    static let minimumHealthy = TimeSpan.seconds(10)
+
     var text: String {
         let service = command.map { words in
             "    service: { command: [\(words.map(Self.quoted).joined(separator: ", "))] }\n"
@@ -97,6 +101,11 @@ struct ReleaseDraft {
         let check = health.map {
             "    health:\n      - { http: \(Self.quoted($0)), status: 200, every: 1s, timeout: 2s }\n"
         }
+        // Where nothing is asked, nothing is waited for.
+        let patience =
+            command == nil && health == nil
+            ? ""
+            : "    # So long its checks must pass on a host before the next host begins.\n    minimumHealthy: \(Self.minimumHealthy)\n"
         return """
             # What this release is. docs/definition-files.md has every key.
             product: \(product)
@@ -109,7 +118,7 @@ struct ReleaseDraft {
                 type: tree
                 source: .
                 installTo: /opt/\(product)
-            \(service ?? "")\(check ?? "    health: none\n")
+            \(service ?? "")\(check ?? "    health: none\n")\(patience)
             """
     }
 

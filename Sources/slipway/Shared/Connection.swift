@@ -57,7 +57,9 @@ struct OptionalConnection: ParsableArguments {
         let http = try LiveHTTP(
             identity: TLSIdentity(trustRoots: material.authority + "\n"),
             userAgent: "slipway/\(SlipwayVersion.text)")
-        let client = ControllerClient(http: http, baseURL: material.url, token: material.token)
+        // A controller that is named by its folder is on this machine, and may have been started by the line before.
+        let door: any HTTPDoor = dir != nil && controller == nil ? StartingController(http) : http
+        let client = ControllerClient(http: door, baseURL: material.url, token: material.token)
         do {
             let result = try await body(client)
             await http.shutdown()
@@ -157,7 +159,7 @@ struct ClientSettings: Codable, Equatable {
         } catch let error as EffectsError where error.code == "effects.file.absent" {
             throw CommandError(
                 code: "client.absent", summary: "\(folder) holds no client.json, so it is no controller's folder.",
-                remedy: "Make one with: slipway init --dir \(folder)", cause: error.summary)
+                remedy: "Make one with: slipway init --dir \(folder.shellWord)", cause: error.summary)
         }
         var settings = try JSONCoding.decode(ClientSettings.self, from: bytes)
         settings.authority = settings.authority.hasPrefix("/") ? settings.authority : "\(folder)/\(settings.authority)"

@@ -3,12 +3,13 @@ import ReleaseDefinition
 
 /// Data. A write that does not fit is an error: a list cut short must not look complete.
 enum StandardOutput {
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
     /// - Throws: `command.output.write`.
     static func write(_ text: String) throws { try write(Array(text.utf8)) }
 
     /// A terminal is shown what hosts and documents say, and obeys none of it; a file or a pipe gets every byte.
     static func write(_ bytes: [UInt8]) throws {
-        let isTerminal = isatty(STDOUT_FILENO) == 1
         guard let failure = writeAll(isTerminal ? TerminalText.visible(bytes) : bytes, to: STDOUT_FILENO) else {
             return
         }
