@@ -168,6 +168,10 @@ public actor Controller {
     @discardableResult
     func commit(_ change: StoreChange, at now: UTCInstant) throws -> [EventEntry] {
         LoopExecutor.expectElsewhere()
+        let terms = ChangeTerms.open
+        try terms?.check(self)
+        var change = change
+        change.request = terms?.request
         let entries: [EventEntry]
         do {
             entries = try metrics.timing(change) {
@@ -179,6 +183,7 @@ public actor Controller {
             try takeNews()
             throw error
         }
+        terms?.close()
         for entry in entries { applyToState(entry) }
         repository.checkpoint = store.head.checkpoint
         for report in change.reports { state.apply(report) }
