@@ -50,6 +50,10 @@ public actor Controller {
     var authorities: Authorities
     var renewalNonces: RenewalNonces
     var duplicates = DuplicateWatch()
+    /// Each as it was after its last event.
+    var rolloutSummaries: [RolloutID: RolloutView] = [:]
+    /// Of the rollouts that pages showed last.
+    var restedStories = RestedStories()
     /// Told when the server's certificate, or whom it believes, is another.
     var certificatesChanged: (@Sendable (ServerTLSMaterial) throws -> Void)?
     var state = FleetState()
@@ -182,8 +186,15 @@ public actor Controller {
             if error.code == "controller.store.fenced" { leadership.lease = nil }
             try takeNews()
             throw error
+        } catch let error as ControllerError where error.status == .conflict {
+            // Its request was kept already: the record is well.
+            throw error
+        } catch {
+            noteRecord(.log, isWritten: false)
+            throw error
         }
         terms?.close()
+        noteRecord(.log, isWritten: true)
         for entry in entries { applyToState(entry) }
         repository.checkpoint = store.head.checkpoint
         for report in change.reports { state.apply(report) }

@@ -17,7 +17,7 @@ public enum AgentOrder: Sendable, Equatable {
     case facts
     /// Ask the checks of what runs now; say so (`HostReportBody.health`) where it is not healthy any more, or is again.
     case health
-    /// The first word of every stream: what the controller has of this host's reports. It takes reports now.
+    /// The first word of every stream: what the controller has of this host's reports, and whether it takes more now.
     case heard(HeardReports)
     /// Reports are taken again, which could not be written down for a while: what waits is sent soon, by each host at a moment
     /// of its own.
@@ -86,8 +86,15 @@ public struct HeardReports: Sendable, Equatable, Codable {
     /// The highest sequence of a report that is in its record; 0: none is. Lower than what it acknowledged before: it was set
     /// up from a backup, and is told again what it lost.
     public var through: Int64
+    /// false: its record cannot be written, and `ready` will say when it can; nil, as of older controllers: it takes reports.
+    public var isReady: Bool?
 
-    public init(through: Int64) { self.through = through }
+    public init(through: Int64, isReady: Bool? = nil) {
+        self.through = through
+        self.isReady = isReady
+    }
+
+    public var takesReports: Bool { isReady ?? true }
 }
 
 /// The end of a stream that its controller means.

@@ -54,6 +54,43 @@ struct RetellingTests {
         try await host.end()
     }
 
+    @Test("What was dropped because it waited for too long was never confirmed, and no controller forgot it")
+    func dropped() throws {
+        var host = HostState()
+        func apply(_ change: HostChange) { host.apply(JournalEntry(at: start, changes: [change])) }
+        func report(_ sequence: Int64) throws {
+            let progress = OrderProgress(order: try order(1), release: try release("1.0").name, step: .received)
+            apply(.report(report: HostReport(sequence: sequence, at: start, body: .progress(progress))))
+        }
+        try report(1)
+        apply(.acknowledged(sequence: 1))
+        let end = Int64(HostState.reportsMax) + 11
+        for sequence in 2...end { try report(sequence) }
+        #expect(host.reports.first?.sequence == 12)
+        #expect(host.confirmedSequence == 1 && host.droppedFrom == 2)
+        let checkpoint = try JSONCoding.value(of: try #require(host.checkpoint))
+        #expect(HostState(try JSONCoding.decode(HostCheckpoint.self, from: checkpoint)) == host)
+        apply(.acknowledged(sequence: end))
+        #expect(host.confirmedSequence == end)
+        // A later gap is one of its own.
+        for sequence in end + 1...end + Int64(HostState.reportsMax) + 1 { try report(sequence) }
+        #expect(host.confirmedSequence == end && host.droppedFrom == end + 1)
+        // As agents of before kept it.
+        var old = try #require(host.checkpoint)
+        old.confirmedSequence = nil
+        #expect(HostState(old).confirmedSequence == end + 1)
+    }
+
+    @Test("A controller that leaves at once, or before, is asked again after half a second at the earliest")
+    func leaving() throws {
+        for (said, meant) in [(0, 500), (-9_000, 500), (2_000, 2_000), (900_000, 60_000)] as [(Int64, Int64)] {
+            #expect(PushLoop.bounded(Leaving(within: .milliseconds(said))).within == .milliseconds(meant))
+        }
+        #expect(try JSONCoding.decode(HeardReports.self, from: Array(#"{"through":3}"#.utf8)).takesReports)
+        #expect(
+            try !JSONCoding.decode(HeardReports.self, from: Array(#"{"through":3,"isReady":false}"#.utf8)).takesReports)
+    }
+
     @Test("Which report had the word on an order is known after a restart, and in a journal that became one line")
     func remembered() throws {
         let order = try order(1)

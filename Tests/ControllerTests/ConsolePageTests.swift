@@ -91,7 +91,7 @@ struct ConsolePageTests {
     func grid() throws {
         let moving = try text([samples.running(), samples.completed()])
         #expect(moving.contains("What serves where"))
-        #expect(moving.contains("<b>2.0</b> <span class=\"quiet\">on 5 of 6 hosts; 3.0.1 on 1</span>"))
+        #expect(moving.contains("<b>2.0</b> <span class=\"quiet\">on 5 of 6 hosts for 53 s; 3.0.1 on 1</span>"))
         #expect(moving.contains("id=\"g-web-service-staging\" href=\"/console/rollouts/r-4\">3.0.1 "))
         let still = try text([samples.completed()])
         #expect(still.contains(">1 unhealthy</a>"))
@@ -144,18 +144,34 @@ struct ConsolePageTests {
         #expect(all.contains(">\(count) hosts"))
     }
 
+    @Test("In a first rollout the grid counts all hosts that it is for, not those alone that have their order")
+    func firstRollout() throws {
+        let samples = try ConsoleSamples()
+        let running = try samples.running()
+        var hosts = try samples.fleet()
+        for place in hosts.indices {
+            hosts[place].products[0].running = nil
+            if place > 1 { hosts[place].products = [] }
+        }
+        func html(_ rollouts: [RolloutView]) -> String {
+            let page = ConsolePage(person: "admin", rollouts: rollouts, hosts: hosts, now: samples.now, chosen: nil)
+            return String(decoding: page.render(templates), as: UTF8.self)
+        }
+        #expect(html([running]).contains("<b>nothing yet</b> <span class=\"quiet\">on 0 of 6 hosts"))
+        #expect(html([]).contains("on 0 of 2 hosts"))
+    }
+
     @Test("What happened is told, the newest first")
     func changes() throws {
         let rollout = try samples.running()
         var page = try page([rollout])
-        page.changes = [
-            rollout.id: try [(1, "pilot begins"), (2, "web-1.example: <b>switched</b>")].map { sequence, text in
+        page.stories[rollout.id] = RolloutStory(
+            try [(1, "pilot begins"), (2, "web-1.example: <b>switched</b>")].map { sequence, text in
                 RolloutChange(
                     sequence: sequence, at: samples.start + .seconds(sequence), rollout: rollout.id, kind: "x",
                     text: text,
                     phase: nil, host: try samples.hostID(1), state: .running)
-            }
-        ]
+            })
         let html = String(decoding: page.render(templates), as: UTF8.self)
         let newest = try #require(html.range(of: "10:12:06</time> web-1.example: &lt;b&gt;switched&lt;/b&gt;"))
         let oldest = try #require(html.range(of: "10:12:05</time> pilot begins"))

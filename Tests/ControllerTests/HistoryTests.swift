@@ -26,6 +26,10 @@ struct HistoryTests {
             let visit = ConsoleVisit(person: try #require(await controller.person(named: "admin")))
             let page = try await controller.consolePage(of: visit, chosen: next).render(try ConsoleTemplates())
             #expect(String(decoding: page, as: UTF8.self).contains(before.count.of("event")))
+            // A page that stands open asks again after each event: the log is read for it once.
+            let story = await controller.storyAtHand(of: next)
+            #expect(story?.count == before.count && story?.newest == Array(before.suffix(RolloutPanel.changesMax)))
+            #expect(await controller.storyAtHand(of: id) == nil)
 
             let request = RolloutVerbRequest(reason: "it leaks")
             #expect(try await client.post("/v1/rollouts/\(next)/back-out", request).status == 200)
@@ -34,6 +38,12 @@ struct HistoryTests {
             }
             let after = try await controller.history(of: next)
             #expect(Array(after.prefix(before.count)) == before && after.count > before.count + 3)
+            #expect(await controller.storyAtHand(of: next)?.count == after.count)
+            // What each host should run is the same, asked for one or for all.
+            let hosts = await controller.hostViews()
+            #expect(hosts.count == 2)
+            for host in hosts { #expect(try await controller.hostView(host.id).products == host.products) }
+            #expect(hosts.allSatisfy { $0.products.first?.wanted?.text == "1.0" }, "\(hosts)")
             #expect(after.map(\.sequence) == Set(after.map(\.sequence)).sorted())
             // A watcher hears the same, and is not left without what came last.
             let (number, items) = try await controller.changes(of: next, after: 0)

@@ -68,6 +68,46 @@ struct NotificationTests {
         #expect(try body(.webhook, notice())["data"]?["failures"] == nil)
     }
 
+    @Test("What a host says calls nobody in a chat, hides no link, forges no line, and is bounded")
+    func chats() throws {
+        var halted = try notice(.halted, page: .halted)
+        func say(_ words: String) throws {
+            let error = ReportedError(code: "agent.hook.failed", summary: words, remedy: "r")
+            let evidence = FailureEvidence(step: .starting, error: error, logTail: "")
+            halted.failures = try ["web-1", "web-2", "web-3"].map { NoticeFailure(try HostID($0), evidence) }
+        }
+        func text(_ kind: NotificationSink.Kind) throws -> String { try body(kind, halted)["text"]?.stringValue ?? "" }
+        try say(
+            "<!channel> <https://evil.example|our page> @channel *a* [b](https://evil.example)\r\nweb is live &lt; \u{202E}"
+        )
+        let slack = try text(.slack)
+        #expect(slack.contains("&lt;!channel&gt; &lt;https://evil.example|our page&gt; @channel *a*"), "\(slack)")
+        #expect(slack.contains("&amp;lt;"))
+        #expect(try body(.slack, halted)["mrkdwn"] == .bool(false))
+        for kind in [NotificationSink.Kind.mattermost, .teams] {
+            let words = try text(kind)
+            #expect(words.contains(#"&lt;!channel&gt; &lt;https://evil.example\|our page&gt;"#), "\(words)")
+            #expect(words.contains("@\u{200B}channel") && words.contains(#"\*a\* \[b\](https"#), "\(words)")
+        }
+        for kind in [NotificationSink.Kind.slack, .mattermost, .teams] {
+            let lines = try text(kind).split(separator: "\n")
+            #expect(lines.count == 4 && lines[0].hasPrefix("web@1.3 is live"), "\(lines)")
+            #expect(lines.dropFirst().allSatisfy { $0.hasPrefix("web-") && !$0.unicodeScalars.contains("\u{202E}") })
+        }
+        // A letter of many accents is one for whoever counts letters.
+        for words in [String(repeating: "&", count: 4000), "e" + String(repeating: "\u{0301}", count: 4000)] {
+            try say(words)
+            halted.text = words
+            for kind in [NotificationSink.Kind.slack, .mattermost, .teams] {
+                let bytes = try body(kind, halted)["text"]?.stringValue?.utf8.count ?? 0
+                #expect(bytes > 1000 && bytes < 16_000, "\(kind): \(bytes)")
+            }
+            #expect(try body(.opsgenie, halted)["message"]?.stringValue?.utf8.count ?? 999 <= 130)
+            let duty = try body(.pagerduty, halted, secret: "key")["payload"]
+            #expect(duty?["summary"]?.stringValue?.utf8.count ?? 9999 <= 1024)
+        }
+    }
+
     @Test("Each kind of sink gets the form that it takes")
     func forms() throws {
         let event = try body(.webhook, notice(audience: ["desk"]), secret: "s")

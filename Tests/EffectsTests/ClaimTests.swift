@@ -64,6 +64,38 @@ struct ClaimTests {
         #expect(try directory.sweepClaims(".work-") == 0)
     }
 
+    @Test(
+        "Who may make or take away a name is the folder's owner, or in a folder that is everybody's the file's",
+        .enabled(if: geteuid() == 0, "only root may give a file away"))
+    func namesOwner() throws {
+        try directory.createDirectory("in")
+        _ = try directory.createFile("in/file")
+        let (folder, file) = (folder.path + "/in", folder.path + "/in/file")
+        #expect(chown(file, 1, 1) == 0)
+        func words(_ path: String, _ naming: Bool) -> String? {
+            PathOwner(of: path, asFolderOf: naming, askedBy: 1)?.words
+        }
+        #expect(words(file, false)?.hasPrefix("\(file) belongs to daemon") == true)
+        for path in [file, file + " → \(folder)/other", file + " ⇄ other"] {
+            #expect(words(path, true)?.hasPrefix("\(folder) belongs to root") == true, "\(words(path, true) ?? "")")
+        }
+        #expect(chmod(folder, 0o1777) == 0)
+        #expect(words(file, true)?.hasPrefix("\(file) belongs to daemon") == true)
+        #expect(words(folder + "/none", true)?.hasPrefix("\(folder) belongs to root") == true)
+    }
+
+    @Test("A lock whose file was taken away holds nobody off, and the next one is whole")
+    func removedLock() throws {
+        let first = try #require(try directory.lock())
+        #expect(try directory.lock() == nil)
+        try directory.removeFile(".lock")
+        let second = try #require(try directory.lock())
+        first.release()
+        #expect(try directory.lock() == nil)
+        second.release()
+        #expect(try directory.lock() != nil)
+    }
+
     @Test("A large folder goes little by little, and only as much as all of a sweep may take")
     func large() throws {
         for name in [".work-000000000000000000000001", ".work-000000000000000000000002"] {

@@ -16,6 +16,10 @@ public struct HostState: Sendable, Equatable {
     /// Not acknowledged, by sequence.
     public private(set) var reports: [HostReport] = []
     public private(set) var nextSequence: Int64 = 1
+    /// Up to here the controller has confirmed all that this host said and kept.
+    public private(set) var confirmedSequence: Int64 = 0
+    /// The first report that was dropped unsent since; nil: none was. To the controller all between is missing.
+    public private(set) var droppedFrom: Int64?
 
     public init() {}
 
@@ -26,9 +30,6 @@ public struct HostState: Sendable, Equatable {
     public func isKnown(_ order: OrderID) -> Bool {
         installation?.task.order == order || finished.contains { $0.order == order }
     }
-
-    /// Up to here the controller has confirmed all that this host said.
-    public var confirmedSequence: Int64 { (reports.first?.sequence ?? nextSequence) - 1 }
 
     public mutating func apply(_ entry: JournalEntry) {
         for change in entry.changes { apply(change, at: entry.at) }
@@ -63,7 +64,9 @@ public struct HostState: Sendable, Equatable {
             nextSequence = max(nextSequence, report.sequence + 1)
             noteReported(report)
             dropProgressBeyondMax()
-        case .acknowledged(let sequence): reports.removeAll { $0.sequence <= sequence }
+        case .acknowledged(let sequence):
+            reports.removeAll { $0.sequence <= sequence }
+            confirmedSequence = max(confirmedSequence, min(sequence, nextSequence - 1))
         case .renumbered(let first): renumberReports(from: first)
         case .cooled(let product, let unit):
             update(product) { record in
@@ -152,7 +155,9 @@ public struct HostState: Sendable, Equatable {
         while reports.count > Self.reportsMax,
             let index = reports.firstIndex(where: { if case .outcome = $0.body { false } else { true } })
         {
-            reports.remove(at: index)
+            let dropped = reports.remove(at: index).sequence
+            // A gap that was confirmed over is an older one, which the host has told of since.
+            droppedFrom = min(droppedFrom.flatMap { $0 > confirmedSequence ? $0 : nil } ?? dropped, dropped)
         }
     }
 }
@@ -164,6 +169,9 @@ public struct HostCheckpoint: Sendable, Equatable, Codable {
     public var finished: [FinishedOrder]
     public var reports: [HostReport]
     public var nextSequence: Int64
+    /// nil: of an agent that did not keep it; all before the first report that waits.
+    public var confirmedSequence: Int64?
+    public var droppedFrom: Int64?
 }
 
 extension HostState {
@@ -172,7 +180,7 @@ extension HostState {
         guard installation == nil else { return nil }
         return HostCheckpoint(
             products: products.values.sorted { $0.product < $1.product }, finished: finished, reports: reports,
-            nextSequence: nextSequence)
+            nextSequence: nextSequence, confirmedSequence: confirmedSequence, droppedFrom: droppedFrom)
     }
 
     public init(_ checkpoint: HostCheckpoint) {
@@ -180,6 +188,9 @@ extension HostState {
         finished = checkpoint.finished
         reports = checkpoint.reports
         nextSequence = min(max(checkpoint.nextSequence, 1), HostReport.sequenceMax)
+        let confirmed = checkpoint.confirmedSequence ?? (reports.first?.sequence ?? nextSequence) - 1
+        confirmedSequence = min(max(confirmed, 0), nextSequence - 1)
+        droppedFrom = checkpoint.droppedFrom
     }
 
     private mutating func renumberReports(from first: Int64) {
@@ -189,5 +200,6 @@ extension HostState {
             noteReported(reports[index])
         }
         nextSequence = first + Int64(reports.count)
+        confirmedSequence = first - 1
     }
 }

@@ -14,8 +14,11 @@ extension Agent {
     func controllerHeard(through sequence: Int64, of confirmed: Int64) throws {
         guard sequence < confirmed, confirmed >= lastRetold, unwritten.isEmpty else { return }
         let lost = host.finished.filter { $0.reported.map { sequence < $0 && $0 <= confirmed } ?? false }
+        let isOwnGap = host.droppedFrom == sequence + 1
         log.warning(
-            "the controller has forgotten what it had confirmed: it was set up from a backup, and is told again",
+            isOwnGap
+                ? "reports were dropped that had waited for too long: the controller is told anew what runs"
+                : "the controller has forgotten what it had confirmed: it was set up from a backup, and is told again",
             metadata: ["known": "\(sequence)", "confirmed": "\(confirmed)", "orders": "\(lost.count)"])
         let bodies = lost.map(word) + under(way: host.installation) + [.inventory(inventory(system: readSystem()))]
         try record(

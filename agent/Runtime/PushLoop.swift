@@ -8,7 +8,8 @@ import ReleaseDefinition
 struct PushLoop: Sendable {
     /// Three heartbeats without a byte: the connection is dead, whatever TCP thinks.
     static let silenceMax = AgentOrder.heartbeatInterval * 3
-    /// Whatever a controller that leaves says.
+    /// Whatever a controller that leaves says: at once is when it still answers, and says the same again.
+    static let leavingLeast = TimeSpan.milliseconds(500)
     static let leavingMax = TimeSpan.seconds(60)
 
     var agent: Agent
@@ -52,6 +53,10 @@ struct PushLoop: Sendable {
         }
     }
 
+    static func bounded(_ leaving: Leaving) -> Leaving {
+        Leaving(within: min(max(leaving.within, leavingLeast), leavingMax))
+    }
+
     /// - Parameter confirmed: what the controller had confirmed when the stream was asked for.
     /// - Returns: that the stream ends now, on purpose.
     private func receive(_ event: ServerSentEvent, _ confirmed: Int64) async -> Leaving? {
@@ -64,11 +69,11 @@ struct PushLoop: Sendable {
             case .facts: agent.factsWake.call()
             case .health: agent.healthWake.call()
             case .heard(let heard):
-                await agent.contactReturned()
+                if heard.takesReports { await agent.contactReturned() }
                 try await agent.controllerHeard(through: heard.through, of: confirmed)
             case .ready: await agent.contactReturned()
             case .leaving(let leaving):
-                return Leaving(within: min(leaving.within, Self.leavingMax))
+                return Self.bounded(leaving)
             case .identity(let notice): keeper.heard(.refused(notice: notice))
             case .refresh, nil: break
             }

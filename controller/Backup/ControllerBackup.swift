@@ -21,6 +21,8 @@ enum ControllerBackup {
 
     /// Beside the folder that is made, until it is whole.
     static let unfinished = ".unfinished"
+    /// The same, while one that failed is removed.
+    private static let failed = ".failed"
 
     /// Writes beside the folder and gives it its name at the end. One that is there already may be where a medium is mounted,
     /// and cannot be given a name: it is written into, and without its `backup.json` it is no backup either.
@@ -42,34 +44,55 @@ enum ControllerBackup {
             }
         }
         let (folder, last) = Directory.split(output)
+        // Found out before it was copied for an hour.
+        if let kind = try? Directory.open(folder).status(last)?.kind, kind != .directory {
+            throw ControllerError.conflict(
+                "exists", "\(output) is there and is no folder; nothing was written.", remedy: "Choose another name.")
+        }
         let name = last + unfinished
         let there = try Directory.create(output + unfinished, mode: 0o700)
         let above = try Directory.open(folder)
-        let lock = try lock(there)
+        let lock = try claim(there, as: name, in: above)
         defer { lock.release() }
         do {
-            // Of one that was killed; nothing else has this name.
+            // Of one that was killed; nothing else has these names.
             try clear(there)
+            try above.removeTree(last + failed)
             try there.setMode(0o700)
             let record = try write(path, there.path, there, at: now)
-            try there.removeFile(lockName)
+            // The lock stays until it has its name: nobody else may take it for one that was killed.
             try above.rename(name, to: last)
+            try? there.removeFile(lockName)
             return record
         } catch {
-            // What failed takes no space, least of all on a disk that is full.
-            try? above.removeTree(name)
+            // What failed takes no space, least of all on a disk that is full. First it loses the name by which others find it.
+            try? above.renameUnsynced(name, to: last + failed)
+            try? above.removeTree(last + failed)
             throw error
         }
     }
 
     private static let lockName = ".lock"
 
-    private static func lock(_ there: Directory) throws -> DirectoryLock {
-        guard let lock = try there.lock() else {
-            throw ControllerError.conflict(
-                "exists", "Another backup is being written to \(there.path).", remedy: "Wait for its end.")
+    /// - Throws: `controller.conflict.exists` where another has it, or had it when it was opened here: then it is that one's backup
+    ///   by now, and whole.
+    static func claim(_ there: Directory, as name: String, in above: Directory) throws -> DirectoryLock {
+        let lock = try lock(there)
+        let (found, own) = (try above.status(name), try there.status())
+        guard let found, found.inode == own.inode, found.device == own.device else {
+            try? there.removeFile(lockName)
+            throw busy(there)
         }
         return lock
+    }
+
+    private static func lock(_ there: Directory) throws -> DirectoryLock {
+        guard let lock = try there.lock() else { throw busy(there) }
+        return lock
+    }
+
+    private static func busy(_ there: Directory) -> ControllerError {
+        .conflict("exists", "Another backup is being written to \(there.path).", remedy: "Wait for its end.")
     }
 
     private static func clear(_ there: Directory) throws {

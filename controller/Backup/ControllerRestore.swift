@@ -26,7 +26,8 @@ enum ControllerRestore {
     ///     ahead.
     ///   - kit: for keys that the backup lacks.
     ///   - isConfirmed: somebody knows that the database holds more than the backup.
-    /// - Throws: `controller.setup.backup`, `.databaseUsed`, `.databaseNewer`; `controller.conflict.exists`. Then nothing was written.
+    /// - Throws: `controller.setup.backup`, `.databaseEmpty`, `.databaseUsed`, `.databaseNewer`; `controller.conflict.exists`.
+    ///   Then nothing was written, and no table was changed.
     static func perform(
         from backup: String, to path: String, advance: Bool, kit: (path: String, passphrase: [UInt8])? = nil,
         isConfirmed: Bool = false, at now: UTCInstant
@@ -44,7 +45,7 @@ enum ControllerRestore {
         let configuration = try ControllerDirectory(directory: from)
             .json(ControllerConfiguration.self, ControllerDirectory.configurationName)
         if advance, let database = configuration.database {
-            try examine(PostgresStore(address: database), against: record, isConfirmed: isConfirmed)
+            try examine(PostgresStore(unchanged: database), against: record, isConfirmed: isConfirmed)
         }
         let there = try ControllerBackup.emptyFolder(path)
         // The configuration makes it a controller: last.
@@ -58,9 +59,9 @@ enum ControllerRestore {
             try RecoveryKit.unpack(kit.path, passphrase: kit.passphrase, into: folder, configuration.profile)
         }
         if advance {
-            let store = try configuration.openStore(folder)
             // Packages were copied meanwhile, which takes its time.
-            if let shared = store as? PostgresStore { try requireIdle(shared) }
+            if let database = configuration.database { try requireIdle(PostgresStore(unchanged: database)) }
+            let store = try configuration.openStore(folder)
             outcome.unsigned = try self.advance(store, folder, record, at: now)
             try store.close()
         }
@@ -79,6 +80,11 @@ enum ControllerRestore {
     /// Whether the database may be advanced: it is a copy of the time of the backup, or somebody has said so.
     private static func examine(_ store: PostgresStore, against backup: BackupRecord, isConfirmed: Bool) throws {
         defer { try? store.close() }
+        guard try store.holdsRecord() else {
+            throw ControllerError.setup(
+                "databaseEmpty", "The database \(store.place) holds no record of a controller.",
+                remedy: "Put the dump that was made right after the backup into it first: pg_restore.")
+        }
         try requireIdle(store)
         var (newer, last) = (0, backup.at)
         try store.replay(

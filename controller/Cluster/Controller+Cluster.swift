@@ -44,6 +44,7 @@ extension Controller {
             hostsElsewhere = try shared.contacts(besides: holder)
             let lease = try shared.acquire(Leadership.leaseName, by: holder, for: Leadership.span)
             noteRecord(.place, isWritten: true)
+            probeRecord(shared)
             guard let lease else { return loseLead() }
             leadership.until = asked + .milliseconds(Leadership.span.milliseconds)
             guard lease != leadership.lease else {
@@ -61,6 +62,18 @@ extension Controller {
         } catch {
             noteRecord(.place, isWritten: false)
             logger.error("the database does not answer", metadata: ["error": "\(ReportedError(error))"])
+        }
+    }
+
+    /// A record that refused the last write may be one that nobody writes to now, as where a balancer spares this controller:
+    /// it is asked until it takes writes.
+    private func probeRecord(_ shared: PostgresStore) {
+        guard shared.refusesWrites || failedUses.contains(.log) else { return }
+        do {
+            try shared.probeWrites()
+            noteRecord(.log, isWritten: true)
+        } catch {
+            logger.error("the database takes no writes", metadata: ["error": "\(ReportedError(error))"])
         }
     }
 

@@ -16,16 +16,18 @@ extension PostgresStore {
         }
     }
 
-    /// A controller has said within seconds that it is there, or leads.
+    /// A controller has said within seconds that it is there, or leads. It may be of an older version, whose tables these are.
     func isInUse() throws -> Bool {
-        let rows = try withConnection { connection in
-            try connection.run(
-                """
-                SELECT 1 FROM controllers WHERE seen > clock_timestamp() - $1 * interval '1 second'
-                UNION ALL SELECT 1 FROM leases WHERE holder <> '' AND ends > clock_timestamp()
-                """, [.integer(Self.presence)])
+        try withConnection { connection in
+            func isAny(_ table: String, _ condition: String) throws -> Bool {
+                guard try connection.run("SELECT 1 WHERE to_regclass($1) IS NOT NULL", [.text(table)]).count == 1
+                else { return false }
+                return try connection.run("SELECT 1 FROM \(table) WHERE \(condition) LIMIT 1").count == 1
+            }
+            return try isAny(
+                "controllers", "seen > clock_timestamp() - \(Self.presence) * interval '1 second'")
+                || isAny("leases", "holder <> '' AND ends > clock_timestamp()")
         }
-        return rows.count > 0
     }
 
     func noteContact(of host: HostID, with holder: String) throws {

@@ -146,7 +146,7 @@ extension Controller {
         let now = time.now()
         return state.plans.values.sorted { $0.at > $1.at }.compactMap { planned in
             let definition = planned.plan.definition
-            guard now < planned.at + .days(7), state.rollouts[planned.plan.id] == nil,
+            guard authorisableUntil(planned.plan, at: now) != nil, state.rollouts[planned.plan.id] == nil,
                 person.may(
                     .view, on: ScopedObject(product: definition.release.product, environment: definition.environment))
             else { return nil }

@@ -11,7 +11,7 @@ struct ConsolePage {
     var rollouts: [RolloutView]
     var hosts: [HostView]
     /// What happened in the rollouts that stand open.
-    var changes: [RolloutID: [RolloutChange]] = [:]
+    var stories: [RolloutID: RolloutStory] = [:]
     /// What somebody must be told, on the home page.
     var notices: [ConsoleNotice] = []
     var now: UTCInstant
@@ -23,6 +23,8 @@ struct ConsolePage {
     var holds: [RolloutID: RolloutWhyView] = [:]
     /// For the forms; nil: there is none.
     var proof: String?
+    /// For them too: this page, and no other.
+    var page = ""
     var told: ConsoleTold?
     /// Who said yes to them.
     var approvals: [RolloutID: String] = [:]
@@ -48,7 +50,7 @@ struct ConsolePage {
         let earlier = rollouts.filter { !open.contains($0.id) }.prefix(Self.listedMax)
         let panels = shown.map {
             var panel = RolloutPanel(
-                $0, changes: changes[$0.id] ?? [], why: holds[$0.id], acts: acts[$0.id] ?? [], now: now)
+                $0, story: stories[$0.id] ?? RolloutStory(), why: holds[$0.id], acts: acts[$0.id] ?? [], now: now)
             panel.approval = approvals[$0.id]
             panel.isBrief = chosen == nil
             return panel
@@ -57,6 +59,8 @@ struct ConsolePage {
         let model: [String: Any] = [
             "person": person,
             "proof": proof ?? "",
+            "page": page,
+            "address": address,
             "told": told.map { [$0.model] } ?? [],
             "isHome": chosen == nil,
             "title": chosen == nil ? "Rollouts" : shown.first.map { "\($0.release)" } ?? "Rollouts",
@@ -81,6 +85,11 @@ struct ConsolePage {
         ]
         let grid = chosen == nil ? FleetGrid(hosts: hosts, rollouts: rollouts, now: now).model : ["hasGrid": false]
         return model.merging(fleet) { first, _ in first }.merging(grid) { first, _ in first }
+    }
+
+    /// Also where a refused form is shown, whose own address takes forms alone.
+    private var address: String {
+        chosen.map { "/console/rollouts/\($0)" } ?? filter.address.map { "/?hosts=\($0)" } ?? "/"
     }
 
     private var livePath: String {

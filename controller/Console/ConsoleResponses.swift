@@ -47,7 +47,8 @@ enum ConsoleResponses {
     private static func harden(_ response: inout Response) {
         response.headers[.xContentTypeOptions] = "nosniff"
         for (name, value) in [
-            ("Referrer-Policy", "no-referrer"), ("Cross-Origin-Opener-Policy", "same-origin"),
+            // Under `no-referrer` a browser says `null` for the origin of our own forms, and an old Safari says nothing else.
+            ("Referrer-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
             ("Cross-Origin-Resource-Policy", "same-origin"), ("X-Frame-Options", "DENY"),
         ] {
             if let field = HTTPFields.Element.Name(name) { response.headers[field] = value }

@@ -40,7 +40,7 @@ enum ConsoleRoutes {
                 let proof = request.header("Cookie").flatMap(controller.sessions.proof)
                 return ConsoleResponses.html(
                     try await controller.consolePage(
-                        of: ConsoleVisit(person: person, proof: proof), chosen: chosen,
+                        of: ConsoleVisit(person: person, proof: proof, page: controller.newPage()), chosen: chosen,
                         filter: HostFilter(request.query("hosts"))
                     ).renderLive(templates))
             },
@@ -108,30 +108,30 @@ enum ConsoleRoutes {
             let person = try? await controller.person(of: credential), person.may(.view)
         else { return nil }
         return ConsoleVisit(
-            person: person, proof: controller.sessions.proof(cookieHeader: cookie),
+            person: person, proof: controller.sessions.proof(cookieHeader: cookie), page: controller.newPage(),
             told: controller.sessions.takeTold(cookieHeader: cookie).map { ConsoleTold(text: $0) })
     }
 }
 
 extension Controller {
+    /// The name of a page that is shown now.
+    nonisolated func newPage() -> String { Hexadecimal.encode(random.bytes(8)) }
+
     func consolePage(
         of visit: ConsoleVisit, chosen: RolloutID? = nil, filter: HostFilter = HostFilter()
     ) async throws -> ConsolePage {
         let person = visit.person
-        if let chosen {
-            _ = try rolloutView(chosen)
-            guard sees(person, chosen) else { throw ControllerError.notFound("rollout \(chosen)") }
+        if let chosen, state.rollouts[chosen]?.startedAt == nil || !sees(person, chosen) {
+            throw ControllerError.notFound("rollout \(chosen)")
         }
-        var changes: [RolloutID: [RolloutChange]] = [:]
-        var shown: [RolloutID] = []
-        while true {
-            let open = ConsolePage.open(rolloutViews().filter { sees(person, $0.id) }, chosen: chosen)
-            // Others may stand open by the time that a history was read.
-            if open == shown { break }
-            for id in open { changes[id] = try await history(of: id) }
-            shown = open
+        var rollouts = rolloutViews(for: person)
+        var shown = ConsolePage.open(rollouts, chosen: chosen)
+        while let id = shown.first(where: { storyAtHand(of: $0) == nil }) {
+            try await readStory(of: id)
+            // Others may stand open by the time that the log was read.
+            rollouts = rolloutViews(for: person)
+            shown = ConsolePage.open(rollouts, chosen: chosen)
         }
-        var rollouts = rolloutViews().filter { sees(person, $0.id) }
         var holds: [RolloutID: RolloutWhyView] = [:]
         var acts: [RolloutID: [ConsoleAct]] = [:]
         for id in shown {
@@ -141,10 +141,10 @@ extension Controller {
             if visit.proof != nil { acts[id] = rolloutActs(id, for: person) }
         }
         var page = ConsolePage(
-            person: person.name, rollouts: rollouts, hosts: hostViews(for: person), changes: changes,
+            person: person.name, rollouts: rollouts, hosts: chosen == nil ? hostViews(for: person) : [],
             notices: notices(), now: time.now(), chosen: chosen, filter: filter, holds: holds)
-        (page.proof, page.told, page.acts) = (visit.proof, visit.told, acts)
-        for id in shown { page.approvals[id] = approvalWords(id) }
+        (page.proof, page.page, page.told, page.acts) = (visit.proof, visit.page, visit.told, acts)
+        for id in shown { (page.approvals[id], page.stories[id]) = (approvalWords(id), storyAtHand(of: id)) }
         return page
     }
 }

@@ -3,6 +3,10 @@ struct ConsoleVisit: Sendable {
     var person: PersonRecord
     /// For the forms of the page; nil: it has none.
     var proof: String?
+    /// Of this page alone.
+    var page = ""
+    /// Where the page is shown anew, after a form that was refused; nil: at its own address.
+    var address: String?
     var told: ConsoleTold?
 }
 

@@ -63,18 +63,21 @@ struct FleetGrid {
     private func cell(_ tally: Tally?, _ newest: RolloutView?, _ place: Place) -> [String: Any] {
         guard let tally else { return ["isThere": false] }
         let versions = tally.versions.sorted { ($1.value, $1.key) < ($0.value, $0.key) }
+        // In a first rollout most hosts have neither the release nor an order for it.
+        let planned = newest.map { $0.state.isFinal ? 0 : $0.phases.reduce(0) { $0 + $1.hosts } } ?? 0
+        let hosts = max(tally.hosts, planned)
         let others = versions.dropFirst().prefix(3).map { "\($0.key) on \($0.value)" }
         let (tone, sign, words) = state(tally, newest)
         return [
             "isThere": true,
-            "version": versions.first?.key.text ?? "nothing",
-            "hosts": "on \((versions.first?.value ?? 0)) of \(tally.hosts.of("host"))",
+            "version": versions.first?.key.text ?? "nothing yet",
+            "hosts": "on \((versions.first?.value ?? 0)) of \(hosts.of("host"))",
             "hasOthers": !others.isEmpty,
             "others": others.joined(separator: ", ") + (versions.count > 4 ? ", …" : ""),
             "tone": tone, "sign": sign, "state": words,
             "hasRollout": newest != nil, "rollout": newest?.id.text ?? "",
             "cellID": "g-\(place.product)-\(place.environment)",
-            "age": age(place).map { "for \($0)" } ?? "",
+            "age": age(place, versions.first?.key).map { " for \($0)" } ?? "",
         ]
     }
 
@@ -90,11 +93,12 @@ struct FleetGrid {
         return ("succeeded", "✓", "as wanted")
     }
 
-    /// Since when the last release that came to an end there serves.
-    private func age(_ place: Place) -> String? {
+    /// For how long the last release that came to an end there has served, where it is what most hosts run.
+    private func age(_ place: Place, _ version: ReleaseVersion?) -> String? {
         let last = rollouts.first {
             $0.release.product == place.product && $0.environment == place.environment && $0.state == .succeeded
         }
+        guard last?.release.version == version else { return nil }
         return last?.endedAt.map { ConsoleWords.length(now.since($0)) }
     }
 }

@@ -49,7 +49,9 @@ extension ListPanel {
     ) -> ListPanel {
         ListPanel(
             title: "Policy",
-            note: policy.map { "version \($0.version), since \(ConsoleWords.moment($0.appliedAt)) by \($0.appliedBy)" }
+            note: policy.map {
+                "version \($0.version), since \(ConsoleWords.moment($0.appliedAt)) by \(ConsoleWords.person($0.appliedBy))"
+            }
                 ?? "none is in force: slipway policy apply FILE --reason REASON",
             flag: "isPolicy", text: policy?.text,
             tables: [
@@ -59,8 +61,7 @@ extension ListPanel {
                     rows: freezes.map { one in
                         [
                             one.isStanding ? "\(one.id) (stands)" : one.id,
-                            one.environments.isEmpty
-                                ? "everywhere" : one.environments.map(\.text).joined(separator: ", "),
+                            one.scopeWords,
                             ConsoleWords.moment(one.from), one.until.map(ConsoleWords.moment) ?? "lifted by hand",
                             one.reason, one.by,
                         ]
@@ -68,7 +69,10 @@ extension ListPanel {
                 ListTable(
                     heading: "Versions", columns: ["Version", "Applied", "By", "Reason"],
                     rows: versions.reversed().map {
-                        [String($0.version), ConsoleWords.moment($0.appliedAt), $0.appliedBy, $0.reason]
+                        [
+                            String($0.version), ConsoleWords.moment($0.appliedAt), ConsoleWords.person($0.appliedBy),
+                            $0.reason,
+                        ]
                     }),
             ] + (rights.map { [people($0)] } ?? []))
     }
@@ -89,6 +93,12 @@ extension ListPanel {
             rows: rights.map { [$0.person, $0.set, $0.place, $0.since, $0.by] })
     }
 
+    /// A digest is known by its beginning; whole, it leaves the other columns no room.
+    private static func shortened(_ value: String) -> String {
+        guard let digest = try? SHA256Digest(hex: value) else { return value }
+        return "\(digest.short)…"
+    }
+
     /// - Parameter kind: nil: all of them.
     static func configuration(_ items: [ConfigurationItem], kind: ConfigurationItem.Kind?) -> ListPanel {
         let shown = items.filter { kind == nil || $0.kind == kind }
@@ -104,7 +114,7 @@ extension ListPanel {
                         [
                             item.id,
                             item.attributes.sorted { $0.key < $1.key }.filter { $0.key != "system" }
-                                .map { "\($0.key)=\($0.value)" }.joined(separator: " "),
+                                .map { "\($0.key)=\(shortened($0.value))" }.joined(separator: " "),
                             item.links.map { "\($0.relation.rawValue) \($0.item)" }.joined(separator: ", "),
                         ]
                     })

@@ -10,6 +10,8 @@ struct RecordPage: Sendable {
     /// What this person may do with it.
     var acts: [ConsoleAct] = []
     private var proof: String?
+    private var address: String?
+    private var page = ""
     private var told: ConsoleTold?
 
     init(
@@ -19,12 +21,14 @@ struct RecordPage: Sendable {
     }
 
     /// Somebody looks at it: it can be acted on, and says what the last form did.
-    mutating func visit(_ visit: ConsoleVisit) { (proof, told) = (visit.proof, visit.told) }
+    mutating func visit(_ visit: ConsoleVisit) {
+        (proof, page, address, told) = (visit.proof, visit.page, visit.address, visit.told)
+    }
 
     func render(_ templates: ConsoleTemplates) -> [UInt8] {
         let frame: [String: Any] = [
             "person": person, "now": ConsoleWords.moment(now), "title": title, "style": ConsoleAssets.stylePath,
-            "proof": proof ?? "", "told": told.map { [$0.model] } ?? [],
+            "proof": proof ?? "", "page": page, "address": address ?? "", "told": told.map { [$0.model] } ?? [],
             "hasActs": proof != nil && !acts.isEmpty, "acts": acts.map(\.model),
         ]
         return Array(templates.render("record", frame.merging(content.model) { first, _ in first }).utf8)
@@ -108,6 +112,7 @@ struct ReleasePanel: RecordContent {
             "isRelease": true, "product": view.release.product.text, "version": view.release.version.text,
             "environment": view.environment.text, "stage": Self.words(view.stage), "tone": Self.tone(view.stage),
             "summary": view.plan?.summary ?? "", "words": view.words, "steps": steps,
+            "taken": taken.map { ["text": $0] },
             "hasGates": !view.gates.isEmpty, "gates": view.gates.map(gate),
             "checklistSummary": "\(met) of \(view.checklist.count) answered well",
             "checklist": view.checklist.map(item), "hasDocuments": !documents.isEmpty,
@@ -120,6 +125,14 @@ struct ReleasePanel: RecordContent {
             "reviewSummary": "\(review.filled) of \(review.fields.count) filled from what happened",
             "review": review.fields.map(field), "tables": tables.map(\.model),
         ]
+    }
+
+    /// Where nobody installs it any more: what whoever opens the page must see first.
+    private var taken: [String] {
+        (release?.environments ?? []).compactMap { one in
+            if let at = one.withdrawnAt { return "Withdrawn from \(one.environment) at \(ConsoleWords.moment(at))" }
+            return one.revocation.map { "Revoked in \(one.environment) by \(ConsoleWords.person($0.by)): \($0.reason)" }
+        }
     }
 
     /// What was built, and where it may be installed.

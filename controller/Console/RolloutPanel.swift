@@ -13,8 +13,8 @@ struct RolloutPanel {
 
     let view: RolloutView
     let now: UTCInstant
-    /// What happened, oldest first.
-    let changes: [RolloutChange]
+    /// What happened.
+    let story: RolloutStory
     /// What holds it and its hosts; nil: nothing does, it has ended.
     let why: RolloutWhyView?
     /// What the person who looks may do with it.
@@ -27,7 +27,7 @@ struct RolloutPanel {
     private let hosts: [(host: RolloutHostView, mark: HostMark)]
 
     init(
-        _ view: RolloutView, changes: [RolloutChange] = [], why: RolloutWhyView? = nil, acts: [ConsoleAct] = [],
+        _ view: RolloutView, story: RolloutStory = RolloutStory(), why: RolloutWhyView? = nil, acts: [ConsoleAct] = [],
         now: UTCInstant
     ) {
         self.view = view
@@ -35,7 +35,7 @@ struct RolloutPanel {
         self.why = why
         held = Dictionary((why?.hosts ?? []).map { ($0.host, $0.hold) }, uniquingKeysWith: { first, _ in first })
         self.now = now
-        self.changes = changes
+        self.story = story
         hosts = view.hosts.map { ($0, HostMark($0)) }
     }
 
@@ -49,9 +49,9 @@ struct RolloutPanel {
         add(troubleModel(sorted.filter(\.mark.needsAttention)))
         add(holdModel)
         let rows = Array(sorted.prefix(isTiny ? isBrief ? 0 : Self.tinyRowsMax : Self.rowsMax))
-        // They stand first.
+        // They stand first. A row of links among thousands of squares is for those that need somebody.
         let concerned = sorted.prefix(isBrief ? Self.briefLinksMax : Self.tinyRowsMax).filter {
-            $0.mark.kind == .moving || $0.mark.needsAttention
+            !isBrief && $0.mark.kind == .moving || $0.mark.needsAttention
         }
         let linked = isTiny ? Set(concerned.map(\.host.host)) : nil
         add([
@@ -61,9 +61,9 @@ struct RolloutPanel {
             "legend": legend,
             "hasActs": !acts.isEmpty,
             "acts": acts.map(\.model),
-            "hasChanges": !changes.isEmpty,
-            "changeCount": changes.count.of("event"),
-            "changes": changes.suffix(Self.changesMax).reversed().map(change),
+            "hasChanges": story.count > 0,
+            "changeCount": story.count.of("event"),
+            "changes": story.newest.reversed().map(change),
         ])
         add([
             "density": isTiny ? "tiny" : hosts.count > 80 ? "dense" : "",
@@ -177,6 +177,7 @@ struct RolloutPanel {
             "sign": mark.sign,
             "isOpen": isFirst && evidence != nil,
             "hasError": evidence != nil,
+            "step": evidence?.step.rawValue ?? "",
             "error": evidence?.error.summary ?? "",
             "remedy": evidence?.error.remedy ?? "",
             "code": evidence?.error.code ?? "",

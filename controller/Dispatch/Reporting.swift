@@ -127,7 +127,6 @@ extension Controller {
             } catch let error as ControllerError where error.isOvertaken && attempts < 10 {
                 attempts += 1
             } catch {
-                noteRecord(.reports, isWritten: false)
                 for (batch, _, _) in group.taken { batch.answer.resume(throwing: error) }
                 for (batch, error) in group.refused { batch.answer.resume(throwing: error) }
                 return
@@ -141,10 +140,7 @@ extension Controller {
                 logger.error("a host did not join", metadata: ["host": "\(host)", "error": "\(ReportedError(error))"])
             }
         }
-        if !group.reports.isEmpty {
-            noteRecord(.reports, isWritten: true)
-            drive()
-        }
+        if !group.reports.isEmpty { drive() }
         for (batch, last, before) in group.taken {
             batch.answer.resume(returning: receipt(of: batch, last, before: before))
         }
@@ -157,16 +153,17 @@ extension Controller {
             failedUses.insert(use)
             return
         }
-        guard failedUses.remove(use) != nil else { return }
+        guard failedUses.remove(use) != nil, failedUses.isEmpty else { return }
         hub.sendToAll(.ready, sequence: store.sequence)
     }
 }
 
-/// What a controller writes without having been asked for that very thing, and notices when it cannot.
+/// What a controller writes to the record, and notices when it cannot.
 enum RecordUse: Hashable, Sendable {
     /// Its place among those that share the record, every two seconds.
     case place
-    case reports
+    /// Decisions, reports and documents.
+    case log
 }
 
 /// Reports of several hosts, and what was decided upon them, one on top of the other.

@@ -197,6 +197,11 @@ extension Controller {
 
     // MARK: contact
 
+    /// What a host is told first.
+    func heard(_ host: HostID) -> HeardReports {
+        HeardReports(through: state.hosts[host]?.heardThrough ?? 0, isReady: failedUses.isEmpty ? nil : false)
+    }
+
     func contactBegan(_ host: HostID) {
         // It may have been let in just before its identity was revoked.
         if let standing = state.hosts[host]?.identity.standing,
@@ -208,8 +213,7 @@ extension Controller {
         // Where it cannot be noted, another controller may take the host for absent; it is corrected as it is heard.
         try? shared?.noteContact(of: host, with: holder)
         // Before any order: a host that was heard further than that tells again what was lost with it.
-        let heard = HeardReports(through: state.hosts[host]?.heardThrough ?? 0)
-        hub.send(.heard(heard), sequence: store.sequence, to: host)
+        hub.send(.heard(heard(host)), sequence: store.sequence, to: host)
         if wantsRenewal(host) { hub.send(.renew, sequence: store.sequence, to: host) }
         // Before the engine hears of the contact: what it orders upon that goes out by itself.
         let outstanding = state.rolloutOrder.compactMap { id -> (RolloutPlan, [OrderID])? in

@@ -245,10 +245,7 @@ extension Controller {
         }
         if let plan = state.plans[digest] { try refuseOutOfTurn(signer, plan, by: approvers) }
         let now = time.now()
-        let limit = state.plans[digest]?.plan.authorisableUntil(
-            from: now, withoutWindow: RolloutConsent.lifetime,
-            policyHasWindows: policyHasWindows(planned.release, in: planned.environment))
-        guard let limit else {
+        guard let limit = state.plans[digest].flatMap({ authorisableUntil($0.plan, at: now) }) else {
             throw ControllerError.conflict(
                 "planWindow", "No window of the plan \(digest.short)… is left.",
                 remedy: "Plan the rollout again with windows that open: slipway rollout plan FILE")
@@ -259,6 +256,13 @@ extension Controller {
         guard event.validUntil > now else { throw refused }
         try commit(.rolloutAuthorised(event), by: actor, at: now)
         return try planView(digest)
+    }
+
+    /// Until when a yes to the plan that is said now would count; nil: no window of it is left.
+    func authorisableUntil(_ plan: RolloutPlan, at now: UTCInstant) -> UTCInstant? {
+        plan.authorisableUntil(
+            from: now, withoutWindow: RolloutConsent.lifetime,
+            policyHasWindows: policyHasWindows(plan.definition.release, in: plan.definition.environment))
     }
 
     /// The id under which a rollout starts: that of its authorised plan, where the profile asks for one.

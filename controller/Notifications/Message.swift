@@ -1,3 +1,4 @@
+import AgentProtocol
 import Effects
 import ReleaseDefinition
 
@@ -16,12 +17,18 @@ struct Message: Sendable, Equatable {
     ) -> Message {
         switch sink.kind {
         case .webhook, .cmdb: return cloudEvent(notice, secret, source, items, now)
-        case .slack, .mattermost: return json([JSONMember("text", .string(words(notice)))])
+        case .slack:
+            // Stars and the like are signs here; where a page leads is nobody's business before it is opened.
+            return json([
+                JSONMember("text", .string(ChatText.slack(notice))), JSONMember("mrkdwn", .bool(false)),
+                JSONMember("unfurl_links", .bool(false)), JSONMember("unfurl_media", .bool(false)),
+            ])
+        case .mattermost: return json([JSONMember("text", .string(ChatText.mattermost(notice)))])
         case .teams:
             return json([
                 JSONMember("@context", .string("https://schema.org/extensions")),
                 JSONMember("@type", .string("MessageCard")), JSONMember("summary", .string(notice.type)),
-                JSONMember("text", .string(words(notice))),
+                JSONMember("text", .string(ChatText.teams(notice))),
             ])
         case .mail: return Message(body: mail(notice, sink), headers: [])
         case .alertmanager: return alertmanager(notice, source)
@@ -30,10 +37,10 @@ struct Message: Sendable, Equatable {
         }
     }
 
-    /// What happened, and who failed; a chat is no place for logs.
-    private static func words(_ notice: Notice) -> String {
-        ([notice.text] + notice.failures.map(\.heading)).joined(separator: "\n")
-    }
+    /// PagerDuty refuses a longer summary for good, and with it the page.
+    private static let summaryMax = 1024
+    /// Opsgenie cuts what is longer.
+    private static let titleMax = 130
 
     private static func json(_ members: [JSONMember], headers: [HTTPField] = []) -> Message {
         Message(
@@ -119,7 +126,8 @@ struct Message: Sendable, Equatable {
             JSONMember(
                 "payload",
                 .object([
-                    JSONMember("summary", .string(notice.text)), JSONMember("source", .string(source)),
+                    JSONMember("summary", .string(notice.text.bounded(summaryMax))),
+                    JSONMember("source", .string(source)),
                     JSONMember("severity", .string("critical")),
                     JSONMember("timestamp", .string(notice.at.description)),
                 ])),
@@ -137,7 +145,7 @@ struct Message: Sendable, Equatable {
         }
         return json(
             [
-                JSONMember("message", .string(String(notice.text.prefix(130)))),
+                JSONMember("message", .string(notice.text.bounded(titleMax))),
                 JSONMember("alias", .string(notice.troubleKey)), JSONMember("description", .string(notice.text)),
                 JSONMember("priority", .string("P1")),
             ] + (team ?? []), headers: [HTTPField("Authorization", "GenieKey \(secret ?? "")")])

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ReleaseDefinition
 import ReleaseLifecycle
 import ReleaseRollout
@@ -15,7 +16,7 @@ struct Notice: Sendable, Equatable {
     var release: ReleaseName?
     var rollout: RolloutID?
     var environment: EnvironmentName?
-    /// One sentence.
+    /// One sentence, of at most `textMax` bytes.
     var text: String
     /// Of the plan, for that moment; empty: it says nothing.
     var audience: [String]
@@ -24,6 +25,8 @@ struct Notice: Sendable, Equatable {
     var failures: [NoticeFailure] = []
     /// What outside CMDBs are sent, and nobody else.
     var baseline: ConfigurationBaseline?
+
+    static let textMax = 4096
 
     enum Page: String, Sendable, Codable, CaseIterable { case halted, backOutFailed, insufficientReach, expiryNear }
 
@@ -79,6 +82,7 @@ extension Notice {
                 owner: nil)
         default: return nil
         }
+        text = text.bounded(Self.textMax)
         if let moment {
             let groups = plan?.communication.filter { $0.event == moment }.flatMap(\.to) ?? []
             audience = Set(groups).sorted()

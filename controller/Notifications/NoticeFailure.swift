@@ -5,6 +5,10 @@ import ReleaseDefinition
 struct NoticeFailure: Sendable, Equatable {
     static let hostsMax = 3
     static let linesMax = 20
+    /// In bytes, of the lines together; one line may be of any length.
+    static let logMax = 8192
+    /// The same, of code, what is wrong and what to do together.
+    static let errorMax = 4096
 
     var host: HostID
     var step: String
@@ -16,8 +20,9 @@ struct NoticeFailure: Sendable, Equatable {
     init(_ host: HostID, _ evidence: FailureEvidence) {
         self.host = host
         step = evidence.step.rawValue
-        error = (evidence.backOutError ?? evidence.error).description
+        error = (evidence.backOutError ?? evidence.error).description.bounded(Self.errorMax)
         log = evidence.logTail.split(whereSeparator: \.isNewline).suffix(Self.linesMax).joined(separator: "\n")
+            .tail(Self.logMax)
     }
 
     /// `web-1 failed at checking: agent.health.failed: …`

@@ -66,7 +66,8 @@ extension Controller {
     private func writeRecord(_ text: inout MetricsText) {
         text.gauge(
             "slipway_log_sequence", "The last entry of the log that this controller knows.", Double(store.sequence))
-        text.gauge("slipway_store_up", "Whether the record answered when it was asked last.", hasRecord() ? 1 : 0)
+        text.gauge(
+            "slipway_store_up", "Whether the record answered and took what it was given last.", hasRecord() ? 1 : 0)
         text.gauge("slipway_leads", "Whether this controller leads rollouts.", leads ? 1 : 0)
         text.gauge(
             "slipway_log_contradictions", "Hosts that have witnessed another log than this one.",

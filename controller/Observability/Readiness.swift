@@ -20,7 +20,7 @@ struct ReadinessCheck: Sendable, Equatable {
     /// one that is cut off from it.
     static let recordPatience = Duration.seconds(60)
 
-    /// - Parameter away: since when the shared database did not answer; nil: it does.
+    /// - Parameter away: how long the shared database has not answered, or not taken a write; nil: it does.
     static func record(away: Duration?) -> ReadinessCheck {
         let standing = away.map { $0 < recordPatience ? Standing.degraded : .bad } ?? .good
         return ReadinessCheck(name: "record", standing: standing)
@@ -35,7 +35,7 @@ extension Controller {
         if let shared {
             record = .record(away: shared.awayFor)
         } else {
-            record = ReadinessCheck(name: "record", standing: await canRead() ? .good : .bad)
+            record = ReadinessCheck(name: "record", standing: await ownRecord())
         }
         let isServing = runs.load(ordering: .relaxed) && !leaves.load(ordering: .relaxed)
         let hasRepository = (try? folder.repository().status("metadata")) != nil
@@ -45,8 +45,12 @@ extension Controller {
         ]
     }
 
-    func canRead() -> Bool { (try? store.ping()) != nil }
+    /// Of a controller that is alone: no other would do better where its disk is full, and who reports tries the disk again.
+    private func ownRecord() -> ReadinessCheck.Standing {
+        guard (try? store.ping()) != nil else { return .bad }
+        return failedUses.isEmpty ? .good : .degraded
+    }
 
-    /// Whether the record answers, as far as this controller knows.
-    func hasRecord() -> Bool { shared.map { $0.awayFor == nil } ?? canRead() }
+    /// Whether the record answers and takes what it is given, as far as this controller knows.
+    func hasRecord() -> Bool { shared.map { $0.awayFor == nil } ?? (ownRecord() == .good) }
 }

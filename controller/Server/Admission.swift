@@ -43,6 +43,9 @@ struct Admission: Sendable {
         case .person(let permission):
             let person = try await route.form == nil ? person(request) : person(posting: request)
             try controller.limits.check(.person(person.name), at: now)
+            if route.form != nil {
+                try await noting(request, route, [:], person) { try ConsoleForm.requireOwnPage(request) }
+            }
             guard person.may(permission) else {
                 let error = ControllerError.forbidden(
                     "permission", "\(person.name) may not do this: the permission \(permission.rawValue) is missing.",
@@ -77,6 +80,17 @@ struct Admission: Sendable {
         case .objects(_, let find):
             let objects = try await find(request, controller)
             return !objects.isEmpty && objects.allSatisfy { person.may(permission, on: $0) }
+        }
+    }
+
+    /// A form that a page of ours did not send is somebody's attempt in the person's name: the log has it.
+    func noting(
+        _ request: Request, _ route: Route, _ parameters: [String: String], _ person: PersonRecord,
+        _ check: () throws -> Void
+    ) async throws {
+        do { try check() } catch let error as ControllerError {
+            try await note(request, route, parameters, person, error)
+            throw error
         }
     }
 

@@ -57,7 +57,9 @@ struct ControllerResponder: HTTPResponder {
             let refused = RouteRequest(
                 request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax, pace: pace,
                 closed: context.channel.closeFuture)
-            return await form.refused(refused, problem)
+            var response = await form.refused(refused, problem)
+            response.headers[.retryAfter] = Self.retryAfter(error)
+            return response
         }
     }
 
@@ -135,12 +137,15 @@ struct ControllerResponder: HTTPResponder {
         return problem
     }
 
+    /// Whole seconds; nil: nobody knows when it would be taken.
+    private static func retryAfter(_ error: any Error) -> String? {
+        (error as? ControllerError)?.retryAfter.map { String(max(1, ($0.milliseconds + 999) / 1000)) }
+    }
+
     private func respond(_ problem: Problem, _ error: any Error) -> Response {
         var response = Responses.json(problem, status: HTTPResponse.Status(code: problem.status))
         response.headers[.contentType] = Problem.mediaType
-        if let wait = (error as? ControllerError)?.retryAfter {
-            response.headers[.retryAfter] = String(max(1, (wait.milliseconds + 999) / 1000))
-        }
+        response.headers[.retryAfter] = Self.retryAfter(error)
         if response.status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
     }

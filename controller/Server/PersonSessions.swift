@@ -22,7 +22,11 @@ final class PersonSessions: Sendable {
         var expiresAt: UTCInstant
         /// What its last form did: the next page says it.
         var told: String?
+        /// Forms that were sent, the last ones.
+        var sent: [SHA256Digest] = []
     }
+
+    private static let sentMax = 64
 
     private let time: any TimeDoor
     private let random: any RandomDoor
@@ -81,6 +85,24 @@ final class PersonSessions: Sendable {
             defer { sessions[Self.hash(secret)]?.told = nil }
             return sessions[Self.hash(secret)]?.told
         }
+    }
+
+    /// - Returns: false: the session has sent this already.
+    func begin(_ form: SHA256Digest, cookieHeader: String) -> Bool {
+        guard let secret = Self.value(of: Self.cookieName, in: cookieHeader) else { return true }
+        return sessions.withLock { sessions in
+            let key = Self.hash(secret)
+            guard sessions[key]?.sent.contains(form) != true else { return false }
+            sessions[key]?.sent.append(form)
+            if let count = sessions[key]?.sent.count, count > Self.sentMax { sessions[key]?.sent.removeFirst() }
+            return true
+        }
+    }
+
+    /// It was refused, and may be sent again.
+    func forget(_ form: SHA256Digest, cookieHeader: String) {
+        guard let secret = Self.value(of: Self.cookieName, in: cookieHeader) else { return }
+        sessions.withLock { $0[Self.hash(secret)]?.sent.removeAll { $0 == form } }
     }
 
     func close(cookieHeader: String) {

@@ -48,6 +48,8 @@ public struct RouteRequest: Sendable {
     private var read = RequestBody()
     /// Its body is ours, whatever its header says.
     private var isTranslated = false
+    /// Of a form of the console: the same page, act and words are the same act.
+    private(set) var once: SHA256Digest?
 
     init(
         request: Request, caller: Caller, parameters: [String: String], bodySizeMax: ByteCount, pace: BodyPace,
@@ -100,8 +102,10 @@ public struct RouteRequest: Sendable {
     }
 
     /// The same with another body.
-    func standing(for body: JSONValue) -> RouteRequest {
+    /// - Parameter once: what another request must not say again; nil: it may.
+    func standing(for body: JSONValue, once: SHA256Digest? = nil) -> RouteRequest {
         var other = self
+        other.once = once
         other.isTranslated = true
         other.read = RequestBody()
         other.read.keep(body.wireBytes)

@@ -240,7 +240,7 @@ extension Controller {
     // MARK: what a person may see
 
     func hostViews(for person: PersonRecord) -> [HostView] {
-        state.hostsInOrder.filter { person.may(.view, on: ScopedObject($0)) }.map { view(of: $0) }
+        hostViews(of: state.hostsInOrder.filter { person.may(.view, on: ScopedObject($0)) })
     }
 
     func rolloutViews(for person: PersonRecord) -> [RolloutView] {

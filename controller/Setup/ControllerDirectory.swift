@@ -141,6 +141,12 @@ struct ControllerConfiguration: Sendable, Codable {
         if let database { return try PostgresStore(address: database) }
         return try SQLiteStore(path: folder.path(ControllerDirectory.databaseName))
     }
+
+    /// A database that controllers may be using stays as it is.
+    func openStoreToRead(_ folder: ControllerDirectory) throws -> any EventStore {
+        if let database { return try PostgresStore(unchanged: database) }
+        return try openStore(folder)
+    }
 }
 
 /// `client.json`: what `slipway --dir DIR` reads. Paths are relative to the folder.

@@ -3,7 +3,13 @@ import ControllerAPI
 import ReleaseDefinition
 
 extension Controller {
-    func hostViews() -> [HostView] { state.hostsInOrder.map { view(of: $0) } }
+    func hostViews() -> [HostView] { hostViews(of: state.hostsInOrder) }
+
+    /// What each should run is found for all of them together: for one after another it is a search for each in each plan.
+    func hostViews(of records: [HostRecord]) -> [HostView] {
+        let wanted = state.wantedByHost()
+        return records.map { view(of: $0, wanted: wanted[$0.id] ?? [:]) }
+    }
 
     func hostView(_ id: HostID) throws -> HostView {
         guard let record = state.hosts[id] else {
@@ -12,11 +18,13 @@ extension Controller {
         return view(of: record)
     }
 
-    func view(of record: HostRecord) -> HostView {
+    func view(of record: HostRecord) -> HostView { view(of: record, wanted: state.wanted(on: record.id)) }
+
+    private func view(of record: HostRecord, wanted: [ProductName: WantedRelease]) -> HostView {
         HostView(
             id: record.id, environment: record.environment, labels: record.labels,
             delivery: record.inventory?.delivery, contact: contact(of: record), lastContactAt: lastContact(of: record),
-            agentVersion: record.inventory?.agentVersion, products: products(of: record),
+            agentVersion: record.inventory?.agentVersion, products: products(of: record, wanted),
             standing: record.identity.standing.word,
             notice: ControllerError.refusal(of: record.id, record.identity.standing).map(IdentityNotice.init),
             certificateNotAfter: record.identity.current.notAfter, marks: record.markViews,
@@ -41,12 +49,11 @@ extension Controller {
         [record.lastReportAt, lastSeen[record.id]].compactMap { $0 }.max()
     }
 
-    private func products(of record: HostRecord) -> [HostProductView] {
-        let wanted = state.wanted(on: record.id)
+    private func products(of record: HostRecord, _ wanted: [ProductName: WantedRelease]) -> [HostProductView] {
         return Set(record.running.keys).union(wanted.keys).union(record.locked.keys).sorted().map { product in
             let installed = record.running[product]
             return HostProductView(
-                product: product, wanted: wanted[product]?.version ?? nil, running: installed?.release.version,
+                product: product, wanted: wanted[product]?.version, running: installed?.release.version,
                 manifest: installed?.manifest, isHealthy: installed?.isHealthy ?? false,
                 rollout: wanted[product]?.rollout, isRevoked: state.runsRevoked(record, product),
                 lockedBy: record.locked[product]?.order)
@@ -54,25 +61,70 @@ extension Controller {
     }
 }
 
+/// What a host should run of a product.
+struct WantedRelease: Sendable, Equatable {
+    /// nil: nothing, as before the rollout that was backed out.
+    var version: ReleaseVersion?
+    /// Which rollout decided it.
+    var rollout: RolloutID
+}
+
 extension FleetState {
     /// By the last decision about each product: after a back-out it is what the host ran before.
-    func wanted(on host: HostID) -> [ProductName: (version: ReleaseVersion?, rollout: RolloutID)] {
-        var wanted: [ProductName: (version: ReleaseVersion?, rollout: RolloutID)] = [:]
-        var decidedAt: [ProductName: UTCInstant] = [:]
+    func wanted(on host: HostID) -> [ProductName: WantedRelease] {
+        wanted(by: decisions { record in record.hosts[host].map { [(host, $0)] } ?? [] })[host] ?? [:]
+    }
+
+    /// The same of every host.
+    func wantedByHost() -> [HostID: [ProductName: WantedRelease]] {
+        wanted(by: decisions { record in record.hosts.map { ($0.key, $0.value) } })
+    }
+
+    private struct Decision {
+        var rollout: RolloutID
+        var isBackOut: Bool
+        var decidedAt: UTCInstant?
+    }
+
+    /// The last one of each product and host.
+    private func decisions(
+        of facts: (RolloutRecord) -> [(HostID, RolloutRecord.Host)]
+    ) -> [ProductName: [HostID: Decision]] {
+        var decisions: [ProductName: [HostID: Decision]] = [:]
         for id in rolloutOrder {
-            guard let record = rollouts[id], let plan = record.plan, let known = record.hosts[host],
-                let order = known.order
-            else { continue }
-            // An older rollout may take its release back after a newer one that brought nothing.
-            if let startedAt = known.startedAt {
-                if let last = decidedAt[plan.definition.release.product], last > startedAt { continue }
-                decidedAt[plan.definition.release.product] = startedAt
+            guard let record = rollouts[id], let product = record.plan?.definition.release.product else { continue }
+            for (host, known) in facts(record) {
+                guard let order = known.order else { continue }
+                let last = decisions[product]?[host]?.decidedAt
+                // An older rollout may take its release back after a newer one that brought nothing.
+                if let startedAt = known.startedAt, let last, last > startedAt { continue }
+                var isBackOut = order.action == .backOut
+                if case .backedOut = known.outcome { isBackOut = true }
+                decisions[product, default: [:]][host] = Decision(
+                    rollout: id, isBackOut: isBackOut, decidedAt: known.startedAt ?? last)
             }
-            let release = plan.definition.release
-            var isBackOut = order.action == .backOut
-            if case .backedOut = record.hosts[host]?.outcome { isBackOut = true }
-            let before = plan.hosts.first { $0.id == host }?.running?.version
-            wanted[release.product] = (isBackOut ? before : release.version, id)
+        }
+        return decisions
+    }
+
+    private func wanted(by decisions: [ProductName: [HostID: Decision]]) -> [HostID: [ProductName: WantedRelease]] {
+        var wanted: [HostID: [ProductName: WantedRelease]] = [:]
+        for (product, hosts) in decisions {
+            // Of a plan that took thousands back, one search for all of them.
+            let plans = Set(hosts.values.lazy.filter(\.isBackOut).map(\.rollout))
+            let before = Dictionary(
+                uniqueKeysWithValues: plans.map { id in
+                    let running = (rollouts[id]?.planHosts ?? []).lazy.filter { hosts[$0.id]?.rollout == id }
+                        .map { ($0.id, $0.running?.version) }
+                    return (id, Dictionary(running, uniquingKeysWith: { first, _ in first }))
+                })
+            for (host, decision) in hosts {
+                let version =
+                    decision.isBackOut
+                    ? before[decision.rollout]?[host] ?? nil
+                    : rollouts[decision.rollout]?.plan?.definition.release.version
+                wanted[host, default: [:]][product] = WantedRelease(version: version, rollout: decision.rollout)
+            }
         }
         return wanted
     }

@@ -7,9 +7,19 @@ import ReleaseRollout
 extension Controller {
     /// The newest first, without hosts.
     func rolloutViews() -> [ControllerAPI.RolloutView] {
-        state.rolloutOrder.reversed().compactMap { id in
-            state.rollouts[id].flatMap { self.view(of: $0, withHosts: false) }
+        state.rolloutOrder.reversed().compactMap { id in state.rollouts[id].flatMap(summary) }
+    }
+
+    /// Without hosts. Most rollouts of a list ended long ago, and to count the hosts of each anew is what a list would wait for.
+    private func summary(of record: RolloutRecord) -> ControllerAPI.RolloutView? {
+        if var known = rolloutSummaries[record.id], known.sequence == record.lastSequence {
+            // It tells of the channel as well, which newer rollouts change.
+            known.reason = state.reason(of: record)
+            return known
         }
+        let view = view(of: record, withHosts: false)
+        rolloutSummaries[record.id] = view
+        return view
     }
 
     func rolloutView(_ id: RolloutID) throws -> ControllerAPI.RolloutView {
@@ -20,7 +30,8 @@ extension Controller {
     }
 
     private func view(of record: RolloutRecord, withHosts: Bool = true) -> ControllerAPI.RolloutView? {
-        guard let plan = record.plan, let engine = record.rollout.view, let startedAt = record.startedAt else {
+        guard let plan = record.plan, let engine = record.rollout.summary, let startedAt = record.startedAt
+        else {
             return nil
         }
         let definition = plan.definition
@@ -35,7 +46,8 @@ extension Controller {
             startedAt: startedAt,
             startedBy: record.startedBy, endedAt: record.endedAt,
             phases: engine.phases.map { phase(of: $0, record, plan) },
-            hosts: withHosts ? engine.hosts.map { host(of: $0, record, plan, before: before[$0.id] ?? nil) } : [],
+            hosts: withHosts
+                ? record.rollout.hostPlaces.map { host(of: $0, record, plan, before: before[$0.id] ?? nil) } : [],
             stillRunning: withHosts && engine.isRevoked ? state.stillRunning(record) : nil,
             successor: record.rollout.followedBy)
     }
@@ -58,7 +70,7 @@ extension Controller {
     private static func phaseState(_ word: String) -> PhaseState { PhaseState(rawValue: word) ?? .waiting }
 
     private func host(
-        of host: ReleaseRollout.HostView, _ record: RolloutRecord, _ plan: RolloutPlan, before: ReleaseVersion?
+        of host: ReleaseRollout.HostPlace, _ record: RolloutRecord, _ plan: RolloutPlan, before: ReleaseVersion?
     ) -> RolloutHostView {
         let release = before.map { ReleaseName(product: plan.definition.release.product, version: $0) }
         let wasRevoked = release.flatMap { state.releases[$0]?.revocation(in: plan.definition.environment) } != nil

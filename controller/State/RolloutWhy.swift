@@ -13,16 +13,13 @@ extension Controller {
         }
         if let host { try requireHosts([host], in: id) }
         let holds = record.rollout.holds.map { hold($0, of: record) } + channelHold(record)
-        let views = record.rollout.view?.hosts ?? []
-        let held = views.lazy.filter { host == nil || $0.id == host }.compactMap { view in
-            record.rollout.hold(of: view.id).map {
-                HostHold(host: view.id, phase: view.phase, state: view.state, hold: RolloutHold($0))
-            }
-        }.prefix(Self.hostsMax)
+        let held = record.rollout.heldHosts(only: host, max: Self.hostsMax).map {
+            HostHold(host: $0.host, phase: $0.phase, state: $0.state, hold: RolloutHold($0.hold))
+        }
         let moments = holds.compactMap(\.until) + held.compactMap(\.hold.until)
         return RolloutWhyView(
             release: plan.definition.release, rollout: id, reasons: holds + failed(record) + stillRunning(record),
-            hosts: Array(held),
+            hosts: held,
             nextAttemptAt: host == nil && !record.waitsForPerson ? record.rollout.nextDeadlineAt : moments.min())
     }
 

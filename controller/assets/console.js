@@ -56,7 +56,12 @@
     return field === document.activeElement || field.value !== field.defaultValue;
   }
 
+  // A form that is on its way is not drawn anew: a second click on it is the same act, and the controller knows it by that.
+  let sentAt = -Infinity;
+  main.addEventListener("submit", () => { sentAt = performance.now(); });
+
   function replace(html) {
+    if (performance.now() - sentAt < 5000) return;
     const next = new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
     if (!next || !next.classList.contains("live")) return;
     for (const details of main.querySelectorAll("details[id]")) {

@@ -211,6 +211,9 @@ extension ErrorCatalogue {
         controller.setup.backup
           The folder is no whole backup.
         > Name a folder that slipway-controller backup wrote to its end.
+        controller.setup.databaseEmpty
+          The database onto which a backup is to be restored holds no record of a controller.
+        > Put the dump that was made right after the backup into it first.
         controller.setup.databaseNewer
           The database onto which a backup is restored has entries that are newer than the backup.
         > Make sure that it is the dump of that backup and that nobody works on it; then say it again with --yes.

@@ -22,16 +22,18 @@ extension Directory {
         guard try status(path) != nil else { return true }
         let place = try place(of: path)
         return try Self.removeSome(
-            Array(place.name.utf8CString), in: place.descriptor, depth: 0, left: &left, full: try fullPath(path))
+            Array(place.name.utf8CString), in: place.descriptor, depth: 0, left: &left,
+            above: Self.split(try fullPath(path)).folder)
     }
 
     private static func removeSome(
-        _ name: [CChar], in holder: Int32, depth: Int, left: inout Int, full: String
+        _ name: [CChar], in holder: Int32, depth: Int, left: inout Int, above: String
     ) throws -> Bool {
         guard left > 0 else { return false }
         left -= 1
         if unlinkat(holder, name, 0) == 0 || errno == ENOENT { return true }
-        guard errno == EISDIR || errno == EPERM else { throw SystemCall.error(errno, "unlinkat", full) }
+        let (number, full) = (errno, "\(above)/\(String(cString: name))")
+        guard number == EISDIR || number == EPERM else { throw SystemCall.error(number, "unlinkat", full) }
         // Deeper than any tree of ours: at once.
         guard depth < depthMax else {
             try removeTree(String(cString: name), in: holder, full: full)
@@ -46,7 +48,7 @@ extension Directory {
         // A folder without write permission for its owner: ours to open, as we remove it anyway.
         if geteuid() != 0 { _ = fchmod(opened, 0o700) }
         for entry in try folder.rawEntries() {
-            guard try removeSome(entry.name, in: opened, depth: depth + 1, left: &left, full: full) else {
+            guard try removeSome(entry.name, in: opened, depth: depth + 1, left: &left, above: full) else {
                 return false
             }
         }
@@ -57,17 +59,19 @@ extension Directory {
     static func removeTree(_ name: String, in holder: Int32, full: String) throws {
         // A folder opened before this one is emptied: it takes what lies deeper than we like to recurse.
         var lifted = 0
-        try remove(Array(name.utf8CString), in: holder, depth: 0, top: nil, lifted: &lifted, full: full)
+        try remove(
+            Array(name.utf8CString), in: holder, depth: 0, top: nil, lifted: &lifted, above: split(full).folder)
     }
 
     private static let depthMax = 64
 
     private static func remove(
-        _ name: [CChar], in holder: Int32, depth: Int, top: Int32?, lifted: inout Int, full: String
+        _ name: [CChar], in holder: Int32, depth: Int, top: Int32?, lifted: inout Int, above: String
     ) throws {
         if unlinkat(holder, name, 0) == 0 || errno == ENOENT { return }
+        let (number, full) = (errno, "\(above)/\(String(cString: name))")
         // EISDIR by Linux, EPERM by POSIX: it may be a folder.
-        guard errno == EISDIR || errno == EPERM else { throw SystemCall.error(errno, "unlinkat", full) }
+        guard number == EISDIR || number == EPERM else { throw SystemCall.error(number, "unlinkat", full) }
         let opened = openat(holder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         if opened < 0 {
             if errno == ENOENT { return }
@@ -86,12 +90,12 @@ extension Directory {
             for entry in try folder.rawEntries() {
                 do {
                     try remove(
-                        entry.name, in: opened, depth: depth + 1, top: top ?? opened, lifted: &lifted, full: full)
+                        entry.name, in: opened, depth: depth + 1, top: top ?? opened, lifted: &lifted, above: full)
                 } catch let error as EffectsError where error.code == "effects.file.denied" && depth <= depthMax {
                     // A folder without write permission for its owner: ours to open, as we remove it anyway.
                     try SystemCall.check("fchmod", full) { fchmod(opened, 0o700) }
                     try remove(
-                        entry.name, in: opened, depth: depth + 1, top: top ?? opened, lifted: &lifted, full: full)
+                        entry.name, in: opened, depth: depth + 1, top: top ?? opened, lifted: &lifted, above: full)
                 }
             }
         } while try top == nil && !folder.rawEntries().isEmpty

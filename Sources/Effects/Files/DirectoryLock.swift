@@ -15,11 +15,17 @@ public final class DirectoryLock: Sendable {
 extension Directory {
     /// nil when another process, or another part of this one, has it.
     public func lock() throws -> DirectoryLock? {
-        let file = try openRegular(".lock", flags: O_RDWR | O_CREAT, mode: 0o600)
-        while flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 {
-            let number = errno
-            if number == EWOULDBLOCK { return nil }
-            if number != EINTR { throw SystemCall.error(number, "flock", file.path) }
+        var file = try openRegular(".lock", flags: O_RDWR | O_CREAT, mode: 0o600)
+        while true {
+            if flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 {
+                let number = errno
+                if number == EWOULDBLOCK { return nil }
+                if number != EINTR { throw SystemCall.error(number, "flock", file.path) }
+                continue
+            }
+            // Who had it may have removed it since it was opened here: then it holds nobody off.
+            if try status(".lock")?.inode == file.status().inode { break }
+            file = try openRegular(".lock", flags: O_RDWR | O_CREAT, mode: 0o600)
         }
         // For people who find it held; it decides nothing, so it need not succeed.
         try? file.truncate(to: ByteCount(0))

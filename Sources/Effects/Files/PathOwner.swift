@@ -5,12 +5,23 @@ struct PathOwner {
     private let path: String
     private let owner: UInt32
     private let mode: UInt32
+    private let asker: UInt32
 
-    /// nil: nothing of the path can be looked at, or who asked is root, whom owners and modes do not hold back.
-    init?(of path: String) {
-        guard path.hasPrefix("/"), geteuid() != 0 else { return nil }
+    /// - Parameter naming: a name in the folder was to be made or taken away: what counts is the folder, and not what the name
+    ///   means. Where the folder is everybody's (sticky, as /tmp), what is there belongs to its owner all the same.
+    /// - Returns: nil: nothing of the path can be looked at, or who asked is root, whom owners and modes do not hold back.
+    init?(of path: String, asFolderOf naming: Bool = false, askedBy asker: UInt32 = geteuid()) {
+        guard path.hasPrefix("/"), asker != 0 else { return nil }
+        self.asker = asker
         var path = path
         var status = stat()
+        if naming {
+            // Of a move, the name that is left.
+            let named = path.firstRange(of: " → ") ?? path.firstRange(of: " ⇄ ")
+            let name = named.map { String(path[..<$0.lowerBound]) } ?? path
+            path = Directory.split(name).folder
+            if lstat(path, &status) == 0, status.st_mode & 0o1000 != 0, lstat(name, &status) == 0 { path = name }
+        }
         while lstat(path, &status) != 0 {
             guard path != "/" else { return nil }
             path = Directory.split(path).folder
@@ -21,13 +32,13 @@ struct PathOwner {
     /// `/srv/shop belongs to root (mode 700), this program runs as nobody`
     var words: String {
         "\(path) belongs to \(SystemUser.name(of: owner)) (mode \(String(mode, radix: 8))), this program runs as "
-            + SystemUser.name(of: geteuid())
+            + SystemUser.name(of: asker)
     }
 
     var remedy: String {
-        let own = SystemUser.name(of: geteuid())
+        let own = SystemUser.name(of: asker)
         let other = SystemUser.name(of: owner)
-        guard owner != geteuid() else { return "Let \(own) in, as root: chmod u+rwX \(path)" }
+        guard owner != asker else { return "Let \(own) in, as root: chmod u+rwX \(path)" }
         return "Give it to \(own), as root: chown -R \(own): \(path), or run this as \(other)."
     }
 }

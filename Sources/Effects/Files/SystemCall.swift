@@ -19,7 +19,9 @@ enum SystemCall {
 
     static func error(_ number: Int32, _ call: String, _ path: String) -> EffectsError {
         var (code, text, remedy) = words(number)
-        if code == "denied", let owner = PathOwner(of: path) {
+        if code == "denied", chowns.contains(call) {
+            if geteuid() != 0 { remedy = "Run this as root: nobody else gives files away." }
+        } else if code == "denied", let owner = PathOwner(of: path, asFolderOf: namings.contains(call)) {
             text += ": \(owner.words)"
             remedy = owner.remedy
         }
@@ -27,6 +29,12 @@ enum SystemCall {
             code: "file." + code, summary: "\(path): \(text).", remedy: remedy,
             cause: "\(call): \(message(number))")
     }
+
+    /// What these change is the folder that a name stands in, whosever the named file is.
+    private static let namings: Set = [
+        "renameat", "renameat2", "unlinkat", "rmdir", "linkat", "mkdir", "mkdirat", "symlinkat",
+    ]
+    private static let chowns: Set = ["fchown", "fchownat"]
 
     static func message(_ number: Int32) -> String {
         var buffer = [CChar](repeating: 0, count: 256)

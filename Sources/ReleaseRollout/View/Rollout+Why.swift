@@ -16,6 +16,16 @@ public struct Hold: Sendable, Equatable {
     public var until: UTCInstant?
 }
 
+/// A host that something holds.
+public struct HeldHost: Sendable, Equatable {
+    public var host: HostID
+    /// From 1.
+    public var phase: Int
+    /// As in `HostView`.
+    public var state: String
+    public var hold: Hold
+}
+
 /// Why: what holds a rollout and each of its hosts, and when it tries next.
 extension Rollout {
     /// What holds all of its hosts, the widest first.
@@ -97,6 +107,19 @@ extension Rollout {
             + "not back" + words("out of contact", left.filter(\.isOutOfContact))
             + words("that could not be brought back", left.filter { $0.backOutSucceeded == false }) + "."
         return [Hold(what: .backOut, text: text)]
+    }
+
+    /// Of the hosts that something holds the first ones, by phase.
+    /// - Parameter only: nil: of all.
+    public func heldHosts(only: HostID? = nil, max: Int) -> [HeldHost] {
+        guard !isRetired else { return [] }
+        let held = hosts.lazy.filter { only == nil || $0.id == only }.compactMap { host -> HeldHost? in
+            guard let hold = hold(of: host.id) else { return nil }
+            let words = HostWords(
+                host, phaseName: phasePlan(host.phase)?.name ?? "", holdsStarts: !startsHosts && !isOver)
+            return HeldHost(host: host.id, phase: host.phase + 1, state: words.state, hold: hold)
+        }
+        return Array(held.prefix(max))
     }
 
     /// What holds one host; nil: it is done, or not one of this rollout's.

@@ -55,6 +55,13 @@ public struct PhaseCounts: Sendable, Equatable, Codable {
     public init() {}
 }
 
+public struct HostPlace: Sendable, Equatable {
+    public var id: HostID
+    /// From 1.
+    public var phase: Int
+    public var delivery: DeliveryMode
+}
+
 public struct HostView: Sendable, Equatable, Codable {
     public var id: HostID
     /// From 1.

@@ -13,7 +13,7 @@ struct PostgresOutageTests {
     private static let isWhole = ProcessInfo.processInfo.environment["SLIPWAY_FAULTS"] != nil
 
     enum Outage: String, CaseIterable, Sendable, CustomTestStringConvertible {
-        case killed, paused, full
+        case killed, paused, full, readOnly
         /// Its standby takes its place.
         case failedOver
         var testDescription: String { rawValue }
@@ -32,6 +32,7 @@ struct PostgresOutageTests {
             case .killed, .failedOver: server.kill()
             case .paused: server.pause()
             case .full: try fill()
+            case .readOnly: try server.set("default_transaction_read_only", "on")
             }
         }
 
@@ -41,6 +42,7 @@ struct PostgresOutageTests {
             case .failedOver: try standby?.promote()
             case .paused: server.resume()
             case .full: try FileManager.default.removeItem(atPath: (disk ?? "") + "/filler")
+            case .readOnly: try server.set("default_transaction_read_only", "off")
             }
         }
 
@@ -72,7 +74,7 @@ struct PostgresOutageTests {
     }
 
     @Test(
-        "R39: killed, stopped, without space, failed over under a rollout: it waits, goes on by itself, nothing lost or doubled",
+        "R39: killed, stopped, full, read-only, failed over under a rollout: it waits, goes on by itself, nothing lost or doubled",
         arguments: Outage.allCases)
     func outage(_ outage: Outage) async throws {
         let folder = try TemporaryFolder()
@@ -147,13 +149,8 @@ struct PostgresOutageTests {
                 #expect(refused?.status == 503, "\(refused.map { String(decoding: $0.body, as: UTF8.self) } ?? "")")
                 #expect(refused?.problemCode == (outage == .full ? "controller.store.disk" : "controller.store.away"))
                 #expect(try await client.send("GET", "/livez").status == 200)
-                if outage != .full {
-                    let ready = try await client.send("GET", "/readyz?verbose")
-                    #expect(ready.status == 200)
-                    #expect(String(decoding: ready.body, as: UTF8.self).hasPrefix("[~] record\n"))
-                    let metrics = try await client.send("GET", "/metrics")
-                    #expect(String(decoding: metrics.body, as: UTF8.self).contains("\nslipway_store_up 0\n"))
-                }
+                try await expect("[~] record", "slipway_store_up 0", client)
+                #expect(await !running.controller.heard(writer.id).takesReports)
                 if outage == .killed {
                     let findings = try await client.send("GET", "/v1/doctor").json(DoctorReport.self).findings
                     #expect(findings.contains { $0.check == .controller && $0.level == .problem }, "\(findings)")
@@ -163,6 +160,10 @@ struct PostgresOutageTests {
                 // Longer than the lease.
                 if outage == .paused { try await eventually { await !running.controller.leads } }
                 try trouble.end()
+                // Whether or not anybody brings something to be written.
+                try await eventually { await running.controller.readiness().allSatisfy { $0.standing == .good } }
+                try await expect("[+] record", "slipway_store_up 1", client)
+                try await eventually { await running.controller.heard(writer.id).takesReports }
                 try await eventually { try await send().status == 200 }
                 // Who was turned away waits no longer than it must.
                 try await eventually { fleet.agents.allSatisfy { $0.readyWords > 0 } }
@@ -172,6 +173,18 @@ struct PostgresOutageTests {
             }
             await reporter.close()
         }
+    }
+
+    /// What a balancer and Prometheus are told; within its patience a controller serves.
+    private func expect(_ check: String, _ sample: String, _ client: TestClient) async throws {
+        let ready = try await client.send("GET", "/readyz?verbose")
+        #expect(ready.status == 200)
+        let (checks, metrics) = (
+            String(decoding: ready.body, as: UTF8.self),
+            String(decoding: try await client.send("GET", "/metrics").body, as: UTF8.self)
+        )
+        #expect(checks.hasPrefix(check + "\n"), "\(checks)")
+        #expect(metrics.contains("\n\(sample)\n"))
     }
 
     /// Read from the beginning, by another connection.

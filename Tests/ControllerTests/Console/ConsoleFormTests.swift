@@ -89,7 +89,12 @@ struct ConsoleFormTests {
             }
             let acts = try await controller.store.entries(after: Int64(before), limit: 10_000)
             let noted = acts.compactMap { if case .personActed(let act) = $0.event { act } else { nil } }
-            #expect(noted.count == forms.count && noted.allSatisfy { $0.decision == .refused })
+            // Two wrong proofs, six wrong places and one without the right, each under the act that was tried.
+            #expect(noted.count == 9 * forms.count && noted.allSatisfy { $0.decision == .refused })
+            for (reason, count) in [("formProof", 2), ("formOrigin", 6), ("permission", 1)] {
+                let found = noted.count { $0.reason == "controller.access.\(reason)" }
+                #expect(found == count * forms.count, "\(reason)")
+            }
             #expect(acts.count == noted.count, "\(acts.map(\.event.action))")
             await client.close()
         }
@@ -211,6 +216,60 @@ struct ConsoleFormTests {
             #expect(try await browser.post("\(release)/revoke", "environment=staging&reason=bad").status == 303)
             #expect(try await !browser.page(release).text.contains("action=\"\(release)/revoke\""))
             #expect(try await browser.post("\(release)/withdraw", "environment=staging&reason=bad").status == 303)
+            await client.close()
+        }
+    }
+
+    @Test("A form that comes too often says on its page when it will be taken")
+    func tooOften() async throws {
+        let test = try TestController(time: ManualTime(now: SystemTime().now()))
+        let folder = try ControllerDirectory.open(test.folder.path)
+        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        var rules = RateRules()
+        rules.person = RateRule(burst: 3, perSecond: 1)
+        configuration.limits = rules
+        try folder.write(ControllerDirectory.configurationName, json: configuration)
+        try await test.run { running in
+            let client = try TestClient(test, running)
+            let browser = try await TestBrowser.signIn(test.adminToken, client)
+            var refused: HTTPResponse?
+            for _ in 1...8 where refused == nil {
+                let response = try await browser.post("/console/freezes", "reason=+")
+                if response.status == 429 { refused = response }
+            }
+            let wait = try #require(refused?.header("Retry-After").flatMap { Int($0) })
+            #expect((1...100).contains(wait) && refused?.text.contains("Not done.") == true)
+            await client.close()
+        }
+    }
+
+    @Test("A form that comes twice from one page is one act; a refused one, another page and other words are not")
+    func twice() async throws {
+        try await TestFleet.serving(1) { fleet, admin, running in
+            let client = try TestClient(fleet.test, running)
+            let browser = try await TestBrowser.signIn(fleet.test.adminToken, client)
+            func page() async throws -> String {
+                let text = try await browser.page("/console/calendar").text
+                return String(try #require(text.firstMatch(of: /name="page" value="([0-9a-f]{16})"/)?.output.1))
+            }
+            func freezes() async throws -> Int {
+                try await admin.send("GET", "/v1/freezes").json(ListView<FreezeView>.self).items.count
+            }
+            let first = try await page()
+            let words = "environment=staging&reason=fire"
+            let refused = try await browser.post("/console/freezes", "page=\(first)&environment=staging&reason=+")
+            #expect(refused.status == 400)
+            // Whose own address takes forms alone.
+            #expect(refused.text.contains(#"<a href="/console/calendar">Reload</a>"#))
+            // At once, as a double click.
+            async let one = browser.post("/console/freezes", "page=\(first)&\(words)")
+            async let other = browser.post("/console/freezes", "page=\(first)&\(words)")
+            #expect(try await [one.status, other.status] == [303, 303])
+            #expect(try await freezes() == 1)
+            #expect(try await browser.page("/console/calendar").text.contains("id=\"told\""))
+            #expect(try await browser.post("/console/freezes", "page=\(first)&\(words)+2").status == 303)
+            #expect(try await browser.post("/console/freezes", "page=\(page())&\(words)").status == 303)
+            #expect(try await freezes() == 3)
             await client.close()
         }
     }

@@ -220,6 +220,20 @@ struct BackupTests {
         let made = try Directory.open(backup)
         #expect(try made.status("keys/old.pem") == nil && made.status(".lock") == nil)
         #expect(try made.status().mode & 0o077 == 0)
+        // Another backup found the unfinished one, and has its lock when that has its name already.
+        let above = try Directory.open(folder.path)
+        let late = #expect(throws: ControllerError.self) {
+            _ = try ControllerBackup.claim(made, as: "one.unfinished", in: above)
+        }
+        #expect(late?.code == "controller.conflict.exists")
+        #expect(try made.status(BackupRecord.name) != nil && made.status(".lock") == nil)
+        // A file is no place for one, which is found out before anything is copied.
+        try above.writeDurably("file", [1])
+        let onto = #expect(throws: ControllerError.self) {
+            _ = try ControllerBackup.make(of: folder.path + "/nowhere", in: folder.path + "/file", at: test.time.now())
+        }
+        #expect(onto?.code == "controller.conflict.exists")
+        try above.removeFile("file")
         // The record is read after other files lie there already.
         let damaged = try Directory.open(test.folder.path)
         try damaged.removeTree("repository")
@@ -266,6 +280,42 @@ struct BackupTests {
         try restore("said", isConfirmed: true)
         #expect(try store.readOn(event: { _ in }, report: { _ in }))
         #expect(store.sequence > end + ControllerRestore.jump - 1)
+    }
+
+    @Test(
+        "A database that a controller of before an upgrade uses is not migrated by a restore, nor an empty one filled",
+        .enabled(if: TestPostgres.isInstalled))
+    func ontoOlderDatabase() throws {
+        let database = try TestPostgres.newDatabase()
+        let test = try TestController(database: database)
+        let folder = try TemporaryFolder()
+        let backup = folder.path + "/one"
+        _ = try ControllerBackup.make(of: test.folder.path, in: backup, at: test.time.now())
+        let connection = try PostgresConnection(database)
+        func migrations() throws -> Int { try connection.run("SELECT 1 FROM migrations").count }
+        func refusal() throws -> String? {
+            #expect(throws: ControllerError.self) {
+                _ = try ControllerRestore.perform(
+                    from: backup, to: folder.path + "/new", advance: true, at: test.time.now())
+            }?.code
+        }
+        // As its first version made it, and holds it by a lease.
+        try connection.run(script: "DROP TABLE controllers, contacts; DELETE FROM migrations WHERE name LIKE '2 %'")
+        let lease = "INSERT INTO leases VALUES ('engine', 'old', 1, clock_timestamp() + interval '1 hour')"
+        try connection.run(lease)
+        #expect(try refusal() == "controller.setup.databaseUsed")
+        #expect(try migrations() == 1)
+        // It ends; then the tables become today's.
+        try connection.run("DELETE FROM leases")
+        _ = try ControllerRestore.perform(
+            from: backup, to: folder.path + "/new", advance: true, isConfirmed: true, at: test.time.now())
+        #expect(try migrations() == PostgresStore.migrations.count)
+        // The dump was not put in yet.
+        try connection.run(script: "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        try Directory.open(folder.path).removeTree("new")
+        #expect(try refusal() == "controller.setup.databaseEmpty")
+        #expect(try connection.run("SELECT 1 FROM pg_tables WHERE schemaname = 'public'").count == 0)
+        #expect(try Directory.open(folder.path).list().map(\.name) == ["one"])
     }
 
     @Test("A folder that is no whole backup is refused, and a folder that holds something is never written into")

@@ -116,17 +116,20 @@ final class Fleet: Sendable {
     var agents: [FleetAgent] { state.withLock { $0.agents } }
 
     /// Joins a host and starts its agent.
+    /// - Parameter folder: of the controller that it belongs to; nil: the first.
     @discardableResult
     func addAgent(
         _ delivery: FleetAgent.Delivery = .push, environment: String = "staging", labels: [String: String] = [:],
-        disk: String? = nil
+        disk: String? = nil, by folder: String? = nil
     ) async throws -> FleetAgent {
         let options = labels.flatMap { ["--label", "\($0.key)=\($0.value)"] }
-        let join = try await slipway(["hosts", "invite", "--environment", environment] + options)
+        let join = try await slipway(
+            ["hosts", "invite", "--environment", environment, "--dir", folder ?? controllerFolder] + options,
+            hasController: false)
         guard join.status == 0 else { throw TestFailure(description: "hosts invite: \(join.errors)") }
         let number = agents.count + 1
         let agent = try FleetAgent(
-            fleet: folder, number: number, delivery: delivery, disk: disk, environment: self.environment)
+            fleet: self.folder, number: number, delivery: delivery, disk: disk, environment: self.environment)
         let string = join.output.filter { !$0.isWhitespace }
         if let disk {
             try agent.joinAndStart(string, disk: disk)

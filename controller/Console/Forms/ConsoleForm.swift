@@ -6,6 +6,8 @@ import ReleaseDefinition
 enum ConsoleForm {
     /// The hidden field that shows that a page of this session sent it.
     static let proofField = "proof"
+    /// The hidden field that is another for each page that is shown: a form that comes twice from one is one act.
+    static let pageField = "page"
 
     /// A form of another site could sign a victim in under the attacker's name; the cookie's SameSite does not help there.
     static func isFromThisSite(_ request: RouteRequest) -> Bool {
@@ -20,7 +22,7 @@ enum ConsoleForm {
         func header(_ name: String) -> String? { HTTPFields.Element.Name(name).flatMap { request.headers[$0] } }
         let site = header("Sec-Fetch-Site")
         let origin = header("Origin")
-        // Under our own Referrer-Policy a browser says `null` for its origin; then the other header decides.
+        // Where a proxy or an add-on takes the origin away, the other header decides.
         let isOwn = origin == "https://\(request.head.authority ?? "")"
         let isUnsaid = origin == nil || origin == "null"
         guard site == "same-origin" ? isOwn || isUnsaid : site == nil && isOwn else {

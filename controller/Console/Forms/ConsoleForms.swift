@@ -31,9 +31,20 @@ enum ConsoleForms {
             var route = Route(
                 .post, address(of: kind.act), access: act.access, scope: act.scope, bodySizeMax: RouteForm.bodySizeMax
             ) { request in
-                _ = try await act.respond(request)
-                controller.sessions.tell(kind.done, cookieHeader: request.header("Cookie") ?? "")
-                return ConsoleResponses.next(kind.next(request.parameters))
+                let cookie = request.header("Cookie") ?? ""
+                let next = ConsoleResponses.next(kind.next(request.parameters))
+                if let once = request.once, !controller.sessions.begin(once, cookieHeader: cookie) {
+                    controller.sessions.tell(
+                        "This came twice from one page, and was done once. To do it again, do it from the page as it is now.",
+                        cookieHeader: cookie)
+                    return next
+                }
+                do { _ = try await act.respond(request) } catch {
+                    if let once = request.once { controller.sessions.forget(once, cookieHeader: cookie) }
+                    throw error
+                }
+                controller.sessions.tell(kind.done, cookieHeader: cookie)
+                return next
             }
             route.form = RouteForm(act: kind.act, fields: kind.fields) { request, problem in
                 await refuse(request, problem, kind, controller, templates)
@@ -56,7 +67,8 @@ enum ConsoleForms {
             return ConsoleResponses.html(page.render(templates), status: status)
         }
         let visit = ConsoleVisit(
-            person: person, proof: controller.sessions.proof(cookieHeader: cookie),
+            person: person, proof: controller.sessions.proof(cookieHeader: cookie), page: controller.newPage(),
+            address: kind.next(request.parameters),
             told: ConsoleTold(text: problem.detail, remedy: problem.remedy, code: problem.code))
         if let page = try? await kind.page(request.parameters, visit, controller, templates) {
             return ConsoleResponses.html(page, status: status)

@@ -68,10 +68,24 @@ enum RolloutActs {
         }
     }
 
-    /// - Parameter hosts: those that it would fit; for retry and skip.
-    static func act(_ verb: RolloutVerb, on id: RolloutID, _ release: ReleaseName, hosts: [HostID]) -> ConsoleAct {
+    /// How many hosts a back-out would take back: all that have it, and those of the newest phase.
+    struct Reach: Sendable {
+        var rollout = 0
+        var phase = 0
+        /// `staging, role=web`
+        var place = ""
+    }
+
+    /// - Parameters:
+    ///   - hosts: those that it would fit; for retry and skip.
+    ///   - of: so many there are.
+    static func act(
+        _ verb: RolloutVerb, on id: RolloutID, _ release: ReleaseName, hosts: [HostID], of count: Int = 0,
+        reach: Reach = Reach()
+    ) -> ConsoleAct {
         let scopes: [(String, String)] = [
-            ("rollout", "every host that has it from this rollout"), ("phase", "the newest phase"),
+            ("rollout", "every host that has it from this rollout (\(reach.rollout))"),
+            ("phase", "the newest phase (\(reach.phase.of("host")))"),
         ]
         let named = hosts.prefix(hostsMax).map(\.text).joined(separator: " ")
         let fields: [ConsoleAct.Field] =
@@ -81,7 +95,8 @@ enum RolloutActs {
             case .retry, .skip:
                 [
                     .text(
-                        "hosts", label: "Hosts", value: named, hint: "Their names, a space between", isRequired: true),
+                        "hosts", label: hosts.count < count ? "Hosts: the first \(hosts.count) of \(count)" : "Hosts",
+                        value: named, hint: "Their names, a space between", isRequired: true),
                     .reason(isRequired: true),
                 ]
             case .abort:
@@ -99,13 +114,27 @@ enum RolloutActs {
                 ]
             }
         return ConsoleAct(
-            id: "\(verb.rawValue)-\(id)", group: "acts-\(id)", label: label(verb), says: says(verb, release),
+            id: "\(verb.rawValue)-\(id)", group: "acts-\(id)", label: label(verb),
+            says: says(verb, release) + (verb == .backOut ? " It is over \(reach.place)." : ""),
             address: "/console/rollouts/\(id)/\(verb.rawValue)",
             weight: [.stop, .abort, .backOut].contains(verb) ? .dangerous : .usual, fields: fields)
     }
 }
 
 extension Controller {
+    private func reach(of record: RolloutRecord, _ plan: RolloutPlan) -> RolloutActs.Reach {
+        let product = plan.definition.release.product
+        let having = record.rollout.hostPlaces.filter { place in
+            record.hosts[place.id]?.order != nil && state.hosts[place.id]?.running[product]?.manifest == plan.manifest
+        }
+        let newest = record.phases.filter { $0.value.startedAt != nil }.keys.max()
+        let place = [
+            plan.definition.environment.text, plan.definition.hosts == .all ? "all hosts" : plan.definition.hosts.text,
+        ]
+        return RolloutActs.Reach(
+            rollout: having.count, phase: having.count { $0.phase == newest }, place: place.joined(separator: ", "))
+    }
+
     /// What this person may do with it as it stands; nothing for who may not.
     func rolloutActs(_ id: RolloutID, for person: PersonRecord) -> [ConsoleAct] {
         guard let record = state.rollouts[id], let plan = record.plan, mayDeploy(person, id) else { return [] }
@@ -117,12 +146,14 @@ extension Controller {
         let facts = record.isActive ? record.hosts : [:]
         return RolloutActs.order.compactMap { verb in
             var hosts: [HostID] = []
+            var count = 0
             switch verb {
             case .retry:
                 let ended = facts.filter { ![nil, .succeeded, .alreadyCurrent].contains($0.value.outcome) }.keys
                     .sorted()
                 let fitting = ended.prefix(RolloutActs.askedMax).lazy.filter { fits(.retry([$0], by: "", reason: "")) }
                 hosts = Array(fitting.prefix(RolloutActs.hostsMax))
+                count = ended.count
                 guard !hosts.isEmpty else { return nil }
             case .skip:
                 // Those of the last phase begin last.
@@ -133,13 +164,16 @@ extension Controller {
                 else { return nil }
                 // Whom nobody can reach: the usual reason to leave a host out.
                 hosts = facts.filter { $0.value.outcome == .offline }.keys.sorted()
+                count = hosts.count
+                hosts = Array(hosts.prefix(RolloutActs.hostsMax))
             case .backOut:
                 let isLeft = !state.hostsLeft(on: record).isEmpty
                 guard isLeft || fits(.backOut(.rollout, by: "", reason: "")) else { return nil }
             default:
                 guard let command = RolloutActs.command(verb), fits(command) else { return nil }
             }
-            return RolloutActs.act(verb, on: id, plan.definition.release, hosts: hosts)
+            return RolloutActs.act(
+                verb, on: id, plan.definition.release, hosts: hosts, of: count, reach: reach(of: record, plan))
         }
     }
 }

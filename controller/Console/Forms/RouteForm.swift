@@ -37,8 +37,8 @@ struct RouteForm: Sendable {
 }
 
 extension Admission {
-    /// Whose form it is: of the session, and nothing else; a page of ours must have sent it.
-    /// - Throws: `controller.access.noSession` (401), `controller.access.formOrigin` (403).
+    /// Whose form it is: of the session, and nothing else.
+    /// - Throws: `controller.access.noSession` (401).
     func person(posting request: Request) async throws -> PersonRecord {
         guard let cookie = request.headers[.cookie],
             let credential = controller.sessions.credential(cookieHeader: cookie),
@@ -48,7 +48,6 @@ extension Admission {
                 "noSession", "Nothing was done: nobody has signed in here, or the session has ended.",
                 remedy: "Sign in, and do it again.")
         }
-        try ConsoleForm.requireOwnPage(request)
         return person
     }
 
@@ -57,7 +56,14 @@ extension Admission {
     func translated(_ request: RouteRequest, _ route: Route) async throws -> RouteRequest {
         guard let form = route.form else { return request }
         let bytes = try await request.body()
-        try ConsoleForm.requireProof(bytes, request.header("Cookie") ?? "", controller.sessions)
-        return request.standing(for: form.body(of: bytes))
+        guard case .person(let person) = request.caller else { throw ControllerError.notFound("form") }
+        try await noting(request.request, route, request.parameters, person) {
+            try ConsoleForm.requireProof(bytes, request.header("Cookie") ?? "", controller.sessions)
+        }
+        let body = form.body(of: bytes)
+        let page = ConsoleForm.field(ConsoleForm.pageField, of: bytes) ?? ""
+        // Whoever goes back to a page and writes something else means something else.
+        let once = SHA256Digest(of: Array("\(page) \(request.request.uri.path) ".utf8) + body.wireBytes)
+        return request.standing(for: body, once: page.isEmpty ? nil : once)
     }
 }

@@ -60,7 +60,8 @@ struct PostgresError: Error {
 
     /// It may still be at it.
     var isSilence: Bool { message.hasPrefix(PostgresConnection.silence) }
-    var isAway: Bool { state.isEmpty || state.hasPrefix("08") || state.hasPrefix("57P") }
+    /// Of 25006 too: a server that only reads is no place for a record; the next connection looks for one that writes.
+    var isAway: Bool { state.isEmpty || state.hasPrefix("08") || state.hasPrefix("57P") || state == "25006" }
 }
 
 /// The rows of an answer.
@@ -91,8 +92,9 @@ final class PostgresConnection {
 
     /// - Parameter address: a connection string of libpq: `postgresql://…` or `host=… dbname=…`.
     init(_ address: String) throws(PostgresError) {
-        let keywords = ["dbname", "connect_timeout", "application_name", "client_encoding"]
-        let values = [address, "5", "slipway-controller", "UTF8"]
+        // What stands before the address may be said otherwise in it. Of several servers that one is taken which writes.
+        let keywords = ["target_session_attrs", "dbname", "connect_timeout", "application_name", "client_encoding"]
+        let values = ["read-write", address, "5", "slipway-controller", "UTF8"]
         let words = keywords.map { strdup($0) } + [nil]
         let texts = values.map { strdup($0) } + [nil]
         defer { (words + texts).forEach { free($0) } }

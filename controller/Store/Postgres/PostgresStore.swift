@@ -23,21 +23,43 @@ final class PostgresStore: EventStore {
         var awayBecause = ""
     }
 
+    private struct Trouble {
+        /// Since it did not answer the last time it was asked.
+        var awaySince: ContinuousClock.Instant?
+        /// Since it refused a write, and has taken none.
+        var unwrittenSince: ContinuousClock.Instant?
+    }
+
     /// What one call of `readOn` takes into memory at a time.
     private static let pieceMax: Int64 = 1000
 
     let address: String
     private let link = Mutex(Link())
     private let position = Mutex(Position())
-    /// Since it did not answer the last time it was asked; apart from the link, which is held while it is asked.
-    private let awaySince = Mutex<ContinuousClock.Instant?>(nil)
+    /// Apart from the link, which is held while it is asked.
+    private let trouble = Mutex(Trouble())
 
     /// Connects, and makes the tables where they are missing.
     /// - Parameter address: a connection string of libpq. A password stands in the file that `passfile` names.
-    init(address: String) throws {
-        self.address = address
-        try withConnection { try Self.migrate($0, place: place) }
+    convenience init(address: String) throws {
+        try self.init(unchanged: address)
+        try migrate()
     }
+
+    /// Connects to what a controller of this version or an older one may have made and may be using: nothing is written until
+    /// `migrate`. What any of them has can be read: the log, reports, documents.
+    init(unchanged address: String) throws {
+        self.address = address
+        _ = try holdsRecord()
+    }
+
+    /// Whether there are tables of a controller.
+    /// - Throws: `controller.store.newer`.
+    func holdsRecord() throws -> Bool {
+        try withConnection { try !Self.applied(to: $0, place: place).isEmpty }
+    }
+
+    func migrate() throws { try withConnection { try Self.migrate($0, place: place) } }
 
     var head: EventHead { position.withLock { $0.head } }
 
@@ -111,7 +133,7 @@ final class PostgresStore: EventStore {
         let append = try PostgresAppend(change, made.entries, made.lines, known, to: made.head, under: lease)
         let rows: PostgresRows
         do {
-            rows = try withConnection { try $0.run(PostgresAppend.sql, append.values) }
+            rows = try noting { try withConnection { try $0.run(PostgresAppend.sql, append.values) } }
         } catch let error as ControllerError where error.code == "controller.store.away" {
             // Whether it was done is not known: if it was, it stands there.
             guard try isStored(append, made.head) else { throw error }
@@ -176,8 +198,47 @@ final class PostgresStore: EventStore {
         return rows.count == 1 ? rows.bytes(0, 0) : nil
     }
 
-    /// How long it has not answered; nil: it did the last time it was asked. Waits for nobody.
-    var awayFor: Duration? { awaySince.withLock { $0 }.map { .now - $0 } }
+    /// How long it has not answered, or taken nothing; nil: it did the last time it was asked. Waits for nobody.
+    var awayFor: Duration? {
+        trouble.withLock { [$0.awaySince, $0.unwrittenSince].compactMap { $0 }.min() }.map { .now - $0 }
+    }
+
+    /// It may answer every question, and take nothing: its disk is full, or our role may not write.
+    var refusesWrites: Bool { trouble.withLock { $0.unwrittenSince != nil } }
+
+    /// Finds out whether it takes writes again, without any: a row that needs space of its own, and is taken back.
+    func probeWrites() throws {
+        try noting {
+            try withConnection { connection in
+                try connection.run("BEGIN")
+                do {
+                    // Digests, which nothing makes smaller: 64 KiB.
+                    try connection.run(
+                        """
+                        INSERT INTO documents (name, content)
+                        SELECT 'probe ' || pg_backend_pid(), string_agg(sha256(it::text::bytea), '')
+                        FROM generate_series(1, 2048) AS it
+                        """)
+                    try connection.run("ROLLBACK")
+                } catch let error as PostgresError {
+                    _ = try? connection.run("ROLLBACK")
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Notes whether a write was taken. Somebody else's that came first is no refusal.
+    private func noting<Value>(_ write: () throws -> Value) throws -> Value {
+        do {
+            let value = try write()
+            trouble.withLock { $0.unwrittenSince = nil }
+            return value
+        } catch let error as ControllerError where error.code != "controller.store.conflict" {
+            trouble.withLock { $0.unwrittenSince = $0.unwrittenSince ?? .now }
+            throw error
+        }
+    }
 
     func ping() throws { _ = try withConnection { try $0.run("SELECT 1") } }
 
@@ -199,11 +260,11 @@ final class PostgresStore: EventStore {
                 let connection = try link.connection ?? PostgresConnection(address)
                 link.connection = connection
                 let value = try body(connection)
-                awaySince.withLock { $0 = nil }
+                trouble.withLock { $0.awaySince = nil }
                 return value
             } catch let error as PostgresError {
                 guard error.isAway else { throw refused(error) }
-                awaySince.withLock { $0 = $0 ?? .now }
+                trouble.withLock { $0.awaySince = $0.awaySince ?? .now }
                 // A connection that broke is made anew with the next call; one that could not be made has to wait.
                 if link.connection == nil || error.isSilence {
                     link.awayUntil = .now + .seconds(1)
@@ -218,7 +279,8 @@ final class PostgresStore: EventStore {
     private func away(_ cause: String) -> ControllerError {
         var error = ControllerError(
             .serviceUnavailable, code: "store.away", summary: "The database \(place) cannot be reached.",
-            remedy: "Nothing is lost: what was not confirmed is tried again. See that PostgreSQL runs and answers.",
+            remedy:
+                "Nothing is lost: what was not confirmed is tried again. See that PostgreSQL runs, answers, and is no standby.",
             cause: cause)
         error.retryAfter = .seconds(5)
         return error

@@ -38,6 +38,18 @@ extension PostgresStore {
                 """),
     ]
 
+    /// The migrations that the database has had.
+    /// - Throws: `controller.store.newer`.
+    static func applied(to connection: PostgresConnection, place: String) throws -> Set<String> {
+        guard try connection.run("SELECT 1 WHERE to_regclass('migrations') IS NOT NULL").count == 1 else { return [] }
+        let rows = try connection.run("SELECT name FROM migrations")
+        let applied = Set((0..<rows.count).map { rows.text($0, 0) })
+        if let newer = applied.subtracting(migrations.map(\.name)).max() {
+            throw ControllerError.storeIsNewer(place, migration: newer)
+        }
+        return applied
+    }
+
     /// Several controllers may start at once: one of them migrates.
     static func migrate(_ connection: PostgresConnection, place: String) throws {
         try connection.run("BEGIN")
@@ -49,11 +61,7 @@ extension PostgresStore {
                     CREATE TABLE IF NOT EXISTS migrations (
                         name text PRIMARY KEY, applied timestamptz NOT NULL DEFAULT now())
                     """)
-            let rows = try connection.run("SELECT name FROM migrations")
-            let applied = Set((0..<rows.count).map { rows.text($0, 0) })
-            if let newer = applied.subtracting(migrations.map(\.name)).max() {
-                throw ControllerError.storeIsNewer(place, migration: newer)
-            }
+            let applied = try applied(to: connection, place: place)
             for step in migrations where !applied.contains(step.name) {
                 try connection.run(script: step.sql)
                 try connection.run("INSERT INTO migrations (name) VALUES ($1)", [.text(step.name)])
