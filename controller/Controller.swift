@@ -174,6 +174,10 @@ public actor Controller {
     @discardableResult
     func commit(_ change: StoreChange, at now: UTCInstant) throws -> [EventEntry] {
         LoopExecutor.expectElsewhere()
+        let terms = ChangeTerms.open
+        try terms?.check(self)
+        var change = change
+        change.request = terms?.request
         let entries: [EventEntry]
         do {
             entries = try metrics.timing(change) {
@@ -184,10 +188,14 @@ public actor Controller {
             if error.code == "controller.store.fenced" { leadership.lease = nil }
             try takeNews()
             throw error
+        } catch let error as ControllerError where error.status == .conflict {
+            // Its request was kept already: the record is well.
+            throw error
         } catch {
             noteRecord(.log, isWritten: false)
             throw error
         }
+        terms?.close()
         noteRecord(.log, isWritten: true)
         for entry in entries { applyToState(entry) }
         repository.checkpoint = store.head.checkpoint

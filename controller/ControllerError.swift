@@ -1,3 +1,4 @@
+import ControllerAPI
 import Hummingbird
 import ReleaseDefinition
 
@@ -10,6 +11,8 @@ public struct ControllerError: ReportableError, Equatable {
     public var cause: String?
     /// With 429: how long to wait.
     public var retryAfter: TimeSpan?
+    /// Each fault of what was sent, where there may be several.
+    public var faults: [Problem.Fault]?
     /// What an HTTP caller is told.
     public var status: HTTPResponse.Status
 

@@ -5,7 +5,10 @@ import ReleaseDefinition
 public struct Problem: Sendable, Equatable, Codable {
     public static let mediaType = "application/problem+json"
 
-    /// `urn:slipway:<code>`; `slipway explain CODE` has its text.
+    /// Below it every code has a page, with the words of `slipway explain`.
+    public static let path = "/problems/"
+
+    /// `/problems/<code>`, relative to the controller.
     public var type: String
     public var title: String
     public var status: Int
@@ -15,9 +18,25 @@ public struct Problem: Sendable, Equatable, Codable {
     public var cause: String?
     /// Of an error of the controller's own: under this number its log has the details.
     public var request: String?
+    /// Each fault of its own, where what was sent may have several; `cause` has them as text. At most 100.
+    public var errors: [Fault]?
+
+    /// A fault in what was sent (RFC 9457 3's example).
+    public struct Fault: Sendable, Equatable, Codable {
+        public var detail: String
+        /// JSON pointer (RFC 6901) of the member of the body, as a URI fragment: `#/text`. nil: the body is no JSON.
+        public var pointer: String?
+        /// Of a definition's problem: its own code and line.
+        public var code: String?
+        public var line: Int?
+
+        public init(detail: String, pointer: String? = nil, code: String? = nil, line: Int? = nil) {
+            (self.detail, self.pointer, self.code, self.line) = (detail, pointer, code, line)
+        }
+    }
 
     public init(status: Int, error: any ReportableError) {
-        type = "urn:slipway:\(error.code)"
+        type = Self.path + error.code
         title = Self.title(of: status)
         self.status = status
         detail = error.summary

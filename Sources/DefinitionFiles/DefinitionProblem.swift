@@ -42,6 +42,8 @@ extension DefinitionProblem: CustomStringConvertible {
 /// Every problem of one definition file, in the order of its lines. Never empty.
 public struct DefinitionProblems: ReportableError, Equatable {
     public var problems: [DefinitionProblem]
+    /// Where the file came as a member of a JSON body: which.
+    public var pointer: JSONPointer?
 
     init(_ problems: [DefinitionProblem]) {
         self.problems = problems.enumerated()

@@ -52,6 +52,8 @@ public struct DefinitionError: ReportableError, Equatable {
     public var summary: String
     public var remedy: String
     public var cause: String?
+    /// Of a JSON document that was read as a type: where it is.
+    public var pointer: JSONPointer?
 
     public init(code: String, summary: String, remedy: String, cause: String? = nil) {
         self.code = "definition." + code

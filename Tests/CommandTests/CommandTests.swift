@@ -306,6 +306,8 @@ struct ExplainTests {
         arguments: [
             ("trust.snapshot.rollback", "trust.snapshot.rollback"), ("trust.ROLE.expired", "trust.ROLE.expired"),
             ("urn:slipway:controller.access.token", "controller.access.token"),
+            ("/problems/controller.access.token", "controller.access.token"),
+            ("https://127.0.0.1:8443/problems/controller.access.token", "controller.access.token"),
             ("effects.file.noSpace:", "effects.file.noSpace"),
         ])
     func found(_ text: String, _ code: String) { #expect(ErrorCatalogue.explanation(of: text)?.code == code) }

@@ -79,6 +79,71 @@ struct IdempotencyTests {
         }
     }
 
+    @Test("Whatever is changed: where If-Match says another than its GET shows, nothing is done")
+    func everyThing() async throws {
+        try await TestFleet.serving(1) { _, client, running in
+            try #require(try await TestFleet.submit("1.0", by: client).status == 201)
+            let view = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client)
+            try #require(try await TestFleet.submit("1.1", by: client).status == 201)
+            let plan = try await client.post("/v1/rollouts/plans", TestFleet.definition("1.1")).json(
+                RolloutPlanView.self)
+            try #require(
+                try await client.post("/v1/policy", PolicyRequest(text: "numbering: { major: N.0 }\n", reason: "r"))
+                    .status == 201)
+            let rows = ControllerRoutes.all(running.controller).filter { ChangedThings.path(changedBy: $0) != nil }
+            #expect(rows.count > 30)
+            for route in rows {
+                // In this profile no change waits for signatures.
+                if route.path.hasPrefix("/v1/keys/changes") || route.path.hasSuffix("/approvals") { continue }
+                let id = route.path.contains("rollouts") ? view.id.text : "host1"
+                let path = route.path.replacing("{digest}", with: plan.digest.hex).replacing("{product}", with: "web")
+                    .replacing("{version}", with: "1.0").replacing("/deviations/{id}", with: "/deviations/d1")
+                    .replacing("{id}", with: id)
+                let late = try await client.send(
+                    "POST", path, headers: [HTTPField("If-Match", "\"x\"")],
+                    bytes: Array(#"{"environment":"staging","reason":"r"}"#.utf8))
+                #expect(late.status == 412 && late.problemCode == "controller.conflict.changed", "\(path)")
+            }
+            // Each GET that is named is one, and shows a tag.
+            for path in Set(rows.compactMap { ChangedThings.path(changedBy: $0) }) {
+                let table = try RouteTable(ControllerRoutes.all(running.controller))
+                #expect(table.match(.get, path).route?.path == path, "\(path)")
+            }
+            let policy = try #require(try await client.send("GET", "/v1/policy").head["ETag"])
+            let asked = try JSONCoding.value(of: PolicyRequest(text: "numbering: { major: N.0 }\n# 2\n", reason: "r"))
+                .wireBytes
+            #expect(
+                try await client.send("POST", "/v1/policy", headers: [HTTPField("If-Match", policy)], bytes: asked)
+                    .status == 201)
+        }
+    }
+
+    @Test("What is changed between the look at If-Match and the change itself is not written over")
+    func between() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let host = try await TestHost.join(test, running).id
+            let controller = running.controller
+            let shown: ChangeTerms.Shown = { try JSONCoding.value(of: $0.hostView(host)) }
+            let tag = Responses.tag(try JSONCoding.value(of: try await controller.hostView(host)))
+            let terms = ChangeTerms(ChangeCondition(tags: [tag]), shown: shown, request: nil)
+            try await controller.check(terms)
+            _ = try await controller.mark(host, HostMarkRequest(mark: .pinned, reason: "first"), by: "person:ann")
+            await #expect(throws: ControllerError.self) {
+                try await ChangeTerms.$current.withValue(terms) {
+                    _ = try await controller.mark(
+                        host, HostMarkRequest(mark: .maintenance, reason: "x"), by: "person:bob")
+                }
+            }
+            #expect(try await controller.hostView(host).marks?.map(\.mark) == [.pinned])
+            // Once it has made its change, or was answered, nothing is held against it.
+            terms.close()
+            try await ChangeTerms.$current.withValue(terms) {
+                _ = try await controller.mark(host, HostMarkRequest(mark: .maintenance, reason: "x"), by: "person:bob")
+            }
+        }
+    }
+
     @Test("What the caller has already is not sent again")
     func unchanged() async throws {
         let test = try TestController()

@@ -9,7 +9,7 @@ import Testing
 @Suite("Pages of lists")
 struct ListPageTests {
     private func page(_ items: [String], _ limit: String?, _ after: String?) throws -> ListView<String> {
-        try ListPages.page(of: items, limit: limit, after: after, key: \.self)
+        try ListPages.page(of: items, in: "/v1/items", limit: limit, after: after, key: \.self)
     }
 
     @Test("Pages of any size, one after the other, hold each item once and in order; the last names no next")
@@ -42,6 +42,50 @@ struct ListPageTests {
         }
     }
 
+    @Test("A cursor is opaque, belongs to its list, and one that was changed is none")
+    func cursors() throws {
+        let cursor = ListCursor(list: "/v1/hosts", key: "räv 1")
+        #expect(ListCursor(cursor.text, list: "/v1/hosts") == cursor)
+        #expect(!cursor.text.contains("1") || !cursor.text.contains("räv"))
+        #expect(ListCursor(cursor.text, list: "/v1/tokens") == nil)
+        for position in cursor.text.indices {
+            var text = cursor.text
+            text.replaceSubrange(position...position, with: text[position] == "A" ? "B" : "A")
+            #expect(ListCursor(text, list: "/v1/hosts") == nil)
+        }
+        for text in ["", "a", "räv 1", "AAAAAAAA", cursor.text + "A", cursor.text + "="] {
+            #expect(ListCursor(text, list: "/v1/hosts") == nil)
+        }
+        // Of another list, though what it names stands here too.
+        let error = #expect(throws: ControllerError.self) {
+            try page(["a", "b"], "1", ListCursor(list: "/v1/others", key: "a").text)
+        }
+        #expect(error?.code == "controller.request.page" && error?.status == .badRequest)
+    }
+
+    @Test("The address of the next page keeps what was asked, and cannot end its place in the header")
+    func addresses() {
+        func next(_ path: String, _ query: String) -> String { ListPages.address(of: "C", path, query) }
+        #expect(next("/v1/hosts", "limit=2&hosts=a%3Db&after=B") == "/v1/hosts?limit=2&hosts=a%3Db&after=C")
+        #expect(next("/v1/audit", "before=9&limit=2") == "/v1/audit?limit=2&after=C")
+        #expect(next("/v1/hosts", "limit=2&hosts=a>b") == "/v1/hosts?limit=2&hosts=a%3Eb&after=C")
+    }
+
+    /// The way that a client takes that knows nothing but RFC 8288.
+    private func walk(_ path: String, _ client: TestClient) async throws -> [JSONValue] {
+        var (items, next) = ([JSONValue](), String?.some(path))
+        while let path = next {
+            let response = try await client.send("GET", path)
+            try #require(response.status == 200, "\(path)")
+            let page = try response.json(ListView<JSONValue>.self)
+            items += page.items
+            let link = response.head["Link"]
+            #expect((link == nil) == (page.next == nil), "\(path)")
+            next = try link.map { try #require($0.wholeMatch(of: /<(\/[^>]*)>; rel="next"/)).output.1 }.map(String.init)
+        }
+        return items
+    }
+
     @Test("Hosts come page by page, also of a query; one that joins meanwhile doubles and hides none")
     func hosts() async throws {
         let test = try TestController()
@@ -59,7 +103,9 @@ struct ListPageTests {
                 return try response.json(ListView<HostView>.self)
             }
             let first = try await page("limit=2")
-            #expect(first.items.map(\.id) == Array(ids[..<2]) && first.next == ids[1].text)
+            #expect(
+                first.items.map(\.id) == Array(ids[..<2])
+                    && first.next == ListCursor(list: "/v1/hosts", key: ids[1].text).text)
             let late = try await TestHost.join(test, running).id
             let rest = try await page("limit=1000&after=\(ids[1])")
             #expect(rest.items.map(\.id).filter { $0 != late } == Array(ids[2...]) && rest.next == nil)
@@ -101,32 +147,35 @@ struct ListPageTests {
             for path in paged where path != "/v1/audit" {
                 let whole = try await client.send("GET", path).json(ListView<JSONValue>.self)
                 #expect(whole.next == nil, "\(path)")
-                var items: [JSONValue] = []
-                var after = ""
-                repeat {
-                    let page = try await client.send("GET", "\(path)?limit=1\(after)").json(ListView<JSONValue>.self)
-                    items += page.items
-                    after = page.next.map { "&after=\($0.percentEncoded)" } ?? ""
-                } while !after.isEmpty
+                let items = try await walk("\(path)?limit=1", client)
                 #expect(items.map(\.canonicalBytes) == whole.items.map(\.canonicalBytes), "\(path)")
                 if ["/v1/tokens", "/v1/grants", "/v1/lifecycles", "/v1/cmdb/items", "/v1/hosts"].contains(path) {
                     #expect(items.count > 1, "\(path)")
                 }
             }
             let log = try await client.send("GET", "/v1/audit?limit=3").json(ListView<AuditEntryView>.self)
-            #expect(log.items.map(\.sequence) == [1, 2, 3] && log.next == "3")
+            #expect(log.items.map(\.sequence) == [1, 2, 3] && log.next != nil && log.next != "3")
             let rest = try await client.send("GET", "/v1/audit?limit=1000&after=3").json(ListView<AuditEntryView>.self)
             #expect(rest.items.first?.sequence == 4 && rest.next == nil)
             let last = try #require(rest.items.last?.sequence)
             var newest = try await client.send("GET", "/v1/audit?limit=2&before=\(Int64.max)")
                 .json(ListView<AuditEntryView>.self)
-            #expect(newest.items.map(\.sequence) == [last, last - 1] && newest.next == "\(last - 1)")
+            #expect(newest.items.map(\.sequence) == [last, last - 1] && newest.next != nil)
             newest = try await client.send("GET", "/v1/audit?limit=3&before=4").json(ListView<AuditEntryView>.self)
             #expect(newest.items.map(\.sequence) == [3, 2, 1] && newest.next == nil)
             newest = try await client.send("GET", "/v1/audit?after=1&before=4").json(ListView<AuditEntryView>.self)
             #expect(newest.items.map(\.sequence) == [3, 2])
-            for wrong in ["limit=0", "before=0", "limit=1001", "limit=x", "after=-1", "after="] {
+            func sequences(_ query: String) async throws -> [Int64?] {
+                try await walk("/v1/audit?\(query)", client).map { $0["sequence"]?.integerValue }
+            }
+            #expect(try await sequences("limit=3") == (1...last).map { $0 })
+            #expect(try await sequences("limit=3&before=\(last + 1)") == (1...last).reversed())
+            #expect(try await sequences("limit=1&before=6&after=2") == [5, 4, 3])
+            for wrong in ["limit=0", "before=0", "limit=1001", "limit=x"] {
                 #expect(try await client.send("GET", "/v1/audit?\(wrong)").problemCode == "controller.request.number")
+            }
+            for wrong in ["after=-1", "after=", "after=x", "after=\(log.next ?? "")A"] {
+                #expect(try await client.send("GET", "/v1/audit?\(wrong)").problemCode == "controller.request.page")
             }
             await client.close()
         }

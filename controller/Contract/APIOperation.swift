@@ -8,14 +8,20 @@ struct APIOperation: Sendable {
     /// What comes with a success.
     enum Answer: Sendable {
         case text, yaml, csv, pem, ndjson, events, bytes
+        /// As text, and in another form for who asks for it.
+        case textOr(String)
         case json(any (Codable & Sendable).Type)
         /// A `ListView` of these.
         case list(any (Codable & Sendable).Type)
 
+        var mediaTypes: [String] {
+            if case .textOr(let other) = self { [mediaType, other] } else { [mediaType] }
+        }
+
         var mediaType: String {
             switch self {
             case .json, .list: "application/json"
-            case .text: "text/plain"
+            case .text, .textOr: "text/plain"
             case .yaml: "application/yaml"
             case .csv: "text/csv"
             case .pem: "application/pem-certificate-chain"
@@ -58,19 +64,17 @@ struct APIOperation: Sendable {
     var body: Body
     var query: [Query]
     var status: [Int]
-    /// `If-Match` with the tag of what GET shows there.
-    var isConditional = false
+
+    var isPaged: Bool { ["limit", "after"].allSatisfy(query.map(\.name).contains) }
 
     init(
-        _ summary: String, answer: Answer, body: Body = .none, query: [Query] = [], status: [Int] = [200],
-        isConditional: Bool = false
+        _ summary: String, answer: Answer, body: Body = .none, query: [Query] = [], status: [Int] = [200]
     ) {
         self.summary = summary
         self.answer = answer
         self.body = body
         self.query = query
         self.status = status
-        self.isConditional = isConditional
     }
 
     static let all: [String: APIOperation] = {
@@ -86,7 +90,9 @@ struct APIOperation: Sendable {
         "GET /readyz": APIOperation(
             "Whether it can serve; with ?verbose what can and what cannot.", answer: .text, query: ["verbose"],
             status: [200, 503]),
-        "GET /metrics": APIOperation("Metrics in Prometheus' text format.", answer: .text),
+        "GET /metrics": APIOperation(
+            "Metrics in Prometheus' text format, or as OpenMetrics.", answer: .textOr(MetricsText.Form.openMetricsType)),
+        "GET /problems/{code}": APIOperation("What a code of a problem means.", answer: .textOr("text/html")),
         "GET /openapi.yaml": APIOperation("This document.", answer: .yaml),
         "GET /repository/**": APIOperation(
             "A file of the published repository, with validators and ranges.", answer: .bytes,
@@ -278,8 +284,7 @@ struct APIOperation: Sendable {
             "Every policy there was.", answer: .list(PolicyView.self), query: Query.page),
         "GET /v1/policy/versions/{version}": APIOperation("A policy there was.", answer: .json(PolicyView.self)),
         "POST /v1/policy": APIOperation(
-            "Puts a policy into force.", answer: .json(PolicyView.self), body: .json(PolicyRequest.self), status: [201],
-            isConditional: true),
+            "Puts a policy into force.", answer: .json(PolicyView.self), body: .json(PolicyRequest.self), status: [201]),
         "POST /v1/policy/checks": APIOperation(
             "Checks a policy.", answer: .json(PolicyCheckView.self), body: .json(PolicyRequest.self)),
         "POST /v1/policy/overrides": APIOperation(
@@ -305,11 +310,9 @@ struct APIOperation: Sendable {
         "POST /v1/grants/{id}/remove": APIOperation(
             "Takes a grant back.", answer: .list(GrantView.self), body: .json(HostReasonRequest.self)),
         "GET /v1/audit": APIOperation(
-            "Entries of the log, the oldest first; with before the newest first, and next is the next before.",
+            "Entries of the log, the oldest first; with before the newest first. after takes a cursor or an entry's number.",
             answer: .list(AuditEntryView.self),
-            query: [
-                .afterEvent, .number("before", 1...Int64.max), .number("limit", 1...Int64(ListPages.limitMax)),
-            ]),
+            query: ["after", .number("before", 1...Int64.max), .number("limit", 1...Int64(ListPages.limitMax))]),
         "GET /v1/audit/export": APIOperation(
             "Entries of the log as the stored lines.", answer: .ndjson, query: [.afterEvent]),
         "GET /v1/audit/head": APIOperation(

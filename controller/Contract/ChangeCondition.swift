@@ -3,10 +3,7 @@ import ReleaseDefinition
 
 /// `If-Match` (RFC 9110 13.1.1): what is changed is still what the caller looked at. Who does not send it changes what is there.
 ///
-/// Checked where the change is made, in the same turn of the controller, so nothing comes between.
 struct ChangeCondition: Sendable, Equatable {
-    static let none = ChangeCondition(tags: nil)
-
     /// nil: it is not asked.
     private let tags: [String]?
 
@@ -19,11 +16,13 @@ struct ChangeCondition: Sendable, Equatable {
             })
     }
 
+    var isAsked: Bool { tags != nil }
+
     /// - Parameter current: as GET shows it; nil: there is none yet.
     /// - Throws: `controller.conflict.changed` (412).
-    func check(_ current: (some Encodable)?) throws {
+    func check(_ current: JSONValue?) throws {
         guard let tags else { return }
-        let tag = try current.map { Responses.tag(try JSONCoding.value(of: $0)) }
+        let tag = current.map { Responses.tag($0) }
         if let tag, tags.contains("*") || tags.contains(tag) { return }
         throw ControllerError(
             .preconditionFailed, code: "conflict.changed",

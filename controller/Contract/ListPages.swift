@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import Hummingbird
 
@@ -12,17 +13,42 @@ enum ListPages {
     static func respond<Item: Codable & Sendable>(
         _ items: [Item], to request: RouteRequest, key: (Item) -> String
     ) throws -> Response {
-        Responses.json(try page(of: items, limit: request.query("limit"), after: request.query("after"), key: key))
+        let path = request.request.uri.path
+        return respond(
+            try page(of: items, in: path, limit: request.query("limit"), after: request.query("after"), key: key),
+            to: request)
+    }
+
+    /// With `Link: <…>; rel="next"` (RFC 8288) where there are more.
+    static func respond<Item: Codable & Sendable>(_ page: ListView<Item>, to request: RouteRequest) -> Response {
+        var response = Responses.json(page)
+        let uri = request.request.uri
+        if let next = page.next, let link = HTTPFields.Element.Name("Link") {
+            response.headers[link] = "<\(address(of: next, uri.path, uri.query))>; rel=\"next\""
+        }
+        return response
+    }
+
+    /// The same question, going on after a cursor: a reference that is relative to the controller, whatever stands before it.
+    static func address(of next: String, _ path: String, _ query: String?) -> String {
+        let kept = (query ?? "").split(separator: "&").filter {
+            !["after", "before"].contains($0.prefix { $0 != "=" })
+        }
+        let words = kept.map { $0.replacing("<", with: "%3C").replacing(">", with: "%3E") } + ["after=\(next)"]
+        return "\(path)?\(words.joined(separator: "&"))"
     }
 
     static func page<Item: Codable & Sendable>(
-        of items: [Item], limit: String?, after: String?, key: (Item) -> String
+        of items: [Item], in list: String, limit: String?, after: String?, key: (Item) -> String
     ) throws -> ListView<Item> {
         var start = 0
         if let after {
-            guard let position = items.firstIndex(where: { key($0) == after }) else {
+            // A cursor; and what cursors were before they were opaque, the bare key, which is never mistaken for one.
+            let last = ListCursor(after, list: list)?.key ?? after
+            guard let position = items.firstIndex(where: { key($0) == last }) else {
                 throw ControllerError.badRequest(
-                    "page", "There is nothing named \(after.debugDescription) in this list, to go on after it.",
+                    "page",
+                    "\(after.bounded(200).debugDescription) is no cursor of this list, or what it stood at is gone.",
                     remedy: "Take next of the page before, or begin again without after.")
             }
             start = position + 1
@@ -35,6 +61,7 @@ enum ListPages {
         }
         let page = Array(items[start...].prefix(count))
         let hasMore = start + page.count < items.count
-        return ListView(items: page, next: hasMore ? page.last.map(key) : nil)
+        return ListView(
+            items: page, next: hasMore ? page.last.map { ListCursor(list: list, key: key($0)).text } : nil)
     }
 }

@@ -45,8 +45,9 @@ struct OpenAPIDocument: Sendable {
                             """
                             Additive within /v1. Errors are application/problem+json (RFC 9457) with a permanent code. POST takes \
                             Idempotency-Key: the same key and body again is answered alike for a day and done once. GET takes \
-                            If-None-Match; what two people may change at once takes If-Match. Lists take limit and after; without a \
-                            limit they are whole, and next names what to go on after. Streams go on after Last-Event-ID.
+                            If-None-Match; what changes a thing takes If-Match with the ETag that its GET shows. Lists take limit and after; without a \
+                            limit they are whole. Where there are more, Link has the next page, and next the opaque cursor that \
+                            after takes. Streams go on after Last-Event-ID.
                             """
                         )),
                 ])),
@@ -75,7 +76,7 @@ struct OpenAPIDocument: Sendable {
         parameters += operation.query.map {
             parameter($0.name, "query", isRequired: $0.isRequired, schema(of: $0.kind))
         }
-        if operation.isConditional {
+        if ChangedThings.path(changedBy: route) != nil {
             parameters.append(parameter("If-Match", "header", isRequired: false, SchemaMaker.type("string")))
         }
         var members = [
@@ -146,9 +147,14 @@ struct OpenAPIDocument: Sendable {
         let known = isRead && isTagged ? [304] : []
         var members = (operation.status + known).map { status in
             var members = [JSONMember("description", .string(words[status] ?? "Not now."))]
-            if isTagged, status == 200 { members.append(headers([("ETag", "The digest of the answer.")])) }
+            if isTagged, status == 200 {
+                members.append(headers(operation.isPaged ? [tagHeader, nextHeader] : [tagHeader]))
+            }
             if status != 304, status != 416 {
-                members.append(JSONMember("content", content(operation.answer.mediaType, schema)))
+                let forms = operation.answer.mediaTypes.map {
+                    JSONMember($0, .object([JSONMember("schema", schema)]))
+                }
+                members.append(JSONMember("content", .object(forms)))
             }
             return (status, JSONValue.object(members))
         }
@@ -159,7 +165,11 @@ struct OpenAPIDocument: Sendable {
         return .object(members.sorted { $0.0 < $1.0 }.map { JSONMember("\($0.0)", $0.1) })
     }
 
-    private static func headers(_ headers: [(name: String, words: String)]) -> JSONMember {
+    private typealias Header = (name: String, words: String, isRequired: Bool)
+    private static let tagHeader = ("ETag", "The digest of the answer.", true)
+    private static let nextHeader = ("Link", "Where there are more: the address of the next page, rel=\"next\".", false)
+
+    private static func headers(_ headers: [Header]) -> JSONMember {
         JSONMember(
             "headers",
             .object(
@@ -167,15 +177,15 @@ struct OpenAPIDocument: Sendable {
                     JSONMember(
                         $0.name,
                         .object([
-                            JSONMember("description", .string($0.words)), JSONMember("required", .bool(true)),
+                            JSONMember("description", .string($0.words)), JSONMember("required", .bool($0.isRequired)),
                             JSONMember("schema", SchemaMaker.type("string")),
                         ]))
                 }))
     }
 
     /// What comes with a refusal beside the problem.
-    private static let refusalHeaders = [
-        401: [("WWW-Authenticate", "Bearer")], 429: [("Retry-After", "Seconds.")],
+    private static let refusalHeaders: [Int: [Header]] = [
+        401: [("WWW-Authenticate", "Bearer", true)], 429: [("Retry-After", "Seconds.", true)],
     ]
 
     private static func components(_ schemas: APISchemas) -> JSONValue {

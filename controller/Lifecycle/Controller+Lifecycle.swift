@@ -81,17 +81,17 @@ extension Controller {
     // MARK: what people want
 
     func planRelease(
-        _ name: ReleaseName, _ request: ReleasePlanRequest, if condition: ChangeCondition = .none,
-        by person: PersonRecord
+        _ name: ReleaseName, _ request: ReleasePlanRequest, by person: PersonRecord
     ) throws -> LifecycleView {
-        try condition.check(try? lifecycleView(name))
         guard request.text.utf8.count <= ReleasePlanFile.bytesMax else {
             throw ControllerError.badRequest(
                 "planSize",
                 "The plan has \(ByteCount(request.text.utf8.count)), at most \(ByteCount(ReleasePlanFile.bytesMax)).",
                 remedy: "Put long texts into documents of the package.")
         }
-        let plan = try ReleasePlanFile.parse(Array(request.text.utf8), file: LifecycleFiles.planName)
+        let plan = try DefinitionProblems.inText {
+            try ReleasePlanFile.parse(Array(request.text.utf8), file: LifecycleFiles.planName)
+        }
         try checkEnvironment(plan.environment)
         try obeyPolicy(plan.release, plan.category, in: plan.environment)
         // Authors are people; the log has who sent it.

@@ -13,8 +13,7 @@ extension APIOperation {
         "GET \(base)/lifecycle": APIOperation(
             "Where a release stands, and what is missing.", answer: .json(LifecycleView.self)),
         "POST \(base)/plan": APIOperation(
-            "A release-plan.yaml.", answer: .json(LifecycleView.self), body: .json(ReleasePlanRequest.self),
-            isConditional: true),
+            "A release-plan.yaml.", answer: .json(LifecycleView.self), body: .json(ReleasePlanRequest.self)),
         "POST \(base)/evidence": APIOperation(
             "A signed statement about the package.", answer: .json(LifecycleView.self),
             body: .json(EvidenceRequest.self), status: [201]),

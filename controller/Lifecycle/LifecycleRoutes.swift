@@ -26,7 +26,7 @@ extension ControllerRoutes {
                 let body = try await request.json(ReleasePlanRequest.self)
                 return Responses.json(
                     try await controller.planRelease(
-                        try name(request), body, if: ChangeCondition(request), by: try person(request)))
+                        try name(request), body, by: try person(request)))
             },
             Route(
                 .post, "\(base)/evidence", access: .person(.submitReleases), scope: .product,

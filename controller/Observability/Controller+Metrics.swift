@@ -6,8 +6,8 @@ import ReleaseTrust
 
 extension Controller {
     /// `GET /metrics`. A sample for each state and role, none for a host: a fleet must not become a cardinality.
-    func metricsText() -> String {
-        var text = MetricsText()
+    func metricsText(_ form: MetricsText.Form = .prometheus) -> String {
+        var text = MetricsText(form)
         writeFleet(&text)
         writeMeasures(&text)
         writeRecord(&text)

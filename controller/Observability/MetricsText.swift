@@ -1,10 +1,35 @@
 import ReleaseDefinition
 
-/// Prometheus' text format, version 0.0.4.
+/// Metrics as text, in one of two forms of the same samples. A counter's name ends in `_total`.
 struct MetricsText {
-    static let mediaType = "text/plain; version=0.0.4; charset=utf-8"
+    enum Form: Sendable {
+        /// Prometheus' text format, version 0.0.4.
+        case prometheus
+        /// OpenMetrics 1.0.0: a counter's family is named without `_total`, and the end is said.
+        case openMetrics
 
-    private(set) var text = ""
+        static let openMetricsType = "application/openmetrics-text"
+
+        var mediaType: String {
+            switch self {
+            case .prometheus: "text/plain; version=0.0.4; charset=utf-8"
+            case .openMetrics: "\(Self.openMetricsType); version=1.0.0; charset=utf-8"
+            }
+        }
+
+        /// As Prometheus asks for it; whoever names no form gets the older one.
+        init(accepting header: String?) {
+            let isWanted = AcceptedMedia(header).prefers(Self.openMetricsType, version: "1.0.0", to: "text/plain")
+            self = isWanted ? .openMetrics : .prometheus
+        }
+    }
+
+    let form: Form
+    private var lines = ""
+
+    init(_ form: Form) { self.form = form }
+
+    var text: String { form == .openMetrics ? lines + "# EOF\n" : lines }
 
     mutating func gauge(_ name: String, _ help: String, _ value: Double) {
         family(name, "gauge", help)
@@ -47,13 +72,16 @@ struct MetricsText {
     }
 
     private mutating func family(_ name: String, _ type: String, _ help: String) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+        let suffix = "_total"
+        let isCut = form == .openMetrics && type == "counter" && name.hasSuffix(suffix)
+        let family = isCut ? name.dropLast(suffix.count) : name[...]
+        lines += "# HELP \(family) \(help)\n# TYPE \(family) \(type)\n"
     }
 
     private mutating func sample(_ name: String, _ labels: [(String, String)], _ value: Double) {
         let inner = labels.map { "\($0.0)=\"\(Self.escaped($0.1))\"" }.joined(separator: ",")
         let number = Int64(exactly: value).map { "\($0)" } ?? "\(value)"
-        text += "\(name)\(inner.isEmpty ? "" : "{\(inner)}") \(number)\n"
+        lines += "\(name)\(inner.isEmpty ? "" : "{\(inner)}") \(number)\n"
     }
 
     private static func escaped(_ text: String) -> String {

@@ -34,14 +34,10 @@ extension ControllerRoutes {
                 return Responses.json(try await controller.removeGrant(id, reason, by: request.actor))
             },
             Route(.get, "/v1/audit", access: .person(.view)) { request in
-                let after = try request.number("after", in: 0...Int64.max) ?? 0
-                let before = try request.number("before", in: 1...Int64.max)
-                let limit = Int(try request.number("limit", in: 1...Int64(ListPages.limitMax)) ?? 100)
-                // One more than is shown tells whether there is more.
-                let entries = try await controller.auditEntries(after: after, before: before, limit: limit + 1)
-                let page = Array(entries.prefix(limit))
-                return Responses.json(
-                    ListView(items: page, next: entries.count > limit ? page.last.map { "\($0.sequence)" } : nil))
+                let pages = try AuditPages(request)
+                let entries = try await controller.auditEntries(
+                    after: pages.after, before: pages.before, limit: pages.limit + 1)
+                return pages.respond(entries, to: request)
             },
             Route(.get, "/v1/audit/export", access: .person(.view)) { request in
                 let after = try request.number("after", in: 0...Int64.max) ?? 0

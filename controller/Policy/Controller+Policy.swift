@@ -7,10 +7,7 @@ extension Controller {
     var policy: ReleasePolicy? { state.policy.current?.applied.policy }
 
     /// Puts a policy in force. The same text again changes nothing.
-    func applyPolicy(
-        _ request: PolicyRequest, if condition: ChangeCondition = .none, by actor: String
-    ) throws -> PolicyView {
-        try condition.check(state.policy.current.map(Self.view))
+    func applyPolicy(_ request: PolicyRequest, by actor: String) throws -> PolicyView {
         let policy = try checkedPolicy(request.text)
         if let current = state.policy.current, current.applied.text == request.text { return Self.view(current) }
         guard !request.reason.isEmpty else {

@@ -13,16 +13,24 @@ extension Controller {
                 "The policy has \(ByteCount(text.utf8.count)), at most \(ByteCount(PolicyFile.bytesMax)).",
                 remedy: "Remove freezes that are over.")
         }
-        let policy = try PolicyFile.parse(Array(text.utf8), file: PolicyView.fileName)
+        let policy = try DefinitionProblems.inText {
+            try PolicyFile.parse(Array(text.utf8), file: PolicyView.fileName)
+        }
         let problems = unknownEnvironments(policy) + unknownSets(policy) + unknownZones(policy)
         guard problems.isEmpty else {
-            let lines = problems.map { path, what in
-                let place = policy.place(of: path).map { "\($0.line):\($0.column): " } ?? ""
-                return "\(PolicyView.fileName):\(place)\(path): \(what)"
+            let faults = problems.map { path, what in
+                let place = policy.place(of: path)
+                let words = place.map { "\($0.line):\($0.column): " } ?? ""
+                return Problem.Fault(
+                    detail: "\(PolicyView.fileName):\(words)\(path): \(what)", pointer: DefinitionProblems.text.text,
+                    line: place?.line)
             }
-            throw ControllerError(
+            var error = ControllerError(
                 .unprocessableContent, code: "policy.unfit", summary: "The policy does not fit this controller.",
-                remedy: "Correct the lines named and apply it again.", cause: lines.joined(separator: "\n"))
+                remedy: "Correct the lines named and apply it again.",
+                cause: faults.map(\.detail).joined(separator: "\n"))
+            error.faults = faults
+            throw error
         }
         return policy
     }

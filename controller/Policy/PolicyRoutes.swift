@@ -20,9 +20,7 @@ extension ControllerRoutes {
             },
             Route(.post, "/v1/policy", access: .person(.administer)) { request in
                 let body = try await request.json(PolicyRequest.self)
-                return Responses.json(
-                    try await controller.applyPolicy(body, if: ChangeCondition(request), by: request.actor),
-                    status: .created)
+                return Responses.json(try await controller.applyPolicy(body, by: request.actor), status: .created)
             },
             Route(.post, "/v1/policy/checks", access: .person(.view), scope: .shown) { request in
                 let body = try await request.json(PolicyRequest.self)

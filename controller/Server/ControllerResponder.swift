@@ -1,5 +1,6 @@
 import AgentProtocol
 import ControllerAPI
+import DefinitionFiles
 import Hummingbird
 import Logging
 import ReleaseDefinition
@@ -95,9 +96,11 @@ struct ControllerResponder: HTTPResponder {
                     request: request, caller: caller, parameters: parameters, bodySizeMax: route.bodySizeMax,
                     pace: pace, closed: context.channel.closeFuture), route)
             try await controller.deciding { try await admission.allow(wanted, route) }
-            let response = try await controller.idempotencyKeys.answer(wanted, at: controller.time.now()) {
-                try await controller.deciding {
-                    try await admission.watching(route) { try await route.respond(wanted) }
+            let response = try await controller.idempotencyKeys.answer(wanted, route, at: controller) { kept in
+                try await onTerms(wanted, route, kept) {
+                    try await controller.deciding {
+                        try await admission.watching(route) { try await route.respond(wanted) }
+                    }
                 }
             }
             return isHead ? response.createHeadResponse() : Responses.unlessKnown(response, to: request)
@@ -114,6 +117,18 @@ struct ControllerResponder: HTTPResponder {
         }
     }
 
+    /// With what the caller tied to the change.
+    private func onTerms(
+        _ request: RouteRequest, _ route: Route, _ kept: KeptRequest?, _ respond: () async throws -> Response
+    ) async throws -> Response {
+        let condition = ChangeCondition(request)
+        guard kept != nil || condition.isAsked else { return try await respond() }
+        let terms = ChangeTerms(condition, shown: try ChangedThings.shown(request, by: route), request: kept)
+        defer { terms.close() }
+        try await controller.check(terms)
+        return try await ChangeTerms.$current.withValue(terms) { try await respond() }
+    }
+
     private func described(_ error: any Error, _ request: Request, _ caller: Caller) -> Problem {
         let status: HTTPResponse.Status
         let reported: any ReportableError
@@ -125,6 +140,7 @@ struct ControllerResponder: HTTPResponder {
         default: (status, reported) = (.internalServerError, ReportedError(error))
         }
         var problem = Problem(status: status.code, error: reported)
+        problem.errors = (error as? ControllerError)?.faults ?? (error as? DefinitionProblems)?.faults
         if status.code >= 500, reported.code != ControllerError.providerCode {
             let number = Hexadecimal.encode(controller.random.bytes(8))
             controller.logger.error(
@@ -157,7 +173,7 @@ extension Problem {
         if case .person(let person) = caller, person.may(.administer) { return problem }
         problem.detail = "The controller failed with \(code)."
         problem.remedy = "Its log has the details under the request \(number); ask whoever runs it."
-        problem.cause = nil
+        (problem.cause, problem.errors) = (nil, nil)
         return problem
     }
 }

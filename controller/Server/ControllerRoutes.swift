@@ -39,8 +39,15 @@ enum ControllerRoutes {
                 let word = isWhole ? "ok\n" : isReady ? "degraded\n" : "not ready\n"
                 return Responses.text(isVerbose ? lines + word : word, status: isReady ? .ok : .serviceUnavailable)
             },
-            Route(.get, "/metrics", access: .person(.view)) { _ in
-                Responses.bytes(Array(await controller.metricsText().utf8), type: MetricsText.mediaType)
+            Route(.get, "/metrics", access: .person(.view)) { request in
+                let form = MetricsText.Form(accepting: request.header("Accept"))
+                var response = Responses.bytes(
+                    Array(await controller.metricsText(form).utf8), type: form.mediaType)
+                response.headers[.vary] = "Accept"
+                return response
+            },
+            Route(.get, Problem.path + "{code}", access: .anyone(because: "it stands in the handbook too")) {
+                request in try ProblemPage.respond(to: request)
             },
         ]
     }

@@ -114,7 +114,7 @@ extension ControllerRoutes {
         ]
     }
 
-    private static func environment(_ request: RouteRequest) throws -> EnvironmentName {
+    static func environment(_ request: RouteRequest) throws -> EnvironmentName {
         guard let text = request.query("environment"), let environment = try? EnvironmentName(text) else {
             throw ControllerError.badRequest(
                 "environment", "The request names no environment.", remedy: "Add ?environment=NAME.")

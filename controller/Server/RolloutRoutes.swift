@@ -86,7 +86,7 @@ extension ControllerRoutes {
             }
     }
 
-    private static func planDigest(_ request: RouteRequest) throws -> SHA256Digest {
+    static func planDigest(_ request: RouteRequest) throws -> SHA256Digest {
         let text = request.parameters["digest"] ?? ""
         guard let digest = try? SHA256Digest(hex: text) else { throw ControllerError.notFound("plan \(text)") }
         return digest

@@ -125,8 +125,11 @@ public struct RouteRequest: Sendable {
         do {
             return try JSONCoding.decode(type, from: try await body())
         } catch let error as DefinitionError {
-            throw ControllerError.badRequest(
+            var refusal = ControllerError.badRequest(
                 "body", "The body cannot be read as \(type).", remedy: error.remedy, cause: error.summary)
+            let faults = BodyFaults.all(try await body(), as: type, first: error)
+            if !faults.isEmpty { refusal.faults = faults }
+            throw refusal
         }
     }
 }

@@ -20,6 +20,8 @@ struct StoreChange: Sendable {
     var reports: [StoredReport] = []
     /// Documents that are not history: the state of the signed metadata.
     var documents: [String: [UInt8]] = [:]
+    /// The request that makes it, where it must not be done twice.
+    var request: KeptRequest?
 }
 
 /// The controller's truth: a chained log of decisions, the reports of hosts, a few documents. Append with the version
@@ -45,6 +47,7 @@ protocol EventStore: Sendable {
     /// Appends after `expected`, in one transaction that is on the disk when this returns.
     /// - Parameter lease: nothing is written unless this is still in force.
     /// - Throws: `controller.store.conflict` where the log or a report was written by another: read on, decide again.
+    ///   `controller.conflict.idempotencyKey` where its request is kept already.
     func append(
         _ change: StoreChange, expecting expected: Int64, at now: UTCInstant, under lease: Lease?
     ) throws -> [EventEntry]
@@ -56,6 +59,14 @@ protocol EventStore: Sendable {
     func lines(before sequence: Int64, limit: Int) throws -> [(sequence: Int64, bytes: [UInt8])]
 
     func document(_ name: String) throws -> [UInt8]?
+
+    func request(_ key: SHA256Digest) throws -> KeptRequest?
+
+    /// Keeps a request with its answer.
+    func keep(_ request: KeptRequest) throws
+
+    /// Those whose time is over, and of too many the oldest.
+    func forgetRequests(at now: UTCInstant) throws
 
     /// Whether it can be reached now; answers within seconds.
     func ping() throws

@@ -115,6 +115,9 @@ final class SQLiteStore: EventStore {
         let made = try head.following(change.events, at: now)
         let arrival = try Self.translating(place) {
             try queue.write { database in
+                if let request = change.request, try !Self.insert(request, "OR IGNORE", database) {
+                    throw ControllerError.requestIsKept()
+                }
                 for (entry, bytes) in zip(made.entries, made.lines) {
                     try database.cachedStatement(sql: "INSERT INTO events (sequence, entry) VALUES (?, ?)")
                         .execute(arguments: [entry.sequence, Data(bytes)])
@@ -180,6 +183,50 @@ final class SQLiteStore: EventStore {
         }
     }
 
+    func request(_ key: SHA256Digest) throws -> KeptRequest? {
+        try Self.translating(place) {
+            try queue.read { database in
+                try Row.fetchOne(
+                    database, sql: "SELECT digest, receivedAt, answer FROM requests WHERE key = ?",
+                    arguments: [key.hex]
+                ).map { row in
+                    KeptRequest(
+                        key: key, digest: try SHA256Digest(hex: row[0]),
+                        at: UTCInstant(millisecondsSince1970: row[1]), answer: (row[2] as Data?).map { Array($0) })
+                }
+            }
+        }
+    }
+
+    func keep(_ request: KeptRequest) throws {
+        try Self.translating(place) {
+            _ = try queue.write { try Self.insert(request, "OR REPLACE", $0) }
+        }
+    }
+
+    func forgetRequests(at now: UTCInstant) throws {
+        try Self.translating(place) {
+            try queue.write { database in
+                try database.execute(
+                    sql: """
+                        DELETE FROM requests WHERE receivedAt <= ? OR receivedAt <
+                            (SELECT receivedAt FROM requests ORDER BY receivedAt DESC LIMIT 1 OFFSET ?)
+                        """,
+                    arguments: [(now - KeptRequest.lifetime).millisecondsSince1970, KeptRequest.countMax - 1])
+            }
+        }
+    }
+
+    /// - Returns: whether it was not there.
+    private static func insert(_ request: KeptRequest, _ otherwise: String, _ database: Database) throws -> Bool {
+        try database.cachedStatement(
+            sql: "INSERT \(otherwise) INTO requests (key, digest, receivedAt, answer) VALUES (?, ?, ?, ?)"
+        ).execute(arguments: [
+            request.key.hex, request.digest.hex, request.at.millisecondsSince1970, request.answer.map { Data($0) },
+        ])
+        return database.changesCount == 1
+    }
+
     func close() { opened.withLock { $0 = nil } }
 
     /// The database as of one moment, while others may write to it.
@@ -234,6 +281,13 @@ extension SQLiteStore {
             sql: """
                 ALTER TABLE reports ADD COLUMN digest BLOB;
                 ALTER TABLE documents ADD COLUMN digest BLOB;
+                """),
+        StoreMigration(
+            name: "3 requests",
+            sql: """
+                CREATE TABLE requests (
+                    key TEXT PRIMARY KEY, digest TEXT NOT NULL, receivedAt INTEGER NOT NULL, answer BLOB) STRICT;
+                CREATE INDEX requestsByTime ON requests (receivedAt);
                 """),
     ]
 

@@ -179,8 +179,9 @@ extension ErrorCatalogue {
           The host was revoked, which is more than this.
         > Nothing is to be done; its id is not used again.
         controller.conflict.idempotencyKey
-          The first request with this key is still running.
-        > Ask again in a moment.
+          The first request with this key is still running, or its controller ended after it was done and before it was
+          answered: what it did is not done twice.
+        > Ask again in a moment. If it stays so, look at what the first did before you ask with another key.
         controller.conflict.keyExists
           There is a key in the folder already; nothing is written over.
         > Name an empty folder.

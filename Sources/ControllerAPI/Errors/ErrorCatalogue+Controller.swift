@@ -138,8 +138,8 @@ extension ErrorCatalogue {
           An override names no rules, or is asked for too long.
         > Name rules, and a span that the message allows.
         controller.request.page
-          A list is asked for from something that is not in it, or for more at once than is given.
-        > Ask for at most 1000, and take `next` of the page before as `after`.
+          A list is asked for after something that is no cursor of it, or for more at once than is given.
+        > Ask for at most 1000, and take `next` of the page before as `after`, or the address in its header `Link`.
         controller.request.permissionSet
           There is no such permission set.
         > Name one that the message lists.

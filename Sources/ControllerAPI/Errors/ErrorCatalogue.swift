@@ -23,7 +23,7 @@ public enum ErrorCatalogue {
     static let roles = ["root", "timestamp", "snapshot", "targets", "role"]
 
     /// Under the code that was asked for, its role too.
-    /// - Parameter text: a code, also as `urn:slipway:CODE` of a problem or with the colon after it.
+    /// - Parameter text: a code, also as the `type` of a problem, from an older controller too, or with the colon after it.
     public static func explanation(of text: String) -> ErrorExplanation? {
         let code = code(in: text)
         let parts = code.split(separator: ".", omittingEmptySubsequences: false)
@@ -44,7 +44,9 @@ public enum ErrorCatalogue {
 
     public static func code(in text: String) -> String {
         var code = text[...]
-        if code.hasPrefix("urn:slipway:") { code = code.dropFirst("urn:slipway:".count) }
+        for mark in [Problem.path, "urn:slipway:"] {
+            if let range = code.firstRange(of: mark) { code = code[range.upperBound...] }
+        }
         while let last = code.last, ":., ".contains(last) { code.removeLast() }
         return String(code)
     }
@@ -56,7 +58,7 @@ public enum ErrorCatalogue {
 
             Every error of the programs and of the API has a code, which never changes its meaning and is the only part that
             programs should compare. `slipway explain CODE` prints the same words; `type` of an answer of the API is
-            `urn:slipway:CODE`. `ROLE` stands for \(roles.dropLast().joined(separator: ", ")) or \(roles.last ?? "").
+            `/problems/CODE`, where the controller has them too, for browsers and as text. `ROLE` stands for \(roles.dropLast().joined(separator: ", ")) or \(roles.last ?? "").
 
             """
         var family = ""

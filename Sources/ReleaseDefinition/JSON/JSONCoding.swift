@@ -34,15 +34,17 @@ public enum JSONCoding {
 extension DefinitionError {
     init(decoding error: DecodingError, as type: String) {
         let context: DecodingError.Context
+        var missing: [any CodingKey] = []
         switch error {
-        case .typeMismatch(_, let it), .valueNotFound(_, let it), .keyNotFound(_, let it), .dataCorrupted(let it):
-            context = it
+        case .keyNotFound(let key, let it): (context, missing) = (it, [key])
+        case .typeMismatch(_, let it), .valueNotFound(_, let it), .dataCorrupted(let it): context = it
         @unknown default: context = .init(codingPath: [], debugDescription: "\(error)")
         }
         let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
         self.init(
             code: "json.shape", summary: "\(type)\(path): \(context.debugDescription).",
             remedy: "Both sides may be of versions too far apart: versions N and N-1 work together.")
+        pointer = JSONPointer(context.codingPath + missing)
     }
 }
 

@@ -49,7 +49,11 @@ extension JSONValueDecoder: SingleValueDecodingContainer {
 
     func decode<T: Decodable>(_ type: T.Type) throws -> T {
         if type == JSONValue.self, let value = value as? T { return value }
-        return try T(from: self)
+        do { return try T(from: self) } catch var error as DefinitionError where error.pointer == nil {
+            // The innermost value that did not have its form.
+            error.pointer = JSONPointer(codingPath)
+            throw error
+        }
     }
 
     private func integer<T: FixedWidthInteger>(_ type: T.Type) throws -> T {

@@ -1,4 +1,5 @@
 import ControllerAPI
+import Effects
 import Foundation
 import Logging
 import ReleaseDefinition
@@ -44,8 +45,58 @@ struct MetricsTests {
             await stranger.close()
             let response = try await client.send("GET", "/metrics")
             #expect(response.status == 200)
+            #expect(response.head["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
             return String(decoding: response.body, as: UTF8.self)
         }
+    }
+
+    @Test("Prometheus gets OpenMetrics as it asks for it, with each counter's family named without _total")
+    func openMetrics() async throws {
+        let test = try TestController()
+        let text = try await test.run { running in
+            let client = try TestClient(test, running, token: test.adminToken)
+            // What Prometheus 2.42 sends.
+            let accept =
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+            _ = try await client.send("GET", "/v1/hosts")
+            let response = try await client.send("GET", "/metrics", headers: [HTTPField("Accept", accept)])
+            #expect(response.head["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+            #expect(response.head["Vary"] == "Accept")
+            await client.close()
+            return String(decoding: response.body, as: UTF8.self)
+        }
+        #expect(text.hasSuffix("\n# EOF\n") && text.split(separator: "# EOF").count == 2)
+        #expect(text.contains("# TYPE slipway_http_requests counter\nslipway_http_requests_total{"))
+        let families = text.split(separator: "\n").filter { $0.hasPrefix("# ") }.map {
+            $0.split(separator: " ").prefix(3)
+        }
+        #expect(families.count > 30 && !families.contains { $0.last?.hasSuffix("_total") == true })
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("openmetrics-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        guard Self.hasPromtool else { return }
+        // Prometheus' own reader of this form; from a file it wants each sample's time.
+        let timed = text.split(separator: "\n").map { $0.hasPrefix("#") ? String($0) : "\($0) 1700000000" }
+        let file = folder.appendingPathComponent("metrics")
+        try (timed.joined(separator: "\n") + "\n").write(to: file, atomically: true, encoding: .utf8)
+        let made = try Self.promtool(
+            ["tsdb", "create-blocks-from", "openmetrics", file.path, folder.path], input: "")
+        #expect(made.status == 0, "\(made.output)")
+        #expect(made.output.contains("NUM SERIES"), "\(made.output)")
+    }
+
+    @Test(
+        "Of the two forms of metrics each gets what it asks for, and whoever names none the older one",
+        arguments: [
+            (nil, false), ("*/*", false), ("text/plain", false), ("application/openmetrics-text", true),
+            ("application/openmetrics-text; version=1.0.0; q=0.5, text/plain;q=0.6", false),
+            ("text/plain;q=0.5,application/openmetrics-text;version=\"1.0.0\";escaping=allow-utf-8;q=0.5", true),
+            ("application/openmetrics-text;version=0.0.1,text/plain;q=0.1", false),
+            ("application/openmetrics-text;q=0", false), ("application/openmetrics-text;q=x, */*;q=0.1", false),
+        ] as [(String?, Bool)])
+    func forms(_ accept: String?, _ isOpen: Bool) {
+        #expect((MetricsText.Form(accepting: accept) == .openMetrics) == isOpen)
     }
 
     private static func names(_ text: String) -> Set<String> {

@@ -88,6 +88,7 @@ enum RouteRights {
         POST /feedback/{link}: anyone
         GET /livez: anyone
         GET /metrics: view, everything
+        GET /problems/{code}: anyone
         GET /openapi.yaml: anyone
         GET /v1/sign-in: anyone
         GET /readyz: anyone

@@ -142,7 +142,7 @@ def instruct():
             return
         problem = response.json()
         assert problem["status"] == response.status_code, "the status in the problem is another"
-        assert problem["type"] == "urn:slipway:" + problem["code"], "the type does not name the code"
+        assert problem["type"] == "/problems/" + problem["code"], "the type does not name the code"
         assert problem["remedy"] and problem["detail"], "nothing is said"
 
     @atexit.register

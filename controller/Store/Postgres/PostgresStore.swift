@@ -293,6 +293,7 @@ final class PostgresStore: EventStore {
 
     private func refused(_ error: PostgresError) -> ControllerError {
         switch error.state {
+        case "23505" where error.message.contains(PostgresStore.requestsKey): .requestIsKept()
         case "23505", "40001", "40P01":
             .store(
                 "conflict", "Another controller stored the same before.", remedy: "Decide again.", cause: error.message)
@@ -320,6 +321,7 @@ struct PostgresAppend {
         self.lines = lines
         reports = change.reports
         let documents = change.documents.sorted { $0.key < $1.key }
+        let requests = change.request.map { [$0] } ?? []
         values = [
             .text(lease?.name ?? ""), .text(lease?.holder ?? ""), .integer(lease?.token ?? 0),
             .integer(head.sequence), .bytes(head.digest.bytes), .integer(Int64(reports.count)),
@@ -330,6 +332,8 @@ struct PostgresAppend {
             .integers(reports.map(\.receivedAt.millisecondsSince1970)),
             .byteStrings(try reports.map { try $0.bytes() }),
             .texts(documents.map(\.key)), .byteStrings(documents.map(\.value)),
+            .texts(requests.map(\.key.hex)), .texts(requests.map(\.digest.hex)),
+            .integers(requests.map(\.at.millisecondsSince1970)),
         ]
     }
 
@@ -351,7 +355,10 @@ struct PostgresAppend {
         new_documents AS (
             INSERT INTO documents (name, content)
             SELECT it.name, it.content FROM moved, unnest($17, $18) AS it (name, content)
-            ON CONFLICT (name) DO UPDATE SET content = excluded.content)
+            ON CONFLICT (name) DO UPDATE SET content = excluded.content),
+        new_requests AS (
+            INSERT INTO requests (key, digest, received_at)
+            SELECT it.key, it.digest, it.at FROM moved, unnest($19, $20, $21) AS it (key, digest, at))
         SELECT arrival, documents, version FROM moved
         """
 }

@@ -28,6 +28,14 @@ extension PostgresStore {
                 CREATE TABLE controllers (holder text PRIMARY KEY, seen timestamptz NOT NULL);
                 CREATE TABLE contacts (host text COLLATE "C" PRIMARY KEY, holder text NOT NULL);
                 """),
+        StoreMigration(
+            name: "3 requests",
+            sql: """
+                CREATE TABLE requests (
+                    key text COLLATE "C" CONSTRAINT requests_key PRIMARY KEY, digest text NOT NULL,
+                    received_at bigint NOT NULL, answer bytea);
+                CREATE INDEX requests_time ON requests (received_at);
+                """),
     ]
 
     /// The migrations that the database has had.
