@@ -136,9 +136,9 @@ static void keep(const struct start *wanted, int failures) {
     while (!has_ended || lingers || is_orphan) {
         int one;
         pid_t who = waitpid(-1, &one, 0);
+        if (who < 0 && errno == ECHILD) break;
         // Those whom the dead have left behind.
         if (is_orphan) kill_children();
-        if (who < 0 && errno == ECHILD) break;
         if (who != child) continue;
         status = one;
         has_ended = 1;

@@ -46,7 +46,7 @@ extension EndToEnd {
             }
             #expect(try await fleet.slipway("hosts", "label", "nobody", "zone=c").status == 3)
             #expect(try await fleet.slipway("hosts", "label", ids[0], "id=x").status == 1)
-            try await fleet.done("hosts", "retire", ids[1], "--reason", "old")
+            try await fleet.done("hosts", "retire", ids[1], "--reason", "old", "--yes")
             #expect(try await fleet.slipway("hosts", "label", ids[1], "zone=d").status == 5)
 
             fleet.killController()
