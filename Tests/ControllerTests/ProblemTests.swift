@@ -98,6 +98,16 @@ struct ProblemTests {
         }
     }
 
+    @Test("Whatever stands in Accept, it is read; what is no weight is none")
+    func accept() {
+        for weight in ["nan", "-nan", "inf", "-inf", "1e999", "-1", "0x1p-9999", "q"] {
+            let media = AcceptedMedia("text/html;q=\(weight), text/plain")
+            #expect(media.prefers("text/html", to: "text/plain") == false, "\(weight)")
+        }
+        #expect(AcceptedMedia("text/html;q=2").prefers("text/html", to: "text/plain"))
+        #expect(AcceptedMedia("text/html;q=0.5").prefers("text/html", to: "text/plain"))
+    }
+
     @Test("A pointer into a document is escaped as RFC 6901 and a URI's fragment want it")
     func pointer() {
         #expect(JSONPointer().text == "#")

@@ -67,13 +67,14 @@ struct JoinCommand: AsyncParsableCommand {
         }
         let configuration = try await enrol(settings, userAgent: userAgent)
         FileHandleOutput.standardError("This is the host \(configuration.host) of \(configuration.environment) now.\n")
+        // Before anything is started: whatever becomes of that, it has joined.
+        try Output.answer(JoinedHost(configuration), output, words: "\(configuration.host)")
         let unit = HostUnit(systemctl: Systemctl(processes: LiveProcesses(), workingDirectory: "/"))
         if try await noStart ? false : unit.start(folder: Self.absolute(dir)) {
             FileHandleOutput.standardError("It is at work: systemctl status slipway-agent\n")
         } else {
             FileHandleOutput.standardError("Start it: slipway-agent run --dir \(dir.shellWord)\n")
         }
-        try Output.answer(JoinedHost(configuration), output, words: "\(configuration.host)")
     }
 
     private func enrol(_ settings: Enrolment.Settings, userAgent: String) async throws -> AgentConfiguration {

@@ -182,6 +182,8 @@ extension Controller {
             default: break
             }
         case .hostLabelled(let it): tellLabels(it.host)
+        case .rehearsalOrdered(let it): state.rehearsals[it.plan.id].map(transmitRehearsals(of:))
+        case .rehearsalEnded(let it): state.rehearsals[it.rehearsal].map(transmitRehearsals(of:))
         case .hostRevoked(let it), .hostRetired(let it): endStreamOfDisbelieved(it.host)
         case .hostQuarantined(let it): endStreamOfDisbelieved(it.host)
         case .releaseRevoked(let it):
@@ -206,7 +208,8 @@ extension Controller {
         while true {
             do { return try await body() } catch let error as ControllerError where error.isOvertaken && left > 0 {
                 left -= 1
-                await offLoop { await hearNews() }
+                // What comes of the news is none of what this caller asked for.
+                await ChangeTerms.$current.withValue(nil) { await offLoop { await hearNews() } }
             }
         }
     }

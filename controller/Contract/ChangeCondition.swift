@@ -2,18 +2,28 @@ import Hummingbird
 import ReleaseDefinition
 
 /// `If-Match` (RFC 9110 13.1.1): what is changed is still what the caller looked at. Who does not send it changes what is there.
-///
 struct ChangeCondition: Sendable, Equatable {
     /// nil: it is not asked.
     private let tags: [String]?
 
     init(tags: [String]?) { self.tags = tags }
 
-    init(_ request: RouteRequest) {
-        self.init(
-            tags: request.request.headers[.ifMatch]?.split(separator: ",").map {
-                $0.trimmingPrefix { $0.isWhitespace }.description.trimmingSuffix
-            })
+    /// - Throws: `controller.request.ifMatch`.
+    init(_ request: RouteRequest) throws {
+        let tags = request.request.headers[.ifMatch]?.split(separator: ",", omittingEmptySubsequences: false).map {
+            $0.trimmingPrefix { $0.isWhitespace }.description.trimmingSuffix
+        }
+        if let bad = tags?.first(where: { !Self.isTag($0) }) {
+            throw ControllerError.badRequest(
+                "ifMatch", "If-Match holds \(bad.bounded(200).debugDescription), which is no entity tag.",
+                remedy: "Send the ETag of the GET as it came, in its quotes; or leave the header out.")
+        }
+        self.init(tags: tags)
+    }
+
+    private static func isTag(_ text: String) -> Bool {
+        let tag = text.hasPrefix("W/") ? text.dropFirst(2) : Substring(text)
+        return text == "*" || tag.utf8.count >= 2 && tag.hasPrefix("\"") && tag.hasSuffix("\"")
     }
 
     var isAsked: Bool { tags != nil }

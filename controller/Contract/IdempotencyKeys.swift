@@ -28,7 +28,9 @@ final class IdempotencyKeys: Sendable {
         _ respond: (KeptRequest?) async throws -> Response
     ) async throws -> Response {
         guard route.method == .post, case .person = request.caller, let word = request.header(Self.header),
-            request.bodySizeMax <= Route.bodySizeMaxByDefault, !Self.otherRoutes.contains(route.path)
+            request.bodySizeMax <= Route.bodySizeMaxByDefault, !Self.otherRoutes.contains(route.path),
+            // Whoever may look alone changes nothing, and pushes nobody's key out.
+            route.access != .person(.view)
         else { return try await respond(nil) }
         guard (1...Self.keyLengthMax).contains(word.utf8.count) else {
             throw ControllerError.badRequest(

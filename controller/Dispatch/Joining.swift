@@ -119,8 +119,7 @@ extension Controller {
             named.isEmpty
                 ? "A host cannot have \(labels.count) labels." : "No label of a host may be as \(named.bounded(400)).",
             remedy:
-                "Use at most \(HostLabels.countMax), of printable characters without spaces, quotes, commas and "
-                + "brackets; not \(HostLabels.idKey).")
+                "Use at most \(HostLabels.countMax), of letters, digits and . _ - + : / @ %; not \(HostLabels.idKey).")
     }
 }
 

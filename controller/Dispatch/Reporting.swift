@@ -69,7 +69,8 @@ extension Controller {
                 WaitingBatch(
                     host: host, reports: reports, bytes: bytes, facts: facts, isContact: isContact, answer: answer))
             // What comes until the actor is free joins it.
-            if isFirst { Task { await self.storeWaitingBatches() } }
+            // Of all hosts whose words wait, whoever brought the first.
+            if isFirst { ChangeTerms.$current.withValue(nil) { _ = Task { await self.storeWaitingBatches() } } }
         }
     }
 
@@ -215,7 +216,7 @@ private struct ReportGroup {
                 guard let record = state.rollouts[id], record.contains(host) else { continue }
                 var command = command
                 if case .health(_, let health, _) = command, !health.running.isHealthy,
-                    record.rollout.comparesHealth(at: now)
+                    health.running.manifest == record.plan?.manifest, record.rollout.comparesHealth(at: now)
                 {
                     command = .health(host, health, others: others(record))
                 }

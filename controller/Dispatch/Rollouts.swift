@@ -278,7 +278,8 @@ extension RolloutVerb {
 extension HostRecord {
     func planHost(_ product: ProductName) -> PlanHost {
         PlanHost(
-            id: id, labels: labels, delivery: delivery, checkInterval: inventory?.checkInterval,
+            id: id, labels: labels, labelsOnHost: labelsOnHost, delivery: delivery,
+            checkInterval: inventory?.checkInterval,
             running: running[product]?.release, isUnhealthy: running[product]?.isHealthy == false ? true : nil)
     }
 }

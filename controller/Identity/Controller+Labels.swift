@@ -68,10 +68,11 @@ extension Controller {
                     "\(key.debugDescription) is no label that is set, but a mark with a reason.",
                     "slipway hosts \(mark.command) HOST --reason REASON")
             }
-            guard key != Self.nameLabel else {
-                throw refuse(
-                    "\(key.debugDescription) is what a host was invited as, and stays.", "Use another label for it.")
-            }
+        }
+        guard request.set[Self.nameLabel] == nil, !request.remove.contains(Self.nameLabel) else {
+            throw refuse(
+                "\(Self.nameLabel.debugDescription) is what a host was invited as, and stays.",
+                "Use another label for it.")
         }
         try checkLabels(request.set)
     }

@@ -60,6 +60,7 @@ extension Controller {
         let now = time.now()
         restingRollouts = []
         try commit(.hostUnmarked(event), by: actor, at: now)
+        try transmitRehearsals(to: id, at: now)
         // As of a host that came while everything was frozen.
         try letJoin(id, isFirst: state.hosts[id]?.firstInventoryAt.map { $0 >= marking.at } ?? false, at: now)
         drive()

@@ -77,7 +77,8 @@ extension Controller {
                     return record.plan?.definition.release.product == product && record.contains(host.id)
                 }
                 ?? state.rehearsals.values.first {
-                    $0.release.product == product && $0.state(of: host.id, at: now) == .ordered && $0.awaits(host.id)
+                    $0.release.product == product && $0.awaits(host.id)
+                        && [.ordered, .waiting].contains($0.state(of: host.id, at: now))
                 }?.id
             guard let other else { continue }
             throw ControllerError.conflict(
@@ -89,8 +90,19 @@ extension Controller {
     /// What the host has not answered yet: once ordered, and again as often as it comes back.
     func transmitRehearsals(to host: HostID, at now: UTCInstant) throws {
         for record in state.rehearsals.values
-        where record.awaits(host) && record.mayBegin(host) && now < record.ordered.until {
+        where record.awaits(host) && record.mayBegin(host) && now < record.ordered.until
+            && !isFrozen(record.ordered.plan, host)
+        {
             try transmit(record.order, of: record.ordered.plan, to: host, at: now, rehearses: true)
+        }
+    }
+
+    /// To hosts with a stream here whose turn has come by what was written elsewhere, or that were held until now.
+    func transmitRehearsals(of record: RehearsalRecord) {
+        for host in record.ordered.plan.hosts where record.awaits(host.id) && hub.isOnline(host.id) {
+            do { try transmitRehearsals(to: host.id, at: time.now()) } catch {
+                logger.error("rehearsal not ordered", metadata: ["host": "\(host.id)", "error": "\(error)"])
+            }
         }
     }
 
@@ -119,7 +131,14 @@ extension Controller {
         }
         var after = record
         after.end(end)
-        if after.isByPhase, after.isOver { end.whole = try fileWhole(after) }
+        if after.isByPhase, after.isOver {
+            // The host's word is taken all the same: it would come again for ever.
+            do { end.whole = try fileWhole(after) } catch let error where Self.isRefusal(error) {
+                logger.warning(
+                    "the statement about a whole rehearsal was refused",
+                    metadata: ["rehearsal": "\(record.id)", "error": "\(ReportedError(error))"])
+            }
+        }
         try commit(.rehearsalEnded(end), by: "host:\(host)", at: time.now())
         for next in after.ordered.plan.hosts where after.mayBegin(next.id) && !record.mayBegin(next.id) {
             // Its end is written down: who is not reached now hears it when it comes back.

@@ -62,12 +62,15 @@ extension Controller {
         }
     }
 
-    /// Those in contact that run another release of the product in the rollout's environment: of it or not.
+    /// Those in contact that run another release of the product in the rollout's environment: of it or not. Whoever had it and
+    /// went back says something of it, and whoever is set aside by hand nothing of others.
     private func hosts(without record: RolloutRecord) -> [HostRecord] {
         guard let plan = record.plan else { return [] }
         let (product, environment) = (plan.definition.release.product, plan.definition.environment)
         return state.hosts.values.filter { host in
-            guard let running = host.running[product], running.manifest != plan.manifest else { return false }
+            guard let running = host.running[product], running.manifest != plan.manifest, !host.isMarked,
+                !record.tookBack(host.id)
+            else { return false }
             return host.environment == environment && host.identity.standing.isActive && contact(of: host) == .online
         }
     }

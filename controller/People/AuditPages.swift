@@ -16,9 +16,12 @@ struct AuditPages {
     /// - Throws: `controller.request.number`, `controller.request.page`.
     init(_ request: RouteRequest) throws {
         limit = Int(try request.number("limit", in: 1...Int64(ListPages.limitMax)) ?? Self.limitByDefault)
-        before = try request.number("before", in: 1...Int64.max)
-        guard let text = request.query("after") else { return }
-        if let cursor = ListCursor(text, list: request.request.uri.path) {
+        // Whoever read on by `before` before there were cursors gives one of these there.
+        let list = request.request.uri.path
+        let isCursor = request.query("before").map { ListCursor($0, list: list) != nil } ?? false
+        before = isCursor ? nil : try request.number("before", in: 1...Int64.max)
+        guard let text = request.query(isCursor ? "before" : "after") else { return }
+        if let cursor = ListCursor(text, list: list) {
             let words = cursor.key.split(separator: " ").compactMap { Int64($0) }
             guard let place = words.first else { return }
             if cursor.key.hasSuffix(Self.backwards) {

@@ -52,6 +52,7 @@ extension Controller {
         let now = time.now()
         restingRollouts = []
         try commit(.freezeLifted(FreezeLifted(id: id, reason: request.reason.bounded(4000))), by: actor, at: now)
+        for rehearsal in state.rehearsals.values where !rehearsal.isOver { transmitRehearsals(of: rehearsal) }
         // Hosts that came while it stood.
         for host in state.hostsInOrder where record.concerns(host.id, labels: host.labels) {
             let isFirst = host.firstInventoryAt.map { $0 >= record.at } ?? false

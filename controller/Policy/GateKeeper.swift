@@ -70,4 +70,12 @@ extension RolloutRecord {
         default: false
         }
     }
+
+    /// The release was on the host, or on its way there, and the host did not stay with it.
+    func tookBack(_ host: HostID) -> Bool {
+        switch hosts[host]?.outcome {
+        case .failed, .backedOut, .backOutFailed: true
+        default: false
+        }
+    }
 }

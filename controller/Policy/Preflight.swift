@@ -102,9 +102,8 @@ extension Controller {
     }
 
     private func condition(of host: HostRecord, _ known: KnownFacts?) -> HostCondition {
-        let view = view(of: host)
-        return HostCondition(
-            id: host.id, isReachable: view.contact == .online, lastContactAt: view.lastContactAt,
+        HostCondition(
+            id: host.id, isReachable: contact(of: host) == .online, lastContactAt: lastContact(of: host),
             disbelief: ControllerError.refusal(of: host.id, host.identity.standing)?.summary,
             agentVersion: host.inventory?.agentVersion, clockError: known?.clockError,
             freeSpace: known?.facts.freeSpace, drifted: known?.facts.drifted,

@@ -19,7 +19,7 @@ struct AcceptedMedia: Sendable {
                 return parts.count == 2 ? (String(parts[0]), String(parts[1].filter { $0 != "\"" })) : nil
             }
             let known = Dictionary(parameters) { first, _ in first }
-            let weight = Double(known["q"] ?? "1").map { Int(min(max($0, 0), 1) * 1000) }
+            let weight = Double(known["q"] ?? "1").flatMap { $0.isFinite ? Int(min(max($0, 0), 1) * 1000) : nil }
             return Range(type: type, parameters: known, weight: weight ?? 0)
         }
     }

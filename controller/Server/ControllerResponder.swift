@@ -121,7 +121,7 @@ struct ControllerResponder: HTTPResponder {
     private func onTerms(
         _ request: RouteRequest, _ route: Route, _ kept: KeptRequest?, _ respond: () async throws -> Response
     ) async throws -> Response {
-        let condition = ChangeCondition(request)
+        let condition = try ChangeCondition(request)
         guard kept != nil || condition.isAsked else { return try await respond() }
         let terms = ChangeTerms(condition, shown: try ChangedThings.shown(request, by: route), request: kept)
         defer { terms.close() }

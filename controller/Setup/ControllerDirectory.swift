@@ -44,7 +44,9 @@ struct ControllerDirectory: Sendable {
             guard try directory.status(unfinishedName) != nil else { throw absent }
             throw ControllerError.setup(
                 "notInitialised", "There is no controller in \(path): the init of it was cut short.",
-                remedy: "Run the same slipway-controller init again: it removes what was left, and begins anew.")
+                remedy:
+                    "Run the same slipway-controller init again: it removes what was left, and begins anew. Empty the "
+                    + "folder of --offline-keys and the database of --database before, where you named any.")
         }
         return ControllerDirectory(directory: directory)
     }

@@ -58,6 +58,12 @@ struct HostRecord: Sendable {
     /// Until its first inventory a host counts as pushed: it must be in contact to be given anything.
     var delivery: DeliveryMode { inventory?.delivery ?? .push }
 
+    /// Those that it goes by itself, where they are others. An agent that does not say by which stays with those it joined with.
+    var labelsOnHost: [String: String]? {
+        let own = inventory?.labels ?? joinedLabels
+        return own == givenLabels ? nil : own
+    }
+
     mutating func relabel(_ event: HostLabelled, at now: UTCInstant) {
         labelledAt = now
         givenLabels.merge(event.set) { $1 }

@@ -29,7 +29,7 @@ extension Controller {
             notice: ControllerError.refusal(of: record.id, record.identity.standing).map(IdentityNotice.init),
             certificateNotAfter: record.identity.current.notAfter, marks: record.markViews,
             drift: record.inventory?.drift,
-            labelsOnHost: record.inventory?.labels.flatMap { $0 == record.givenLabels ? nil : $0 })
+            labelsOnHost: record.labelsOnHost)
     }
 
     func contact(of record: HostRecord) -> HostContact {
@@ -46,7 +46,7 @@ extension Controller {
     /// A check takes some time itself; a host that checks every second is not away after two.
     private static let checkTolerance = TimeSpan.seconds(5)
 
-    private func lastContact(of record: HostRecord) -> UTCInstant? {
+    func lastContact(of record: HostRecord) -> UTCInstant? {
         [record.lastReportAt, lastSeen[record.id]].compactMap { $0 }.max()
     }
 

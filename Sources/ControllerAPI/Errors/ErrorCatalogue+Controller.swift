@@ -97,13 +97,16 @@ extension ErrorCatalogue {
         controller.request.idempotencyKey
           The key was used for another request, or is no key.
         > A key belongs to one request: make another.
+        controller.request.ifMatch
+          If-Match holds something that is no entity tag.
+        > Send the ETag of the GET as it came, in its quotes; or leave the header out.
         controller.request.invitation
           An invitation for so many uses, or for so long, is not made.
         > Ask for what the message allows.
         controller.request.labels
           Labels cannot be given or changed as it is written. What slipway hosts label sets is not name either, nor a mark;
           it means hosts by their names or by a query.
-        > Use at most 64, of printable characters without spaces, quotes, commas and brackets; not id.
+        > Use at most 64, of letters, digits and . _ - + : / @ %; not id.
         controller.request.lifetime
           A token that is valid for so long is not made.
         > Ask for a shorter time.

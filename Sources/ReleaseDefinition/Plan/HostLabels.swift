@@ -8,10 +8,10 @@ public enum HostLabels {
     /// Host queries mean the host's id by it.
     public static let idKey = "id"
 
-    /// A key or a value: printable ASCII without what separates words.
+    /// A key or a value: printable ASCII without what separates words, and without what a shell acts on, as hooks may be careless.
     public static func isWord(_ text: String) -> Bool {
         (1...lengthMax).contains(text.utf8.count)
-            && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"()\"'\\,=!<>&;".utf8.contains($0) }
+            && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"()\"'\\,=!<>&;`$|*?{}[]#~^".utf8.contains($0) }
     }
 
     public static func areGood(_ labels: [String: String]) -> Bool {

@@ -29,7 +29,12 @@ extension RolloutPlan {
     ) -> [PlanMigration] {
         var chosen: [PlanMigration] = []
         for unit in units {
-            let fit = hosts.filter { unit.runOn.matches(id: $0.id, labels: $0.labels) }
+            // By its own labels as well: it would leave the unit out, and nobody else has it.
+            let fit = hosts.filter { host in
+                [host.labels, host.labelsOnHost ?? host.labels].allSatisfy {
+                    unit.runOn.matches(id: host.id, labels: $0)
+                }
+            }
             // One host for several where it can be; else one that has not got the release yet, by bucket.
             let known = fit.first { host in chosen.contains { $0.host == host.id } }
             let first = fit.min { one, other in

@@ -5,6 +5,8 @@ import ReleaseDefinition
 public struct PlanHost: Sendable, Equatable, Codable {
     public var id: HostID
     public var labels: [String: String]
+    /// Those that it goes by itself, where they are others: it has not heard of a change, or is too old to.
+    public var labelsOnHost: [String: String]?
     public var delivery: DeliveryMode
     /// Of a pulling host.
     public var checkInterval: TimeSpan?
@@ -14,11 +16,13 @@ public struct PlanHost: Sendable, Equatable, Codable {
     public var isUnhealthy: Bool?
 
     public init(
-        id: HostID, labels: [String: String] = [:], delivery: DeliveryMode = .push, checkInterval: TimeSpan? = nil,
-        running: ReleaseName? = nil, isUnhealthy: Bool? = nil
+        id: HostID, labels: [String: String] = [:], labelsOnHost: [String: String]? = nil,
+        delivery: DeliveryMode = .push, checkInterval: TimeSpan? = nil, running: ReleaseName? = nil,
+        isUnhealthy: Bool? = nil
     ) {
         self.id = id
         self.labels = labels
+        self.labelsOnHost = labelsOnHost
         self.delivery = delivery
         self.checkInterval = checkInterval
         self.running = running

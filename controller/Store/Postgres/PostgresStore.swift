@@ -239,7 +239,7 @@ final class PostgresStore: EventStore {
             let value = try write()
             trouble.withLock { $0.unwrittenSince = nil }
             return value
-        } catch let error as ControllerError where error.code != "controller.store.conflict" {
+        } catch let error as ControllerError where !error.isOvertaken && error.status != .conflict {
             trouble.withLock { $0.unwrittenSince = $0.unwrittenSince ?? .now }
             throw error
         }
