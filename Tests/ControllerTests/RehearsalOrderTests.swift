@@ -181,6 +181,26 @@ struct RehearsalOrderTests {
         }
     }
 
+    @Test("A freeze holds whoever has not begun with a plan; once it is lifted the rehearsal goes on")
+    func frozen() async throws {
+        try await staged(3) { stage in
+            let asked = try await stage.ask("all", in: "staging", plan: production()).json(RehearsalView.self)
+            let order = OrderID(rollout: asked.id, action: .install)
+            let pilot = try #require(stage.fleet.agents.first { $0.host.id == asked.hosts[0].host })
+            try await eventually { pilot.orders.contains { $0.order == order } }
+            let freeze = try await stage.client.post("/v1/freezes", FreezeRequest(reason: "stop"))
+            let statement = try await LifecycleTests.rehearsal(pilot.host, of: stage.package, order: order)
+            try await stage.say(order, statement, by: pilot.host)
+            // What comes down a stream comes in its order: the end of the freeze, then what it held.
+            #expect(ordered(stage).count { $0 } == 1)
+            let id = try freeze.json(FreezeView.self).id
+            let held = ordered(stage)
+            #expect(try await stage.client.post("/v1/freezes/\(id)/lift", ReasonRequest(reason: "well")).status == 200)
+            try await eventually { ordered(stage).allSatisfy { $0 } }
+            #expect(held.count { $0 } == 1)
+        }
+    }
+
     @Test("A host that was away hears the order again when it is back")
     func again() async throws {
         try await staged { stage in
