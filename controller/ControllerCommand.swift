@@ -129,6 +129,8 @@ struct InitialiseCommand: AsyncParsableCommand {
     @Option(
         help: "Where the recovery kit goes, for the day on which this machine is gone: a folder on a removable medium.")
     var recoveryKit: String?
+    @Option(help: "table or json.")
+    var output = AnswerFormat.table
 
     func run() async throws {
         var keyPlan = KeyPlan(profile: .solo, offlineFolder: offlineKeys)
@@ -140,8 +142,9 @@ struct InitialiseCommand: AsyncParsableCommand {
             listen: listen, profile: profile, environments: environments, names: names, keyPlan: keyPlan,
             database: database)
         if try plan.perform(in: dir) {
-            try ControllerCommand.show("The folder \(dir) was open to others; its mode is 700 now.")
+            ControllerCommand.say("The folder \(dir) was open to others; its mode is 700 now.", to: STDERR_FILENO)
         }
+        guard output == .table else { return try answer(plan) }
         try ControllerCommand.show(
             """
             The controller is in \(dir). It will listen on \(plan.configuration.listen) as \(plan.configuration.url).
@@ -154,7 +157,19 @@ struct InitialiseCommand: AsyncParsableCommand {
                 "There is no recovery kit yet: slipway-controller recovery-kit --dir \(dir.shellWord) --output FOLDER")
         }
         let passphrase = try RecoveryKit.make(of: dir, keys: offlineKeys, in: recoveryKit, at: SystemTime().now())
-        try RecoveryKitCommand.hand(over: passphrase, of: recoveryKit)
+        try RecoveryKitCommand.hand(over: recoveryKit) {
+            try ControllerCommand.show(RecoveryKitCommand.words(recoveryKit, passphrase))
+        }
+    }
+
+    private func answer(_ plan: Initialisation) throws {
+        var made = InitialisedController(
+            folder: dir, listen: plan.configuration.listen, url: plan.configuration.url, profile: profile,
+            environments: plan.configuration.environments, offlineKeys: plan.keyPlan.offlineFolder)
+        guard let recoveryKit else { return try ControllerCommand.answer(made, output, words: "") }
+        let passphrase = try RecoveryKit.make(of: dir, keys: offlineKeys, in: recoveryKit, at: SystemTime().now())
+        made.recoveryKit = WrittenRecoveryKit(folder: recoveryKit, passphrase: passphrase)
+        try RecoveryKitCommand.hand(over: recoveryKit) { try ControllerCommand.answer(made, output, words: "") }
     }
 
     private static func farewell(_ plan: KeyPlan, _ dir: String) -> String {

@@ -14,17 +14,17 @@ struct BackupCommand: AsyncParsableCommand {
     var dir: String
     @Option(help: "The folder that is made, as OUTPUT.unfinished until it is whole; it must not hold anything yet.")
     var output: String
+    @Option(help: "How it says what it did: table or json.")
+    var format = AnswerFormat.table
 
     func run() async throws {
         let made = try ControllerBackup.make(of: dir, in: output, at: SystemTime().now())
-        if let log = made.log {
-            try ControllerCommand.show(
-                "\(output) holds the controller as of \(made.at); its log ends at \(log.sequence):\(log.digest.hex)")
-        } else {
-            try ControllerCommand.show(
-                "\(output) holds the controller's folder as of \(made.at), without its record: back the database up now."
-            )
-        }
+        let words =
+            made.log.map {
+                "\(output) holds the controller as of \(made.at); its log ends at \($0.sequence):\($0.digest.hex)"
+            }
+            ?? "\(output) holds the controller's folder as of \(made.at), without its record: back the database up now."
+        try ControllerCommand.answer(WrittenBackup(folder: output, backup: made), format, words: words)
     }
 }
 
@@ -49,6 +49,8 @@ struct RestoreCommand: AsyncParsableCommand {
     var kit: String?
     @Option(help: "The file with the kit's passphrase.")
     var passphraseFile: String?
+    @Option(help: "table or json.")
+    var output = AnswerFormat.table
 
     func run() async throws {
         guard (kit == nil) == (passphraseFile == nil) else {
@@ -60,9 +62,11 @@ struct RestoreCommand: AsyncParsableCommand {
         }
         let outcome = try ControllerRestore.perform(
             from: from, to: dir, advance: advance, kit: opened, isConfirmed: yes, at: SystemTime().now())
-        try ControllerCommand.show(
-            "\(dir) is the controller as of \(outcome.backup.at). Run it: slipway-controller run --dir \(dir)")
-        guard !outcome.unsigned.isEmpty else { return }
+        let done = RestoredController(folder: dir, backup: outcome.backup, unsigned: outcome.unsigned)
+        try ControllerCommand.answer(
+            done, output,
+            words: "\(dir) is the controller as of \(outcome.backup.at). Run it: slipway-controller run --dir \(dir)")
+        guard output == .table, !outcome.unsigned.isEmpty else { return }
         try ControllerCommand.show(
             """
             People hold the keys of: \(outcome.unsigned.joined(separator: ", ")). Hosts that have seen newer metadata of \
@@ -94,16 +98,22 @@ struct RecoveryKitCommand: AsyncParsableCommand {
     var output: String
     @Option(help: "Where the keys of root and targets lie (team, regulated): the folder of --offline-keys.")
     var keys: String?
+    @Option(help: "How the passphrase is printed: table or json.")
+    var format = AnswerFormat.table
 
     func run() async throws {
         let passphrase = try RecoveryKit.make(of: dir, keys: keys, in: output, at: SystemTime().now())
-        try Self.hand(over: passphrase, of: output)
+        try Self.hand(over: output) {
+            try ControllerCommand.answer(
+                WrittenRecoveryKit(folder: output, passphrase: passphrase), format,
+                words: Self.words(output, passphrase))
+        }
     }
 
     /// A kit whose passphrase nobody has read opens for nobody: it is taken away again.
-    static func hand(over passphrase: String, of output: String) throws {
+    static func hand(over output: String, _ answer: () throws -> Void) throws {
         do {
-            try ControllerCommand.show(Self.words(output, passphrase))
+            try answer()
         } catch {
             let kit = try Directory.open(output)
             for entry in try kit.list() { try kit.removeFile(entry.name) }
@@ -111,7 +121,7 @@ struct RecoveryKitCommand: AsyncParsableCommand {
                 "output", "The passphrase of \(output) could not be written; the kit was taken away again.",
                 remedy:
                     "Make room where stdout leads, then: slipway-controller recovery-kit --dir DIR --output \(output)",
-                cause: error.cause)
+                cause: (error as? ControllerError)?.cause)
         }
     }
 

@@ -20,6 +20,8 @@ struct RetentionCommand: AsyncParsableCommand {
     var keep: Int?
     @Option(help: "Younger ones stay. Without: as in controller.json, else 90d.")
     var age: String?
+    @Option(help: "table or json.")
+    var output = AnswerFormat.table
 
     func run() async throws {
         var folder = try ControllerDirectory.open(dir)
@@ -37,11 +39,11 @@ struct RetentionCommand: AsyncParsableCommand {
         let patches = try PatchMemory.read(folder.directory, blobs).values.joined().map(\.sha256)
         let sweep = try PackageSweep(state, rules, blobs, patches: Set(patches), at: SystemTime().now())
         let view = sweep.view(rules, isOn: configuration.retention != nil)
-        for line in Self.lines(view) { try ControllerCommand.show(line) }
-        try ControllerCommand.show(
+        let last =
             "\(sweep.removals.count.of("package")) with \(view.size) of their own would be removed, keeping \(view.keep) "
-                + "and \(view.age)."
-                + (view.isOn ? "" : " Nothing is removed by itself: controller.json has no retention."))
+            + "and \(view.age)."
+            + (view.isOn ? "" : " Nothing is removed by itself: controller.json has no retention.")
+        try ControllerCommand.answer(view, output, words: (Self.lines(view) + [last]).joined(separator: "\n"))
     }
 
     static func lines(_ view: RetentionView) -> [String] {
