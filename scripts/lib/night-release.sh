@@ -210,7 +210,8 @@ print(f"{max(times) - float(sys.argv[1]):.2f}")' "$PUSHED_AT"
 
 # review_is_filled FILE OUTCOME: all fields but the two that only people can fill.
 review_is_filled() {
-    [ "$(grep -c '(to be said)' "$1")" -eq 2 ] && grep -q -E "^outcome .* $2 " "$1" && grep -q -E '^filled +22 of 24' "$1"
+    [ "$(grep -c '(to be said)' "$1")" -eq 2 ] && grep -q -E "^outcome .* $2 " "$1" \
+        && awk '/^filled +[0-9]+ of [0-9]+$/ { left = $4 - $2 } END { exit left == 2 ? 0 : 1 }' "$1"
 }
 
 at_most() { python3 -c 'import sys; sys.exit(0 if float(sys.argv[1]) <= float(sys.argv[2]) else 1)' "$1" "$2"; }
