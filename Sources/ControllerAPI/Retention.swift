@@ -20,6 +20,13 @@ public struct RetentionView: Sendable, Equatable, Codable {
         self.size = size
         self.packages = packages
     }
+
+    /// In a sentence, or two.
+    public var words: String {
+        let going = packages.count { $0.state == .going }
+        return "\(going.of("package")) with \(size) of their own would be removed, keeping \(keep) and \(age)."
+            + (isOn ? "" : " Nothing is removed by itself: controller.json has no retention.")
+    }
 }
 
 /// One release's package in the repository.

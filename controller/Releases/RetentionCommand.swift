@@ -39,11 +39,7 @@ struct RetentionCommand: AsyncParsableCommand {
         let patches = try PatchMemory.read(folder.directory, blobs).values.joined().map(\.sha256)
         let sweep = try PackageSweep(state, rules, blobs, patches: Set(patches), at: SystemTime().now())
         let view = sweep.view(rules, isOn: configuration.retention != nil)
-        let last =
-            "\(sweep.removals.count.of("package")) with \(view.size) of their own would be removed, keeping \(view.keep) "
-            + "and \(view.age)."
-            + (view.isOn ? "" : " Nothing is removed by itself: controller.json has no retention.")
-        try ControllerCommand.answer(view, output, words: (Self.lines(view) + [last]).joined(separator: "\n"))
+        try ControllerCommand.answer(view, output, words: (Self.lines(view) + [view.words]).joined(separator: "\n"))
     }
 
     static func lines(_ view: RetentionView) -> [String] {

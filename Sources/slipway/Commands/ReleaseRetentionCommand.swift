@@ -12,10 +12,7 @@ struct ReleaseRetentionCommand: AsyncParsableCommand {
 
     func run() async throws {
         let view = try await connection.withClient { try await $0.retention() }
-        let going = view.packages.count { $0.state == .going }
-        Talk.say(
-            "\(going.of("package")) with \(view.size) of their own would be removed, keeping \(view.keep) and \(view.age)."
-                + (view.isOn ? "" : " Nothing is removed by itself: controller.json has no retention."))
+        Talk.say(view.words)
         try output.print(view.packages.map(RetainedPackagePresentation.init))
     }
 }
