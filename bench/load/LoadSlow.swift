@@ -4,8 +4,8 @@ import NIOSSL
 import NIOTLS
 import Synchronization
 
-/// Connections that take their time: each sends the head of a request a byte at a time. What the controller closes is opened
-/// again, so there are always as many.
+/// Connections that take their time: each sends the head of a request a byte at a time, and it never ends. A head that is
+/// none would be refused at once. What the controller closes is opened again, so there are always as many.
 struct LoadSlow: Sendable {
     private static let addresses = 64
     private static let pause = TimeAmount.seconds(7)
@@ -28,11 +28,13 @@ struct LoadSlow: Sendable {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer
 
-        private let byte: String
+        private static let head = Array("GET /v1/rollouts HTTP/1.1\r\nHost: controller\r\nX-Slow: ".utf8)
+
         private let tally: Tally
         private var isOpen = false
+        private var sent = 0
 
-        init(_ byte: String, _ tally: Tally) { (self.byte, self.tally) = (byte, tally) }
+        init(_ tally: Tally) { self.tally = tally }
 
         func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
             if case .handshakeCompleted = event as? TLSUserEvent {
@@ -45,7 +47,9 @@ struct LoadSlow: Sendable {
 
         private func drip(_ context: ChannelHandlerContext) {
             guard context.channel.isActive else { return }
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: byte)), promise: nil)
+            let byte = sent < Self.head.count ? Self.head[sent] : UInt8(ascii: "s")
+            sent += 1
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: [byte])), promise: nil)
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             context.eventLoop.scheduleTask(in: LoadSlow.pause) { bound.value.0.drip(bound.value.1) }
         }
@@ -95,7 +99,7 @@ struct LoadSlow: Sendable {
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandlers([
                             NIOSSLClientHandler(context: context, serverHostname: nil),
-                            Dripper(number.isMultiple(of: 2) ? "x" : "G", tally),
+                            Dripper(tally),
                         ])
                     }
                 }

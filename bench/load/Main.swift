@@ -79,7 +79,14 @@ struct Slow: AsyncParsableCommand {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let slow = try LoadSlow(port: port, group: group)
         slow.begin(count)
-        while slow.now.open < count * 95 / 100 { try await Task.sleep(for: .milliseconds(100)) }
+        let end = ContinuousClock.now + .seconds(60)
+        while slow.now.open < count * 95 / 100 {
+            guard .now < end else {
+                throw ValidationError(
+                    "\(slow.now.open) of \(count) connections are open after 60 s, \(slow.now.attempts) tried")
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
         for pause in [seconds, 0] {
             print("\(slow.now.open) \(slow.now.attempts)")
             fflush(nil)
