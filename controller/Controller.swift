@@ -95,6 +95,8 @@ public actor Controller {
     var lifecycleTimer: Task<Void, Never>?
     /// What outside systems were asked last; nothing of it is kept.
     var questionsAsked: [OutsideQuestion: AskedQuestion] = [:]
+    /// Hosts that had something to say while nobody led have come back by then.
+    var hostsAwaitedUntil = UTCInstant(secondsSince1970: 0)
     /// Something could not be written: when to try again.
     var retryAt: UTCInstant?
     /// What could not be written to the record when it was tried last.

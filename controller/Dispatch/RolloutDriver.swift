@@ -75,6 +75,7 @@ extension Controller {
             retryAt = time.now() + .seconds(5)
         }
         if isRunning { followChannels() }
+        endSilentRehearsals()
         settleLifecycles()
         setTimer()
         if room <= 0, isWritten { driveOn(isUrgent: isUrgent) }
@@ -218,9 +219,12 @@ extension Controller {
         stopTimer()
         guard isRunning else { return }
         let moving = state.rolloutOrder.filter { !restingRollouts.contains($0) }.compactMap { state.rollouts[$0] }
-        let deadlines = moving.compactMap(\.rollout.nextDeadlineAt) + [retryAt].compactMap { $0 }
+        let now = time.now()
+        // One that could not be ended waits for the next try.
+        let ends = state.openRehearsals.map(endsAt).filter { $0 > now }
+        let deadlines = moving.compactMap(\.rollout.nextDeadlineAt) + [retryAt].compactMap { $0 } + ends
         guard let next = deadlines.min() else { return }
-        let span = max(next.since(time.now()), .milliseconds(1))
+        let span = max(next.since(now), .milliseconds(1))
         let time = time
         timer = Task { [weak self] in
             guard (try? await time.sleep(for: span)) != nil else { return }
@@ -252,6 +256,7 @@ extension Controller {
         try folder.directory.removeTree(ControllerDirectory.workName)
         // Where several share the record, the one that leads does the rest.
         guard shared == nil else { return keepPlaceOnce() }
+        hostsAwaitedUntil = time.now() + Self.reconnectGrace
         try completePublication()
         // What an earlier version, or a kill, left waiting for signatures that nothing can come of any more.
         try settle(at: time.now())
