@@ -79,6 +79,7 @@ public actor Controller {
     var channelSets: Set<ChannelSet> = []
     var dueSets: Set<ChannelSet> = []
     var patches = PatchShelf()
+    var packageSurvey = PackageSurvey()
     /// Deadlines are watched between `resume` and `suspend`.
     var isRunning = false { didSet { runs.store(isRunning, ordering: .relaxed) } }
     /// The same, for who must not wait.
