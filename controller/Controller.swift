@@ -98,7 +98,9 @@ public actor Controller {
     var questionsAsked: [OutsideQuestion: AskedQuestion] = [:]
     /// Hosts that had something to say while nobody led have come back by then.
     var hostsAwaitedUntil = UTCInstant(secondsSince1970: 0)
-    /// Something could not be written: when to try again.
+    /// What could not be carried out, and until when it waits: the others go on.
+    var pausedRollouts: [RolloutID: UTCInstant] = [:]
+    /// Something else could not be written: when to try again.
     var retryAt: UTCInstant?
     /// What could not be written to the record when it was tried last.
     var failedUses: Set<RecordUse> = []
