@@ -79,6 +79,7 @@ public actor Controller {
     var channelSets: Set<ChannelSet> = []
     var dueSets: Set<ChannelSet> = []
     var patches = PatchShelf()
+    var packageSurvey = PackageSurvey()
     /// Deadlines are watched between `resume` and `suspend`.
     var isRunning = false { didSet { runs.store(isRunning, ordering: .relaxed) } }
     /// The same, for who must not wait.
@@ -95,7 +96,11 @@ public actor Controller {
     var lifecycleTimer: Task<Void, Never>?
     /// What outside systems were asked last; nothing of it is kept.
     var questionsAsked: [OutsideQuestion: AskedQuestion] = [:]
-    /// Something could not be written: when to try again.
+    /// Hosts that had something to say while nobody led have come back by then.
+    var hostsAwaitedUntil = UTCInstant(secondsSince1970: 0)
+    /// What could not be carried out, and until when it waits: the others go on.
+    var pausedRollouts: [RolloutID: UTCInstant] = [:]
+    /// Something else could not be written: when to try again.
     var retryAt: UTCInstant?
     /// What could not be written to the record when it was tried last.
     var failedUses: Set<RecordUse> = []

@@ -67,7 +67,7 @@ public struct RehearsalView: Sendable, Equatable, Codable {
     public var environment: EnvironmentName
     public var orderedAt: UTCInstant
     public var by: String
-    /// So long the order stands.
+    /// So long the order stands. With a plan, a host that has not answered by then has not proved it.
     public var until: UTCInstant
     public var hosts: [RehearsalHostView]
     /// Of the statement about the whole plan, once no host is waited for; nil: none yet, or no plan is rehearsed.

@@ -26,6 +26,11 @@ struct LabelTests {
         let repository = try TestRepository()
         let host = try await TestHost(repository)
         #expect(await told(host) == ["zone": "a"])
+        // What it goes by since it joined is kept as decided, and no news either.
+        let before = await host.reports.count
+        await host.agent.offer(labels: try repository.labels(["zone": "a"], counter: 6))
+        #expect(await host.reports.count == before)
+        #expect(DecidedLabels.read(in: host.dir.directory, of: await host.agent.configuration.host)?.counter == 6)
         await host.agent.offer(labels: try repository.labels(["zone": "b", "role": "web"], counter: 7))
         #expect(host.agent.labels.current == ["zone": "b", "role": "web"])
         #expect(await told(host) == ["zone": "b", "role": "web"])

@@ -1,3 +1,4 @@
+import AgentProtocol
 import ControllerAPI
 import Effects
 import ReleaseDefinition
@@ -118,14 +119,64 @@ struct IdempotencyTests {
         }
     }
 
+    @Test("A host's tag stays as it speaks, and moves with what people decide about it")
+    func hostTag() async throws {
+        try await TestFleet.serving(1) { fleet, client, running in
+            let agent = fleet.agents[0]
+            let path = "/v1/hosts/\(agent.host.id)"
+            func look() async throws -> (view: HostView, tag: String) {
+                let answer = try await client.send("GET", path)
+                return (try answer.json(HostView.self), try #require(answer.head["ETag"]))
+            }
+            func mark(_ tag: String) async throws -> HTTPResponse {
+                let body = try JSONCoding.value(of: HostMarkRequest(mark: .pinned, reason: "r")).wireBytes
+                return try await client.send("POST", path + "/mark", headers: [HTTPField("If-Match", tag)], bytes: body)
+            }
+            let inventory = HostInventory(agentVersion: "1", machineID: "m", delivery: .push, installed: [])
+            try await agent.say(.inventory(inventory), fleet.test, running)
+            let first = try await look()
+            try await agent.say(.inventory(inventory), fleet.test, running)
+            let second = try await look()
+            #expect(second.view.lastContactAt != first.view.lastContactAt && second.tag == first.tag)
+            #expect(first.tag.hasPrefix("W/\""))
+            #expect(try await mark(first.tag).status == 200)
+            #expect(try await look().tag != first.tag)
+            let late = try await mark(first.tag)
+            #expect(late.status == 412 && late.problemCode == "controller.conflict.changed")
+            #expect(try await mark(try await look().tag).status != 412)
+        }
+    }
+
+    @Test("Where nothing with a tag is changed, If-Match is refused and nothing is done")
+    func untagged() async throws {
+        try await TestFleet.serving(1) { fleet, client, _ in
+            let freeze = try await client.post("/v1/freezes", FreezeRequest(reason: "stop")).json(FreezeView.self)
+            let bodies = [
+                ("/v1/freezes/\(freeze.id)/lift", #"{"reason":"r"}"#),
+                ("/v1/emergencies/r1-0000/review", #"{"reason":"r"}"#),
+                ("/v1/hosts/labels", #"{"hosts":["\#(fleet.agents[0].host.id)"],"set":{"zone":"b"},"remove":[]}"#),
+                ("/v1/freezes", #"{"reason":"r"}"#),
+            ]
+            for (path, body) in bodies {
+                let answer = try await client.send(
+                    "POST", path, headers: [HTTPField("If-Match", "*")], bytes: Array(body.utf8))
+                #expect(answer.status == 400 && answer.problemCode == "controller.request.ifMatch", "\(path)")
+            }
+            let freezes = try await client.send("GET", "/v1/freezes").json(ListView<FreezeView>.self).items
+            #expect(freezes.map(\.isStanding) == [true])
+            let host = try await client.send("GET", "/v1/hosts/\(fleet.agents[0].host.id)").json(HostView.self)
+            #expect(host.labels["zone"] == nil)
+        }
+    }
+
     @Test("What is changed between the look at If-Match and the change itself is not written over")
     func between() async throws {
         let test = try TestController()
         try await test.run { running in
             let host = try await TestHost.join(test, running).id
             let controller = running.controller
-            let shown: ChangeTerms.Shown = { try JSONCoding.value(of: $0.hostView(host)) }
-            let tag = Responses.tag(try JSONCoding.value(of: try await controller.hostView(host)))
+            let shown: ChangeTerms.Shown = { try Responses.tag(of: $0.hostView(host)) }
+            let tag = try Responses.tag(of: try await controller.hostView(host))
             let terms = ChangeTerms(ChangeCondition(tags: [tag]), shown: shown, request: nil)
             try await controller.check(terms)
             _ = try await controller.mark(host, HostMarkRequest(mark: .pinned, reason: "first"), by: "person:ann")

@@ -80,7 +80,8 @@ struct KeptRequestTests {
     func together(_ kind: StorePlace.Kind) throws {
         let store = try StorePlace(kind).open()
         let kept = KeptRequest(
-            key: SHA256Digest(of: [1]), digest: SHA256Digest(of: [2]), at: StoreSamples.now, answer: nil)
+            key: SHA256Digest(of: [1]), person: "person:ann", digest: SHA256Digest(of: [2]), at: StoreSamples.now,
+            answer: nil)
         let change = StoreChange(events: [StoreSamples.person("a")], request: kept)
         #expect(try store.request(kept.key) == nil)
         _ = try store.append(change, expecting: 0, at: StoreSamples.now)
@@ -101,7 +102,8 @@ struct KeptRequestTests {
         try store.keep(answered)
         #expect(try store.request(kept.key) == answered)
         // A change that is not made keeps no request.
-        let other = KeptRequest(key: SHA256Digest(of: [3]), digest: SHA256Digest(of: [2]), at: StoreSamples.now)
+        let other = KeptRequest(
+            key: SHA256Digest(of: [3]), person: "person:ann", digest: SHA256Digest(of: [2]), at: StoreSamples.now)
         #expect(throws: ControllerError.self) {
             _ = try store.append(StoreChange(request: other), expecting: 7, at: StoreSamples.now)
         }
@@ -109,34 +111,82 @@ struct KeptRequestTests {
         try store.close()
     }
 
+    private static func kept(
+        _ number: UInt8, _ person: String = "ann", at: UTCInstant = StoreSamples.now, _ answer: [UInt8]? = [1]
+    ) -> KeptRequest {
+        KeptRequest(
+            key: SHA256Digest(of: [number]), person: person, digest: SHA256Digest(of: [0]), at: at, answer: answer)
+    }
+
     @Test("Requests are kept for a day, and of too many the oldest go", arguments: StorePlace.Kind.installed)
     func bounded(_ kind: StorePlace.Kind) throws {
         let place = try StorePlace(kind)
         let store = try place.open()
         let now = StoreSamples.now
-        func request(_ number: UInt8, _ at: UTCInstant) -> KeptRequest {
-            KeptRequest(key: SHA256Digest(of: [number]), digest: SHA256Digest(of: [0]), at: at, answer: [number])
-        }
         let (old, young) = (
-            request(1, now - KeptRequest.lifetime), request(2, now - KeptRequest.lifetime + .seconds(1))
+            Self.kept(1, at: now - KeptRequest.lifetime), Self.kept(2, at: now - KeptRequest.lifetime + .seconds(1))
         )
         #expect(old.isOver(at: now) && !young.isOver(at: now))
         for one in [old, young] { try store.keep(one) }
-        try store.forgetRequests(at: now)
+        try store.forgetRequests(of: "bob", at: now)
         #expect(try store.request(old.key) == nil)
         #expect(try store.request(young.key) == young)
-        let column = kind == .sqlite ? "receivedAt" : "received_at"
-        let numbers =
-            kind == .sqlite
-            ? "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(KeptRequest.countMax)) SELECT"
-            : "SELECT"
-        let source = kind == .sqlite ? "n" : "generate_series(1, \(KeptRequest.countMax)) AS n(i)"
+        // Of a thousand people, none with too many.
+        try place.fill(count: KeptRequest.wholeMax.count, person: "'p' || (i % 1000)", size: 1)
+        try store.forgetRequests(of: "bob", at: now)
+        #expect(try store.request(young.key) == nil)
+        try store.close()
+    }
+
+    @Test("Who keeps too many pushes out the oldest of their own, nobody else's", arguments: StorePlace.Kind.installed)
+    func ownBound(_ kind: StorePlace.Kind) throws {
+        let (most, now) = (KeptRequest.personMax, StoreSamples.now)
+        let full: [(count: Int64, size: Int64)] = [(most.count, 1), (4, most.bytes.value / 4)]
+        for (count, size) in full {
+            let place = try StorePlace(kind)
+            let store = try place.open()
+            let (hers, his) = (Self.kept(1, "ann", at: now - .seconds(2)), Self.kept(2, "bob", at: now - .seconds(1)))
+            for one in [hers, his] { try store.keep(one) }
+            try place.fill(count: count - 1, person: "'bob'", size: size)
+            try store.forgetRequests(of: "bob", at: now)
+            #expect(try store.request(his.key) == his, "they are not too many")
+            try place.fill(count: 1, person: "'bob'", size: size, from: count)
+            try store.forgetRequests(of: "bob", at: now)
+            #expect(try store.request(his.key) == nil)
+            #expect(try store.request(hers.key) == hers)
+            // What is said of its length is its length, also of one that was answered later.
+            let long = Self.kept(3, "bob", at: now + .days(1) - .seconds(9), nil)
+            _ = try store.append(StoreChange(request: long), expecting: 0, at: now)
+            var answered = long
+            answered.answer = Array(repeating: 7, count: Int(most.bytes.value) + 1)
+            try store.keep(answered)
+            try store.forgetRequests(of: "bob", at: now)
+            #expect(try store.request(long.key) == nil)
+            #expect(try store.request(hers.key) == hers)
+            try store.close()
+        }
+    }
+
+    @Test(
+        "What was kept before people had a bound of their own is answered still", arguments: StorePlace.Kind.installed)
+    func migrated(_ kind: StorePlace.Kind) throws {
+        let place = try StorePlace(kind)
+        try place.open().close()
+        let isLite = kind == .sqlite
         try place.meddle(
             """
-            INSERT INTO requests (key, digest, \(column)) \(numbers) 'k' || i, 'd', \(now.millisecondsSince1970) + i FROM \(source)
+            \(isLite ? "DROP INDEX requestsByPerson; DROP INDEX requestsByTime;" : "DROP INDEX requests_person;")
+            ALTER TABLE requests DROP COLUMN person; ALTER TABLE requests DROP COLUMN size;
+            \(isLite ? "CREATE INDEX requestsByTime ON requests (receivedAt);" : "")
+            DELETE FROM \(isLite ? "grdb_migrations WHERE identifier" : "migrations WHERE name") LIKE '4 %';
+            INSERT INTO requests (key, digest, \(isLite ? "receivedAt" : "received_at"), answer) VALUES
+                ('\(SHA256Digest(of: [9]).hex)', '\(SHA256Digest(of: [0]).hex)',
+                 \(StoreSamples.now.millisecondsSince1970), \(isLite ? "x'01'" : "'\\x01'"))
             """)
-        try store.forgetRequests(at: now)
-        #expect(try store.request(young.key) == nil)
+        let store = try place.open()
+        #expect(try store.request(SHA256Digest(of: [9])) == Self.kept(9, ""))
+        try store.forgetRequests(of: "ann", at: StoreSamples.now)
+        #expect(try store.request(SHA256Digest(of: [9])) == Self.kept(9, ""))
         try store.close()
     }
 
@@ -197,5 +247,23 @@ struct KeptRequestTests {
                 for client in clients { await client.close() }
             }
         }
+    }
+}
+
+extension StorePlace {
+    /// With requests, each a millisecond younger than the last; their answers are not there, only their length.
+    fileprivate func fill(count: Int64, person: String, size: Int64, from first: Int64 = 1) throws {
+        let isLite = kind == .sqlite
+        let last = first + count - 1
+        let numbers =
+            isLite
+            ? "WITH RECURSIVE n(i) AS (SELECT \(first) UNION ALL SELECT i + 1 FROM n WHERE i < \(last)) SELECT"
+            : "SELECT"
+        let source = isLite ? "n" : "generate_series(\(first), \(last)) AS n(i)"
+        try meddle(
+            """
+            INSERT INTO requests (key, person, digest, \(isLite ? "receivedAt" : "received_at"), size)
+            \(numbers) 'k' || i, \(person), 'd', \(StoreSamples.now.millisecondsSince1970) + i, \(size) FROM \(source)
+            """)
     }
 }

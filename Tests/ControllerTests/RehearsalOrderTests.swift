@@ -9,8 +9,10 @@ import Testing
 @Suite("Rehearsals that people order")
 struct RehearsalOrderTests {
     /// Two hosts run web@1.0 and are connected; web@1.1 may go there. They take orders and say nothing by themselves.
-    private func staged(_ hosts: Int = 2, _ body: (Stage) async throws -> Void) async throws {
-        let test = try TestController()
+    private func staged(
+        _ hosts: Int = 2, _ test: TestController? = nil, _ body: (Stage) async throws -> Void
+    ) async throws {
+        let test = try test ?? TestController()
         try await test.run { running in
             var fleet = TestFleet(test)
             try await fleet.join(hosts, running)
@@ -57,6 +59,17 @@ struct RehearsalOrderTests {
             try await client.send("GET", "/v1/rehearsals/\(order.rollout)").json(RehearsalView.self)
         }
 
+        func host(_ asked: RehearsalView, _ place: Int) throws -> TestHost {
+            try #require(fleet.agents.first { $0.host.id == asked.hosts[place].host }).host
+        }
+
+        /// The word of the host in that place of the plan.
+        func say(_ asked: RehearsalView, _ place: Int, isProved: Bool = true) async throws {
+            let (host, order) = (try host(asked, place), OrderID(rollout: asked.id, action: .install))
+            let statement = try LifecycleTests.rehearsal(host, of: await package, order: order, isProved: isProved)
+            try await say(order, statement, isProved ? .succeeded : .backedOut(.health), by: host)
+        }
+
         var package: SHA256Digest {
             get async throws {
                 try #require(await running.controller.state.releases[ReleaseName("web@1.1")]?.submitted.manifest)
@@ -81,6 +94,118 @@ struct RehearsalOrderTests {
             let agent = try (speaker ?? host).client(test, running)
             let report = HostReport(sequence: sequence, at: SystemTime().now(), body: .outcome(word))
             #expect(try await agent.post("/v1/agent/reports", HostReportBatch(reports: [report])).status == 200)
+            await agent.close()
+        }
+    }
+
+    /// Ordered with a plan for four hosts: one in the first phase, two at once in the second.
+    private func phased(
+        _ test: TestController? = nil, _ body: (Stage, RehearsalView, OrderID) async throws -> Void
+    ) async throws {
+        try await staged(4, test) { stage in
+            let asked = try await stage.ask("all", in: "staging", plan: production()).json(RehearsalView.self)
+            try await body(stage, asked, OrderID(rollout: asked.id, action: .install))
+        }
+    }
+
+    @Test(
+        "A host that is silent until the end of a plan's rehearsal has not proved it: the whole has failed, and names it"
+    )
+    func silent() async throws {
+        let time = ManualTime(now: SystemTime().now())
+        try await phased(TestController(time: time)) { stage, asked, order in
+            for place in [0, 2] { try await stage.say(asked, place) }
+            time.advance(by: .minutes(119))
+            let states = try await stage.view(order).hosts.map(\.state)
+            #expect(states == [.proved, .ordered, .proved, .ordered])
+            try await stage.say(asked, 3)
+            #expect(try await stage.view(order).evidence == nil)
+            try await eventually {
+                time.advance(by: .minutes(1))
+                return try await stage.view(order).evidence != nil
+            }
+            let end = try await stage.view(order)
+            #expect(end.isOver && end.hosts.map(\.state) == [.proved, .expired, .proved, .proved])
+            let whole = try #require(try await stage.evidence.first { $0.id == end.evidence })
+            #expect(whole.summary.result == .failed && whole.by == "engine")
+            #expect(whole.summary.notes.last?.hasPrefix("phase 2: \(asked.hosts[1].host) expired, ") == true)
+            // What it says now was said too late.
+            try await stage.say(asked, 1)
+            #expect(try await stage.view(order).hosts.map(\.state) == end.hosts.map(\.state))
+            #expect(try await stage.evidence.count == 4)
+            #expect(await stage.running.controller.state.openRehearsalIDs.isEmpty)
+        }
+    }
+
+    @Test("A controller that was away when a plan's rehearsal ended hears its hosts first")
+    func away() async throws {
+        let time = ManualTime(now: SystemTime().now())
+        let test = try TestController(time: time)
+        var before: (fleet: TestFleet, asked: RehearsalView, order: OrderID)?
+        try await phased(test) { stage, asked, order in before = (stage.fleet, asked, order) }
+        let (fleet, asked, order) = try #require(before)
+        time.advance(by: .hours(3))
+        try await test.run { running in
+            let client = try TestClient(test, running, token: test.adminToken)
+            let stage = Stage(test: test, running: running, fleet: fleet, client: client)
+            #expect(try await stage.view(order).evidence == nil)
+            let broken = try await LifecycleTests.rehearsal(
+                stage.host(asked, 0), of: stage.package, order: order, isProved: false)
+            try await stage.say(order, broken, .backedOut(.health), by: stage.host(asked, 0))
+            let end = try await stage.view(order)
+            #expect(end.evidence != nil)
+            #expect(end.hosts.map(\.state) == [.backedOut, .notReached, .notReached, .notReached])
+            await client.close()
+        }
+    }
+
+    @Test("The whole of a plan that was filed before its end could be written is not filed again")
+    func once() async throws {
+        try await phased { stage, asked, order in
+            for place in [0, 1, 2] { try await stage.say(asked, place) }
+            // As where another controller writes between the two: the host says its word again.
+            let record = try #require(await stage.running.controller.state.rehearsals[asked.id])
+            var after = record
+            after.end(
+                RehearsalEnded(rehearsal: asked.id, host: asked.hosts[3].host, outcome: .succeeded, isProved: true))
+            let ended = after
+            let whole = try await stage.running.controller.fileWhole(ended)
+            try await stage.say(asked, 3)
+            #expect(try await stage.view(order).evidence == whole)
+            #expect(try await stage.evidence.filter { $0.by == "engine" }.map(\.id) == [whole])
+        }
+    }
+
+    @Test(
+        "A release whose file is closed while it is rehearsed takes no statement; the hosts' words are taken all the same",
+        arguments: [true, false])
+    func over(isDeclined: Bool) async throws {
+        try await staged(4) { stage in
+            let plan = LifecycleTests.plan("1.1").replacing("environment: staging", with: "environment: production")
+            let planned = try await stage.client.post(LifecycleTests.base + "/plan", ReleasePlanRequest(text: plan))
+            try #require(planned.status == 200, "\(String(decoding: planned.body, as: UTF8.self))")
+            let asked = try await stage.ask("all", in: "staging", plan: production()).json(RehearsalView.self)
+            let order = OrderID(rollout: asked.id, action: .install)
+            try await stage.say(asked, 0)
+            if isDeclined {
+                let no = ReleaseDeclineRequest(stage: "board", reason: "no")
+                #expect(try await stage.client.post(LifecycleTests.base + "/declines", no).status == 200)
+            } else {
+                try await stage.running.controller.tell(asked.release, .withdraw(reason: "no"), by: "ann")
+            }
+            for place in [1, 2] { try await stage.say(asked, place) }
+            let end = try await stage.view(order)
+            #expect(end.isOver && end.evidence == nil)
+            #expect(end.hosts.map(\.state) == [.proved, .failed, .failed, .notReached])
+            #expect(try await stage.evidence.count == 1)
+            // Nothing of it comes again, and what hosts say of other things is taken.
+            let hosts = await stage.running.controller.state.hosts
+            for place in [0, 1, 2] { #expect(hosts[asked.hosts[place].host]?.lastReport == 100) }
+            let inventory = HostInventory(agentVersion: "0.1.0", machineID: "m", delivery: .push, installed: [])
+            let agent = try stage.host(asked, 2).client(stage.test, stage.running)
+            let report = HostReport(sequence: 101, at: SystemTime().now(), body: .inventory(inventory))
+            let answer = try await agent.post("/v1/agent/reports", HostReportBatch(reports: [report]))
+            #expect(try answer.json(HostReportReceipt.self).acknowledged == 101)
             await agent.close()
         }
     }
@@ -160,11 +285,8 @@ struct RehearsalOrderTests {
         try await staged(4) { stage in
             let asked = try await stage.ask("all", in: "staging", plan: production()).json(RehearsalView.self)
             let order = OrderID(rollout: asked.id, action: .install)
-            let package = try await stage.package
             func say(_ place: Int, isProved: Bool) async throws {
-                let host = try #require(stage.fleet.agents.first { $0.host.id == asked.hosts[place].host }).host
-                let statement = try LifecycleTests.rehearsal(host, of: package, order: order, isProved: isProved)
-                try await stage.say(order, statement, isProved ? .succeeded : .backedOut(.health), by: host)
+                try await stage.say(asked, place, isProved: isProved)
             }
             try await say(0, isProved: true)
             #expect(

@@ -3,6 +3,8 @@ import Effects
 import Foundation
 import ReleaseDefinition
 import ReleasePackaging
+import Dispatch
+import Synchronization
 import Testing
 
 @testable import ControllerLibrary
@@ -104,6 +106,56 @@ struct RetentionTests {
         }
     }
 
+    @Test("What would go is looked up beside all else: nobody waits for it, and a manifest is read once")
+    func beside() async throws {
+        let reads = Atomic(0)
+        try await TestFleet.serving(1) { _, client, running in
+            for version in ["1.0", "1.1", "1.2"] {
+                #expect(try await TestFleet.submit(version, content: version, by: client).status == 201)
+            }
+            let gate = DispatchSemaphore(value: 0)
+            let survey = PackageSurvey { blobs, manifest in
+                if reads.add(1, ordering: .relaxed).oldValue == 0 { gate.wait() }
+                return try blobs.read(manifest)
+            }
+            await running.controller.look(by: survey)
+            async let asked = client.send("GET", "/v1/retention")
+            try await eventually { reads.load(ordering: .relaxed) == 1 }
+            // On the turn of the one who decides these would have no answer before it goes on.
+            let others = try? await [client.send("GET", "/v1/hosts"), TestFleet.submit("1.3", by: client)]
+            gate.signal()
+            #expect(others?.map(\.status) == [200, 201])
+            #expect(try await asked.json(RetentionView.self).packages.count == 3)
+            let again = try await client.send("GET", "/v1/retention").json(RetentionView.self)
+            #expect(again.packages.count == 4 && again.packages.allSatisfy { $0.state == .kept })
+            #expect(reads.load(ordering: .relaxed) == 4)
+        }
+    }
+
+    @Test("What came to be needed after it was looked up is not removed")
+    func meanwhile() async throws {
+        let test = try TestController()
+        let folder = try ControllerDirectory.open(test.folder.path)
+        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        configuration.retention = rules
+        try folder.write(ControllerDirectory.configurationName, json: configuration)
+        try await test.run { running in
+            let (controller, client) = (running.controller, try TestClient(test, running, token: test.adminToken))
+            for version in ["1.0", "1.1", "1.2", "1.3"] {
+                #expect(try await TestFleet.submit(version, content: version, by: client).status == 201)
+            }
+            let (blobs, now) = (controller.publisher.blobs, controller.time.now() + .days(30))
+            let sweep = try await PackageSweep(controller.state, rules, blobs, patches: [], at: now)
+            #expect(sweep.removals.keys.map(\.version.text).sorted() == ["1.0", "1.1"])
+            #expect(try await TestFleet.submit("1.4", content: "1.0", by: client).status == 201)
+            #expect(try await controller.remove(sweep, rules, at: now) == false)
+            for blob in sweep.removals.values.joined() { #expect(try blobs.has(blob)) }
+            let name = try ReleaseName("web@1.0")
+            #expect(await controller.state.releases[name]?.packageRemovedAt == nil)
+            await client.close()
+        }
+    }
+
     @Test("A rule that keeps less than is safe is refused at the start")
     func least() throws {
         for rules in [RetentionRules(keep: 1, age: .days(90)), RetentionRules(keep: 9, age: .days(6))] {
@@ -111,4 +163,8 @@ struct RetentionTests {
             #expect(error?.code == "controller.setup.retention")
         }
     }
+}
+
+extension Controller {
+    fileprivate func look(by survey: PackageSurvey) { packageSurvey = survey }
 }

@@ -1,5 +1,6 @@
 import AgentProtocol
 import ControllerAPI
+import Effects
 import ReleaseDefinition
 import ReleaseTrust
 import Testing
@@ -35,9 +36,10 @@ struct TurnTests {
 
     /// Many hosts in contact: what one real host's joining wrote, again and again.
     private static func crowd(
+        _ time: any TimeDoor = SystemTime(),
         _ body: (TestController.Running, TestClient, [AgentHub.Session]) async throws -> Void
     ) async throws {
-        let test = try TestController()
+        let test = try TestController(time: time)
         try await test.run { running in
             let host = try await TestHost.join(test, running)
             let controller = running.controller
@@ -127,6 +129,48 @@ struct TurnTests {
                     Set(releases) == ((1...Self.urgent).contains(number) ? ["web@1.0", "urgent@1.0.1"] : ["web@1.0"]))
                 #expect(releases.count == Set(releases).count)
             }
+        }
+    }
+
+    @Test("A rollout that cannot be carried out waits by itself: the others' turns go on at once")
+    func pause() async throws {
+        let time = ManualTime(now: SystemTime().now())
+        try await Self.crowd(time) { running, admin, sessions in
+            #expect(try await TestFleet.submit("1.0", by: admin).status == 201)
+            let stuck = try TestFleet.archive(version: "1.0") {
+                $0.replacing("product: web", with: "product: stuck").replacing("/opt/web", with: "/opt/stuck")
+            }
+            #expect(try await TestFleet.submit(archive: stuck, by: admin).status == 201)
+            let controller = running.controller
+            var definition = try TestFleet.definition("1.0")
+            definition.release = try ReleaseName("stuck@1.0")
+            definition.hosts = try HostQuery("tier=first")
+            // One of them fetches: the channel speaks to it.
+            let inventory = HostInventory(
+                agentVersion: "1", machineID: "m", delivery: .pull, checkInterval: .minutes(5), installed: [])
+            let report = HostReport(sequence: 1, at: time.now(), body: .inventory(inventory))
+            let stored = StoredReport(host: try HostID("crowd-1"), report: report, receivedAt: time.now())
+            try await controller.commit(StoreChange(reports: [stored]), at: time.now())
+            // What its channel must say has no place to be written.
+            let place = try controller.folder.repository().directory("director")
+            let product = try ProductName("stuck")
+            let channel = "\(ChannelName(environment: try EnvironmentName("staging"), product: product)).json"
+            if try place.status(channel) != nil { try place.removeFile(channel) }
+            try place.createDirectory(channel)
+            try place.directory(channel).writeDurably("x", [])
+            let (first, sent) = try await controller.startCounting(definition)
+            #expect(sent == 0)
+            #expect(await controller.pausedRollouts.keys.sorted() == [first])
+            // No time passes: nobody is let on by a retry.
+            let (second, _) = try await controller.startCounting(TestFleet.definition("1.0"))
+            try await eventually { await controller.ordersSent(second) == Self.count - 1 }
+            #expect(await controller.pausedRollouts.keys.sorted() == [first])
+            try place.removeTree(channel)
+            try await eventually {
+                time.advance(by: .seconds(1))
+                return await controller.pausedRollouts.isEmpty
+            }
+            #expect(try place.status(channel)?.kind == .file)
         }
     }
 }

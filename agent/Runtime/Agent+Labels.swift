@@ -29,6 +29,8 @@ extension Agent {
         }
         guard before?.labels != new.labels || before?.director != new.director else { return }
         try new.write(in: folder.base)
+        // Said for the first time, or by another director: what it goes by already is no news.
+        guard labels.current != new.labels else { return }
         labels.hold(new.labels)
         log.info(
             "this host is called by other labels",

@@ -85,6 +85,7 @@ extension Controller {
         try publishAllChannels()
         for record in state.channelRollouts { if let plan = record.plan { beginPatches(to: plan.definition.release) } }
         restingRollouts = []
+        hostsAwaitedUntil = time.now() + Self.reconnectGrace
         tellAll(.controllerReturned) { _ in true }
         Task { [weak self, time] in
             guard (try? await time.sleep(for: Self.reconnectGrace)) != nil else { return }

@@ -28,11 +28,19 @@ struct ChangeCondition: Sendable, Equatable {
 
     var isAsked: Bool { tags != nil }
 
-    /// - Parameter current: as GET shows it; nil: there is none yet.
+    /// A condition that nobody can hold is not passed over.
+    /// - Throws: `controller.request.ifMatch`.
+    func refuse(_ route: Route) throws {
+        guard isAsked else { return }
+        throw ControllerError.badRequest(
+            "ifMatch", "\(route.path) changes nothing that a GET shows with an ETag: If-Match cannot be held there.",
+            remedy: "Leave the header out. Nothing was changed.")
+    }
+
+    /// - Parameter tag: as GET shows it; nil: there is none yet.
     /// - Throws: `controller.conflict.changed` (412).
-    func check(_ current: JSONValue?) throws {
+    func check(_ tag: String?) throws {
         guard let tags else { return }
-        let tag = current.map { Responses.tag($0) }
         if let tag, tags.contains("*") || tags.contains(tag) { return }
         throw ControllerError(
             .preconditionFailed, code: "conflict.changed",

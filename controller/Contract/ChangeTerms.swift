@@ -7,7 +7,8 @@ import Synchronization
 /// Both hold where the change becomes durable: the first commit of the request checks the one, in the same turn of the
 /// controller, and keeps the other, in the same transaction. So nothing comes between, whatever the request awaited before.
 final class ChangeTerms: Sendable {
-    typealias Shown = @Sendable (isolated Controller) throws -> JSONValue?
+    /// Its tag.
+    typealias Shown = @Sendable (isolated Controller) throws -> String?
 
     /// Of the request that is being answered.
     @TaskLocal static var current: ChangeTerms?

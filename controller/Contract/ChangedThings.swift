@@ -33,33 +33,33 @@ enum ChangedThings {
     /// As its GET answers now; nil from it: there is none yet.
     static func shown(_ request: RouteRequest, by route: Route) throws -> ChangeTerms.Shown? {
         switch path(changedBy: route) {
-        case "/v1/policy": return { controller in try (try? controller.policyView()).map(JSONCoding.value) }
-        case "/v1/keys": return { try JSONCoding.value(of: $0.keysView()) }
+        case "/v1/policy": return { controller in try (try? controller.policyView()).map { try Responses.tag(of: $0) } }
+        case "/v1/keys": return { try Responses.tag(of: $0.keysView()) }
         case "/v1/keys/changes/{id}":
             let id = request.parameters["id"] ?? ""
-            return { try JSONCoding.value(of: $0.changeView(id)) }
-        case "/v1/hosts/authority": return { try JSONCoding.value(of: $0.authorityView()) }
+            return { try Responses.tag(of: $0.changeView(id)) }
+        case "/v1/hosts/authority": return { try Responses.tag(of: $0.authorityView()) }
         case "/v1/hosts/{id}":
             let id = try request.parameter("id", as: HostID.self)
-            return { try JSONCoding.value(of: $0.hostView(id)) }
+            return { try Responses.tag(of: $0.hostView(id)) }
         case "/v1/rollouts/{id}":
             let id = try request.parameter("id", as: RolloutID.self)
-            return { try JSONCoding.value(of: $0.rolloutView(id)) }
+            return { try Responses.tag(of: $0.rolloutView(id)) }
         case "/v1/rollouts/plans/{digest}":
             let digest = try ControllerRoutes.planDigest(request)
-            return { try JSONCoding.value(of: $0.planView(digest)) }
+            return { try Responses.tag(of: $0.planView(digest)) }
         case "\(release)/approvals":
             let (name, environment) = (try ControllerRoutes.name(request), try ControllerRoutes.environment(request))
-            return { try JSONCoding.value(of: $0.changeView(of: name, in: environment)) }
+            return { try Responses.tag(of: $0.changeView(of: name, in: environment)) }
         case "\(release)/review":
             let name = try ControllerRoutes.name(request)
-            return { try JSONCoding.value(of: $0.reviewView(name)) }
+            return { try Responses.tag(of: $0.reviewView(name)) }
         case "\(release)/lifecycle":
             let name = try ControllerRoutes.name(request)
-            return { controller in try (try? controller.lifecycleView(name)).map(JSONCoding.value) }
+            return { controller in try (try? controller.lifecycleView(name)).map { try Responses.tag(of: $0) } }
         case release:
             let name = try ControllerRoutes.name(request)
-            return { try JSONCoding.value(of: $0.releaseView(name)) }
+            return { try Responses.tag(of: $0.releaseView(name)) }
         default: return nil
         }
     }

@@ -40,13 +40,13 @@ final class IdempotencyKeys: Sendable {
         let (store, now) = (controller.store, controller.time.now())
         let head = Array("\(request.request.method) \(request.request.uri.string)\n".utf8)
         var kept = KeptRequest(
-            key: SHA256Digest(of: Array("\(request.actor)\n\(word)".utf8)),
+            key: SHA256Digest(of: Array("\(request.actor)\n\(word)".utf8)), person: request.actor,
             digest: SHA256Digest(of: head + (try await request.body())), at: now)
         try begin(kept, word)
         defer { running.withLock { $0[kept.key] = nil } }
         if let known = try store.request(kept.key) {
             if !known.isOver(at: now) { return try answer(again: known, kept, word) }
-            try store.forgetRequests(at: now)
+            try store.forgetRequests(of: request.actor, at: now)
         }
         let response = try await respond(kept)
         kept.answer = try await Self.bytes(of: response)
@@ -54,7 +54,7 @@ final class IdempotencyKeys: Sendable {
         if kept.answer != nil {
             do {
                 try store.keep(kept)
-                try store.forgetRequests(at: now)
+                try store.forgetRequests(of: request.actor, at: now)
             } catch {
                 controller.logger.warning(
                     "the answer to a request with a key is not kept", metadata: ["error": "\(ReportedError(error))"])

@@ -44,9 +44,10 @@ struct OpenAPIDocument: Sendable {
                         .string(
                             """
                             Additive within /v1. Errors are application/problem+json (RFC 9457) with a permanent code. POST takes \
-                            Idempotency-Key: the same key and body again is answered alike for a day and done once. GET takes \
-                            If-None-Match; what changes a thing takes If-Match with the ETag that its GET shows. Lists take limit and after; without a \
-                            limit they are whole. Where there are more, Link has the next page, and next the opaque cursor that \
+                            Idempotency-Key: the same key and body again is answered alike for a day and done once, of each \
+                            person's newest 1000 requests and 32 MiB of answers. GET takes If-None-Match; what changes a thing \
+                            takes If-Match with the ETag that its GET shows, a host's is weak and does not move with its last \
+                            contact; elsewhere If-Match is refused. Lists take limit and after; without a limit they are whole. Where there are more, Link has the next page, and next the opaque cursor that \
                             after takes. Streams go on after Last-Event-ID.
                             """
                         )),

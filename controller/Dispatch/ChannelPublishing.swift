@@ -42,15 +42,19 @@ extension Controller {
     /// channel back to the one before it.
     func publishChangedChannels() throws {
         guard leads else { return }
+        var failure: (any Error)?
         for record in state.channelRollouts {
             guard let plan = record.plan, let shown = record.channelView else { continue }
             let view = heldBack(shown, of: record, plan)
             let word = ChannelWord(
                 rollout: record.id, view: view, revoked: state.revoked(for: plan),
                 takenBack: state.takenBack(beside: record), patches: patches.patches(to: plan.manifest))
-            if channelWords[plan.channel] != word { try publish(view, of: record) }
+            guard channelWords[plan.channel] != word else { continue }
+            // One that cannot be written keeps none of the others from saying what they must.
+            do { try publish(view, of: record) } catch { failure = failure ?? error }
         }
         publishDueSets()
+        if let failure { throw failure }
     }
 
     /// All of them, at the start and before the assignments expire.

@@ -156,6 +156,7 @@ extension Controller {
             return
         }
         guard failedUses.remove(use) != nil, failedUses.isEmpty else { return }
+        pausedRollouts = [:]
         hub.sendToAll(.ready, sequence: store.sequence)
     }
 }

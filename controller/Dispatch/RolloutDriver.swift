@@ -43,6 +43,7 @@ extension Controller {
         var decisions = Decisions()
         try decisions.decide(command, on: record, by: actor, at: now)
         try commit(StoreChange(events: decisions.events), at: now)
+        pausedRollouts[id] = nil
         drive()
     }
 
@@ -50,10 +51,13 @@ extension Controller {
     /// of their own, so that nobody waits for thousands of them; those of emergencies come first.
     func drive() {
         guard leads else { return }
-        let moving = state.rolloutOrder.filter { !restingRollouts.contains($0) }
+        let begunAt = time.now()
+        pausedRollouts = pausedRollouts.filter { $0.value > begunAt }
+        let moving = state.rolloutOrder.filter { !restingRollouts.contains($0) && pausedRollouts[$0] == nil }
         let urgent = moving.filter { state.rollouts[$0]?.isEmergency == true }
-        var (room, isUrgent, isWritten) = (Self.wordsMax, false, true)
+        var (room, isUrgent) = (Self.wordsMax, false)
         for id in urgent.isEmpty ? moving : urgent + moving.filter({ !urgent.contains($0) }) {
+            let roomBefore = room
             do {
                 try overtaken { try drive(id, &room) }
                 if room <= 0, urgent.contains(id) { isUrgent = true }
@@ -62,10 +66,10 @@ extension Controller {
                     restingRollouts.insert(id)
                 }
             } catch {
-                // The log or the repository cannot be written: nothing is lost, the next deadline tries again.
+                // The log or the repository cannot be written: nothing is lost, it tries again after its pause.
                 logger.error("rollout waits", metadata: ["rollout": "\(id)", "error": "\(error)"])
-                retryAt = time.now() + .seconds(5)
-                isWritten = false
+                pausedRollouts[id] = time.now() + .seconds(5)
+                room = roomBefore
             }
         }
         do {
@@ -75,9 +79,10 @@ extension Controller {
             retryAt = time.now() + .seconds(5)
         }
         if isRunning { followChannels() }
+        endSilentRehearsals()
         settleLifecycles()
         setTimer()
-        if room <= 0, isWritten { driveOn(isUrgent: isUrgent) }
+        if room <= 0 { driveOn(isUrgent: isUrgent) }
     }
 
     /// In a turn of its own, behind those that wait already; an emergency's ahead of hosts' reports.
@@ -217,10 +222,15 @@ extension Controller {
     private func setTimer() {
         stopTimer()
         guard isRunning else { return }
-        let moving = state.rolloutOrder.filter { !restingRollouts.contains($0) }.compactMap { state.rollouts[$0] }
-        let deadlines = moving.compactMap(\.rollout.nextDeadlineAt) + [retryAt].compactMap { $0 }
+        let moving = state.rolloutOrder.filter { !restingRollouts.contains($0) && pausedRollouts[$0] == nil }
+            .compactMap { state.rollouts[$0] }
+        let now = time.now()
+        // One that could not be ended waits for the next try.
+        let ends = state.openRehearsals.map(endsAt).filter { $0 > now }
+        let deadlines =
+            moving.compactMap(\.rollout.nextDeadlineAt) + [retryAt].compactMap { $0 } + ends + pausedRollouts.values
         guard let next = deadlines.min() else { return }
-        let span = max(next.since(time.now()), .milliseconds(1))
+        let span = max(next.since(now), .milliseconds(1))
         let time = time
         timer = Task { [weak self] in
             guard (try? await time.sleep(for: span)) != nil else { return }
@@ -252,6 +262,7 @@ extension Controller {
         try folder.directory.removeTree(ControllerDirectory.workName)
         // Where several share the record, the one that leads does the rest.
         guard shared == nil else { return keepPlaceOnce() }
+        hostsAwaitedUntil = time.now() + Self.reconnectGrace
         try completePublication()
         // What an earlier version, or a kill, left waiting for signatures that nothing can come of any more.
         try settle(at: time.now())

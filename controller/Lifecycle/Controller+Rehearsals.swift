@@ -131,14 +131,7 @@ extension Controller {
         }
         var after = record
         after.end(end)
-        if after.isByPhase, after.isOver {
-            // The host's word is taken all the same: it would come again for ever.
-            do { end.whole = try fileWhole(after) } catch let error where Self.isRefusal(error) {
-                logger.warning(
-                    "the statement about a whole rehearsal was refused",
-                    metadata: ["rehearsal": "\(record.id)", "error": "\(ReportedError(error))"])
-            }
-        }
+        if after.isByPhase, after.isOver { end.whole = try fileWhole(after) }
         try commit(.rehearsalEnded(end), by: "host:\(host)", at: time.now())
         for next in after.ordered.plan.hosts where after.mayBegin(next.id) && !record.mayBegin(next.id) {
             // Its end is written down: who is not reached now hears it when it comes back.
@@ -149,25 +142,71 @@ extension Controller {
         return report
     }
 
-    /// What the hosts of a plan proved together: passed, if all did. Of hosts that never answer nothing is filed.
-    private func fileWhole(_ record: RehearsalRecord) throws -> SHA256Digest {
+    // MARK: the whole
+
+    /// Until when its hosts are waited for. A controller that was away hears them first.
+    func endsAt(_ record: RehearsalRecord) -> UTCInstant { max(record.ordered.until, hostsAwaitedUntil) }
+
+    /// Of plans whose time is over: a host that was silent till then has not proved it, and the whole has failed.
+    func endSilentRehearsals() {
+        let now = time.now()
+        for record in state.openRehearsals where endsAt(record) <= now {
+            do { try overtaken { try endSilent(record.id, at: now) } } catch {
+                logger.error("a rehearsal waits for its end", metadata: ["id": "\(record.id)", "error": "\(error)"])
+                retryAt = now + .seconds(5)
+            }
+        }
+    }
+
+    private func endSilent(_ id: RolloutID, at now: UTCInstant) throws {
+        guard let record = state.rehearsals[id], !record.isOver else { return }
+        var (after, ends) = (record, [RehearsalEnded]())
+        for host in record.ordered.plan.hosts where record.awaits(host.id) && record.mayBegin(host.id) {
+            ends.append(RehearsalEnded(rehearsal: id, host: host.id, outcome: .silent, isProved: false))
+            after.end(ends[ends.count - 1])
+        }
+        ends[ends.count - 1].whole = try fileWhole(after)
+        let events = ends.map { NewEvent(actor: Self.engineActor, event: .rehearsalEnded($0)) }
+        try commit(StoreChange(events: events), at: now)
+    }
+
+    /// What the hosts of a plan proved together: passed, if all did. Once: also where the end could not be written after it,
+    /// because another controller wrote first.
+    /// - Returns: nil: it was refused, as of a release whose file is closed by now. The hosts' words are taken all the same: they
+    ///   would come again for ever.
+    func fileWhole(_ record: RehearsalRecord) throws -> SHA256Digest? {
         let (plan, now) = (record.ordered.plan, time.now())
         let isProved = plan.hosts.allSatisfy { record.ends[$0.id]?.isProved == true }
         let notes = plan.phases.map { phase in
-            let hosts = phase.hosts.map { "\($0.id) \(record.state(of: $0.id, at: now).rawValue)" }
+            // Who did not prove it stands where a long line is not cut.
+            let ids = phase.hosts.map(\.id)
+            let sorted =
+                ids.filter { record.ends[$0]?.isProved != true } + ids.filter { record.ends[$0]?.isProved == true }
+            let hosts = sorted.map { "\($0) \(record.state(of: $0, at: now).rawValue)" }
             return "\(phase.name): \(hosts.joined(separator: ", "))".bounded(200)
         }
+        let summary = EvidenceSummary(result: isProved ? .passed : .failed, notes: notes)
+        let filed = state.lifecycle(record.release).record.evidence.first {
+            $0.kind == .rehearsal && $0.by == Self.engineActor && $0.about == record.id.text && $0.summary == summary
+        }
+        if let filed { return filed.id }
         let statement = EvidenceStatement(
-            kind: .rehearsal, package: plan.manifest,
-            summary: EvidenceSummary(result: isProved ? .passed : .failed, notes: notes), about: record.id.text,
-            statedAt: now, document: nil)
+            kind: .rehearsal, package: plan.manifest, summary: summary, about: record.id.text, statedAt: now,
+            document: nil)
         let envelope = try DSSEEnvelope.sign(
             statement.bytes(of: record.release), type: EvidenceStatement.payloadType, keys: keys.director)
         let signer = EvidenceMaterial.Signer(
             name: Self.engineActor, keyID: keys.director.first?.publicKey.keyID ?? "", envelope: envelope)
-        let material = try EvidenceMaterial(EvidenceRequest(envelope: envelope.json), by: signer)
-        let speaker = PersonRecord(name: Self.engineActor, tokenHash: SHA256Digest(of: []), permissionSets: [])
-        _ = try addEvidence(record.release, material, by: speaker)
+        do {
+            let material = try EvidenceMaterial(EvidenceRequest(envelope: envelope.json), by: signer)
+            let speaker = PersonRecord(name: Self.engineActor, tokenHash: SHA256Digest(of: []), permissionSets: [])
+            _ = try addEvidence(record.release, material, by: speaker)
+        } catch let error where Self.isRefusal(error) {
+            logger.warning(
+                "the statement about a whole rehearsal was refused",
+                metadata: ["rehearsal": "\(record.id)", "error": "\(ReportedError(error))"])
+            return nil
+        }
         return SHA256Digest(of: envelope.json.canonicalBytes)
     }
 

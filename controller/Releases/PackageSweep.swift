@@ -10,37 +10,50 @@ struct PackageSweep: Sendable {
     static let quiet = TimeSpan.days(1)
 
     let retention: PackageRetention
+    /// Of every release that there was.
+    let manifests: [ReleaseName: SHA256Digest]
     /// By release: what only such packages have, and is there.
     private(set) var removals: [ReleaseName: [BlobReference]] = [:]
 
-    /// - Parameter patches: digests of patches that are handed out.
+    /// - Parameters:
+    ///   - patches: digests of patches that are handed out.
+    ///   - contents: of the manifest named; nil: each is read.
     /// - Throws: where a manifest cannot be read: then nothing goes.
     init(
-        _ state: FleetState, _ rules: RetentionRules, _ blobs: BlobStore, patches: Set<SHA256Digest>, at now: UTCInstant
+        _ state: FleetState, _ rules: RetentionRules, _ blobs: BlobStore, patches: Set<SHA256Digest>,
+        at now: UTCInstant, contents: ((BlobReference) throws -> PackageContents)? = nil
     ) throws {
         retention = PackageRetention(state, rules, at: now)
+        manifests = state.releases.mapValues(\.submitted.manifest)
         var (needed, candidates) = (patches, [ReleaseName: [BlobReference]]())
         for (name, record) in state.releases {
             let submitted = record.submitted
             let text = BlobReference(sha256: submitted.manifest, length: submitted.manifestLength)
-            let manifest = try Manifest(parsing: blobs.read(text))
+            let package = try contents?(text) ?? PackageContents(Manifest(parsing: blobs.read(text)))
             needed.insert(submitted.manifest)
-            needed.formUnion(manifest.documents.map(\.blob.sha256))
+            needed.formUnion(package.documents)
             if retention.kept[name] == nil {
-                candidates[name] = manifest.blobs
+                candidates[name] = package.blobs
             } else {
-                needed.formUnion(manifest.allBlobs.map(\.sha256))
+                needed.formUnion(package.blobs.map(\.sha256))
             }
         }
         for (name, list) in candidates {
-            removals[name] = try list.filter { blob in
-                guard !needed.contains(blob.sha256), let status = try blobs.directory.status(blob.sha256.hex) else {
-                    return false
-                }
-                return status.modifiedAt + Self.quiet < now
-            }
+            removals[name] = try list.filter { try !needed.contains($0.sha256) && Self.isQuiet($0, in: blobs, at: now) }
         }
         removals = removals.filter { !$0.value.isEmpty }
+    }
+
+    /// It is there, and nobody wrote it lately.
+    static func isQuiet(_ blob: BlobReference, in blobs: BlobStore, at now: UTCInstant) throws -> Bool {
+        guard let status = try blobs.directory.status(blob.sha256.hex) else { return false }
+        return status.modifiedAt + quiet < now
+    }
+
+    /// Whether what it found needless still is, as far as the record says.
+    func holds(in state: FleetState, _ rules: RetentionRules, at now: UTCInstant) -> Bool {
+        manifests == state.releases.mapValues(\.submitted.manifest)
+            && retention.going == PackageRetention(state, rules, at: now).going
     }
 
     /// Each counted once.
@@ -68,14 +81,17 @@ extension PackageSweep {
 
 extension Controller {
     /// What the next sweep would do, by the rules that are set or the usual ones. Changes nothing.
-    func retentionView() throws -> RetentionView {
+    nonisolated func retentionView() async throws -> RetentionView {
         let rules = configuration.retention ?? .usual
-        return try packageSweep(rules, at: time.now()).view(rules, isOn: configuration.retention != nil)
+        return try await packageSweep(rules, at: time.now()).view(rules, isOn: configuration.retention != nil)
     }
 
-    private func packageSweep(_ rules: RetentionRules, at now: UTCInstant) throws -> PackageSweep {
-        let patches = Set(self.patches.ready.values.joined().map(\.sha256))
-        return try PackageSweep(state, rules, publisher.blobs, patches: patches, at: now)
+    /// Beside the actor, of what it knew at one moment: a manifest of each release is read for it.
+    private nonisolated func packageSweep(_ rules: RetentionRules, at now: UTCInstant) async throws -> PackageSweep {
+        let (state, patches, survey) = await (
+            state, Set(patches.ready.values.joined().map(\.sha256)), packageSurvey
+        )
+        return try await offLoop { try await survey.sweep(state, rules, publisher.blobs, patches: patches, at: now) }
     }
 
     private static let sweepPause = TimeSpan.hours(24)
@@ -86,30 +102,56 @@ extension Controller {
         guard configuration.retention != nil else { return }
         try await time.sleep(for: Self.sweepDelay)
         while true {
-            await offLoop { await self.sweepPackages(at: self.time.now()) }
+            await sweepPackages(at: time.now())
             try await time.sleep(for: Self.sweepPause)
         }
     }
 
+    /// Of one turn of the actor: some tens of milliseconds.
+    private static let removedAtOnce = 1000
+
     /// Removes what `retention` of controller.json lets go. The log says so first; killed after that, the next sweep goes on.
-    func sweepPackages(at now: UTCInstant) {
-        guard let rules = configuration.retention, leads else { return }
+    nonisolated func sweepPackages(at now: UTCInstant) async {
+        guard let rules = configuration.retention, await leads else { return }
         do {
-            let sweep = try packageSweep(rules, at: now)
-            guard !sweep.removals.isEmpty else { return }
-            let new = sweep.removals.keys.filter { state.releases[$0]?.packageRemovedAt == nil }.sorted {
-                $0.description < $1.description
+            for _ in 0..<3 {
+                let sweep = try await packageSweep(rules, at: now)
+                guard !sweep.removals.isEmpty else { return }
+                guard try await remove(sweep, rules, at: now) else { continue }
+                return logger.notice(
+                    "packages removed",
+                    metadata: ["releases": "\(sweep.removals.count)", "bytes": "\(sweep.size.value)"])
             }
-            if !new.isEmpty {
-                try commit(.packagesRemoved(PackagesRemoved(releases: new)), by: Self.engineActor, at: now)
-            }
-            for blob in Set(sweep.removals.values.joined()) { try publisher.blobs.remove(blob) }
-            logger.notice(
-                "packages removed",
-                metadata: ["releases": "\(sweep.removals.count)", "bytes": "\(sweep.size.value)"])
+            logger.notice("packages are swept tomorrow: what is needed changes all the time")
         } catch {
             logger.error("packages were not swept", metadata: ["error": "\(ReportedError(error))"])
         }
+    }
+
+    /// - Returns: false: something else is needed meanwhile.
+    nonisolated func remove(_ sweep: PackageSweep, _ rules: RetentionRules, at now: UTCInstant) async throws -> Bool {
+        let blobs = Array(Set(sweep.removals.values.joined()))
+        for start in stride(from: 0, to: blobs.count, by: Self.removedAtOnce) {
+            let some = blobs[start..<min(start + Self.removedAtOnce, blobs.count)]
+            guard try await offLoop({ try await remove(some, of: sweep, rules, at: now) }) else { return false }
+        }
+        return true
+    }
+
+    private func remove(
+        _ blobs: ArraySlice<BlobReference>, of sweep: PackageSweep, _ rules: RetentionRules, at now: UTCInstant
+    ) throws -> Bool {
+        guard leads, sweep.holds(in: state, rules, at: now) else { return false }
+        let new = sweep.removals.keys.filter { state.releases[$0]?.packageRemovedAt == nil }.sorted {
+            $0.description < $1.description
+        }
+        if !new.isEmpty {
+            try commit(.packagesRemoved(PackagesRemoved(releases: new)), by: Self.engineActor, at: now)
+        }
+        for blob in blobs where try PackageSweep.isQuiet(blob, in: publisher.blobs, at: now) {
+            try publisher.blobs.remove(blob)
+        }
+        return true
     }
 
     /// - Throws: `controller.conflict.packageRemoved`.

@@ -123,7 +123,9 @@ struct ControllerResponder: HTTPResponder {
     ) async throws -> Response {
         let condition = try ChangeCondition(request)
         guard kept != nil || condition.isAsked else { return try await respond() }
-        let terms = ChangeTerms(condition, shown: try ChangedThings.shown(request, by: route), request: kept)
+        let shown = try ChangedThings.shown(request, by: route)
+        if shown == nil, route.method != .get { try condition.refuse(route) }
+        let terms = ChangeTerms(condition, shown: shown, request: kept)
         defer { terms.close() }
         try await controller.check(terms)
         return try await ChangeTerms.$current.withValue(terms) { try await respond() }

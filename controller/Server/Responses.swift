@@ -8,14 +8,21 @@ enum Responses {
 
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
         // Only a defect of a view type makes this fail; the caller then gets an empty object rather than a lie.
-        let value = (try? JSONCoding.value(of: value)) ?? .object([])
-        var response = self.bytes(value.wireBytes, type: "application/json", status: status)
-        if status == .ok { response.headers[.eTag] = tag(value) }
+        let json = (try? JSONCoding.value(of: value)) ?? .object([])
+        var response = self.bytes(json.wireBytes, type: "application/json", status: status)
+        if status == .ok { response.headers[.eTag] = (value as? any PassinglyShown)?.weakTag ?? tag(json) }
         return response
     }
 
+    /// Of what a GET shows.
+    static func tag(of value: some Encodable) throws -> String {
+        try (value as? any PassinglyShown)?.weakTag ?? tag(JSONCoding.value(of: value))
+    }
+
     /// The same for the same content: members of a dictionary come in any order.
-    static func tag(_ value: JSONValue) -> String { "\"\(SHA256Digest(of: value.canonicalBytes).short)\"" }
+    fileprivate static func tag(_ value: JSONValue) -> String {
+        "\"\(SHA256Digest(of: value.canonicalBytes).short)\""
+    }
 
     /// What the caller has already is not sent again (RFC 9110 13.1.2).
     static func unlessKnown(_ response: Response, to request: Request) -> Response {
@@ -54,6 +61,17 @@ enum Responses {
                 try await writer.finish(nil)
             })
     }
+}
+
+/// What shows, beside what people and hosts decide, something that goes by from second to second: its tag is weak (RFC 9110
+/// 8.8.1) and made without that, or nobody could ever name in `If-Match` what they looked at.
+protocol PassinglyShown: Encodable {
+    associatedtype Lasting: Encodable
+    var lasting: Lasting { get }
+}
+
+extension PassinglyShown {
+    fileprivate var weakTag: String? { (try? JSONCoding.value(of: lasting)).map { "W/" + Responses.tag($0) } }
 }
 
 /// One event of a stream as its text (HTML Living Standard 9.2.6). JSON on the wire holds no line feed.

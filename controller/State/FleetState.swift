@@ -57,6 +57,8 @@ struct FleetState: Sendable {
     private(set) var exports: [ReleaseName: [ExportRecord]] = [:]
     /// What people had hosts rehearse.
     var rehearsals: [RolloutID: RehearsalRecord] = [:]
+    /// Asked for at every turn of the engine.
+    var openRehearsalIDs: Set<RolloutID> = []
     /// Keys that lay on the controller once.
     var formerlyOnline: Set<String> = []
 

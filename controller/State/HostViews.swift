@@ -62,6 +62,15 @@ extension Controller {
     }
 }
 
+extension HostView: PassinglyShown {
+    /// But when it was heard of last.
+    var lasting: HostView {
+        var view = self
+        (view.contact, view.lastContactAt) = (.never, nil)
+        return view
+    }
+}
+
 /// What a host should run of a product.
 struct WantedRelease: Sendable, Equatable {
     /// nil: nothing, as before the rollout that was backed out.

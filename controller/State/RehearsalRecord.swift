@@ -13,7 +13,7 @@ public struct RehearsalOrdered: Sendable, Equatable, Codable {
     public var isByPhase: Bool?
 }
 
-/// A host's last word about it.
+/// A host's last word about it, or that there was none.
 public struct RehearsalEnded: Sendable, Equatable, Codable {
     public var rehearsal: RolloutID
     public var host: HostID
@@ -86,6 +86,7 @@ struct RehearsalRecord: Sendable {
             return now < ordered.until ? .ordered : .expired
         }
         if end.isProved { return .proved }
+        if end.outcome == .silent { return .expired }
         if case .backedOut(.some) = end.outcome { return .backedOut }
         return .failed
     }
@@ -96,8 +97,14 @@ extension FleetState {
         switch entry.event {
         case .rehearsalOrdered(let event):
             rehearsals[event.plan.id] = RehearsalRecord(event, at: entry.at, by: entry.actor)
-        case .rehearsalEnded(let event): rehearsals[event.rehearsal]?.end(event)
+            if event.isByPhase == true { openRehearsalIDs.insert(event.plan.id) }
+        case .rehearsalEnded(let event):
+            rehearsals[event.rehearsal]?.end(event)
+            if rehearsals[event.rehearsal]?.isOver == true { openRehearsalIDs.remove(event.rehearsal) }
         default: break
         }
     }
+
+    /// Of plans, where a host is waited for; in the order of their names.
+    var openRehearsals: [RehearsalRecord] { openRehearsalIDs.sorted().compactMap { rehearsals[$0] } }
 }

@@ -65,8 +65,8 @@ protocol EventStore: Sendable {
     /// Keeps a request with its answer.
     func keep(_ request: KeptRequest) throws
 
-    /// Those whose time is over, and of too many the oldest.
-    func forgetRequests(at now: UTCInstant) throws
+    /// Those whose time is over; of too many of a person, and of too many in all, the oldest.
+    func forgetRequests(of person: String, at now: UTCInstant) throws
 
     /// Whether it can be reached now; answers within seconds.
     func ping() throws

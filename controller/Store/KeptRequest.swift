@@ -3,11 +3,14 @@ import ReleaseDefinition
 /// A request that must not be done twice: kept with what it decided, in one transaction, and later with its answer.
 struct KeptRequest: Sendable, Equatable {
     static let lifetime = TimeSpan.days(1)
-    /// The oldest go first.
-    static let countMax: Int64 = 10_000
+    /// The oldest go first: of a person's own, so that nobody pushes out another's; then of all.
+    static let personMax = KeptRequestBound(count: 1000, bytes: ByteCount(32 << 20))
+    static let wholeMax = KeptRequestBound(count: 10_000, bytes: ByteCount(256 << 20))
 
     /// Of who asks and the key that they gave.
     var key: SHA256Digest
+    /// Who asks, as the log names them.
+    var person: String
     /// Of method, path, query and body.
     var digest: SHA256Digest
     var at: UTCInstant
@@ -15,6 +18,12 @@ struct KeptRequest: Sendable, Equatable {
     var answer: [UInt8]?
 
     func isOver(at now: UTCInstant) -> Bool { at + Self.lifetime <= now }
+}
+
+/// How many requests are kept, and how much of their answers.
+struct KeptRequestBound: Sendable, Equatable {
+    var count: Int64
+    var bytes: ByteCount
 }
 
 extension ControllerError {

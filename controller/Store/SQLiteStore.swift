@@ -57,7 +57,7 @@ final class SQLiteStore: EventStore {
     }
 
     /// - Throws: `controller.store.closed`.
-    private var queue: DatabaseQueue {
+    var queue: DatabaseQueue {
         get throws {
             guard let queue = opened.withLock({ $0 }) else {
                 throw ControllerError.store(
@@ -183,50 +183,6 @@ final class SQLiteStore: EventStore {
         }
     }
 
-    func request(_ key: SHA256Digest) throws -> KeptRequest? {
-        try Self.translating(place) {
-            try queue.read { database in
-                try Row.fetchOne(
-                    database, sql: "SELECT digest, receivedAt, answer FROM requests WHERE key = ?",
-                    arguments: [key.hex]
-                ).map { row in
-                    KeptRequest(
-                        key: key, digest: try SHA256Digest(hex: row[0]),
-                        at: UTCInstant(millisecondsSince1970: row[1]), answer: (row[2] as Data?).map { Array($0) })
-                }
-            }
-        }
-    }
-
-    func keep(_ request: KeptRequest) throws {
-        try Self.translating(place) {
-            _ = try queue.write { try Self.insert(request, "OR REPLACE", $0) }
-        }
-    }
-
-    func forgetRequests(at now: UTCInstant) throws {
-        try Self.translating(place) {
-            try queue.write { database in
-                try database.execute(
-                    sql: """
-                        DELETE FROM requests WHERE receivedAt <= ? OR receivedAt <
-                            (SELECT receivedAt FROM requests ORDER BY receivedAt DESC LIMIT 1 OFFSET ?)
-                        """,
-                    arguments: [(now - KeptRequest.lifetime).millisecondsSince1970, KeptRequest.countMax - 1])
-            }
-        }
-    }
-
-    /// - Returns: whether it was not there.
-    private static func insert(_ request: KeptRequest, _ otherwise: String, _ database: Database) throws -> Bool {
-        try database.cachedStatement(
-            sql: "INSERT \(otherwise) INTO requests (key, digest, receivedAt, answer) VALUES (?, ?, ?, ?)"
-        ).execute(arguments: [
-            request.key.hex, request.digest.hex, request.at.millisecondsSince1970, request.answer.map { Data($0) },
-        ])
-        return database.changesCount == 1
-    }
-
     func close() { opened.withLock { $0 = nil } }
 
     /// The database as of one moment, while others may write to it.
@@ -288,6 +244,17 @@ extension SQLiteStore {
                 CREATE TABLE requests (
                     key TEXT PRIMARY KEY, digest TEXT NOT NULL, receivedAt INTEGER NOT NULL, answer BLOB) STRICT;
                 CREATE INDEX requestsByTime ON requests (receivedAt);
+                """),
+        // What is summed up lies in the indexes: nobody reads through answers of megabytes for it.
+        StoreMigration(
+            name: "4 whose requests, and how long their answers",
+            sql: """
+                ALTER TABLE requests ADD COLUMN person TEXT NOT NULL DEFAULT '';
+                ALTER TABLE requests ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+                UPDATE requests SET size = coalesce(length(answer), 0);
+                DROP INDEX requestsByTime;
+                CREATE INDEX requestsByTime ON requests (receivedAt, size);
+                CREATE INDEX requestsByPerson ON requests (person, receivedAt, size);
                 """),
     ]
 
@@ -359,7 +326,7 @@ extension SQLiteStore {
     }
 
     /// SQLite's errors in our words; ours pass.
-    private static func translating<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
+    static func translating<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
         do {
             return try body()
         } catch let error as DatabaseError {

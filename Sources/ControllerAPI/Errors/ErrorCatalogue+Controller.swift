@@ -98,7 +98,7 @@ extension ErrorCatalogue {
           The key was used for another request, or is no key.
         > A key belongs to one request: make another.
         controller.request.ifMatch
-          If-Match holds something that is no entity tag.
+          If-Match holds something that is no entity tag, or asks of what no GET shows with one.
         > Send the ETag of the GET as it came, in its quotes; or leave the header out.
         controller.request.invitation
           An invitation for so many uses, or for so long, is not made.

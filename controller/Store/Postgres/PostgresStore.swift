@@ -333,7 +333,7 @@ struct PostgresAppend {
             .byteStrings(try reports.map { try $0.bytes() }),
             .texts(documents.map(\.key)), .byteStrings(documents.map(\.value)),
             .texts(requests.map(\.key.hex)), .texts(requests.map(\.digest.hex)),
-            .integers(requests.map(\.at.millisecondsSince1970)),
+            .integers(requests.map(\.at.millisecondsSince1970)), .texts(requests.map(\.person)),
         ]
     }
 
@@ -357,8 +357,9 @@ struct PostgresAppend {
             SELECT it.name, it.content FROM moved, unnest($17, $18) AS it (name, content)
             ON CONFLICT (name) DO UPDATE SET content = excluded.content),
         new_requests AS (
-            INSERT INTO requests (key, digest, received_at)
-            SELECT it.key, it.digest, it.at FROM moved, unnest($19, $20, $21) AS it (key, digest, at))
+            INSERT INTO requests (key, digest, received_at, person)
+            SELECT it.key, it.digest, it.at, it.person
+            FROM moved, unnest($19, $20, $21, $22) AS it (key, digest, at, person))
         SELECT arrival, documents, version FROM moved
         """
 }

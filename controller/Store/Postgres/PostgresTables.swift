@@ -36,6 +36,14 @@ extension PostgresStore {
                     received_at bigint NOT NULL, answer bytea);
                 CREATE INDEX requests_time ON requests (received_at);
                 """),
+        StoreMigration(
+            name: "4 whose requests, and how long their answers",
+            sql: """
+                ALTER TABLE requests ADD COLUMN person text COLLATE "C" NOT NULL DEFAULT '',
+                    ADD COLUMN size bigint NOT NULL DEFAULT 0;
+                UPDATE requests SET size = coalesce(length(answer), 0);
+                CREATE INDEX requests_person ON requests (person, received_at);
+                """),
     ]
 
     /// The migrations that the database has had.
