@@ -80,10 +80,15 @@ public struct HostReportReceipt: Sendable, Equatable, Codable {
     public var facts: Bool?
     /// What the host is called by, where it last said something else: as `AgentOrder.labels`.
     public var labels: JSONValue?
+    /// The controller's clock as it answered: a host whose own is off by more than windows allow knows it by this. nil from
+    /// an older controller.
+    public var sentAt: UTCInstant?
 
     public init(
-        acknowledged: Int64, before: Int64? = nil, renew: Bool? = nil, facts: Bool? = nil, labels: JSONValue? = nil
+        acknowledged: Int64, before: Int64? = nil, renew: Bool? = nil, facts: Bool? = nil, labels: JSONValue? = nil,
+        sentAt: UTCInstant? = nil
     ) {
+        self.sentAt = sentAt
         self.labels = labels
         self.acknowledged = acknowledged
         self.before = before

@@ -86,14 +86,17 @@ extension Simulation {
         guard hosts[host].isConnected else { return }
         let hears = Happening.hears(host, order, counter: counter, connection: hosts[host].connection)
         add(hears, in: latency(host))
-        if choice.chance(conditions.duplicatePercent) { add(hears, in: latency(host)) }
+        for _ in 0..<copies() { add(hears, in: latency(host)) }
     }
+
+    /// How often a message comes again.
+    mutating func copies() -> Int { choice.chance(conditions.duplicatePercent) ? conditions.duplicateCopies : 0 }
 
     private mutating func transmitCancel(_ order: OrderID, to host: Int) {
         guard hosts[host].isConnected else { return }
         let hears = Happening.hearsCancel(host, order, connection: hosts[host].connection)
         add(hears, in: latency(host))
-        if choice.chance(conditions.duplicatePercent) { add(hears, in: latency(host)) }
+        for _ in 0..<copies() { add(hears, in: latency(host)) }
     }
 
     mutating func stopController() {

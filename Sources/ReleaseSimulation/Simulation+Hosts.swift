@@ -69,7 +69,7 @@ extension Simulation {
             guard try take(command) else { return }
             reports += 1
             hosts[host].queue.remove(at: place)
-            if choice.chance(conditions.duplicatePercent) { add(.comesAgain(host, command), in: seconds(0..<300)) }
+            for _ in 0..<copies() { add(.comesAgain(host, command), in: seconds(0..<300)) }
         }
     }
 

@@ -19,6 +19,8 @@ public struct SimulationConditions: Sendable, Equatable {
     public var slowPercent = 0
     /// Messages that come again.
     public var duplicatePercent = 0
+    /// How often each of them does.
+    public var duplicateCopies = 1
     public var isReordering = false
     /// Times that the controller dies, now and then between a decision and its storing.
     public var restarts = 0

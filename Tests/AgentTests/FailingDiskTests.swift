@@ -69,6 +69,59 @@ struct FailingDiskTests {
         withExtendedLifetime(folder) {}
     }
 
+    @Test(
+        "R42: while its disk fails a running agent takes up nothing and says that it is unfit; what runs goes on",
+        .enabled(if: Sweep.isWhole && geteuid() == 0, "needs a loop device"))
+    func unfit() async throws {
+        let folder = try TemporaryFolder()
+        func shell(_ script: String) async throws -> ProcessResult {
+            try await LiveProcesses().run(
+                ProcessCommand(
+                    executable: "/bin/sh", arguments: ["-c", "F=\(folder.path)\n" + script],
+                    environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"], workingDirectory: "/", timeout: .seconds(60)
+                ))
+        }
+        // A file with holes, on a file system that will have no room for them: the blocks of the disk above fail then.
+        let made = try await shell(
+            """
+            set -e
+            mkdir $F/below $F/disk
+            mount -t tmpfs -o size=32m tmpfs $F/below
+            truncate -s 128M $F/below/blocks
+            D=$(losetup -f --show $F/below/blocks); echo $D
+            mkfs.ext4 -q -E lazy_journal_init=1 $D
+            mount -o errors=remount-ro $D $F/disk
+            """)
+        let device = made.output.split(separator: "\n").first.map(String.init) ?? ""
+        let result: Result<Void, any Error>
+        do {
+            try #require(made.end == .exited(0), "\(made.output)")
+            try await fail(on: folder.path + "/disk") { _ = try await shell("head -c 64M /dev/zero >$F/below/fill") }
+            result = .success(())
+        } catch { result = .failure(error) }
+        _ = try await shell("umount -l $F/disk; losetup -d \(device); umount -l $F/below")
+        try result.get()
+    }
+
+    private func fail(on disk: String, _ fill: () async throws -> Void) async throws {
+        let repository = try TestRepository()
+        let (one, two) = (try await repository.submit("1.0"), try await repository.submit("2.0"))
+        let host = try await TestHost(repository, dir: TemporaryFolder(in: disk), root: TemporaryFolder(in: disk))
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        let serving = servicesRunning(in: host.dir.path)
+        #expect(await host.agent.facts().unwritable == nil)
+        try await fill()
+        await host.agent.offer(try repository.assignment(2, .install, two))
+        let words = try await poll { await host.agent.facts().unwritable }
+        #expect(await host.agent.host.finished.count == 1, "nothing is said to have ended")
+        #expect(try host.version() == "1.0")
+        #expect(servicesRunning(in: host.dir.path) == serving && serving.count == 1)
+        print("faults: a disk that failed beneath a running agent: \(words)")
+        await host.stop()
+        await host.agent.close()
+        for service in serving { try await LiveProcesses().stopService(service, grace: .milliseconds(200)) }
+    }
+
     /// - Returns: whether the update ended by it.
     private func attempt(_ scenario: FaultScenario, _ shim: String, at: Int) async throws -> Bool {
         let folder = try TemporaryFolder()

@@ -1,5 +1,6 @@
 import AgentProtocol
 import Effects
+import Glibc
 import ReleaseDefinition
 import ReleasePackaging
 import Synchronization
@@ -176,6 +177,52 @@ struct HookTests {
             "2.0", files: Self.files + [Self.hook("leaves", "sleep 20 & exit 0")], units: units)
         let ended = try await host.carryOut(repository.assignment(2, .install, two), order(2))
         #expect(ended.outcome == .succeeded, "\(ended)")
+        try await host.end()
+    }
+
+    @Test(
+        "R1: a thousand hooks that leave a child behind: each is known within a second of its end, none leaves a file or a thread"
+    )
+    func leavesThousand() async throws {
+        let repository = try TestRepository()
+        let units = [try TestRepository.unit(hooks: [.start: "hooks/leaves"])]
+        let body = "sleep 3600 & echo \"child $!\"; echo \"ends $(cut -d' ' -f1 /proc/uptime)\"; exit 0"
+        let one = try await repository.submit("1.0", files: Self.files + [Self.hook("leaves", body)], units: units)
+        let host = try await TestHost(repository)
+        #expect(try await host.carryOut(repository.assignment(1, .install, one), order(1)).outcome == .succeeded)
+        let hooks = await host.agent.operations.hooks
+        let stored = try await host.agent.store.stored(one)
+        let unit = try #require(stored.manifest.units.first)
+        let program = try stored.hookPath(#require(unit.hook(.start)))
+        @Sendable func run(_: Int) async throws -> TimeSpan {
+            let result = try await hooks.run(program: program, called: "start", of: unit, in: stored, [:])
+            let knownAt = SystemTime().monotonic()
+            let words = result.output.split(whereSeparator: \.isWhitespace)
+            try #require(words.count == 4, "its output is all there: \(result.output)")
+            #expect(result.end == .exited(0) && result.outputIsOpen)
+            kill(try #require(Int32(words[1])), SIGKILL)
+            return TimeSpan(
+                milliseconds: knownAt.milliseconds - Int64(1000 * (try #require(Double(words[3])))))
+        }
+        // As many threads at once as there will be.
+        try await inParallel(Array(0..<16), width: 8, run)
+        func open() throws -> (files: Int, threads: Int) {
+            let own = try Directory.open("/proc/self")
+            return (try own.list("fd").count, try own.list("task").count)
+        }
+        let before = try open()
+        let late = try await inParallel(Array(0..<Sweep.amount(1000, sample: 50)), width: 8, run).sorted()
+        let after = try open()
+        // Of a sample beside other tests the most; scripts/faults runs it alone.
+        #expect(late[late.count * 9 / 10] <= .seconds(1), "known \(late[late.count * 9 / 10]) after its end")
+        if Sweep.isWhole {
+            #expect(late.last ?? .zero <= .seconds(1))
+            #expect(after.files <= before.files, "\(before.files) files before, \(after.files) after")
+            #expect(after.threads <= before.threads, "\(before.threads) threads before, \(after.threads) after")
+            print(
+                "faults: hooks: \(late.count), known at most \(late.last ?? .zero) after their ends; \(after) of \(before)"
+            )
+        }
         try await host.end()
     }
 

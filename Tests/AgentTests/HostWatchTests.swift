@@ -69,6 +69,55 @@ struct HostWatchTests {
         try await host.end()
     }
 
+    @Test(
+        "R34: a host whose clock is wrong or was never set goes by what the controller says: no window opens by its own"
+    )
+    func toldTime() async throws {
+        let repository = try TestRepository()
+        let (one, two) = (try await repository.submit("1.0"), try await repository.submit("2.0"))
+        // Always open, by any clock.
+        let host = try await TestHost(repository, windows: [try window("*:*", .hours(1))])
+        let now = SystemTime().now()
+        for wrong in [TimeSpan.minutes(-3), .minutes(3), .days(-20_000)] {
+            host.agent.toldTime.note(now - wrong)
+            let hold = await host.agent.hold
+            func reason(isEmergency: Bool = false) throws -> String? {
+                try hold.reason(at: now, came: now, expected: .minutes(1), isEmergency: isEmergency)
+            }
+            #expect(try reason()?.hasPrefix("clock: ") == true, "\(wrong)")
+            #expect(try reason(isEmergency: true) == nil)
+        }
+        await host.agent.offer(try repository.assignment(1, .install, one))
+        let reason = try await poll { await host.agent.heldFor }
+        #expect(reason.hasPrefix("clock: "), "\(reason)")
+        #expect(await host.agent.host.installation?.step == .staged)
+        #expect(try host.version() == nil)
+        // The clock was set: the next word of the controller agrees with it.
+        host.agent.toldTime.note(SystemTime().now())
+        #expect(try await host.finished(order(1)).outcome == .succeeded)
+        #expect(try host.version() == "1.0")
+        try await host.end()
+
+        // Without windows it is no reason to wait.
+        let other = try await TestHost(repository)
+        other.agent.toldTime.note(now - .days(1))
+        #expect(try await other.carryOut(repository.assignment(2, .install, two), order(2)).outcome == .succeeded)
+        try await other.end()
+    }
+
+    @Test("The time that was told goes on by the steady clock, whatever the own one is set to")
+    func steadyTold() throws {
+        let time = ManualTime(now: start)
+        let told = ToldTime(time)
+        #expect(told.error(at: start) == nil)
+        told.note(start + .hours(1))
+        time.advance(by: .minutes(10))
+        #expect(told.error(at: start + .minutes(10)) == .hours(-1))
+        time.setNow(start + .hours(3))
+        time.advance(by: .minutes(10))
+        #expect(told.error(at: time.now()) == time.now().since(start + .hours(1) + .minutes(20)))
+    }
+
     @Test("A changed file is reported, once; files are put back where agent.json says so, trees are not")
     func drift() async throws {
         let repository = try TestRepository()

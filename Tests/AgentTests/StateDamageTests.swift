@@ -19,7 +19,20 @@ struct StateDamageTests {
         }
     }
 
-    private enum Damage: String, CaseIterable { case empty, half, flipped, gone }
+    private enum Damage {
+        case empty, gone
+        case cut(to: Int)
+        case flipped(at: Int)
+
+        /// Cut at every 512 bytes and in the middle, and so many bytes changed as are spread over it.
+        static func all(_ size: Int) -> [Damage] {
+            let cuts = Set(stride(from: 512, to: size, by: 512)).union([size / 2]).subtracting([0])
+            let flips = Set((0..<flipsMax).map { size * $0 / flipsMax }.filter { $0 < size })
+            return [.empty, .gone] + cuts.sorted().map { .cut(to: $0) } + flips.sorted().map { .flipped(at: $0) }
+        }
+
+        private static let flipsMax = 8
+    }
 
     /// What nothing can be guessed from: who this host is, and the root that it trusts.
     private static let essential = ["agent.json", "trust/pinned-root"]
@@ -31,7 +44,9 @@ struct StateDamageTests {
         let scenario = try #require(try await FaultScenario.prepare().first { $0.name == "back-out" })
         let names = try Self.files(scenario.dir.directory).filter { !$0.hasPrefix("logs/") && !$0.hasSuffix(".lock") }
         #expect(names.count > 12)
-        let cases = names.flatMap { name in Damage.allCases.map { (name, $0) } }
+        let cases = try names.flatMap { name in
+            Damage.all(Int(try scenario.dir.directory.status(name)?.size.value ?? 0)).map { (name, $0) }
+        }
         let step = Sweep.share ?? max(1, cases.count / 9)
         let chosen = stride(from: 0, to: cases.count, by: step).map { cases[$0] }
         try await inParallel(chosen, width: Sweep.width(sample: 2)) { try await Self.attempt(scenario, $0, $1) }
@@ -42,7 +57,7 @@ struct StateDamageTests {
         let host = try await FaultHost(scenario, shim: "")
         try Self.damage(host.dir.directory, name, damage)
         let told = try await host.run(["status"])
-        let what = "\(name), \(damage.rawValue)"
+        let what = "\(name), \(damage)"
         guard case .exited(let code) = told.end else {
             Issue.record("\(what): \(told.end) \(told.output)")
             return try await host.end()
@@ -64,6 +79,13 @@ struct StateDamageTests {
         }
         let version = try host.root.directory.read("opt/\(target)/VERSION", sizeMax: ByteCount(100))
         #expect(["1.4", "1.5"].contains(String(decoding: version, as: UTF8.self)), "\(what): \(back.output)")
+        if name == "journal" {
+            // Also where it was cut between two lines: the links tell what it knew.
+            #expect((told.output + back.output).contains("journal"), "\(what): \(told.output) \(back.output)")
+            let known = try HostState(reading: host.dir.directory)
+            let running = known.record(of: TestRepository.product).current?.folder
+            #expect(running.map { target.hasSuffix($0) } == true, "\(what): it knows of \(running ?? "nothing")")
+        }
         if back.end != .exited(0) {
             #expect(back.output.contains("slipway-agent: "), "\(what): it says nothing: \(back.output)")
         }
@@ -74,8 +96,8 @@ struct StateDamageTests {
         var bytes = try folder.read(name, sizeMax: ByteCount(64 << 20))
         switch damage {
         case .empty: bytes = []
-        case .half: bytes = Array(bytes.prefix(bytes.count / 2))
-        case .flipped: if !bytes.isEmpty { bytes[bytes.count / 2] ^= 0x11 }
+        case .cut(let length): bytes = Array(bytes.prefix(length))
+        case .flipped(let position): bytes[position] ^= 0x11
         case .gone: return try folder.removeFile(name)
         }
         let mode = try folder.status(name)?.mode ?? 0o600

@@ -24,7 +24,7 @@ final class TestRepository {
     private let time = SystemTime()
 
     /// How long ago this repository's present is.
-    private let age: TimeSpan
+    var age: TimeSpan
 
     /// - Parameters:
     ///   - days: how long ago it was made.

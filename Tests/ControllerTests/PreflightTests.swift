@@ -13,12 +13,14 @@ struct PreflightTests {
         let test = try TestController()
         try await test.run { running in
             var fleet = TestFleet(test)
-            try await fleet.join(4, running)
+            try await fleet.join(5, running)
             let agents = fleet.agents
             let now = SystemTime().now()
             let large = ByteCount(1 << 40)
             agents[0].stand(HostFacts(sentAt: now, freeSpace: large, drifted: []))
             agents[1].stand(HostFacts(sentAt: now + .minutes(10), freeSpace: ByteCount(10), drifted: []))
+            agents[3].stand(
+                HostFacts(sentAt: now, freeSpace: large, drifted: [], unwritable: "R42: the file system is read-only"))
             agents[2].stand(HostFacts(sentAt: now, freeSpace: large, drifted: [try ProductName("web")]))
             let version = SlipwayVersion.text
             for agent in agents {
@@ -45,8 +47,9 @@ struct PreflightTests {
                 #expect(found[agents[0].host.id] == [])
                 #expect(found[agents[1].host.id] == ["clock warns", "space blocks"])
                 #expect(found[agents[2].host.id] == ["drift blocks"])
-                #expect(found[agents[3].host.id]?.first == "reachability blocks")
-                #expect(view.hosts.map(\.isBlocked).filter { $0 }.count == 3)
+                #expect(found[agents[3].host.id] == ["space blocks"])
+                #expect(found[agents[4].host.id]?.first == "reachability blocks")
+                #expect(view.hosts.map(\.isBlocked).filter { $0 }.count == 4)
                 // The question itself stands in the log, and nothing else.
                 #expect(await running.controller.store.sequence <= events + 1)
                 // The plan says the same of each host, with nobody asked again.
@@ -56,7 +59,11 @@ struct PreflightTests {
                 #expect(
                     missing[agents[1].host.id]?.first?.hasPrefix("space: 10 B are free, up to ") == true, "\(missing)")
                 #expect(missing[agents[2].host.id]?.first?.hasPrefix("drift: ") == true)
-                #expect(missing[agents[3].host.id]?.first?.hasPrefix("reachability: ") == true)
+                #expect(
+                    missing[agents[3].host.id] == [
+                        "space: its agent can write nothing down: R42: the file system is read-only"
+                    ])
+                #expect(missing[agents[4].host.id]?.first?.hasPrefix("reachability: ") == true)
                 #expect(plan.hosts.allSatisfy { ($0.diskNeeded?.value ?? 0) > 0 })
             }
         }

@@ -47,6 +47,42 @@ struct ReportTests {
         #expect(try stored(test) == [1, 2, 3, 9])
     }
 
+    @Test(
+        "R22: every batch comes three times, late and among newer ones, over other connections: each report is there once"
+    )
+    func comesAgain() async throws {
+        let test = try TestController()
+        var choice = SystemRandomNumberGenerator()
+        try await test.run { running in
+            let host = try await TestHost.join(test, running)
+            let clients = try (0..<3).map { _ in try host.client(test, running) }
+            var late: [[HostReport]] = []
+            // As a sender does it: what is not acknowledged goes out again with what has come since.
+            for number in stride(from: Int64(1), through: 40, by: 2) {
+                let batch = (number...number + 1).map { inventory($0, "v\($0)") }
+                #expect(try await send(batch, clients[0]) == number + 1)
+                late += [batch, batch]
+                for _ in 0..<Int.random(in: 0...3, using: &choice) where !late.isEmpty {
+                    let again = late.remove(at: Int.random(in: late.indices, using: &choice))
+                    #expect(try await send(again, clients.randomElement(using: &choice) ?? clients[1]) == number + 1)
+                }
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (position, again) in late.shuffled(using: &choice).enumerated() {
+                    let client = clients[position % 3]
+                    group.addTask {
+                        let acknowledged = try await send(again, client)
+                        #expect(acknowledged == 40)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await running.controller.hostView(host.id).agentVersion == "v40")
+            for client in clients { await client.close() }
+        }
+        #expect(try stored(test) == Array(1...40))
+    }
+
     @Test("The same batch from ten connections at once is stored once")
     func raced() async throws {
         let test = try TestController()
@@ -108,7 +144,11 @@ struct ReportTests {
             #expect(try await receipt([inventory(5, "a")]).before == 3)
             #expect(try await receipt([]).before == 3)
             #expect(try await firstWord() == .heard(HeardReports(through: 3)))
-            #expect(try await receipt([inventory(6, "a")]) == HostReportReceipt(acknowledged: 6, before: 3))
+            var last = try await receipt([inventory(6, "a")])
+            let told = try #require(last.sentAt, "R34: a host that does not know the time hears it with every receipt")
+            #expect(abs(told.since(SystemTime().now()).milliseconds) < 60_000)
+            last.sentAt = nil
+            #expect(last == HostReportReceipt(acknowledged: 6, before: 3))
             #expect(try await firstWord() == .heard(HeardReports(through: 6)))
             await client.close()
         }

@@ -32,13 +32,14 @@ struct RowTests {
     }
 
     @Test(
-        "R22: every message doubled, delayed, re-ordered: each order has one effect on a host",
+        "R22: every message comes three times, delayed, re-ordered: each order has one effect on a host",
         arguments: [0, 50])
-    func doubled(_ pulling: Int) throws {
+    func tripled(_ pulling: Int) throws {
         for world in try play(
             0..<20, pulling: pulling,
             { conditions in
                 conditions.duplicatePercent = 100
+                conditions.duplicateCopies = 2
                 conditions.slowPercent = 100
                 conditions.isReordering = true
             })

@@ -4,11 +4,17 @@ import ReleaseDefinition
 
 /// How this host stands, for whoever is about to deploy to it.
 extension Agent {
+    /// Why nothing can be written down here; nil: it can, as far as is known.
+    private var unwritable: String? {
+        if (try? folder.base.isReadOnly()) == true { return "the file system of \(folder.base.path) is read-only" }
+        return journalFailure
+    }
+
     func facts(drifted: [ProductName]? = nil) -> HostFacts {
         let witness = LogWitness(in: folder.base)
         return HostFacts(
             sentAt: time.now(), freeSpace: try? folder.base.freeSpace(), drifted: drifted, log: witness.log,
-            logContradiction: witness.contradiction)
+            logContradiction: witness.contradiction, unwritable: unwritable)
     }
 
     /// Products whose files are not as they were signed, by reading all of them; nil while something is being installed.

@@ -41,12 +41,6 @@ extension Agent {
         case .none: break
         case .tornTail(let length):
             log.warning("the last write to the journal was cut short and is dropped", metadata: ["bytes": "\(length)"])
-            if let release = try unheardOf() {
-                log.error(
-                    "more than that is lost of the journal, which knows nothing of what runs; the state is rebuilt from the disk",
-                    metadata: ["release": "\(release)"])
-                return try rebuild()
-            }
         case .quarantined(let name):
             log.error(
                 "the journal was damaged; it is kept and the state is rebuilt from the disk",
@@ -56,16 +50,27 @@ extension Agent {
         // Nothing in it, whether it was lost or a rebuild was cut short; a new host has no releases.
         if host == HostState(), try !store.all().isEmpty {
             log.error("the journal says nothing, but there are releases; the state is rebuilt from the disk")
+            return try rebuild()
+        }
+        if let release = try unheardOf() {
+            log.error(
+                "the end of the journal is lost, which knows nothing of what runs; the state is rebuilt from the disk",
+                metadata: ["release": "\(release)"])
             try rebuild()
         }
     }
 
-    /// What the links show although nothing was ever said of it: a journal that was cut further back than its last line.
+    /// What the links show although nothing was ever said of it, or only that it was to come: a journal that was cut further
+    /// back than its last line, between two lines perhaps.
     private func unheardOf() throws -> HostRelease? {
         try shown(among: store.all()).first { release in
             let record = host.record(of: release.name.product)
-            return host.installation?.task.to != release && record.lockedBy == nil
-                && !record.releases.contains { $0.release == release }
+            guard record.lockedBy == nil, record.current != release else { return false }
+            // What is switched to was stopped for first, and that was written down before.
+            if let installation = host.installation, installation.task.to == release {
+                return installation.isBeforeStop
+            }
+            return !record.releases.contains { $0.release == release }
         }
     }
 

@@ -29,6 +29,8 @@ actor Agent {
     nonisolated let healthWake = Wake()
     /// Whether somebody that this agent follows has answered it.
     nonisolated let checkIn = CheckIn()
+    /// By the controller's clock.
+    nonisolated let toldTime: ToldTime
 
     var host: HostState
     let journal: Journal
@@ -40,6 +42,8 @@ actor Agent {
     var writesLazily = false
     /// Applied, and not in the journal yet.
     private(set) var unwritten: [HostChange] = []
+    /// Why the last entry could not be written to the journal; nil: it could.
+    private(set) var journalFailure: String?
     /// The last report of what was told again to a controller that had forgotten it.
     var lastRetold: Int64 = 0
     /// The order that is being rehearsed, in installations and a back-out of their own. Heard again after a restart.
@@ -91,10 +95,13 @@ actor Agent {
         labels = LabelsInForce(in: folder.base, configuration)
         operations = try doors.operations(folder: folder, configuration: configuration, labels: labels, log: log)
         let highest = HighestTime(in: folder.base, log: log)
+        let toldTime = ToldTime(doors.time)
+        self.toldTime = toldTime
         hold = StartHold(
             folder: folder, windows: configuration.windows ?? [], schedule: configuration.schedule,
             host: configuration.host,
-            clockError: { now in highest.start(now).since(now) })
+            // Who follows no controller knows of no more than what was signed when.
+            clockError: { now in toldTime.error(at: now) ?? highest.start(now).since(now) })
         let backups = Backups(folder: folder, root: configuration.root, now: { [time] in time.now() })
         runner = InstallationRunner(
             source: source, store: store, downloads: BlobStore(try folder.downloads()), operations: operations,
@@ -130,8 +137,14 @@ actor Agent {
             unwritten += changes
             return host.apply(entry)
         }
-        try journal.append(JournalEntry(at: entry.at, changes: unwritten + changes))
+        do { try journal.append(JournalEntry(at: entry.at, changes: unwritten + changes)) } catch {
+            // Once: whoever plans is told that this host takes nothing.
+            if journalFailure == nil { factsWake.call() }
+            journalFailure = "\(ReportedError(error))"
+            throw error
+        }
         unwritten = []
+        journalFailure = nil
         host.apply(entry)
         if !host.reports.isEmpty { reportsWake.call() }
     }

@@ -102,6 +102,7 @@ struct ReportSender: Sendable {
         }
         let receipt = try JSONCoding.decode(HostReportReceipt.self, from: response.body)
         keeper.heard(.admitted)
+        if let sentAt = receipt.sentAt { agent.toldTime.note(sentAt) }
         if let before = receipt.before { try await agent.controllerHeard(through: before, of: confirmed) }
         if let labels = receipt.labels { await agent.offer(labels: labels) }
         if receipt.renew == true { keeper.heard(.renew) }

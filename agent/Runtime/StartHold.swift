@@ -10,7 +10,7 @@ struct StartHold: Sendable {
     var windows: [MaintenanceWindow]
     var schedule: InstallSchedule?
     var host: HostID
-    /// How far the clock is known to be behind.
+    /// How far the clock is known to be off, by the controller's or by what was signed.
     var clockError: @Sendable (UTCInstant) -> TimeSpan
 
     /// - Parameters:

@@ -107,7 +107,8 @@ extension Controller {
             acknowledged: last, before: batch.isContact ? before : nil,
             renew: batch.isContact && wantsRenewal(batch.host) ? true : nil,
             facts: batch.isContact && factsWanted.contains(batch.host) ? true : nil,
-            labels: batch.isContact && !hub.isOnline(batch.host) ? labelsWord(for: batch.host) : nil)
+            labels: batch.isContact && !hub.isOnline(batch.host) ? labelsWord(for: batch.host) : nil,
+            sentAt: batch.isContact ? time.now() : nil)
     }
 
     private func storeWaitingBatches() {

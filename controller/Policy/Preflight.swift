@@ -23,6 +23,7 @@ extension Controller {
             facts.drifted = before.facts.drifted
         }
         if facts.drifted != nil { factsWanted.remove(host) }
+        facts.unwritable = facts.unwritable.map { $0.bounded(HostFacts.unwritableMax) }
         facts.drifted = facts.drifted.map { Array($0.prefix(HostFacts.driftedMax)) }
         hostFacts[host] = KnownFacts(facts: facts, receivedAt: now)
     }
@@ -106,7 +107,7 @@ extension Controller {
             id: host.id, isReachable: contact(of: host) == .online, lastContactAt: lastContact(of: host),
             disbelief: ControllerError.refusal(of: host.id, host.identity.standing)?.summary,
             agentVersion: host.inventory?.agentVersion, clockError: known?.clockError,
-            freeSpace: known?.facts.freeSpace, drifted: known?.facts.drifted,
+            freeSpace: known?.facts.freeSpace, unwritable: known?.facts.unwritable, drifted: known?.facts.drifted,
             running: host.running.mapValues { ($0.release.version, $0.isHealthy) })
     }
 

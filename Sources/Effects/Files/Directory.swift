@@ -172,6 +172,13 @@ public final class Directory: Sendable {
         return ByteCount(overflow ? UInt64.max : bytes)
     }
 
+    /// Whether the file system was mounted so, or turned so when its disk failed.
+    public func isReadOnly() throws -> Bool {
+        var status = statvfs()
+        try SystemCall.check("fstatvfs", path) { fstatvfs(descriptor, &status) }
+        return status.f_flag & UInt(ST_RDONLY) != 0
+    }
+
     public func setMode(_ mode: UInt16) throws {
         try SystemCall.check("fchmod", path) { fchmod(descriptor, mode_t(mode)) }
     }

@@ -37,6 +37,8 @@ public struct HostCondition: Sendable {
     /// Of its clock against ours; nil: it has not said.
     public var clockError: TimeSpan?
     public var freeSpace: ByteCount?
+    /// Why its agent can write nothing down; nil: it can.
+    public var unwritable: String?
     /// nil: not looked at.
     public var drifted: [ProductName]?
     /// What it runs, and whether it is well.
@@ -45,6 +47,7 @@ public struct HostCondition: Sendable {
     public init(
         id: HostID, isReachable: Bool, lastContactAt: UTCInstant? = nil, disbelief: String? = nil,
         agentVersion: String? = nil, clockError: TimeSpan? = nil, freeSpace: ByteCount? = nil,
+        unwritable: String? = nil,
         drifted: [ProductName]? = nil, running: [ProductName: (version: ReleaseVersion, isHealthy: Bool)] = [:]
     ) {
         self.id = id
@@ -54,6 +57,7 @@ public struct HostCondition: Sendable {
         self.agentVersion = agentVersion
         self.clockError = clockError
         self.freeSpace = freeSpace
+        self.unwritable = unwritable
         self.drifted = drifted
         self.running = running
     }
@@ -115,6 +119,9 @@ public struct ReadinessNeeds: Sendable {
     }
 
     private func space(_ host: HostCondition) -> [ReadinessFinding] {
+        if let unwritable = host.unwritable {
+            return [ReadinessFinding(.space, .blocks, "its agent can write nothing down: \(unwritable)")]
+        }
         guard let free = host.freeSpace else {
             return [ReadinessFinding(.space, .unknown, "it has not said how much space is free")]
         }

@@ -45,6 +45,8 @@ struct ReadinessTests {
         #expect(try findings(hasWindows: true) { $0.clockError = .seconds(121) } == ["clock blocks"])
         #expect(try findings { $0.clockError = TimeSpan(milliseconds: .min) } == ["clock warns"])
         #expect(try findings { $0.freeSpace = ByteCount(999) } == ["space blocks"])
+        // R42: room or not.
+        #expect(try findings { $0.unwritable = "its disk failed" } == ["space blocks"])
         #expect(try findings { $0.running[ledger] = nil } == ["dependencies blocks"])
         #expect(try findings { $0.running[ledger] = (try ReleaseVersion("3.0"), true) } == ["dependencies blocks"])
         #expect(try findings { $0.drifted = [web] } == ["drift blocks"])
