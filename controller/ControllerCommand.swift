@@ -55,7 +55,8 @@ public struct ControllerCommand: AsyncParsableCommand {
         say("error: \(error)", to: STDERR_FILENO)
         switch error.code {
         case "controller.setup.running": return 5
-        case "controller.setup.address": return 2
+        // What was typed, before anything is made.
+        case "controller.setup.address", "controller.setup.profile", "controller.setup.environments": return 2
         default: return error.code.hasPrefix("controller.conflict.") ? 5 : 1
         }
     }

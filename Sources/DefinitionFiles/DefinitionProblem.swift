@@ -51,19 +51,24 @@ public struct DefinitionProblems: ReportableError, Equatable {
             .map(\.element)
     }
 
+    /// The whole file is meant for another command.
+    private var otherKind: DefinitionProblem? { problems.first { $0.code == "definitionFiles.kind" } }
+
     public var code: String { "definitionFiles.invalid" }
 
     public var summary: String {
         let file = problems.first?.file ?? "the file"
+        if let otherKind { return "\(file) is \(otherKind.found), not \(otherKind.expected)." }
         return problems.count == 1 ? "\(file) has a problem." : "\(file) has \(problems.count) problems."
     }
 
-    public var remedy: String { "Correct the lines named and run the command again." }
+    public var remedy: String { otherKind?.remedy ?? "Correct the lines named and run the command again." }
     /// One line a problem.
     public var cause: String? { problems.map(\.description).joined(separator: "\n") }
 
     /// The summary, one line a problem, the remedy.
     public var description: String {
-        ([summary] + problems.map { "  \($0)" } + [remedy]).joined(separator: "\n")
+        if otherKind != nil { return "\(summary) \(remedy)" }
+        return ([summary] + problems.map { "  \($0)" } + [remedy]).joined(separator: "\n")
     }
 }

@@ -58,20 +58,26 @@ public enum ConfigurationCatalogue {
     /// Sorted by id, so that the same fleet gives the same bytes.
     public static func items(_ hosts: [CatalogueHost], _ services: [CatalogueService]) -> [ConfigurationItem] {
         var items = hosts.flatMap(items)
-        for service in services {
-            let place = ConfigurationItem.id(.service, service.product.text)
-            items.append(
-                ConfigurationItem(
-                    .service, service.product.text, ["owner": service.owner, "summary": service.summary]))
-            for contract in service.contracts {
-                items.append(
-                    ConfigurationItem(
-                        .contract, contract.name, ["change": contract.change.rawValue],
-                        links: [.init(.covers, place)]))
-            }
+        items += services.map { service in
+            ConfigurationItem(.service, service.product.text, ["owner": service.owner, "summary": service.summary])
         }
+        items += contracts(services)
         var seen: Set<String> = []
         return items.sorted { $0.id < $1.id }.filter { seen.insert($0.id).inserted }
+    }
+
+    /// One contract may cover several services, each of whose plans says what becomes of it: it covers all of them, and what most
+    /// needs somebody's eye counts.
+    private static func contracts(_ services: [CatalogueService]) -> [ConfigurationItem] {
+        let concern: [PlannedContract.Change] = [.unchanged, .unknown, .changed]
+        let stated = services.flatMap { service in service.contracts.map { (contract: $0, service: service.product) } }
+        return Dictionary(grouping: stated) { $0.contract.name }.map { name, stated in
+            let changes = Set(stated.map(\.contract.change))
+            let covered = Set(stated.map { ConfigurationItem.id(.service, $0.service.text) }).sorted()
+            return ConfigurationItem(
+                .contract, name, ["change": (concern.last { changes.contains($0) } ?? .unknown).rawValue],
+                links: covered.map { .init(.covers, $0) })
+        }
     }
 
     private static func items(_ host: CatalogueHost) -> [ConfigurationItem] {

@@ -1,6 +1,7 @@
 import ControllerAPI
 import Effects
 import ReleaseDefinition
+import Synchronization
 import Testing
 
 @Suite struct ClientTests {
@@ -22,6 +23,23 @@ import Testing
         #expect(try await client(http).tokens().map(\.id) == ["a", "b", "c"])
         let asked = http.requests.map { $0.url.split(separator: "?").dropFirst().joined() }
         #expect(asked == ["", "after=b%2B1", "after=c"])
+    }
+
+    @Test(
+        "An export says with each piece how many bytes there are in all, so that a terminal can be shown how far it is")
+    func exportTotal() async throws {
+        let http = ScriptedHTTP([
+            .pieces([HTTPField("Content-Length", "5")], [[1, 2], [3, 4, 5]]), .pieces([], [[6]]),
+        ])
+        let told = Mutex<[Int64]>([])
+        for _ in 1...2 {
+            _ = try await client(http).export(
+                try ReleaseName("web@1.0"), ExportRequest(host: try HostID("h1"), channel: nil, valid: .days(1))
+            ) { piece, total in
+                told.withLock { $0 += [Int64(piece.count), total.value] }
+            }
+        }
+        #expect(told.withLock { $0 } == [2, 5, 3, 5, 1, 0])
     }
 
     @Test("A list whose pages go round is refused")

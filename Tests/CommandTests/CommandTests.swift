@@ -1,6 +1,8 @@
+import AgentLibrary
 import AgentProtocol
 import ArgumentParser
 import ControllerAPI
+import ControllerLibrary
 import DefinitionFiles
 import Effects
 import Glibc
@@ -121,6 +123,54 @@ import Testing
         #expect(command.release.product.text == "payments")
         #expect(command.selection.query.text == "role=web and not pinned")
         #expect(throws: (any Error).self) { try PushCommand.parse(["payments", "--all", "--dir", "x"]) }
+    }
+
+    @Test("Words of a fixed set that are none of it are usage, in all three programs")
+    func fixedWords() async throws {
+        try await WorkFolder.with { work in
+            for wrong in [["--profile", "huge"], ["--environments", ","], ["--output", "huge"]] {
+                let arguments = ["init", "--dir", work.path + "/made"] + wrong
+                #expect(await ControllerCommand.execute(arguments) == 2, "\(wrong)")
+                let made = try work.list()
+                #expect(made.isEmpty)
+            }
+        }
+        for command in ["run", "network", "converge"] {
+            #expect(await AgentCommand.runToExitCode([command, "--log-level", "huge"]) == 2)
+        }
+        #expect(PermissionSetWord.allCases.map(\.rawValue) == PermissionSet.allCases.map(\.rawValue))
+        #expect(throws: (any Error).self) { try GrantsAddCommand.parse(["ann", "huge", "--dir", "x"]) }
+    }
+
+    @Test("Publishing without the controller's folder says where it runs, and what to type there")
+    func publishing() throws {
+        let error = #expect(throws: (any Error).self) { try RepositoryPublishCommand.parse(["my www"]) }
+        let words = error.map { RepositoryPublishCommand.message(for: $0) } ?? ""
+        #expect(words.contains("slipway repository publish 'my www' --dir DIR"), "\(words)")
+        #expect(try RepositoryPublishCommand.parse(["www", "--dir", "fleet"]).dir == "fleet")
+    }
+
+    @Test("A definition of another kind is named, with the command that takes it")
+    func otherKinds() async throws {
+        try await WorkFolder.with { work in
+            let text = "release: web@1.0\nenvironment: staging\nhosts: all\nstrategy: bigBang\n"
+            try work.writeDurably("big.yaml", Array(text.utf8))
+            let error = #expect(throws: CommandError.self) { try PackageSource.archive(at: work.path + "/big.yaml") }
+            #expect(error?.summary.contains("a rollout (rollout.yaml)") == true)
+            #expect(error?.remedy.contains("slipway rollout start \(work.path)/big.yaml") == true)
+        }
+    }
+
+    @Test("A misfortune by its name is the option of that name; one that is none is refused")
+    func faults() throws {
+        let named = try SimulationOptions.parse(
+            ["--fault", "failing=0,20", "--fault", "clock-steps=3", "--fault", "unattended"])
+        let options = try SimulationOptions.parse(["--failing", "0,20", "--clock-steps", "3", "--unattended"])
+        #expect("\(try named.conditions)" == "\(try options.conditions)")
+        #expect(try named.conditions.failurePercents == [0, 20])
+        for wrong in ["earthquake=1", "stuck", "stuck=101", "unattended=1", "failing=x", ""] {
+            #expect(throws: (any Error).self, "\(wrong)") { try SimulationOptions.parse(["--fault", wrong]) }
+        }
     }
 
     @Test("Labels are KEY=VALUE, each key once")

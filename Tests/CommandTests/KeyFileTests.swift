@@ -28,11 +28,20 @@ import Testing
             let text = String(decoding: try work.read("bob.pem", sizeMax: ByteCount(10_000)), as: UTF8.self)
             #expect(text.hasPrefix("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
             func open(_ passphrase: String) throws -> [String] {
-                try KeyFileOptions.parse(["--key-file", file, "--passphrase-file", "\(work.path)/\(passphrase)"]).keys()
-                    .map(\.publicKey.keyID)
+                try KeyFileOptions.parse(["--key-file", file, "--passphrase-file", "\(work.path)/\(passphrase)"]).keys(
+                    noInput: true
+                )
+                .map(\.publicKey.keyID)
             }
             #expect(try open("right") == [key.keyID])
             #expect(throws: (any Error).self) { try open("wrong") }
+            let unasked = #expect(throws: CommandError.self) {
+                try KeyFileOptions.parse(["--key-file", file]).keys(noInput: true)
+            }
+            #expect(
+                unasked?.summary.contains("--no-input") == true && unasked?.remedy.contains("--passphrase-file") == true
+            )
+            #expect(unasked.map { ProgramExit.report($0) } == .usage)
             try work.openFile("bob.pem").setMode(0o644)
             let error = #expect(throws: CommandError.self) { try open("right") }
             #expect(error?.code == "command.key.mode")

@@ -8,6 +8,8 @@ final class ScriptedHTTP: HTTPDoor {
         case status(Int, JSONValue)
         /// A stream that says this and then breaks.
         case events([ServerSentEvent])
+        /// A download.
+        case pieces([HTTPField], [[UInt8]])
         case unreachable
     }
 
@@ -41,7 +43,9 @@ final class ScriptedHTTP: HTTPDoor {
         _ request: HTTPRequest, head: @Sendable (HTTPHead) async throws -> Void,
         receive: @Sendable ([UInt8]) async throws -> Void
     ) async throws {
-        throw Self.away
+        guard case .pieces(let headers, let pieces) = next(request) else { throw Self.away }
+        try await head(HTTPHead(status: 200, headers: headers))
+        for piece in pieces { try await receive(piece) }
     }
 
     func events(_ request: HTTPRequest, silenceMax: TimeSpan) -> AsyncThrowingStream<ServerSentEvent, any Error> {

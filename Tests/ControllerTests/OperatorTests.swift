@@ -172,6 +172,55 @@ struct OperatorTests {
         }
     }
 
+    @Test(
+        "Why of a rollout that ended well names a host that came late and failed: its step, and the last line of its log"
+    )
+    func lateFailure() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            var fleet = TestFleet(test)
+            try await fleet.join(2, running)
+            try await fleet.serving(running) { client in
+                #expect(try await TestFleet.submit("1.0", by: client).status == 201)
+                let id = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client).id
+                #expect(try await why("rollouts/\(id)/why", client).reasons == [])
+                var late = TestFleet(test)
+                try await late.join(1, running, from: 3)
+                let host = try #require(late.agents.first)
+                host.become(.hangs)
+                try await late.serving(running) { _ in
+                    let inventory = HostInventory(
+                        agentVersion: SlipwayVersion.text, machineID: "late", delivery: .push, installed: [])
+                    try await host.say(.inventory(inventory), test, running)
+                    try await eventually { host.orders.count == 1 }
+                    let error = ReportedError(
+                        code: "agent.health.failed", summary: "GET /healthz answered 503.",
+                        remedy: "Look at the service.")
+                    try await host.say(
+                        .outcome(
+                            OrderOutcome(
+                                order: OrderID(rollout: id, action: .install), release: ReleaseName("web@1.0"),
+                                outcome: .backedOut(.health), running: nil,
+                                evidence: FailureEvidence(
+                                    step: .checking, error: error, logTail: "starting\nno such table: users\n\n"))),
+                        test,
+                        running)
+                    try await eventually { try await why("rollouts/\(id)/why", client).reasons.first?.what == "failed" }
+                    let failed = try #require(try await why("rollouts/\(id)/why", client).reasons.first)
+                    #expect(failed.text.hasPrefix("\(host.host.id): Failed (health)"), "\(failed.text)")
+                    #expect(
+                        failed.text.hasSuffix(
+                            " At checking: GET /healthz answered 503. The last of its log: no such table: users"),
+                        "\(failed.text)")
+                    #expect(failed.remedy?.hasPrefix("slipway rollout retry \(id) \(host.host.id) ") == true)
+                    #expect(failed.remedy?.contains("resumed") == false)
+                    let other = try #require(fleet.agents.first)
+                    #expect(try await why("hosts/\(other.host.id)/why?release=web@1.0", client).reasons.count == 1)
+                }
+            }
+        }
+    }
+
     @Test("A rollout that a freeze halted says when that was lifted, and that resuming it is left")
     func lifted() async throws {
         try await TestFleet.serving(2) { _, client, _ in

@@ -60,6 +60,7 @@ struct SetupTests {
         try directory.writeDurably(ControllerDirectory.unfinishedName, [])
         let error = #expect(throws: ControllerError.self) { try Controller(directory: folder.path) }
         #expect(error?.summary.contains("cut short") == true && error?.remedy.contains("init again") == true)
+        #expect(error?.remedy.contains("dropdb NAME && createdb NAME") == true)
         try directory.writeDurably("precious", [1])
         let refused = #expect(throws: ControllerError.self) { try plan.perform(in: folder.path) }
         #expect(refused?.code == "controller.conflict.exists")

@@ -28,3 +28,41 @@ struct CatalogueTests {
         #expect(lines[9].unicodeScalars.starts(with: "host:h8,host,plain,".unicodeScalars), "\(lines[9])")
     }
 }
+
+@Suite("Contracts in the catalogue")
+struct CatalogueContractTests {
+    private func service(_ product: String, _ contracts: [String: PlannedContract.Change]) throws -> CatalogueService {
+        CatalogueService(
+            product: try ProductName(product), owner: "\(product)-team", summary: "S",
+            contracts: contracts.map { PlannedContract(name: $0.key, change: $0.value) })
+    }
+
+    @Test("A contract that two services state covers both, and what most needs somebody's eye of it counts")
+    func shared() throws {
+        let items = ConfigurationCatalogue.items(
+            [],
+            [
+                try service("shop", ["SLA-7": .unchanged, "OLA-1": .unchanged]),
+                try service("ledger", ["SLA-7": .changed, "OLA-1": .unknown, "UC-2": .unchanged]),
+            ])
+        #expect(
+            items.map(\.id) == ["contract:OLA-1", "contract:SLA-7", "contract:UC-2", "service:ledger", "service:shop"])
+        #expect(items.prefix(3).map { $0.attributes["change"] } == ["unknown", "changed", "unchanged"])
+        #expect(items[1].links == [.init(.covers, "service:ledger"), .init(.covers, "service:shop")])
+        #expect(items[2].links == [.init(.covers, "service:ledger")])
+    }
+
+    @Test("Between two baselines it shows which services a contract came to cover, and no longer covers")
+    func compared() throws {
+        let shop = try service("shop", ["SLA-7": .unchanged])
+        let before = ConfigurationCatalogue.items([], [shop, try service("ledger", [:])])
+        let after = ConfigurationCatalogue.items([], [shop, try service("ledger", ["SLA-7": .unchanged])])
+        let grown = ConfigurationDifference(from: before, to: after)
+        #expect(grown.added.isEmpty && grown.removed.isEmpty)
+        #expect(grown.changed.map(\.item) == ["contract:SLA-7"] && grown.changed.map(\.attribute) == ["covers"])
+        #expect(grown.changed.first?.before == "service:shop")
+        #expect(grown.changed.first?.after == "service:ledger, service:shop")
+        #expect(ConfigurationDifference(from: after, to: before).changed.first?.after == "service:shop")
+        #expect(ConfigurationDifference(from: after, to: after).changed.isEmpty)
+    }
+}

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Effects
 import Logging
 import ReleaseDefinition
@@ -8,9 +9,8 @@ struct AgentLog: LogHandler {
     var logLevel: Logger.Level
     private let time = SystemTime()
 
-    static func make(_ level: String) -> Logger {
-        let level = Logger.Level(rawValue: level) ?? .info
-        return Logger(label: "slipway-agent", factory: { _ in AgentLog(logLevel: level) })
+    static func make(_ level: LogLevel) -> Logger {
+        Logger(label: "slipway-agent", factory: { _ in AgentLog(logLevel: level.level) })
     }
 
     init(logLevel: Logger.Level) { self.logLevel = logLevel }
@@ -34,4 +34,11 @@ struct AgentLog: LogHandler {
         let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") }
         return isPlain ? text : String(decoding: JSONValue.string(text).wireBytes, as: UTF8.self)
     }
+}
+
+/// `--log-level`: from which level on something is logged.
+enum LogLevel: String, CaseIterable, ExpressibleByArgument {
+    case trace, debug, info, notice, warning, error, critical
+
+    var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
 }

@@ -25,7 +25,7 @@ struct ConvergeCommand: AsyncParsableCommand {
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "Least level of what is logged: debug, info, warning or error.")
-    var logLevel = "info"
+    var logLevel = LogLevel.info
 
     func run() async throws {
         let limit = try TimeSpan(timeout)

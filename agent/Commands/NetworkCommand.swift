@@ -21,7 +21,7 @@ struct NetworkCommand: AsyncParsableCommand {
     var rootUser = "root"
 
     @Option(help: "Least level of what is logged: debug, info, warning or error.")
-    var logLevel = "info"
+    var logLevel = LogLevel.info
 
     func run() async throws {
         let program = ProgramLink()

@@ -25,7 +25,7 @@ struct RunCommand: AsyncParsableCommand {
     var networkUser = "slipway-agent"
 
     @Option(help: "Least level of what is logged: debug, info, warning or error.")
-    var logLevel = "info"
+    var logLevel = LogLevel.info
 
     func validate() throws {
         guard !single || socket == nil else { throw ValidationError("Give --single or --socket, not both.") }

@@ -17,7 +17,7 @@ struct ImageBake: Sendable {
             source in
             let agent = try Agent(
                 folder: folder, configuration: configuration, source: source, doors: doors,
-                log: AgentLog.make("warning"))
+                log: AgentLog.make(.warning))
             let result: Result<HostRelease, any Error>
             do { result = .success(try await agent.bake(source)) } catch { result = .failure(error) }
             await agent.close()

@@ -32,7 +32,7 @@ struct ExportedSource: ReleaseSource {
         fetcher = PackageFetcher(
             http: doors.http, time: doors.time, address: RepositoryAddress(baseURL: configuration.repository))
         time = doors.time
-        highest = HighestTime(in: folder.base, log: AgentLog.make("error"))
+        highest = HighestTime(in: folder.base, log: AgentLog.make(.error))
     }
 
     /// Before anything is done: what the package authorises here.

@@ -13,7 +13,7 @@ enum LocalAgent {
         source: any ReleaseSource = NoSource(), _ act: (Agent) async throws -> Value
     ) async throws -> Value {
         let agent = try Agent(
-            folder: folder, configuration: configuration, source: source, doors: doors, log: AgentLog.make("warning"))
+            folder: folder, configuration: configuration, source: source, doors: doors, log: AgentLog.make(.warning))
         let result: Result<Value, any Error>
         do {
             await agent.writeLazily()

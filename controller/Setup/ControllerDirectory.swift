@@ -45,8 +45,9 @@ struct ControllerDirectory: Sendable {
             throw ControllerError.setup(
                 "notInitialised", "There is no controller in \(path): the init of it was cut short.",
                 remedy:
-                    "Run the same slipway-controller init again: it removes what was left, and begins anew. Empty the "
-                    + "folder of --offline-keys and the database of --database before, where you named any.")
+                    "Run the same slipway-controller init again: it removes what was left, and begins anew. Where you named "
+                    + "them, give it another, empty folder as --offline-keys, and make the database of --database anew first: "
+                    + "dropdb NAME && createdb NAME")
         }
         return ControllerDirectory(directory: directory)
     }

@@ -46,14 +46,18 @@ struct Initialisation: Sendable {
     }
 
     /// Of a database that several may use: before a folder is made for a log that is somebody else's.
-    private func refuseUsedDatabase() throws {
+    private func refuseUsedDatabase(_ path: String) throws {
         guard let database = configuration.database else { return }
         let store = try PostgresStore(address: database)
         defer { try? store.close() }
         guard try store.lines(after: 0, limit: 1).isEmpty else {
+            let wasCutShort = (try? Directory.open(path).status(ControllerDirectory.unfinishedName)) != nil
             throw ControllerError.conflict(
                 "exists", "The database \(store.place) holds the log of a controller; nothing was written.",
-                remedy: "Use an empty database, or copy that controller's folder to run another one beside it.")
+                remedy: wasCutShort
+                    ? "An init in \(path) was cut short. If the log is all that it left, make the database anew (dropdb NAME && "
+                        + "createdb NAME), and run the same init again."
+                    : "Use an empty database, or copy that controller's folder to run another one beside it.")
         }
     }
 
@@ -66,7 +70,7 @@ struct Initialisation: Sendable {
         in path: String, time: any TimeDoor = SystemTime(), random: any RandomDoor = SystemRandom()
     ) throws -> Bool {
         try keyPlan.check(controller: path)
-        try refuseUsedDatabase()
+        try refuseUsedDatabase(path)
         let directory = try Directory.create(path, mode: 0o700)
         try ControllerDirectory.clearUnfinished(directory)
         guard try directory.list().isEmpty else {

@@ -18,7 +18,8 @@ extension Controller {
         }
         let moments = holds.compactMap(\.until) + held.compactMap(\.hold.until)
         return RolloutWhyView(
-            release: plan.definition.release, rollout: id, reasons: holds + failed(record) + stillRunning(record),
+            release: plan.definition.release, rollout: id,
+            reasons: holds + failed(record, only: host) + stillRunning(record),
             hosts: held,
             nextAttemptAt: host == nil && !record.waitsForPerson ? record.rollout.nextDeadlineAt : moments.min())
     }
@@ -85,10 +86,16 @@ extension Controller {
         ]
     }
 
-    /// Whose failure a halt is about: people decide on these first.
-    private func failed(_ record: RolloutRecord) -> [RolloutHold] {
-        guard case .halted = record.rollout.state, !record.rollout.isBackingOut else { return [] }
-        let words = record.rollout.view?.hosts.filter { $0.failure != nil } ?? []
+    /// Whose failure it is about: people decide on these first. Also where the rollout goes on, or has ended well: one that
+    /// came late counts for no limit, and is forgotten otherwise.
+    private func failed(_ record: RolloutRecord, only host: HostID?) -> [RolloutHold] {
+        let rollout = record.rollout
+        switch rollout.state {
+        case .running, .baking, .paused, .halted, .ended(.succeeded, _): break
+        case .planned, .stopping, .backingOut, .ended: return []
+        }
+        guard !rollout.isBackingOut, rollout.followedBy == nil else { return [] }
+        let words = rollout.view?.hosts.filter { $0.failure != nil && (host == nil || $0.id == host) } ?? []
         return words.prefix(5).map { host in
             if let known = state.hosts[host.id], let product = record.plan?.definition.release.product,
                 var locked = locked(known, product)
@@ -97,11 +104,21 @@ extension Controller {
                 return locked
             }
             return RolloutHold(
-                "failed", "\(host.id): \(host.reason)" + (host.error.map { " \($0.summary)" } ?? ""),
+                "failed", "\(host.id): \(host.reason)" + failure(of: host, in: record),
                 remedy:
-                    "slipway rollout retry \(record.id) \(host.id) --reason REASON gives it its order once more, when the "
-                    + "rollout is resumed")
+                    "slipway rollout retry \(record.id) \(host.id) --reason REASON gives it its order once more"
+                    + (record.waitsForPerson ? ", when the rollout is resumed" : ""))
         }
+    }
+
+    /// ` At checking: ERROR. The last of its log: LINE`
+    private func failure(of host: ReleaseRollout.HostView, in record: RolloutRecord) -> String {
+        let order = record.hosts[host.id]?.order
+        let evidence = order.flatMap { state.hosts[host.id]?.outcomes[$0]?.evidence }
+        guard let error = evidence?.error ?? host.error else { return "" }
+        let step = (evidence?.step ?? host.step).map { " At \($0.rawValue):" } ?? ""
+        let line = evidence?.logTail.split(whereSeparator: \.isNewline).last { !$0.allSatisfy(\.isWhitespace) }
+        return "\(step) \(error.summary)" + (line.map { " The last of its log: \($0.prefix(200))" } ?? "")
     }
 
     private func locked(_ host: HostRecord, _ product: ProductName) -> RolloutHold? {

@@ -55,32 +55,36 @@ extension ControllerClient {
     }
 
     /// The package as bytes, piece by piece.
+    /// - Parameter receive: called with each, and with how many there are in all; 0: the controller does not say.
     /// - Returns: until when it can be installed.
     public func export(
-        _ release: ReleaseName, _ request: ExportRequest, receive: @escaping @Sendable ([UInt8]) async throws -> Void
+        _ release: ReleaseName, _ request: ExportRequest,
+        receive: @escaping @Sendable ([UInt8], _ total: ByteCount) async throws -> Void
     ) async throws -> String? {
         let sent = HTTPRequest(
             "POST", url(path(of: release) + ["export"]),
             headers: fields + [HTTPField("Content-Type", "application/json")],
             body: try JSONCoding.value(of: request).wireBytes, responseSizeMax: ByteCount(64 << 30),
             timeout: .hours(12))
-        let answer = Mutex((status: 0, validUntil: String?.none, problem: [UInt8]()))
+        let answer = Mutex((status: 0, validUntil: String?.none, total: ByteCount(0), problem: [UInt8]()))
         do {
             try await http.download(sent) { head in
                 answer.withLock {
                     $0.status = head.status
                     $0.validUntil = head[ExportRequest.validUntilHeader]
+                    $0.total = ByteCount(head["Content-Length"].flatMap { Int64($0) } ?? 0)
                 }
             } receive: { piece in
-                guard answer.withLock({ $0.status }) == 200 else {
+                let (status, total) = answer.withLock { ($0.status, $0.total) }
+                guard status == 200 else {
                     return answer.withLock { $0.problem += piece.prefix(max(0, (1 << 20) - $0.problem.count)) }
                 }
-                try await receive(piece)
+                try await receive(piece, total)
             }
         } catch let error as EffectsError where error.code.hasPrefix("effects.http.") {
             throw ControllerAPIError(unreachable: baseURL, error)
         }
-        let (status, validUntil, problem) = answer.withLock { $0 }
+        let (status, validUntil, _, problem) = answer.withLock { $0 }
         guard status == 200 else { throw ControllerAPIError(status: status, body: problem, of: sent) }
         return validUntil
     }

@@ -30,6 +30,9 @@ extension ErrorCatalogue {
           A key is none of the format. Unknown keys are refused, so that a slip of the pen cannot be taken for a
           setting.
         > Write the key that the message names, or remove it.
+        definitionFiles.kind
+          The file is a definition of another kind than the command takes, as a release.yaml where a rollout is meant.
+        > Run the command that the message names, or name the right file.
         definitionFiles.reserved
           A word is reserved and cannot be used there; the message says for what.
         > Choose another word.

@@ -9,6 +9,7 @@ public enum ReleasePlanFile {
     public static func parse(_ text: [UInt8], file: String) throws(DefinitionProblems) -> ReleasePlan {
         let root = try YAMLDocument.read(text, file: file)
         let list = ProblemList(file: file)
+        try DefinitionKind.releasePlan.refuseOther(root, list)
         return try list.finish(read(Field(node: root, path: "", list: list)))
     }
 

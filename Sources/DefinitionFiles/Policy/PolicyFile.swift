@@ -13,6 +13,7 @@ public enum PolicyFile {
     ) throws(DefinitionProblems) -> ReleasePolicy {
         let root = try YAMLDocument.read(text, file: file)
         let list = ProblemList(file: file, precision: .column, zones: zones)
+        try DefinitionKind.policy.refuseOther(root, list)
         var policy = try list.finish(read(Field(node: root, path: "", list: list)))
         policy.places = places(of: root)
         return policy

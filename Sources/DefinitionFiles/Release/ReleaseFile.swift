@@ -9,6 +9,7 @@ public enum ReleaseFile {
     ) throws(DefinitionProblems) -> ReleaseDefinition {
         let root = try YAMLDocument.read(text, file: file)
         let list = ProblemList(file: file)
+        try DefinitionKind.release.refuseOther(root, list)
         return try list.finish(read(Field(node: root, path: "", list: list)))
     }
 

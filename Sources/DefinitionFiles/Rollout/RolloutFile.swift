@@ -11,6 +11,7 @@ public enum RolloutFile {
     ) throws(DefinitionProblems) -> RolloutDefinition {
         let root = try YAMLDocument.read(text, file: file)
         let list = ProblemList(file: file, zones: zones)
+        try DefinitionKind.rollout.refuseOther(root, list)
         return try list.finish(read(Field(node: root, path: "", list: list)))
     }
 

@@ -46,6 +46,7 @@ public struct ConfigurationDifference: Sendable, Equatable, Codable {
 
     public struct Change: Sendable, Equatable, Codable {
         public var item: String
+        /// Or a relation, as `covers`: the items it leads to, sorted, with `, ` between.
         public var attribute: String
         public var before: String?
         public var after: String?
@@ -58,11 +59,18 @@ public struct ConfigurationDifference: Sendable, Equatable, Codable {
         removed = old.keys.filter { new[$0] == nil }.sorted()
         changed = new.keys.sorted().flatMap { id -> [Change] in
             guard let was = old[id], let item = new[id] else { return [] }
-            return Set(was.attributes.keys).union(item.attributes.keys).sorted().compactMap { name in
-                was.attributes[name] == item.attributes[name]
-                    ? nil
-                    : Change(item: id, attribute: name, before: was.attributes[name], after: item.attributes[name])
+            let (left, right) = (Self.compared(was), Self.compared(item))
+            return Set(left.keys).union(right.keys).sorted().compactMap { name in
+                left[name] == right[name]
+                    ? nil : Change(item: id, attribute: name, before: left[name], after: right[name])
             }
         }
+    }
+
+    /// Attributes and, by relation, what an item is linked to.
+    private static func compared(_ item: ConfigurationItem) -> [String: String] {
+        let links = Dictionary(grouping: item.links, by: \.relation.rawValue)
+            .mapValues { $0.map(\.item).sorted().joined(separator: ", ") }
+        return item.attributes.merging(links) { attribute, _ in attribute }
     }
 }

@@ -28,7 +28,7 @@ struct GrantsAddCommand: AsyncParsableCommand {
     var person: String
 
     @Argument(help: "viewer, builder, operator, approver, serviceOwner, releaseManager, emergency or admin.")
-    var permissionSet: String
+    var permissionSet: PermissionSetWord
 
     @Option(help: "Only of this product.", transform: { try ProductName($0) })
     var product: ProductName?
@@ -41,9 +41,14 @@ struct GrantsAddCommand: AsyncParsableCommand {
 
     func run() async throws {
         let request = GrantRequest(
-            person: person, set: permissionSet, product: product, environment: environment, hosts: hosts)
+            person: person, set: permissionSet.rawValue, product: product, environment: environment, hosts: hosts)
         try output.print(GrantRow(grant: try await connection.withClient { try await $0.grant(request) }))
     }
+}
+
+/// The sets that the controller knows; it decides what each may do.
+enum PermissionSetWord: String, CaseIterable, ExpressibleByArgument {
+    case viewer, builder, `operator`, approver, serviceOwner, releaseManager, emergency, admin
 }
 
 struct GrantsListCommand: AsyncParsableCommand {

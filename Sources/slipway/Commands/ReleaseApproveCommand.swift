@@ -13,7 +13,7 @@ struct SigningOptions: ParsableArguments {
     func signing(_ client: ControllerClient, keys: [SigningKey]? = nil) throws -> ChangeSigning {
         ChangeSigning(
             client: client, folder: try trust.open(client),
-            keys: try keys ?? keyFile.keys(), confirmation: confirming.confirmation)
+            keys: try keys ?? keyFile.keys(noInput: confirming.noInput), confirmation: confirming.confirmation)
     }
 }
 

@@ -50,7 +50,8 @@ struct ReleaseAuthoriseCommand: AsyncParsableCommand {
                 keyFile.files.isEmpty
                 ? nil
                 : try DSSEEnvelope.sign(
-                    try JSONCoding.canonicalBytes(of: consent), type: ReleaseConsent.payloadType, keys: keyFile.keys())
+                    try JSONCoding.canonicalBytes(of: consent), type: ReleaseConsent.payloadType,
+                    keys: keyFile.keys(noInput: confirming.noInput))
             return try await client.authorise(
                 release, ReleaseConsentRequest(consent: consent, envelope: envelope?.json))
         }

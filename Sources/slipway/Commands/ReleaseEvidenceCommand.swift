@@ -27,6 +27,10 @@ struct ReleaseEvidenceAddCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var keyFile: KeyFileOptions
+
+    @Flag(help: "Never ask for a passphrase.")
+    var noInput = false
+
     @OptionGroup var output: OutputOptions
 
     @Argument(help: "PRODUCT@VERSION.", completion: .releases, transform: { try ReleaseName($0) })
@@ -91,7 +95,7 @@ struct ReleaseEvidenceAddCommand: AsyncParsableCommand {
                     name: request.documentName ?? "document", sha256: SHA256Digest(of: $0), length: ByteCount($0.count))
             })
         request.envelope = try DSSEEnvelope.sign(
-            statement.bytes(of: release), type: EvidenceStatement.payloadType, keys: keyFile.keys()
+            statement.bytes(of: release), type: EvidenceStatement.payloadType, keys: keyFile.keys(noInput: noInput)
         ).json
         return request
     }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import ControllerAPI
 import ReleaseDefinition
+import ReleasePackaging
+import Synchronization
 
 struct ReleaseExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,13 +43,21 @@ struct ReleaseExportCommand: AsyncParsableCommand {
     func run() async throws {
         let span = try Self.span(valid)
         let file = try OutputFile(output, force: replacing.force)
+        let progress = format == .table ? ProgressLine("Fetched") : nil
+        defer { progress?.clear() }
         let until = try await file.write { file in
             try await connection.withClient { client in
-                try await client.export(release, ExportRequest(host: host, channel: channel, valid: span)) { piece in
+                let done = Atomic<Int64>(0)
+                return try await client.export(
+                    release, ExportRequest(host: host, channel: channel, valid: span)
+                ) { piece, total in
                     try file.write(piece)
+                    let (_, sum) = done.add(Int64(piece.count), ordering: .relaxed)
+                    progress?.show(BuildProgress(done: ByteCount(sum), total: max(total, ByteCount(sum))))
                 }
             }
         }
+        progress?.clear()
         Talk.say("\(output) can be installed until \(until ?? "its validity ends"): slipway-agent install \(output)")
         try OutputOptions(output: format).print(
             ExportView(release: release, file: output, host: host, channel: channel, validUntil: until))

@@ -14,13 +14,23 @@ struct RepositoryPublishCommand: AsyncParsableCommand {
 
     @OptionGroup var output: OutputOptions
 
-    @Option(help: "The controller's folder.")
-    var dir: String
+    @Option(help: "The controller's folder; a login does not stand in for it.")
+    var dir: String?
 
     @Argument(help: "The folder to publish to, made if it is missing; or rclone:REMOTE:PATH.")
     var destination: String
 
+    func validate() throws {
+        guard dir == nil else { return }
+        let login = LoginFolder.current().flatMap { try? ClientSettings.read(folder: $0).url }
+        let known = login.map { " The login names \($0), whose files are on that machine." } ?? ""
+        throw ValidationError(
+            "It is the controller's own folder that is copied, and none is named.\(known) Run it on the controller's machine: "
+                + "slipway repository publish \(destination.shellWord) --dir DIR")
+    }
+
     func run() async throws {
+        guard let dir else { return }
         let source = try Directory.open(dir + "/repository")
         let copy =
             destination.hasPrefix(RclonePublication.prefix)

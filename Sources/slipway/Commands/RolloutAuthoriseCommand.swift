@@ -43,7 +43,7 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
 
     func run() async throws {
         let digest = try SHA256Digest(hex: plan)
-        let keys = try signing.keyFile.keys()
+        let keys = try signing.keyFile.keys(noInput: signing.confirming.noInput)
         let view = try await signing.connection.withClient { client in
             let folder = try signing.trust.open(client)
             let view = try await client.plan(digest)

@@ -5,7 +5,10 @@ import ReleaseDefinition
 struct RolloutWatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch", abstract: "Follow a rollout to its end, through restarts of the controller.",
-        discussion: "Ctrl-C stops watching, never the rollout. The exit code is that of the rollout's final state.")
+        discussion: """
+            Ctrl-C stops watching, never the rollout. The exit code is that of the rollout's final state; 1 once it \
+            is halted and no host is under way, where nothing moves until somebody acts.
+            """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions

@@ -103,6 +103,11 @@ struct OptionalConnection: ParsableArguments {
 
     /// What a person types is not shown.
     private static func tokenFromInput() throws -> String {
+        guard !StandardInput.isTerminal || !HiddenInput.isUnwanted else {
+            throw ValidationError(
+                "--token-file - would ask for the token here, and --no-input says that nobody is to be asked: name a file, or "
+                    + "pipe the token.")
+        }
         let bytes = StandardInput.isTerminal ? HiddenInput.ask("Token: ") ?? [] : StandardInput.all(sizeMax: 4096)
         guard let text = String(validating: bytes, as: UTF8.self)?.trimmed, !text.isEmpty else {
             throw ValidationError("No token came on standard input.")

@@ -14,13 +14,14 @@ struct KeyFileOptions: ParsableArguments {
     @Option(help: "File that holds the key's passphrase; - is stdin. Without it the terminal asks.")
     var passphraseFile: String?
 
-    /// - Throws: `command.key.mode` for a file that others can read, `trust.key.…`.
-    func keys() throws -> [SigningKey] {
+    /// - Parameter noInput: nobody is asked for a passphrase.
+    /// - Throws: `command.key.mode` for a file that others can read, `command.key.passphrase`, `trust.key.…`.
+    func keys(noInput: Bool) throws -> [SigningKey] {
         guard !files.isEmpty else { throw ValidationError("Say which key signs: --key-file FILE.") }
-        return try files.map(read)
+        return try files.map { try read($0, noInput: noInput) }
     }
 
-    private func read(_ name: String) throws -> SigningKey {
+    private func read(_ name: String, noInput: Bool) throws -> SigningKey {
         let path = Self.credential(name) ?? name
         let (folder, file) = Directory.split(path)
         let directory = try Directory.open(folder)
@@ -32,7 +33,8 @@ struct KeyFileOptions: ParsableArguments {
         }
         let bytes = try directory.read(file, sizeMax: ByteCount(1 << 16))
         let text = String(decoding: bytes, as: UTF8.self)
-        return try SigningKey(pem: text, passphrase: SigningKey.isEncrypted(pem: text) ? passphrase(for: path) : nil)
+        return try SigningKey(
+            pem: text, passphrase: SigningKey.isEncrypted(pem: text) ? passphrase(for: path, noInput: noInput) : nil)
     }
 
     /// systemd.exec(5) LoadCredential=: a folder that only this service can read.
@@ -43,11 +45,12 @@ struct KeyFileOptions: ParsableArguments {
         return "\(folder)/\(name)"
     }
 
-    private func passphrase(for path: String) throws -> [UInt8] {
+    private func passphrase(for path: String, noInput: Bool) throws -> [UInt8] {
         if let passphraseFile { return try Self.passphrase(from: passphraseFile) }
-        guard let text = HiddenInput.ask("Passphrase of \(path): ") else {
+        guard !noInput, let text = HiddenInput.ask("Passphrase of \(path): ") else {
+            let why = noInput ? "--no-input says that nobody is to be asked" : "there is no terminal to ask on"
             throw CommandError(
-                code: "key.passphrase", summary: "The key \(path) is encrypted, and there is no terminal to ask on.",
+                code: "key.passphrase", summary: "The key \(path) is encrypted, and \(why).",
                 remedy: "Give the passphrase with --passphrase-file FILE, or on stdin with --passphrase-file -.")
         }
         return text
@@ -83,6 +86,9 @@ enum StandardInput {
 
 /// A line from the terminal that is not shown.
 enum HiddenInput {
+    /// For what is asked before a command looks at its own options: each that has `--no-input` means it for all of its questions.
+    static let isUnwanted = CommandLine.arguments.contains("--no-input")
+
     static func ask(_ prompt: String) -> [UInt8]? {
         let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC)
         guard terminal >= 0 else { return nil }

@@ -54,6 +54,12 @@ struct PackageSource {
         guard !name.isEmpty, (try? Directory.open(path)) == nil else { return nil }
         guard ArchiveKind(name: path) != nil else {
             if try Directory.open(folder).status(name)?.kind != .file { return nil }
+            if let kind = (try? InputFile.read(path)).flatMap({ DefinitionKind.of($0) }) {
+                throw CommandError(
+                    code: "release.source",
+                    summary: "\(path) is \(kind.words), not a folder with a release or an archive of one.",
+                    remedy: kind.nextCommand(path))
+            }
             throw CommandError(
                 code: "release.source",
                 summary: "\(path) is a file, and no .tar, .tar.gz, .tar.zst or .deb by its name.",

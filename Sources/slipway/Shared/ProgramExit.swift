@@ -70,7 +70,8 @@ enum ProgramExit: Int32, Error, CaseIterable {
                 return .notFound
             case "command.output.exists", "command.freeze.policy": return .conflict
             case "command.login.expired", "command.login.refused": return .permission
-            case "command.confirm.absent", "command.freeze.several", "command.login.issuer": return .usage
+            case "command.confirm.absent", "command.key.passphrase", "command.freeze.several", "command.login.issuer":
+                return .usage
             default: return .failed
             }
         }

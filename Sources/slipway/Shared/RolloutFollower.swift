@@ -35,16 +35,20 @@ struct RolloutFollower {
     var backingOut: [HostID] = []
     /// Changes up to this one are not told.
     var seen: Int64 = 0
+    var time: any TimeDoor = SystemTime()
     private static let behindMax = TimeSpan.seconds(15)
+    private static let standingPause = TimeSpan.seconds(1)
 
     func run(_ id: RolloutID, timeout: TimeSpan?) async throws -> ProgramExit {
         DetachOnInterrupt.start("rollout \(id)", command: "slipway rollout watch \(id)")
+        let standing = RolloutStanding()
         // nil: the time is over.
         let told = try await withThrowingTaskGroup(of: Int64?.self) { group in
-            group.addTask { try await tell(id) }
+            group.addTask { try await tell(id, standing) }
+            if backingOut.isEmpty { group.addTask { try await end(of: standing, id) } }
             if let timeout {
                 group.addTask {
-                    try await SystemTime().sleep(for: timeout)
+                    try await time.sleep(for: timeout)
                     return nil
                 }
             }
@@ -55,6 +59,12 @@ struct RolloutFollower {
         let view = try await view(of: id, knowing: told ?? 0)
         if output.output != .ndjson { try output.print(RolloutPresentation(rollout: view)) }
         guard let exit = exit(of: view) else {
+            if told != nil, view.state == .halted {
+                Talk.say("Rollout \(id) is halted, and no host is under way: nothing moves until somebody acts.")
+                Talk.say(
+                    "slipway rollout why \(id) says what you can do; slipway rollout watch \(id) follows it again.")
+                return .failed
+            }
             Talk.say(
                 told != nil
                     ? "Rollout \(id) is \(view.state.rawValue)." : "Rollout \(id) goes on; this watch timed out.")
@@ -64,9 +74,26 @@ struct RolloutFollower {
         return exit
     }
 
+    /// Waits until a halt has nothing left under way. A host that is to go back, or is asked once more, is so a moment later: what
+    /// counts has stood for two looks.
+    /// - Returns: the last change that was told.
+    private func end(of standing: RolloutStanding, _ id: RolloutID) async throws -> Int64? {
+        var before: Int64?
+        while true {
+            try await time.sleep(for: Self.standingPause)
+            guard let told = await standing.halted, let view = try? await client.rollout(id),
+                view.state == .halted, view.sequence <= told, view.hostsUnderWay == 0
+            else {
+                before = nil
+                continue
+            }
+            if before == told { return told }
+            before = told
+        }
+    }
+
     /// Of several controllers the one that answers may be a moment behind the one that told, and the one that told may be gone.
     private func view(of id: RolloutID, knowing told: Int64) async throws -> RolloutView {
-        let time = SystemTime()
         let end = time.monotonic() + Self.behindMax
         while true {
             let isLast = time.monotonic() >= end
@@ -92,12 +119,12 @@ struct RolloutFollower {
     }
 
     /// - Returns: the last change that was told.
-    private func tell(_ id: RolloutID) async throws -> Int64 {
+    private func tell(_ id: RolloutID, _ standing: RolloutStanding) async throws -> Int64 {
         let status = RolloutStatusLine(client, id)
         let refreshing = Task { await status.keep() }
         defer { refreshing.cancel() }
         do {
-            let told = try await tell(id, above: status)
+            let told = try await tell(id, above: status, standing)
             await status.end()
             return told
         } catch {
@@ -106,14 +133,16 @@ struct RolloutFollower {
         }
     }
 
-    private func tell(_ id: RolloutID, above status: RolloutStatusLine) async throws -> Int64 {
+    private func tell(
+        _ id: RolloutID, above status: RolloutStatusLine, _ standing: RolloutStanding
+    ) async throws -> Int64 {
         var told = seen
         var last: RolloutState?
         // What is told of the past asks nobody to do anything.
         let past = (try? await client.rollout(id).sequence) ?? 0
         var isDone: (@Sendable (RolloutView) -> Bool)?
         if !backingOut.isEmpty { isDone = { [backingOut] in ProgramExit(backOutOf: backingOut, in: $0) != nil } }
-        for try await event in client.watch(id, after: seen, isDone: isDone, time: SystemTime()) {
+        for try await event in client.watch(id, after: seen, isDone: isDone, time: time) {
             switch event {
             case .change(let change):
                 if output.output == .ndjson {
@@ -122,10 +151,16 @@ struct RolloutFollower {
                 told = max(told, change.sequence)
                 await status.say(Self.line(change))
                 if change.state == .halted, last != .halted, change.sequence >= past {
-                    let failures = try? await RolloutFailures(client.rollout(id)).text
-                    if let failures, !failures.isEmpty { await status.say(String(failures.dropLast())) }
+                    let view = try? await client.rollout(id)
+                    let failures = view.map { RolloutFailures($0).text } ?? ""
+                    if !failures.isEmpty { await status.say(String(failures.dropLast())) }
                     await status.say("It waits for you: slipway rollout why \(id) says what you can do.")
+                    if let left = view?.hostsUnderWay, left > 0 {
+                        await status.say(
+                            "\(left.of("host")) \(left == 1 ? "is" : "are") under way still: this goes on until then.")
+                    }
                 }
+                await standing.told(change)
                 last = change.state
             case .lost(let error):
                 await status.say("The controller is away, waiting for it: \(error.cause ?? error.summary)")
@@ -139,6 +174,19 @@ struct RolloutFollower {
     static func line(_ change: RolloutChange) -> String {
         "\(change.at.description.dropFirst(11).dropLast())  \(change.text)"
     }
+}
+
+/// What a watch knows of a halt, for what ends the watch.
+actor RolloutStanding {
+    /// The last change that was told; nil: it is not about a rollout that is halted.
+    private(set) var halted: Int64?
+
+    func told(_ change: RolloutChange) { halted = change.state == .halted ? change.sequence : nil }
+}
+
+extension RolloutView {
+    /// Hosts that have an order, to install or to go back, and have not ended it.
+    var hostsUnderWay: Int { hosts.count { $0.order != nil && $0.outcome == nil } }
 }
 
 extension ProgramExit {

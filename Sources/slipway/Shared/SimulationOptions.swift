@@ -46,7 +46,14 @@ struct SimulationOptions: ParsableArguments {
     @Flag(help: "Nobody looks after a halt.")
     var unattended = false
 
-    func validate() throws {
+    @Option(
+        name: .customLong("fault"),
+        help: "Any of these misfortunes by its name, as failing=0,0,20 or unattended; may be said several times.")
+    var faults: [String] = []
+
+    func validate() throws { try withFaults().check() }
+
+    private func check() throws {
         let percents = [
             ("pulling", pulling), ("stuck", stuck), ("relapsing", relapsing), ("vanishing", vanishing),
             ("cutting", cutting), ("slow", slow), ("duplicating", duplicating),
@@ -63,21 +70,60 @@ struct SimulationOptions: ParsableArguments {
 
     var conditions: SimulationConditions {
         get throws {
+            let world = try withFaults()
             var conditions = SimulationConditions()
-            conditions.failurePercents = try failurePercents
-            conditions.backOutFailurePercent = stuck
-            conditions.relapsePercent = relapsing
-            conditions.vanishPercent = vanishing
-            conditions.cutPercent = cutting
-            conditions.partitions = partitions
-            conditions.slowPercent = slow
-            conditions.duplicatePercent = duplicating
-            conditions.isReordering = reordering
-            conditions.restarts = restarts
-            conditions.clockSteps = clockSteps
-            conditions.isAttended = !unattended
+            conditions.failurePercents = try world.failurePercents
+            conditions.backOutFailurePercent = world.stuck
+            conditions.relapsePercent = world.relapsing
+            conditions.vanishPercent = world.vanishing
+            conditions.cutPercent = world.cutting
+            conditions.partitions = world.partitions
+            conditions.slowPercent = world.slow
+            conditions.duplicatePercent = world.duplicating
+            conditions.isReordering = world.reordering
+            conditions.restarts = world.restarts
+            conditions.clockSteps = world.clockSteps
+            conditions.isAttended = !world.unattended
             return conditions
         }
+    }
+
+    private static var counted: [(name: String, field: WritableKeyPath<SimulationOptions, Int>)] {
+        [
+            ("stuck", \.stuck), ("relapsing", \.relapsing), ("vanishing", \.vanishing), ("cutting", \.cutting),
+            ("partitions", \.partitions), ("slow", \.slow), ("duplicating", \.duplicating), ("restarts", \.restarts),
+            ("clock-steps", \.clockSteps),
+        ]
+    }
+
+    private static var plain: [(name: String, field: WritableKeyPath<SimulationOptions, Bool>)] {
+        [
+            ("reordering", \.reordering), ("unattended", \.unattended),
+        ]
+    }
+
+    /// What `--fault` names, in the options of these names.
+    private func withFaults() throws -> SimulationOptions {
+        var world = self
+        for fault in faults {
+            let parts = fault.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let (name, value) = (parts[0], parts.count == 2 ? parts[1] : nil)
+            if name == "failing", let value {
+                world.failing = value
+            } else if let field = Self.counted.first(where: { $0.name == name })?.field,
+                let number = value.flatMap({ Int($0) })
+            {
+                world[keyPath: field] = number
+            } else if let field = Self.plain.first(where: { $0.name == name })?.field, value == nil {
+                world[keyPath: field] = true
+            } else {
+                let counted = (["failing"] + Self.counted.map(\.name)).map { "\($0)=N" }
+                throw ValidationError(
+                    "--fault \(fault.debugDescription) is none: "
+                        + (counted + Self.plain.map(\.name)).joined(separator: ", ") + ".")
+            }
+        }
+        return world
     }
 
     /// Each label with the values that are dealt out.
