@@ -51,6 +51,9 @@ struct RecordPageTests {
             for words in ["Test results", "slipway release evidence add web@1.1 --kind tests", "d1", "lead time"] {
                 #expect(text.contains(words), "\(words)")
             }
+            // Asked for by the next stage and by the checklist.
+            let remedy = "<code>slipway release evidence add web@1.1 --kind tests"
+            #expect(text.components(separatedBy: remedy).count == 2, "a remedy is said once")
             #expect(!text.contains("<script>x") && text.contains("&lt;script&gt;x"))
             #expect(text.contains("href=\"/console/releases/web/1.1/documents/files/serve\""))
             #expect(try await page("/console/releases/web/1.1/documents/files/serve").contains("#!/bin/sh"))
@@ -121,6 +124,8 @@ struct RecordPageTests {
         try await withPages { _, page in
             let text = try await page("/console/measures")
             #expect(text.components(separatedBy: "<svg class=\"chart\"").count == 5)
+            #expect(
+                !text.contains("0.0 %") && text.contains("no data"), "of no rollouts none failed, and none succeeded")
             #expect(text.contains("Change failure rate") && !text.contains("<script"))
         }
         let start = UTCInstant(secondsSince1970: 1_780_000_000)

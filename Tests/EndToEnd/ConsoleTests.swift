@@ -17,6 +17,8 @@ extension EndToEnd {
             var path: String
             /// A part to open before a picture is taken.
             var open: String?
+            /// Whether there is a picture of it on a phone too.
+            var isOnPhone: Bool?
         }
 
         struct Act: Encodable {
@@ -111,7 +113,7 @@ extension EndToEnd {
             [
                 Page(name: "home", path: "/"),
                 Page(name: "rollout", path: "/console/rollouts/\(rollout)", open: "act-back-out-\(rollout)"),
-                Page(name: "failed", path: "/console/rollouts/\(failed)"),
+                Page(name: "failed", path: "/console/rollouts/\(failed)", isOnPhone: true),
                 Page(name: "host", path: "/console/hosts/\(host)"), Page(name: "releases", path: "/console/releases"),
                 Page(name: "release", path: "/console/releases/web-service/3.1"),
                 Page(name: "approvals", path: "/console/approvals"), Page(name: "calendar", path: "/console/calendar"),

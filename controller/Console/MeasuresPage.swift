@@ -35,8 +35,9 @@ struct MeasureCharts: RecordContent {
                 weekly.map { $0.leadTimeToLastHost.map { Double($0.milliseconds) } ?? 0 },
                 weekly.map { $0.leadTimeToLastHost?.words ?? "none" }),
             chart(
-                "Change failure rate", shown.map(Self.failures), tone: "failed",
-                weekly.map { Double($0.failuresPermille) }, weekly.map(Self.failures)),
+                "Change failure rate", shown.flatMap { $0.rollouts == 0 ? nil : Self.failures($0) }, tone: "failed",
+                weekly.map { Double($0.failuresPermille) }, weekly.map { $0.rollouts == 0 ? "none" : Self.failures($0) }
+            ),
             chart(
                 "Time to restore", shown?.timeToRestore?.words ?? "nothing had to be", tone: "backedOut",
                 weekly.map { $0.timeToRestore.map { Double($0.milliseconds) } ?? 0 },
@@ -78,7 +79,7 @@ struct MeasureCharts: RecordContent {
         [
             "name": one.product?.text ?? "all", "deployments": one.deployments, "perDay": Self.perDay(one),
             "emergencies": one.emergencies, "leadTime": one.leadTimeToLastHost?.words ?? "–",
-            "failures": "\(Self.failures(one)) (\(one.failures) of \(one.rollouts))",
+            "failures": one.rollouts == 0 ? "–" : "\(Self.failures(one)) (\(one.failures) of \(one.rollouts))",
             "restore": one.timeToRestore?.words ?? "–",
         ]
     }

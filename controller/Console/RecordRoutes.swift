@@ -54,8 +54,11 @@ extension Controller {
 
     func releasesPage(for person: PersonRecord) -> RecordPage {
         let views = lifecycleViews().filter { covers(person, $0.release.product) }
+        let taken = Dictionary(
+            releaseViews().map { ($0.release, ReleasePanel.taken($0)) }, uniquingKeysWith: { first, _ in first })
         return RecordPage(
-            person: person.name, now: time.now(), title: "Releases", content: ReleaseTable(releases: views))
+            person: person.name, now: time.now(), title: "Releases",
+            content: ReleaseTable(releases: views, taken: taken))
     }
 
     func releasePage(_ name: ReleaseName, for person: PersonRecord) throws -> RecordPage {

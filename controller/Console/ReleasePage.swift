@@ -45,6 +45,8 @@ struct ReleaseTable: RecordContent {
     static let rowsMax = 500
 
     let releases: [LifecycleView]
+    /// What is no longer installed somewhere, and why.
+    var taken: [ReleaseName: [String]] = [:]
 
     var model: [String: Any] {
         [
@@ -60,6 +62,7 @@ struct ReleaseTable: RecordContent {
         return [
             "release": view.release.description, "link": ReleasePanel.link(view.release),
             "stage": ReleasePanel.words(view.stage), "tone": ReleasePanel.tone(view.stage), "words": view.words,
+            "taken": (taken[view.release] ?? []).map { ["text": $0] },
             "checklist": "\(view.checklist.count(where: \.isMet)) of \(view.checklist.count)",
             "open": open == 0 ? "–" : "\(open)",
             "review": view.isReviewOverdue
@@ -108,14 +111,17 @@ struct ReleasePanel: RecordContent {
     var model: [String: Any] {
         let met = view.checklist.count(where: \.isMet)
         let open = view.deviations.count { $0.resolution == nil }
+        // One thing that is missing answers many questions: what to do about it is said once.
+        var said = Set(view.gates.compactMap(\.remedy))
+        let checklist = view.checklist.map { item($0, said: &said) }
         return [
             "isRelease": true, "product": view.release.product.text, "version": view.release.version.text,
             "environment": view.environment.text, "stage": Self.words(view.stage), "tone": Self.tone(view.stage),
             "summary": view.plan?.summary ?? "", "words": view.words, "steps": steps,
-            "taken": taken.map { ["text": $0] },
+            "taken": (release.map(Self.taken) ?? []).map { ["text": $0] },
             "hasGates": !view.gates.isEmpty, "gates": view.gates.map(gate),
             "checklistSummary": "\(met) of \(view.checklist.count) answered well",
-            "checklist": view.checklist.map(item), "hasDocuments": !documents.isEmpty,
+            "checklist": checklist, "hasDocuments": !documents.isEmpty,
             "documents": documents.map(document), "hasKnownErrors": !view.knownErrors.isEmpty,
             "knownErrors": view.knownErrors.map { ["text": $0.text, "workaround": $0.workaround] },
             "hasDeviations": !view.deviations.isEmpty,
@@ -128,8 +134,8 @@ struct ReleasePanel: RecordContent {
     }
 
     /// Where nobody installs it any more: what whoever opens the page must see first.
-    private var taken: [String] {
-        (release?.environments ?? []).compactMap { one in
+    static func taken(_ release: ReleaseView) -> [String] {
+        release.environments.compactMap { one in
             if let at = one.withdrawnAt { return "Withdrawn from \(one.environment) at \(ConsoleWords.moment(at))" }
             return one.revocation.map { "Revoked in \(one.environment) by \(ConsoleWords.person($0.by)): \($0.reason)" }
         }
@@ -183,10 +189,15 @@ struct ReleasePanel: RecordContent {
         ["tone": isGood ? "succeeded" : "backedOut", "sign": isGood ? "✓" : "○"]
     }
 
-    private func item(_ item: ChecklistItem) -> [String: Any] {
-        mark(item.isMet).merging([
+    private func item(_ item: ChecklistItem, said: inout Set<String>) -> [String: Any] {
+        let gates = item.gates.map { one in
+            var one = one
+            if let remedy = one.remedy, !said.insert(remedy).inserted { one.remedy = nil }
+            return gate(one)
+        }
+        return mark(item.isMet).merging([
             "question": Self.words(item.question), "answer": item.isMet ? "yes" : "not yet",
-            "gates": item.gates.map(gate),
+            "gates": gates,
         ]) { first, _ in first }
     }
 

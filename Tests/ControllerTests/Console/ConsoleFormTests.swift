@@ -215,6 +215,7 @@ struct ConsoleFormTests {
             #expect(try await browser.page(release).text.contains("action=\"\(release)/revoke\""))
             #expect(try await browser.post("\(release)/revoke", "environment=staging&reason=bad").status == 303)
             #expect(try await !browser.page(release).text.contains("action=\"\(release)/revoke\""))
+            #expect(try await browser.page("/console/releases").text.contains("Revoked in staging by"))
             #expect(try await browser.post("\(release)/withdraw", "environment=staging&reason=bad").status == 303)
             await client.close()
         }

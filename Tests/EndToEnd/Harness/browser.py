@@ -2,7 +2,7 @@
 
     browser.py ORDERS.json        what to do; on stdout, as JSON, what was found
 
-ORDERS: url, token (a file), folder (of its own), pages ([{name, path}]), acts ([{page, act, fields, told}]), shots (a folder
+ORDERS: url, token (a file), folder (of its own), pages ([{name, path, open, isOnPhone}]), acts ([{page, act, fields, told}]), shots (a folder
 for pictures, or nothing), schemes (light, dark or both), scriptless (whether it is tried), change (a rollout whose state is changed by the API while its page is open, or nothing).
 """
 import json
@@ -25,6 +25,8 @@ return [...performance.getEntriesByType('navigation'), ...performance.getEntries
     .filter((it) => !it.name.includes('/v1/events') && !it.name.includes('/console/live'))
     .reduce((sum, it) => sum + it.transferSize, 0);
 """
+# Of a phone, in pixels of a style sheet.
+PHONE = 390
 STOPS = 400
 """So many stops of the Tab key are looked at before a page is said to lack one."""
 
@@ -117,7 +119,21 @@ def read(driver, orders, found):
             found["pages"] += 1
             if orders.get("shots"):
                 shoot(driver, f"{orders['shots']}/{page['name']}-{scheme}.png", page)
+        on_a_phone(driver, orders, page, found)
     note_console(driver, found)
+
+
+def on_a_phone(driver, orders, page, found):
+    """What is wider than the screen scrolls inside its own box, and the page does not."""
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": PHONE, "height": 844, "deviceScaleFactor": 1, "mobile": True})
+    driver.get(orders["url"] + page["path"])
+    width = driver.execute_script("return document.scrollingElement.scrollWidth")
+    if width > PHONE:
+        found["violations"].append(f"{page['name']}: {width} wide on a screen of {PHONE}")
+    if orders.get("shots") and page.get("isOnPhone"):
+        driver.save_screenshot(f"{orders['shots']}/{page['name']}-phone.png")
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def shoot(driver, path, page):

@@ -35,7 +35,7 @@ enum ConsoleForms {
                 let next = ConsoleResponses.next(kind.next(request.parameters))
                 if let once = request.once, !controller.sessions.begin(once, cookieHeader: cookie) {
                     controller.sessions.tell(
-                        "This came twice from one page, and the first alone counts: the page shows what came of it. To do it again, do it from the page as it is now.",
+                        "This came twice from one page, and the first alone counts. The page shows what came of it; where it shows nothing, the first was refused: do it again from the page as it is now to read why.",
                         cookieHeader: cookie)
                     return next
                 }
