@@ -9,7 +9,7 @@ from load_measures import processor, row, share
 COUNT = 5000
 
 
-def slow(bench, interactive, may_open_many, count=COUNT, seconds=30):
+def slow(bench, interactive, may_open_many, count=COUNT, seconds=60):
     """p99 of somebody who looks at the rollouts: without, with, and without them again."""
     def look():
         looker = interactive(bench)

@@ -9,8 +9,9 @@ import Synchronization
 struct LoadSlow: Sendable {
     private static let addresses = 64
     private static let pause = TimeAmount.seconds(7)
-    /// New ones a second, at the beginning.
-    private static let rate = 400
+    /// New ones a second, at the beginning: about what the controller closes of 5 000, which wait 30 s each, so that they come
+    /// back as evenly.
+    private static let rate = 170
 
     private struct Counts {
         var open = 0

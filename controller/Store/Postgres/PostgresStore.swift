@@ -285,7 +285,8 @@ final class PostgresStore: EventStore {
         var error = ControllerError(
             .serviceUnavailable, code: "store.away", summary: "The database \(place) cannot be reached.",
             remedy:
-                "Nothing is lost: what was not confirmed is tried again. See that PostgreSQL runs, answers, and is no standby.",
+                "Nothing is lost: what was not confirmed is tried again. See that PostgreSQL runs, answers, and is no standby; for its "
+                + "certificate, sslrootcert=FILE names the authority.",
             cause: cause)
         error.retryAfter = .seconds(5)
         return error
