@@ -193,7 +193,8 @@ extension Controller {
 
     /// A rollout where the release goes into service asks the record first.
     func obeyLifecycle(_ release: ReleaseName, in environment: EnvironmentName, isEmergency: Bool) throws {
-        settleLifecycles()
+        // What follows by itself is not what was asked for: the request's key goes with what it stores itself.
+        ChangeTerms.$current.withValue(nil) { settleLifecycles() }
         let lifecycle = state.lifecycle(release)
         guard lifecycle.live == environment else { return }
         _ = try lifecycle.decide(.deploy(isEmergency: isEmergency), by: Self.engineActor, at: time.now())
