@@ -1,6 +1,7 @@
 import AgentProtocol
 import ControllerAPI
 import Effects
+import Glibc
 import ReleaseDefinition
 import ReleasePackaging
 import Synchronization
@@ -110,6 +111,45 @@ struct ReleaseTests {
             #expect(String(decoding: bad.body, as: UTF8.self).contains("colour"))
             #expect(try running.controller.folder.directory.list(ControllerDirectory.workName).isEmpty)
             #expect(try await client.send("GET", "/v1/releases").json(ListView<ReleaseView>.self).items.isEmpty)
+        }
+    }
+
+    @Test("An archive that cannot be taken is the sender's fault, in words for the sender")
+    func badArchives() async throws {
+        try await admin { _, _, client in
+            func send(
+                _ type: ReleaseSubmissionType, _ make: (Directory, String) throws -> Void
+            ) async throws -> HTTPResponse {
+                let folder = try TemporaryFolder()
+                let directory = try Directory.open(folder.path)
+                try make(directory, folder.path)
+                return try await client.send(
+                    "POST", "/v1/releases?environment=staging", headers: [HTTPField("Content-Type", type.rawValue)],
+                    bytes: SourceArchive.bytes(of: directory))
+            }
+            let definition = Array("product: web\nversion: \"1.0\"\n".utf8)
+            let damaged = try await send(.foreignArchive) { folder, _ in
+                try folder.writeDurably("release.yaml", definition)
+                try folder.createDirectory("archive").writeDurably("x.tar.gz", Array("zz".utf8))
+            }
+            #expect(damaged.status == 422)
+            #expect(damaged.problemCode == "foreignArchives.damaged")
+            #expect(String(decoding: damaged.body, as: UTF8.self).contains("x.tar.gz"))
+            let none = try await send(.foreignArchive) { folder, _ in
+                try folder.writeDurably("release.yaml", definition)
+            }
+            #expect(none.status == 400 && none.problemCode == "controller.request.archive")
+            let isFile = try await send(.foreignArchive) { folder, _ in try folder.writeDurably("archive", definition) }
+            #expect(isFile.status == 422 && isFile.problemCode == "packaging.source.file")
+            let isFolder = try await send(.sourceArchive) { folder, _ in
+                _ = try folder.createDirectory("release.yaml")
+            }
+            #expect(isFolder.status == 422 && isFolder.problemCode == "packaging.source.file")
+            let isLink = try await send(.sourceArchive) { folder, path in
+                try folder.writeDurably("other", definition)
+                try #require(symlink("other", path + "/release.yaml") == 0)
+            }
+            #expect(isLink.status == 422 && isLink.problemCode == "packaging.source.file")
         }
     }
 

@@ -19,6 +19,35 @@ struct CodingRules {
         #expect(try JSONCoding.decode(Sample.self, from: value.wireBytes) == sample)
     }
 
+    @Test("An object of many members is read by their bytes, the same as one of few", arguments: [3, 16, 17, 5_000])
+    func manyMembers(count: Int) throws {
+        // One character in two forms: a String takes them for the same, JSON does not.
+        struct Two: Decodable {
+            struct Key: CodingKey {
+                var stringValue: String
+                var intValue: Int? { nil }
+                init(stringValue: String) { self.stringValue = stringValue }
+                init?(intValue: Int) { nil }
+            }
+
+            var composed: Int64
+            var decomposed: Int64
+
+            init(from decoder: any Decoder) throws {
+                let members = try decoder.container(keyedBy: Key.self)
+                composed = try members.decode(Int64.self, forKey: Key(stringValue: "caf\u{e9}"))
+                decomposed = try members.decode(Int64.self, forKey: Key(stringValue: "cafe\u{301}"))
+            }
+        }
+        let many = (2..<count).map { JSONMember("k\($0)", .integer(Int64($0))) }
+        let two = [JSONMember("caf\u{e9}", .integer(0)), JSONMember("cafe\u{301}", .integer(1))]
+        let read = try JSONCoding.decode(Two.self, from: .object(many + two))
+        #expect(read.composed == 0 && read.decomposed == 1)
+        let numbers = try JSONCoding.decode([String: Int64].self, from: .object(many))
+        #expect(numbers == Dictionary(uniqueKeysWithValues: (2..<count).map { ("k\($0)", Int64($0)) }))
+        #expect(throws: DefinitionError.self) { try JSONCoding.decode(Two.self, from: .object(many + two.dropLast())) }
+    }
+
     @Test(
         "A refusal names the path, what was found and what was expected",
         arguments: [

@@ -51,15 +51,18 @@ struct ReleaseIntake: Sendable {
     private func buildArchive(
         _ body: Directory, in own: Directory, into blobs: BlobStore
     ) async throws -> (Manifest, [UInt8]) {
-        let folder = try body.directory(ReleaseSubmissionType.archiveFolder)
-        guard let name = try folder.list().first?.name, try folder.list().count == 1 else {
+        let place = ReleaseSubmissionType.archiveFolder
+        let folder = try body.status(place) == nil ? nil : sent(place) { try body.directory(place) }
+        guard let folder, let name = try folder.list().first?.name, try folder.list().count == 1 else {
             throw ControllerError.badRequest(
                 "archive", "The upload does not hold one archive below \(ReleaseSubmissionType.archiveFolder)/.",
                 remedy: "Submit it with slipway release submit.")
         }
         let tree = try own.createDirectory("tree", mode: 0o700).shown(as: name)
-        let unpacked = try ForeignArchive.unpack(folder.openFile(name), named: name, into: tree)
-        let definition = try body.readIfPresent(Self.definitionName, sizeMax: Self.definitionSizeMax)
+        let unpacked = try ForeignArchive.unpack(sent(name) { try folder.openFile(name) }, named: name, into: tree)
+        let definition = try sent(Self.definitionName) {
+            try body.readIfPresent(Self.definitionName, sizeMax: Self.definitionSizeMax)
+        }
         return try await build(tree, archive: unpacked, definition: definition, in: own, into: blobs)
     }
 
@@ -68,6 +71,22 @@ struct ReleaseIntake: Sendable {
         try await request.readBody { try file.write(Array($0.readableBytesView)) }
         return try own.openFile("upload")
     }
+
+    /// What is there under this name is the sender's doing; a file that is not there is told by whoever needs it.
+    private func sent<Value>(_ name: String, _ read: () throws -> Value) throws -> Value {
+        do { return try read() } catch let error as EffectsError where Self.faultsOfSenders.contains(error.code) {
+            throw PackagingError(
+                code: "source.file", summary: "\(name) cannot be taken from what was sent.",
+                remedy:
+                    "Send a plain file of that name, no link; \(Self.definitionName) and what it names have at most "
+                    + "\(Self.definitionSizeMax).", cause: error.description)
+        }
+    }
+
+    private static let faultsOfSenders: Set = [
+        "effects.file.escape", "effects.file.isDirectory", "effects.file.notDirectory", "effects.file.notFile",
+        "effects.file.tooLarge",
+    ]
 
     /// - Parameters:
     ///   - archive: what the tree was unpacked from, where it was an archive.
@@ -78,7 +97,11 @@ struct ReleaseIntake: Sendable {
     ) async throws -> (Manifest, [UInt8]) {
         let text: [UInt8]
         do {
-            text = try given ?? tree.read(Self.definitionName, sizeMax: Self.definitionSizeMax)
+            text =
+                try given
+                ?? sent(Self.definitionName) {
+                    try tree.read(Self.definitionName, sizeMax: Self.definitionSizeMax)
+                }
         } catch let error as EffectsError where error.code == "effects.file.absent" {
             throw ControllerError(
                 .unprocessableContent, code: "request.definitionMissing",
@@ -96,8 +119,8 @@ struct ReleaseIntake: Sendable {
         let sources = try ReleaseSources(
             definition, from: tree, tree: archive, in: own.createDirectory("sources", mode: 0o700),
             sourceDate: sourceDate)
-        let values = try SignedValuesFile.readAll(of: definition) {
-            try tree.read($0, sizeMax: Self.definitionSizeMax)
+        let values = try SignedValuesFile.readAll(of: definition) { path in
+            try sent(path) { try tree.read(path, sizeMax: Self.definitionSizeMax) }
         }
         let built = try await PackageBuilder.build(
             definition, from: tree, inputs: sources.inputs.with(values), into: output, sourceDate: sourceDate,

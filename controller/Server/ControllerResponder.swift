@@ -186,6 +186,8 @@ enum ErrorStatus {
         let family = error.code.split(separator: ".").first.map(String.init) ?? ""
         switch family {
         case "definition", "definitionFiles", "packaging": return .unprocessableContent
+        case "foreignArchives":
+            return error.code == "foreignArchives.library" ? .internalServerError : .unprocessableContent
         case "trust": return error.code.hasPrefix("trust.writer.") ? .conflict : .internalServerError
         case "rollout":
             let isOfOthers = ["rollout.plan.conflict", "rollout.plan.precedence"].contains(error.code)
@@ -194,9 +196,6 @@ enum ErrorStatus {
             // What is missing comes with time or people; what does not fit the package never does.
             if error.code.hasPrefix("lifecycle.evidence.") { return .unprocessableContent }
             return error.code.hasSuffix(".refused") ? .init(code: 423) : .conflict
-        case "effects":
-            // A limit that the sender's archive hit is the sender's; a disk that is full is ours.
-            return .internalServerError
         default: return .internalServerError
         }
     }

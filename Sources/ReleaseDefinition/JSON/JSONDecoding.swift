@@ -64,8 +64,23 @@ extension JSONValueDecoder: SingleValueDecodingContainer {
 }
 
 private struct JSONKeyedDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
+    /// As many are looked through one by one; a dictionary of more would cost the square of its length.
+    private static var fewMax: Int { 16 }
+
     let members: [JSONMember]
     let codingPath: [any CodingKey]
+    /// By the bytes of their names, where they are many: a String takes different bytes for the same.
+    private let index: [[UInt8]: Int]?
+
+    init(members: [JSONMember], codingPath: [any CodingKey]) {
+        (self.members, self.codingPath) = (members, codingPath)
+        index =
+            members.count <= Self.fewMax
+            ? nil
+            : Dictionary(
+                members.enumerated().map { (Array($0.element.name.utf8), $0.offset) },
+                uniquingKeysWith: { first, _ in first })
+    }
 
     var allKeys: [Key] { members.compactMap { Key(stringValue: $0.name) } }
     func contains(_ key: Key) -> Bool { find(key) != nil }
@@ -84,7 +99,8 @@ private struct JSONKeyedDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol 
     func superDecoder(forKey key: Key) throws -> any Decoder { try decoder(key) }
 
     private func find(_ key: Key) -> JSONValue? {
-        members.first { $0.name.utf8.elementsEqual(key.stringValue.utf8) }?.value
+        if let index { return index[Array(key.stringValue.utf8)].map { members[$0].value } }
+        return members.first { $0.name.utf8.elementsEqual(key.stringValue.utf8) }?.value
     }
 
     private func decoder(_ key: Key) throws -> JSONValueDecoder {

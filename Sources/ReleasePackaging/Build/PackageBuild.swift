@@ -181,7 +181,10 @@ struct PackageBuild {
 
     private func add(_ path: EntryPath, _ what: String, sizeMax: ByteCount) throws -> BlobReference {
         do { return try batch.add(try source.read(path.text, sizeMax: sizeMax)) } catch let error as EffectsError
-            where ["effects.file.absent", "effects.file.tooLarge", "effects.file.isDirectory"].contains(error.code)
+            where [
+                "effects.file.absent", "effects.file.tooLarge", "effects.file.isDirectory", "effects.file.notFile",
+                "effects.file.notDirectory", "effects.file.escape",
+            ].contains(error.code)
         {
             if error.code == "effects.file.absent" {
                 throw PackagingError(
