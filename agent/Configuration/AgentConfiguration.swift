@@ -212,7 +212,9 @@ enum Variables {
             guard let end = rest.firstIndex(of: "}"), let value = variables[String(rest[..<end])] else {
                 throw AgentError(
                     code: "variable", summary: "\(text.debugDescription) uses a variable that this host does not have.",
-                    remedy: "Add it to `variables` in agent.json, or correct the health check.")
+                    remedy:
+                        "Add it to `variables` in agent.json of the agent's folder and restart the agent, or correct the health "
+                        + "check; slipway-agent join --variable NAME=VALUE says it at once.")
             }
             result += value
             rest = rest[rest.index(after: end)...]

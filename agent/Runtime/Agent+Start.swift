@@ -52,7 +52,13 @@ extension Agent {
             log.error("the journal says nothing, but there are releases; the state is rebuilt from the disk")
             return try rebuild()
         }
-        if let release = try unheardOf() {
+        let unheard: HostRelease?
+        do { unheard = try unheardOf() } catch {
+            // A journal that is whole says enough to start what runs.
+            log.error("the releases cannot be listed", metadata: ["error": "\(error)"])
+            unheard = nil
+        }
+        if let release = unheard {
             log.error(
                 "the end of the journal is lost, which knows nothing of what runs; the state is rebuilt from the disk",
                 metadata: ["release": "\(release)"])

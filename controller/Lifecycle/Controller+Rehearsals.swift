@@ -32,6 +32,8 @@ extension Controller {
             plan: plan, until: (now + lifetime).wholeSeconds, isByPhase: request.plan == nil ? nil : true)
         try commit(.rehearsalOrdered(ordered), by: actor, at: now)
         for host in plan.hosts { try transmitRehearsals(to: host.id, at: now) }
+        // Its end has a timer from now on.
+        drive()
         return try rehearsalView(id)
     }
 
@@ -190,8 +192,10 @@ extension Controller {
             $0.kind == .rehearsal && $0.by == Self.engineActor && $0.about == record.id.text && $0.summary == summary
         }
         if let filed { return filed.id }
+        // One that nobody ended in time is no newer than its time: a later rehearsal counts before it.
         let statement = EvidenceStatement(
-            kind: .rehearsal, package: plan.manifest, summary: summary, about: record.id.text, statedAt: now,
+            kind: .rehearsal, package: plan.manifest, summary: summary, about: record.id.text,
+            statedAt: min(now, record.ordered.until),
             document: nil)
         let envelope = try DSSEEnvelope.sign(
             statement.bytes(of: record.release), type: EvidenceStatement.payloadType, keys: keys.director)

@@ -283,7 +283,7 @@ extension ErrorCatalogue {
         > Give the unit another name: the old one is then removed and the new one added.
         agent.variable
           A text of the release uses a variable that this host does not have.
-        > Add it to `variables` in agent.json, or correct the release.
+        > Add it to `variables` in agent.json and restart the agent (at a join: --variable NAME=VALUE), or correct the release.
         agent.verify.changed
           Installed files are not as they were signed.
         > Find out who changed them; a back-out or a newer release puts signed files there.
