@@ -88,11 +88,18 @@ def run(url, folder):
     tally.publish()
 
 
+def whole_lines(text):
+    """Without a last line that is still being written."""
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
 def verify(url, folder):
+    # First what was acknowledged, then what is kept: the clients go on meanwhile, and an order that they put between the two would
+    # count as lost.
+    with open(f"{folder}/acknowledged", encoding="ascii") as file:
+        acknowledged = dict(line.split(" ", 1) for line in whole_lines(file.read()))
     with urllib.request.urlopen(f"{url}/orders", timeout=30) as answer:
         kept = dict(line.split(" ", 1) for line in answer.read().decode().splitlines())
-    with open(f"{folder}/acknowledged", encoding="ascii") as file:
-        acknowledged = dict(line.split(" ", 1) for line in file.read().splitlines())
     lost = [name for name, body in acknowledged.items() if kept.get(name) != body]
     for name in lost[:10]:
         print(f"acknowledged and not kept: order {name}: {kept.get(name)}", file=sys.stderr)
