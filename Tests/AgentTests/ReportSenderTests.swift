@@ -12,7 +12,10 @@ struct ReportSenderTests {
     /// A controller that cannot write its record, until it can.
     private final class Desk: HTTPDoor {
         private let state = Mutex((isOpen: false, asked: 0))
+        private let batches = Mutex<[[HostReport]]>([])
         var asked: Int { state.withLock { $0.asked } }
+        /// What was taken, request by request.
+        var taken: [[HostReport]] { batches.withLock { $0 } }
         func open() { state.withLock { $0.isOpen = true } }
 
         func send(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -24,6 +27,7 @@ struct ReportSenderTests {
                 return HTTPResponse(head: HTTPHead(status: 503, headers: []), body: [])
             }
             let batch = try JSONCoding.decode(HostReportBatch.self, from: body)
+            batches.withLock { $0.append(batch.reports) }
             let receipt = HostReportReceipt(acknowledged: batch.reports.last?.sequence ?? 0)
             return HTTPResponse(
                 head: HTTPHead(status: 200, headers: []), body: try JSONCoding.value(of: receipt).wireBytes)
@@ -41,15 +45,64 @@ struct ReportSenderTests {
 
     private struct Nobody: StandingKeeper { func heard(_ standing: HalfNews) {} }
 
-    @Test("What waited for the controller is confirmed within seconds of its word that it takes reports again")
-    func returns() async throws {
-        let host = try await TestHost(TestRepository())
-        let (desk, time) = (Desk(), ManualTime(now: start))
+    private func sending(of host: TestHost, to desk: Desk, _ time: ManualTime) -> Task<Void, Never> {
         let doors = AgentDoors(http: desk, local: desk, processes: LiveProcesses(), time: time, random: SystemRandom())
         let sender = ReportSender(
             agent: host.agent, doors: doors, controller: "https://controller.test",
             log: Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) }), keeper: Nobody())
-        let task = Task { await sender.run() }
+        return Task { await sender.run() }
+    }
+
+    @Test("Steps that follow each other go together, after a moment; an outcome goes at once and takes them along")
+    func gathers() async throws {
+        let repository = try TestRepository()
+        let host = try await TestHost(repository)
+        let (desk, time) = (Desk(), ManualTime(now: start))
+        desk.open()
+        let task = sending(of: host, to: desk, time)
+        try await poll { await host.reports.isEmpty ? true : nil }
+        let before = desk.asked
+
+        // The moment is never over: time stands still.
+        let one = try await repository.submit("1.0")
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        try await poll { await host.reports.isEmpty ? true : nil }
+        #expect(desk.asked == before + 1)
+        let steps = desk.taken[before].compactMap { report in
+            if case .progress(let progress) = report.body { progress.step } else { nil }
+        }
+        #expect(steps.first == .received)
+        #expect(steps.contains(.checking))
+        guard case .outcome = desk.taken[before].last?.body else {
+            Issue.record("the last of them is \(String(describing: desk.taken[before].last))")
+            return
+        }
+
+        // The moment is over while the release is being checked.
+        let two = try await repository.submit("2.0")
+        await host.agent.offer(try repository.assignment(2, .install, two))
+        try await poll {
+            await host.reports.contains { report in
+                if case .progress(let progress) = report.body { progress.step == .checking } else { false }
+            } ? true : nil
+        }
+        try await poll {
+            time.advance(by: .milliseconds(200))
+            return desk.asked > before + 1 ? true : nil
+        }
+        #expect(desk.taken[before + 1].count > 1)
+        _ = try await host.finished(order(2))
+        try await poll { await host.reports.isEmpty ? true : nil }
+        task.cancel()
+        await task.value
+        try await host.end()
+    }
+
+    @Test("What waited for the controller is confirmed within seconds of its word that it takes reports again")
+    func returns() async throws {
+        let host = try await TestHost(TestRepository())
+        let (desk, time) = (Desk(), ManualTime(now: start))
+        let task = sending(of: host, to: desk, time)
         #expect(await !host.reports.isEmpty)
         // Many tries in vain, each after a longer time: by now it waits for up to a minute, and for long in fact.
         while true {

@@ -23,6 +23,7 @@ actor Agent {
     /// Called when the controller takes reports again. One for each wait: of one that was waited for in a cancelled task no
     /// call is heard any more.
     private var contactWake = Wake()
+    private var outcomeWake = Wake()
     /// Called when the controller asks how this host stands.
     nonisolated let factsWake = Wake()
     /// Called when the controller asks whether what runs here is healthy.
@@ -146,7 +147,9 @@ actor Agent {
         unwritten = []
         journalFailure = nil
         host.apply(entry)
-        if !host.reports.isEmpty { reportsWake.call() }
+        guard !host.reports.isEmpty else { return }
+        reportsWake.call()
+        if changes.contains(where: \.tellsOutcome) { outcomeWake.call() }
     }
 
     /// The reports that follow from changes, numbered on from the last one.
@@ -235,6 +238,12 @@ actor Agent {
     /// The next ones to send, in order.
     func pendingReports() -> [HostReport] {
         unwritten.isEmpty ? Array(host.reports.prefix(HostReportBatch.reportsMax)) : []
+    }
+
+    /// Called when something is to be told that does not wait for more; made before what there is is looked at.
+    func nextOutcome() -> Wake {
+        outcomeWake = Wake()
+        return outcomeWake
     }
 
     /// What the next try waits for; made before a try, so that contact during it counts.

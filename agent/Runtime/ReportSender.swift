@@ -13,11 +13,14 @@ struct ReportSender: Sendable {
 
     /// In which hosts that waited for the same controller come back to it, each at a moment of its own.
     private static let returnSpread = TimeSpan.seconds(2)
+    /// As long as steps wait for those that follow: a deployment of many hosts costs the controller a third of the requests, and
+    /// nobody who watches notices.
+    private static let gathering = TimeSpan.milliseconds(200)
 
     func run() async {
         var backoff = Backoff(least: .milliseconds(500), most: .seconds(60))
         while !Task.isCancelled {
-            let reports = await agent.pendingReports()
+            let reports = await gathered()
             guard !reports.isEmpty else {
                 await agent.reportsWake.wait()
                 continue
@@ -37,23 +40,37 @@ struct ReportSender: Sendable {
         }
     }
 
+    /// What is to be sent now. Steps are gathered for a moment; an outcome, or whatever else somebody waits for, goes at once and
+    /// takes them along.
+    private func gathered() async -> [HostReport] {
+        let outcome = await agent.nextOutcome()
+        let reports = await agent.pendingReports()
+        guard !reports.isEmpty, reports.count < HostReportBatch.reportsMax, reports.allSatisfy(\.isStep) else { return reports }
+        guard (try? await wait(Self.gathering, orFor: outcome)) != nil else { return reports }
+        return await agent.pendingReports()
+    }
+
     /// Until the time is over, or the controller says that it takes reports.
     private func pause(_ span: TimeSpan, orUntil contact: Wake) async throws {
+        guard try await wait(span, orFor: contact) else { return }
+        try await doors.time.sleep(for: TimeSpan(milliseconds: doors.random.fraction(of: Self.returnSpread.milliseconds)))
+    }
+
+    /// Whether it was woken before the time was over. The wake is of no use afterwards.
+    private func wait(_ span: TimeSpan, orFor wake: Wake) async throws -> Bool {
         let time = doors.time
-        let isContact = try await withThrowingTaskGroup(of: Bool.self) { group in
+        return try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 try await time.sleep(for: span)
                 return false
             }
             group.addTask {
-                await contact.wait()
+                await wake.wait()
                 return true
             }
             defer { group.cancelAll() }
             return try await group.next() ?? false
         }
-        guard isContact else { return }
-        try await time.sleep(for: TimeSpan(milliseconds: doors.random.fraction(of: Self.returnSpread.milliseconds)))
     }
 
     /// Of a pulling host, which has no stream: an empty batch at each check interval says that it is there.
@@ -109,5 +126,19 @@ struct ReportSender: Sendable {
         // Not where this was the answer, as one that says nothing while something is installed: the next batch asks again.
         if receipt.facts == true, !tellsFacts { agent.factsWake.call() }
         return receipt.acknowledged
+    }
+}
+
+extension HostReport {
+    /// One step of a deployment on its way: more follows.
+    fileprivate var isStep: Bool {
+        if case .progress = body { true } else { false }
+    }
+}
+
+extension HostChange {
+    /// Whether it is a report that waits for no other.
+    var tellsOutcome: Bool {
+        if case .report(let report) = self { !report.isStep } else { false }
     }
 }

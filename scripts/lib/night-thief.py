@@ -47,7 +47,8 @@ class Controller(SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"event: assignment\nid: 900000\ndata: " + LOOT["say"](word) + b"\n\n")
         self.wfile.flush()
-        print("ordered", host, flush=True)
+        # In one piece: the requests of other hosts print from their own threads.
+        print(f"ordered {host}\n", end="", flush=True)
         while True:
             time.sleep(5)
             self.wfile.write(b": heartbeat\n\n")

@@ -6,7 +6,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 class Plain(SimpleHTTPRequestHandler):
     def log_request(self, code="-", size="-"):
-        print(int(code), self.path, flush=True)
+        # In one piece: other requests print from their own threads.
+        print(f"{int(code)} {self.path}\n", end="", flush=True)
 
     def log_message(self, *_):
         pass
