@@ -208,6 +208,18 @@ times = [datetime.datetime.fromisoformat(line.strip()).timestamp() for line in s
 print(f"{max(times) - float(sys.argv[1]):.2f}")' "$PUSHED_AT"
 }
 
+# tell_why VERSION: which hosts of production do not run it, and what the rollout and their agents say.
+tell_why() {
+    local name
+    for name in "${PRODUCTION[@]}"; do
+        if each_runs "$1" "$name"; then continue; fi
+        wrong "$name runs $(running "$name"), its service is $(service_version "${PORT[$name]}")"
+        grep -F "order=$ROLLOUT/" "$WORK/agent/$name.log" | tail -n 5
+        slipway-agent why orders --dir "$WORK/agent/$name" 2>&1 | tail -n 20 || true
+    done
+    slipway rollout show "$ROLLOUT" --dir "$C" 2>&1 | tail -n 60
+}
+
 # review_is_filled FILE OUTCOME: all fields but the two that only people can fill.
 review_is_filled() {
     [ "$(grep -c '(to be said)' "$1")" -eq 2 ] && grep -q -E "^outcome .* $2 " "$1" \
