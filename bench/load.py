@@ -339,11 +339,14 @@ def main():
     parser.add_argument("--hosts", type=int, default=10_000)
     parser.add_argument("--only", default=",".join(MODES))
     parser.add_argument("--keep")
+    # The goal of the slow connections is a ratio within one run: it is measured once more where it is missed, then it fails.
+    parser.add_argument("--hold", action="store_true")
     chosen = parser.parse_args()
     may_open_many()
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors\n{'':58}{'goal':>16}{'measured':>26}")
     wanted = chosen.only.split(",")
     bench = Bench(chosen.hosts, chosen.keep)
+    missed = []
     try:
         bodies = {
             "connect": connect, "poll": poll, "slow": lambda bench: slow(bench, Interactive, may_open_many), "reports": reports,
@@ -351,13 +354,16 @@ def main():
         for mode, body in bodies.items():
             if mode in wanted:
                 bench.restart()
-                body(bench)
+                if body(bench) is False and chosen.hold and body(bench) is False:
+                    missed.append(mode)
                 print(f"  (load {os.getloadavg()[0]:.1f})")
     finally:
         bench.close()
     if "agents" in wanted:
         load_agents.measure()
-    return 0
+    for mode in missed:
+        print(f"{mode}: the goal was missed twice", file=sys.stderr)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ struct HookTests {
         #expect(environment["SLIPWAY_VERSION_FROM"] == "2.0")
         #expect(environment["SLIPWAY_VERSION_TO"] == "1.0")
         #expect(environment["SLIPWAY_ORDER"] == "rollout-2/backOut/1")
+        #expect(try environment["TRACEPARENT"] == TraceParent(order(2, .backOut)).description)
         #expect(environment["SLIPWAY_LABEL_ZONE"] == "a")
         #expect(environment["PORT"] == "8080")
         #expect(environment["HOME"] == nil && environment["TMPDIR"] == nil)

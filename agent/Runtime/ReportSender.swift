@@ -45,7 +45,9 @@ struct ReportSender: Sendable {
     private func gathered() async -> [HostReport] {
         let outcome = await agent.nextOutcome()
         let reports = await agent.pendingReports()
-        guard !reports.isEmpty, reports.count < HostReportBatch.reportsMax, reports.allSatisfy(\.isStep) else { return reports }
+        guard !reports.isEmpty, reports.count < HostReportBatch.reportsMax, reports.allSatisfy(\.isStep) else {
+            return reports
+        }
         guard (try? await wait(Self.gathering, orFor: outcome)) != nil else { return reports }
         return await agent.pendingReports()
     }
@@ -53,7 +55,8 @@ struct ReportSender: Sendable {
     /// Until the time is over, or the controller says that it takes reports.
     private func pause(_ span: TimeSpan, orUntil contact: Wake) async throws {
         guard try await wait(span, orFor: contact) else { return }
-        try await doors.time.sleep(for: TimeSpan(milliseconds: doors.random.fraction(of: Self.returnSpread.milliseconds)))
+        try await doors.time.sleep(
+            for: TimeSpan(milliseconds: doors.random.fraction(of: Self.returnSpread.milliseconds)))
     }
 
     /// Whether it was woken before the time was over. The wake is of no use afterwards.

@@ -185,7 +185,7 @@ extension Controller {
             patches: running.flatMap { patches.patches(PatchRoute(from: $0, to: plan.manifest)) },
             rehearses: rehearses, at: now)
         hub.send(.assignment(envelope), sequence: store.sequence, to: host)
-        logger.debug(
+        logger.info(
             "order sent", metadata: ["host": "\(host)", "order": "\(order)", "trace": "\(TraceParent(order))"])
     }
 

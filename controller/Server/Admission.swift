@@ -16,8 +16,10 @@ struct Admission: Sendable {
     func admit(_ request: Request, _ route: Route) async throws -> Caller {
         let now = controller.time.now()
         // Before any work on a credential: guessing costs us nothing. A host has proved its key to TLS already, and is not
-        // held up by a guesser behind the same address.
-        if route.isLimited, route.access != .host, let wait = controller.limits.look(.refusals(address), at: now) {
+        // held up by a guesser behind the same address; nor is a person whose token or session we know by a look.
+        if route.isLimited, route.access != .host, let wait = controller.limits.look(.refusals(address), at: now),
+            try await !isKnown(request, route)
+        {
             throw ControllerError.tooMany(wait)
         }
         switch route.access {
@@ -121,15 +123,28 @@ struct Admission: Sendable {
         }
     }
 
+    /// Whether it shows a token of ours or a session, each of 256 bits: one digest and one look, and no signature of an issuer's.
+    private func isKnown(_ request: Request, _ route: Route) async throws -> Bool {
+        guard case .person = route.access else { return false }
+        if let token = Self.bearer(request) {
+            guard !UnverifiedIdentityToken.isOne(token) else { return false }
+            return (try? await controller.person(bearer: token)) != nil
+        }
+        guard let cookie = request.headers[.cookie] else { return false }
+        return controller.sessions.credential(cookieHeader: cookie) != nil
+    }
+
+    private static func bearer(_ request: Request) -> String? {
+        let words = request.headers[.authorization]?.split(separator: " ") ?? []
+        return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : nil
+    }
+
     private func countRefusal() { _ = controller.limits.take(.refusals(address), at: controller.time.now()) }
 
     private func person(_ request: Request) async throws -> PersonRecord {
         if let header = request.headers[.authorization] {
-            let words = header.split(separator: " ")
             do {
-                if words.count == 2, words[0].lowercased() == "bearer",
-                    let person = try await controller.person(bearer: String(words[1]))
-                {
+                if let token = Self.bearer(request), let person = try await controller.person(bearer: token) {
                     return person
                 }
             } catch {
@@ -137,7 +152,7 @@ struct Admission: Sendable {
                 throw error
             }
             countRefusal()
-            throw await controller.refusal(ofToken: words.last.map(String.init) ?? "")
+            throw await controller.refusal(ofToken: header.split(separator: " ").last.map(String.init) ?? "")
         }
         // A browser sends the cookie along for pages on other ports of this machine, so a session may look and nothing
         // else; what changes something needs the token itself.
