@@ -281,6 +281,14 @@ struct OperatorTests {
             let order = try #require(fleet.agents.first?.orders.first)
             #expect(order.bandwidth == ByteCount(512 << 10))
             #expect(order.ignoreStopFailure == true)
+
+            // Of all that are changed at once; the lower counts.
+            #expect(try await TestFleet.submit("2.0", by: client).status == 201)
+            var next = try TestFleet.definition("2.0")
+            next.limits.bandwidth = ByteCount(512 << 10)
+            next.limits.totalBandwidth = ByteCount(256 << 10)
+            #expect(try await TestFleet.rollOut(next, by: client).state == .succeeded)
+            #expect(fleet.agents.first?.orders.last?.bandwidth == ByteCount(256 << 10))
         }
     }
 

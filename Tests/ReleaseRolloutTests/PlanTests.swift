@@ -96,6 +96,23 @@ struct PlanTests {
         #expect(try Fixture.plan(hosts: Fixture.fleet(100)).phases.map(\.parallelism) == [1, 2, 10, 12])
     }
 
+    @Test("R44: hosts that are changed at once share what all may take, and no phase exceeds it")
+    func sharedBandwidth() throws {
+        var limits = RolloutLimits(totalBandwidth: ByteCount(1 << 20))
+        let plan = try Fixture.plan(hosts: Fixture.fleet(100), limits: limits)
+        let share = try #require(plan.hostBandwidth)
+        #expect(plan.phases.map(\.parallelism) == [1, 2, 10, 12])
+        #expect(share == ByteCount((1 << 20) / 12))
+        #expect(plan.phases.allSatisfy { Int64($0.parallelism) * share.value <= 1 << 20 })
+        limits.bandwidth = ByteCount(2000)
+        #expect(try Fixture.plan(hosts: Fixture.fleet(100), limits: limits).hostBandwidth == ByteCount(2000))
+
+        limits.totalBandwidth = ByteCount(10 << 10)
+        let error = #expect(throws: RolloutError.self) { try Fixture.plan(hosts: Fixture.fleet(100), limits: limits) }
+        let words = "totalBandwidth is 10240 bytes a second and 12 hosts are changed at once"
+        #expect(error?.summary.contains(words) == true)
+    }
+
     @Test("Tolerances by default: pilot 0, later phases 5 %, big bang 10 %")
     func tolerances() throws {
         let phased = try Fixture.plan(hosts: Fixture.fleet(6))

@@ -49,7 +49,7 @@ struct Director: Sendable {
         return Assignment(
             order: order, environment: environment, audience: audience, release: release, manifest: plan.manifest,
             targetPath: TargetPath.manifest(place, release), counter: counter, expiresAt: expiresAt.wholeSeconds,
-            revoked: revoked, patches: patches, bandwidth: plan.definition.limits.bandwidth,
+            revoked: revoked, patches: patches, bandwidth: plan.hostBandwidth,
             migrates: plan.migrations?.map(\.host), ignoreStopFailure: plan.definition.ignoreStopFailure)
     }
 

@@ -5,7 +5,7 @@ enum LimitsReader {
     private static let keys = KeyTable(
         known: [
             "parallelism", "failureTolerance", "offlineTolerance", "offlineGrace", "progressDeadline", "maxUnavailable",
-            "expectedDuration", "silentAfter", "unhealthyBefore", "earlyLife", "bandwidth",
+            "expectedDuration", "silentAfter", "unhealthyBefore", "earlyLife", "bandwidth", "totalBandwidth",
         ],
         reserved: ["requiredSuccess": "It is a phase's: write requiredSuccesses in the phase."])
     private static let groupKeys = KeyTable(known: ["by", "count"])
@@ -34,13 +34,17 @@ enum LimitsReader {
             $0.choice(UnhealthyBefore.self).map(Optional.some)
         }
         let bandwidth = mapping.optional("bandwidth", default: ByteCount?.none) { readBandwidth($0).map(Optional.some) }
+        let total = mapping.optional("totalBandwidth", default: ByteCount?.none) {
+            readBandwidth($0).map(Optional.some)
+        }
         guard let parallelism, let failures, let offline, let grace, let progress, let group, let expected, let silent,
-            let early, let unhealthy, let bandwidth
+            let early, let unhealthy, let bandwidth, let total
         else { return nil }
         return RolloutLimits(
             parallelism: parallelism, failureTolerance: failures, offlineTolerance: offline, offlineGrace: grace,
             progressDeadline: progress, maxUnavailable: group, expectedDuration: expected, silentAfter: silent,
-            unhealthyBefore: unhealthy, earlyLife: early, bandwidth: bandwidth)
+            unhealthyBefore: unhealthy, earlyLife: early, bandwidth: bandwidth,
+            totalBandwidth: total)
     }
 
     /// `2097152` bytes a second, or `2M`, with K, M or G for 1024, 1024² and 1024³.

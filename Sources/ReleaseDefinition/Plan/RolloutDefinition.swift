@@ -275,6 +275,8 @@ public struct RolloutLimits: Sendable, Equatable, Codable {
     public var earlyLife: TimeSpan?
     /// Bytes a second that a host's downloads may take; nil: what the host allows, which is never exceeded.
     public var bandwidth: ByteCount?
+    /// Bytes a second that the downloads of all hosts may take that the plan changes at once, each the same share; nil: no bound.
+    public var totalBandwidth: ByteCount?
 
     /// Below it nothing would ever arrive.
     public static let bandwidthMin = ByteCount(1 << 10)
@@ -284,9 +286,10 @@ public struct RolloutLimits: Sendable, Equatable, Codable {
         offlineTolerance: Tolerance = Tolerance(percent: 10), offlineGrace: TimeSpan = .minutes(15),
         progressDeadline: TimeSpan = .minutes(10), maxUnavailable: MaxUnavailable? = nil,
         expectedDuration: TimeSpan? = nil, silentAfter: TimeSpan? = nil, unhealthyBefore: UnhealthyBefore? = nil,
-        earlyLife: TimeSpan? = nil, bandwidth: ByteCount? = nil
+        earlyLife: TimeSpan? = nil, bandwidth: ByteCount? = nil, totalBandwidth: ByteCount? = nil
     ) {
         self.bandwidth = bandwidth
+        self.totalBandwidth = totalBandwidth
         self.parallelism = parallelism
         self.failureTolerance = failureTolerance
         self.offlineTolerance = offlineTolerance

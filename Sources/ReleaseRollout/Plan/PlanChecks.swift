@@ -56,6 +56,17 @@ struct PlanChecks {
         }
     }
 
+    /// A share so small would let nothing arrive in time.
+    mutating func checkBandwidth(_ plan: RolloutPlan) {
+        guard let total = plan.definition.limits.totalBandwidth, let share = plan.hostBandwidth,
+            share < RolloutLimits.bandwidthMin
+        else { return }
+        problems.append(
+            "totalBandwidth is \(total.value) bytes a second and \(plan.atOnce.of("host")) are changed at once, which leaves "
+                + "\(share.value) to each, and \(RolloutLimits.bandwidthMin.value) are the least: lower parallelism or raise it"
+        )
+    }
+
     /// A migration that no host runs would leave the release without what it needs.
     mutating func noteMigration(_ unit: MigrationUnit, _ count: Int) {
         problems.append(

@@ -68,6 +68,7 @@ enum PlanWords {
             ("unhealthyBefore", it.unhealthyBefore?.rawValue ?? "not given"),
             ("earlyLife", it.earlyLife.map { "\($0)" } ?? "not given"),
             ("bandwidth", it.bandwidth.map { "\($0.value)" } ?? "not given"),
+            ("totalBandwidth", it.totalBandwidth.map { "\($0.value)" } ?? "not given"),
         ]
     }
 

@@ -42,11 +42,13 @@ extension RolloutPlan {
         let phases =
             PlanPhase.migrating(migrating, of: matched)
             + definitions.fill(arranged, limits: definition.limits, isAtOnce: urgency.isEmergency)
-        checks.checkReach(phases, total: matched.count)
-        if let error = checks.error { throw error }
-        return RolloutPlan(
+        let plan = RolloutPlan(
             id: id, definition: definition, manifest: manifest, urgency: urgency, phases: phases,
             starts: urgency.ignoresWindows ? nil : starts, migrations: migrations.isEmpty ? nil : migrations)
+        checks.checkReach(phases, total: matched.count)
+        checks.checkBandwidth(plan)
+        if let error = checks.error { throw error }
+        return plan
     }
 
     /// An emergency is one phase, whatever the definition says.
