@@ -34,8 +34,11 @@ extension InstallationRunner {
                     remedy: "Point the link at another release, or order a newer one.")
             }
             let staging = try await unpack(unit, fetched.removeValue(forKey: unit.name), old, patches, layout)
-            try PersistentPaths(layout: layout, paths: unit.definition.persistent).link(into: staging)
-            try staging.syncFileSystem()
+            // What was unpacked is on the disk; that waits for all that others write there, so not twice for nothing.
+            if !unit.definition.persistent.isEmpty {
+                try PersistentPaths(layout: layout, paths: unit.definition.persistent).link(into: staging)
+                try staging.syncFileSystem()
+            }
             try layout.adoptStaging(as: release.folder)
         }
         try await prepare(kept, old)

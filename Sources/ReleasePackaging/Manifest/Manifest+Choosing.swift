@@ -5,17 +5,24 @@ import ReleaseDefinition
 extension Manifest {
     /// What a host takes of the release: of each unit the variant for it, of the values those of its environment. Only for
     /// reading: bytes and digest are the whole manifest's, which the caller keeps.
-    /// - Parameter environment: nil keeps the values of all.
+    /// - Parameters:
+    ///   - platform: asked for where a unit has variants; most releases have none, and an agent reads a manifest often.
+    ///   - environment: nil keeps the values of all.
     /// - Throws: `packaging.manifest.variant`: a unit has nothing for this host. Nothing is installed then.
-    public func chosen(for platform: HostPlatform, in environment: EnvironmentName? = nil) throws -> Manifest {
+    public func chosen(
+        for platform: @autoclosure () throws -> HostPlatform, in environment: EnvironmentName? = nil
+    ) throws -> Manifest {
         var chosen = self
-        chosen.units = try units.filter { unit in
-            guard let variant = unit.variant else { return true }
-            let variants = units.filter { $0.name == unit.name }.compactMap(\.variant)
-            guard let best = platform.choose(from: variants) else {
-                throw Self.noVariant(of: unit.name, variants, platform)
+        if units.contains(where: { $0.variant != nil }) {
+            let host = try platform()
+            chosen.units = try units.filter { unit in
+                guard let variant = unit.variant else { return true }
+                let variants = units.filter { $0.name == unit.name }.compactMap(\.variant)
+                guard let best = host.choose(from: variants) else {
+                    throw Self.noVariant(of: unit.name, variants, host)
+                }
+                return variant == best
             }
-            return variant == best
         }
         if let environment { chosen.values = values.filter { $0.environment == environment } }
         return chosen
