@@ -54,6 +54,8 @@ public struct HostView: Sendable, Equatable, Codable {
     public var delivery: DeliveryMode?
     public var contact: HostContact
     public var lastContactAt: UTCInstant?
+    /// Of a host that pulls: it asks again by then at the latest. nil: it is pushed to, or was not heard of yet.
+    public var nextCheckBy: UTCInstant?
     public var agentVersion: String?
     public var products: [HostProductView]
     /// Whether it is believed. nil from a controller older than this.
@@ -72,8 +74,10 @@ public struct HostView: Sendable, Equatable, Codable {
         id: HostID, environment: EnvironmentName, labels: [String: String], delivery: DeliveryMode?,
         contact: HostContact, lastContactAt: UTCInstant?, agentVersion: String?, products: [HostProductView],
         standing: HostStanding? = .active, notice: IdentityNotice? = nil, certificateNotAfter: UTCInstant? = nil,
-        marks: [HostMarkView]? = nil, drift: [String]? = nil, labelsOnHost: [String: String]? = nil
+        marks: [HostMarkView]? = nil, drift: [String]? = nil, labelsOnHost: [String: String]? = nil,
+        nextCheckBy: UTCInstant? = nil
     ) {
+        self.nextCheckBy = nextCheckBy
         self.labelsOnHost = labelsOnHost
         self.marks = marks
         self.drift = drift

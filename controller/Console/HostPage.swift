@@ -60,6 +60,7 @@ extension ListPanel {
         var rows = [
             ["Contact", host.contact.rawValue],
             ["Last report", host.lastContactAt.map(ConsoleWords.moment) ?? "none"],
+            ["Next check", host.nextCheckBy.map { "by \(ConsoleWords.moment($0))" } ?? "none: orders are pushed"],
             ["Agent", host.agentVersion ?? "not known"],
             ["Labels", words(host.labels)],
             ["Certificate until", host.certificateNotAfter.map(ConsoleWords.moment) ?? "not known"],

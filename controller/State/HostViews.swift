@@ -29,7 +29,14 @@ extension Controller {
             notice: ControllerError.refusal(of: record.id, record.identity.standing).map(IdentityNotice.init),
             certificateNotAfter: record.identity.current.notAfter, marks: record.markViews,
             drift: record.inventory?.drift,
-            labelsOnHost: record.labelsOnHost)
+            labelsOnHost: record.labelsOnHost, nextCheckBy: nextCheck(of: record))
+    }
+
+    /// An interval spreads by a fifth.
+    private func nextCheck(of record: HostRecord) -> UTCInstant? {
+        guard record.delivery == .pull, let interval = record.inventory?.checkInterval, let last = lastContact(of: record)
+        else { return nil }
+        return last + TimeSpan(milliseconds: interval.milliseconds * 6 / 5)
     }
 
     func contact(of record: HostRecord) -> HostContact {
@@ -66,7 +73,7 @@ extension HostView: PassinglyShown {
     /// But when it was heard of last.
     var lasting: HostView {
         var view = self
-        (view.contact, view.lastContactAt) = (.never, nil)
+        (view.contact, view.lastContactAt, view.nextCheckBy) = (.never, nil, nil)
         return view
     }
 }

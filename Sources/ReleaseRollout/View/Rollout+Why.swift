@@ -39,7 +39,7 @@ extension Rollout {
             holds.append(Hold(what: what, text: Self.text(held.reason, "It is paused") + halts))
             holds += heldBackOut(held.of)
         case .halted(let held):
-            let stops = " Unless somebody acts it stops at \(held.since + RolloutClocks.haltMax)."
+            let stops = " Unless somebody acts it stops at \((held.since + RolloutClocks.haltMax).wholeSeconds)."
             holds.append(Hold(what: .halted, text: Self.text(held.reason, "It is halted") + stops))
             holds += heldBackOut(held.of)
         case .stopping(let reason): holds.append(Hold(what: .stopping, text: Self.text(reason, "It is being stopped")))

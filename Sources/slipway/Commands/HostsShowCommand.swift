@@ -31,6 +31,7 @@ struct HostPresentation: Presentable {
             ("host", host.id.text), ("environment", host.environment.text), ("labels", host.labels.labelWords),
             ("delivery", host.delivery?.rawValue ?? "-"), ("contact", host.contact.rawValue),
             ("last contact", host.lastContactAt?.description ?? "-"), ("agent", host.agentVersion ?? "-"),
+            ("next check", host.nextCheckBy.map { "by \($0.wholeSeconds)" } ?? "-"),
             ("certificate", host.certificateNotAfter.map { "until \($0)" } ?? "-"),
             ("standing", (host.standing ?? .active).rawValue),
         ]
