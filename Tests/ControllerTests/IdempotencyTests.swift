@@ -37,6 +37,28 @@ struct IdempotencyTests {
         }
     }
 
+    @Test("What is shown once is made once: the same key again is told so, with another body it is refused")
+    func secrets() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            func invite(_ uses: Int, key: String) async throws -> HTTPResponse {
+                let invitation = InvitationRequest(environment: try EnvironmentName("staging"), uses: uses)
+                return try await admin.send(
+                    "POST", "/v1/hosts/invitations", headers: [HTTPField(IdempotencyKeys.header, key)],
+                    bytes: JSONCoding.value(of: invitation).wireBytes)
+            }
+            #expect(try await invite(1, key: "one").status == 201)
+            let second = try await invite(1, key: "one")
+            #expect(second.status == 409 && second.problemCode == "controller.conflict.idempotencyKey")
+            #expect(try second.json(Problem.self).detail.contains("shown once"))
+            let other = try await invite(2, key: "one")
+            #expect(other.status == 422 && other.problemCode == "controller.request.idempotencyKey")
+            #expect(try await invite(2, key: "two").status == 201)
+            await admin.close()
+        }
+    }
+
     @Test("Of two people who looked at the same policy, the first changes it and the second hears that it was changed")
     func changedMeanwhile() async throws {
         let test = try TestController()

@@ -10,13 +10,22 @@ import Synchronization
 final class IdempotencyKeys: Sendable {
     static let header = "Idempotency-Key"
     private static let keyLengthMax = 255
+    static let schema = SchemaMaker.type(
+        "string", JSONMember("minLength", .integer(1)), JSONMember("maxLength", .integer(Int64(keyLengthMax))))
     /// Longer answers are not kept; what they were about is.
     static let answerMax = 8 << 20
-    /// Their answers hold what is shown once, or a file: they are not kept.
-    private static let otherRoutes: Set<String> = [
+    /// Their answers hold what is shown once, or a file: that they were asked is kept, the answer is not.
+    private static let secretRoutes: Set<String> = [
         "/v1/tokens", "/v1/hosts/invitations", "/v1/releases/{product}/{version}/feedback-links",
         "/v1/releases/{product}/{version}/export",
     ]
+
+    /// Where a key counts. Whoever may look alone changes nothing, and pushes nobody's key out; a body that is a file is not
+    /// read twice.
+    static func count(for route: Route) -> Bool {
+        guard route.method == .post, case .person(let permission) = route.access else { return false }
+        return permission != .view && route.bodySizeMax <= Route.bodySizeMaxByDefault
+    }
 
     /// Being answered here, with the digest of what was asked.
     private let running = Mutex<[SHA256Digest: SHA256Digest]>([:])
@@ -27,11 +36,9 @@ final class IdempotencyKeys: Sendable {
         _ request: RouteRequest, _ route: Route, at controller: Controller,
         _ respond: (KeptRequest?) async throws -> Response
     ) async throws -> Response {
-        guard route.method == .post, case .person = request.caller, let word = request.header(Self.header),
-            request.bodySizeMax <= Route.bodySizeMaxByDefault, !Self.otherRoutes.contains(route.path),
-            // Whoever may look alone changes nothing, and pushes nobody's key out.
-            route.access != .person(.view)
+        guard Self.count(for: route), case .person = request.caller, let word = request.header(Self.header)
         else { return try await respond(nil) }
+        let isSecret = Self.secretRoutes.contains(route.path)
         guard (1...Self.keyLengthMax).contains(word.utf8.count) else {
             throw ControllerError.badRequest(
                 "idempotencyKey", "The key has \(word.utf8.count) bytes, 1 to \(Self.keyLengthMax) are taken.",
@@ -45,10 +52,11 @@ final class IdempotencyKeys: Sendable {
         try begin(kept, word)
         defer { running.withLock { $0[kept.key] = nil } }
         if let known = try store.request(kept.key) {
-            if !known.isOver(at: now) { return try answer(again: known, kept, word) }
+            if !known.isOver(at: now) { return try answer(again: known, kept, word, isSecret: isSecret) }
             try store.forgetRequests(of: request.actor, at: now)
         }
         let response = try await respond(kept)
+        guard !isSecret else { return response }
         kept.answer = try await Self.bytes(of: response)
         // It was done, and is said to be, also where that cannot be kept.
         if kept.answer != nil {
@@ -74,8 +82,11 @@ final class IdempotencyKeys: Sendable {
         throw ControllerError.requestIsKept()
     }
 
-    private func answer(again known: KeptRequest, _ kept: KeptRequest, _ word: String) throws -> Response {
+    private func answer(
+        again known: KeptRequest, _ kept: KeptRequest, _ word: String, isSecret: Bool
+    ) throws -> Response {
         guard known.digest == kept.digest else { throw Self.another(word) }
+        guard !isSecret else { throw ControllerError.answerIsSecret() }
         guard let bytes = known.answer else { throw ControllerError.requestIsKept() }
         return try Self.response(bytes)
     }

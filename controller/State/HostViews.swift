@@ -34,7 +34,8 @@ extension Controller {
 
     /// An interval spreads by a fifth.
     private func nextCheck(of record: HostRecord) -> UTCInstant? {
-        guard record.delivery == .pull, let interval = record.inventory?.checkInterval, let last = lastContact(of: record)
+        guard record.delivery == .pull, let interval = record.inventory?.checkInterval,
+            let last = lastContact(of: record)
         else { return nil }
         return last + TimeSpan(milliseconds: interval.milliseconds * 6 / 5)
     }
