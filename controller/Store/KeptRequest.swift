@@ -31,7 +31,8 @@ extension ControllerError {
     static func answerIsSecret() -> ControllerError {
         .conflict(
             "idempotencyKey", "The request with the key was done, and its answer is shown once.",
-            remedy: "Where the answer was lost, take back what it made (it stands in the list) and ask with another key.")
+            remedy:
+                "Where the answer was lost, take back what it made (it stands in the list) and ask with another key.")
     }
 
     /// Two with one key came at once, to one controller or to two.
