@@ -172,8 +172,8 @@ let package = Package(
         tests(
             "AgentTests",
             [
-                "AgentLibrary", "ReleaseDefinition", "AgentProtocol", "ReleasePackaging", "ReleaseTrust",
-                "ReleaseDistribution", "Effects", "TestSupport",
+                "AgentLibrary", "ReleaseDefinition", "DefinitionFiles", "AgentProtocol", "ReleasePackaging",
+                "ReleaseTrust", "ReleaseDistribution", "Effects", "TestSupport",
             ], resources: [.copy("Previous")]),
         tests(
             "ControllerTests",

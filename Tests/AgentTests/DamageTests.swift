@@ -176,4 +176,30 @@ struct DamageTests {
         #expect(try host.serving().count == 1)
         try await host.end()
     }
+
+    @Test(
+        "A host that could write nothing down says so for as long as that is so, and no longer, though nothing is recorded",
+        .enabled(if: geteuid() == 0))
+    func writableAgain() async throws {
+        let around = try TemporaryFolder()
+        let disk = around.path + "/disk"
+        _ = try around.directory.createDirectory("disk")
+        guard mount("tmpfs", disk, "tmpfs", 0, "size=8m") == 0 else { return }
+        defer { umount2(disk, Int32(MNT_DETACH)) }
+        let host = try await TestHost(TestRepository(), dir: TemporaryFolder(in: disk))
+        func fill(_ name: String) throws {
+            let file = try Directory.open(disk).createFile(name, mode: 0o600)
+            do { while true { try file.write([UInt8](repeating: 0x20, count: 4096)) } } catch {}
+        }
+        try fill("filling")
+        // More than the space that the journal keeps for its last words, which it gives back.
+        let long = try (1...20_000).map { HostChange.unlocked(product: try ProductName("product-\($0)")) }
+        await #expect(throws: (any Error).self) { try await host.agent.record(long) }
+        try fill("more")
+        #expect(await host.agent.facts().unwritable?.contains("effects.file.noSpace") == true)
+        #expect(await host.agent.facts().unwritable != nil, "nothing has changed")
+        try Directory.open(disk).removeFile("filling")
+        #expect(await host.agent.facts().unwritable == nil)
+        await host.stop()
+    }
 }

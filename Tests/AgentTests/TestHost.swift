@@ -26,6 +26,7 @@ final class TestHost: Sendable {
         unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil,
         schedule: InstallSchedule? = nil,
         reboot: RebootSettings? = nil, program: ProgramDoor = .byHand, plugins: [String: String]? = nil,
+        local: (any HTTPDoor)? = nil,
         reach: @escaping @Sendable (String) -> TCPReach.Answer = { _ in .refused }
     ) async throws {
         self.dir = try dir ?? TemporaryFolder()
@@ -46,7 +47,7 @@ final class TestHost: Sendable {
         // A new agent is asked whether it can read it.
         if program.restart != nil { try configuration.write(in: folder.base) }
         let doors = AgentDoors(
-            http: FolderHTTP(repository.folder.directory), local: FolderHTTP(repository.folder.directory),
+            http: FolderHTTP(repository.folder.directory), local: local ?? FolderHTTP(repository.folder.directory),
             processes: LiveProcesses(), time: SystemTime(), random: SystemRandom(), systemctl: systemctl,
             program: program, reach: { address, _ in reach(address) })
         self.doors = doors

@@ -175,6 +175,12 @@ struct HostilePackage: Sendable, CustomTestStringConvertible {
         check("no failure at all") { $0.failures = 0 },
         check("failures without end") { $0.failures = .max },
         check("an impossible status") { $0.probe = .http(url: "http://localhost/", status: 99_999) },
+        check("a query of five thousand characters") {
+            let limit = (try? DecimalNumber("0")).map(MetricLimit.above)
+            guard let limit else { return }
+            $0.probe = .metric(
+                MetricProbe(url: "u", question: .query(String(repeating: "x", count: 5000)), limit: limit))
+        },
         .init("21 checks", "manifest.bounds") {
             $0.manifest.units[0].definition.health = Array(repeating: honestCheck, count: 21)
         },

@@ -39,7 +39,10 @@ struct ClockTests {
         #expect(try driver.host(others[0]).state == "offline")
         #expect(driver.reason == .insufficientReach)
         let hold = driver.rollout.hold(of: try HostID(others[0]))
-        #expect(hold?.text == "It was not reached in time; its order stands for when it is back.")
+        let order = OrderID(rollout: try #require(driver.rollout.plan).id, action: .install)
+        #expect(hold?.text == "It was not reached in time; its order, \(order), stands for when it is back.")
+        try driver.do(.abort(.keep, by: "eva", reason: "a"))
+        #expect(driver.rollout.hold(of: try HostID(others[0]))?.text == "It was not reached in time.")
     }
 
     @Test("Of a host that pulls and was not heard of it is said that a copy of the repository may be behind")
@@ -83,9 +86,18 @@ struct ClockTests {
         for host in driver.ordered where host != "h3" { try driver.report(host, .succeeded) }
         try driver.wait()
         #expect(driver.state == "succeeded")
+        let endedAt = driver.now
         try driver.contact("h3", .online)
         #expect(driver.sent.last?.host == "h3")
+        let hold = try #require(driver.rollout.hold(of: try HostID("h3")))
+        let order = OrderID(rollout: try #require(driver.rollout.plan).id, action: .install)
+        let words =
+            "Order \(order) is to catch up: it was not reached in time and is back, and for it alone the rollout goes on, "
+            + "which ended at \(endedAt). "
+        #expect(hold.what == .answer && hold.text.hasPrefix(words), "\(hold)")
+        #expect(hold.text.hasSuffix("Its answer is waited for."))
         try driver.report("h3", .succeeded)
+        #expect(try driver.rollout.hold(of: HostID("h3")) == nil)
         #expect(try driver.host("h3").state == "succeeded")
         #expect(driver.state == "succeeded")
         driver.expectReplay()

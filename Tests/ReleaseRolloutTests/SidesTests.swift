@@ -137,6 +137,10 @@ struct SidesTests {
         #expect(try driver.host("late").state == "waiting")
         try driver.wait()
         #expect(driver.ordered.contains("late"))
+        let hold = try driver.rollout.hold(of: HostID("late"))
+        #expect(
+            hold?.text.contains(" is to catch up: it came after the start. Has its order") == true,
+            "\(hold?.text ?? "-")")
         try driver.report("late", .backedOut(.health))
         #expect(driver.state == "running")
         for host in driver.ordered { try driver.report(host, .succeeded) }

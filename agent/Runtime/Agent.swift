@@ -43,8 +43,8 @@ actor Agent {
     var writesLazily = false
     /// Applied, and not in the journal yet.
     private(set) var unwritten: [HostChange] = []
-    /// Why the last entry could not be written to the journal; nil: it could.
-    private(set) var journalFailure: String?
+    /// Why the last entry could not be written to the journal; nil: it could, or another file could since.
+    var journalFailure: String?
     /// The last report of what was told again to a controller that had forgotten it.
     var lastRetold: Int64 = 0
     /// The order that is being rehearsed, in installations and a back-out of their own. Heard again after a restart.

@@ -59,6 +59,7 @@ struct Preflight: Sendable {
                 case .command(let command): words += command
                 case .tcp(let address): words.append(address)
                 case .file(let probe): words.append(probe.path)
+                case .metric(let probe): words += probe.words
                 case .systemd: break
                 }
             }

@@ -34,6 +34,7 @@ struct HealthProber: Sendable {
                 let state = try await systemctl.state(name, timeout: check.timeout)
                 return Answer(passed: state == "active", detail: "\(name) is \(state.isEmpty ? "unknown" : state).")
             case .file(let probe): return try askFile(probe, of: unit, in: stored)
+            case .metric(let probe): return try await ask(probe, of: unit, in: stored, timeout: check.timeout)
             }
         } catch let error as EffectsError where error.code == "effects.http.unreachable" {
             // What is to be done about it is not a word about the network: it is said where the whole unit is looked at.
@@ -49,7 +50,8 @@ struct HealthProber: Sendable {
         switch check.probe {
         case .http(let url, _): text = url
         case .tcp(let address): text = address
-        case .command, .systemd, .file: return nil
+        // A page of metrics may be another program's, as an exporter's.
+        case .command, .systemd, .file, .metric: return nil
         }
         guard let whole = try? Variables.expand(text, environment.variables(for: unit, of: stored)) else { return nil }
         let place = whole.split(separator: "/", omittingEmptySubsequences: true).first { !$0.hasSuffix(":") } ?? ""
@@ -68,6 +70,10 @@ struct HealthProber: Sendable {
         let response = try await http.send(
             HTTPRequest("GET", url, responseSizeMax: ByteCount(1 << 20), timeout: timeout))
         if response.status == status { return Answer(passed: true, detail: "\(url) answered \(status).") }
+        return unexpected(response, of: url, status: status)
+    }
+
+    func unexpected(_ response: HTTPResponse, of url: String, status: Int) -> Answer {
         // On one line, because it becomes a line of a log and of a table.
         let body = String(decoding: response.body.prefix(Self.bodyShownMax), as: UTF8.self)
             .split(whereSeparator: \.isNewline).joined(separator: " / ")

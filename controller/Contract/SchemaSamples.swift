@@ -77,6 +77,14 @@ enum SchemaSamples {
                     ("command", list(text)), ("tcp", text), ("systemd", text),
                     ("http", object([("status", SchemaMaker.type("integer")), ("url", text)], ["status", "url"])),
                     ("file", object([("path", text), ("contains", text), ("youngerThan", text)], ["path"])),
+                    (
+                        "metric",
+                        object(
+                            [
+                                ("url", text), ("question", object([("series", text), ("query", text)])),
+                                ("limit", object([("below", text), ("above", text), ("equals", text)])),
+                            ], ["url", "question", "limit"])
+                    ),
                 ]), sample: .object([JSONMember("tcp", .string("127.0.0.1:80"))])),
         ]
     }

@@ -1,5 +1,4 @@
 import Effects
-import FoundationEssentials
 import ReleaseDefinition
 
 /// What a gate is asked about.
@@ -75,7 +74,8 @@ struct GateRunner: Sendable {
                 HTTPField("Content-Type", "application/x-www-form-urlencoded"), HTTPField("Accept", "application/json"),
             ], body: Array(body.utf8), responseSizeMax: Self.answerMax, timeout: timeout)
         do {
-            return PrometheusAnswer.read(try await http.send(request))
+            let response = try await http.send(request)
+            return PrometheusAnswer.read(response.body, status: response.status)
         } catch {
             return .unreachable(ReportedError(error).summary)
         }
@@ -157,70 +157,4 @@ struct GateQuestion: Sendable, Codable {
 struct GateAnswer: Sendable, Codable {
     var verdict: GateVerdict
     var detail: String?
-}
-
-/// `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1700000000.1,"0.5"]}]}}`: holds
-/// floating-point numbers, which our own reader refuses, and is not signed.
-private struct PrometheusAnswer: Decodable {
-    struct Payload: Decodable {
-        var resultType: String
-        var result: [Entry]
-    }
-
-    /// A series, or, of a scalar, one of the two parts of its sample.
-    enum Entry: Decodable {
-        case series(Sample)
-        case part(String?)
-
-        private struct Series: Decodable { var value: Sample }
-
-        init(from decoder: any Decoder) throws {
-            if let series = try? Series(from: decoder) {
-                self = .series(series.value)
-            } else {
-                self = .part(try? String(from: decoder))
-            }
-        }
-    }
-
-    struct Sample: Decodable {
-        var text: String
-
-        init(from decoder: any Decoder) throws {
-            var container = try decoder.unkeyedContainer()
-            _ = try container.decode(Double.self)
-            text = try container.decode(String.self)
-        }
-    }
-
-    var status: String
-    var error: String?
-    var data: Payload?
-
-    static func read(_ response: HTTPResponse) -> MetricAnswer {
-        guard let answer = try? JSONDecoder().decode(PrometheusAnswer.self, from: Data(response.body)) else {
-            return .unreachable("status \(response.status), and no answer of a Prometheus")
-        }
-        guard answer.status == "success", let data = answer.data else {
-            // 503: the query was cut off; 400 and 422: it cannot be answered.
-            let why = answer.error ?? "status \(response.status)"
-            return response.status == 503 ? .unreachable(why) : .refused(why)
-        }
-        if data.resultType == "scalar", case .part(let text)? = data.result.last { return number(text) }
-        guard data.resultType == "vector" else { return .refused("it answers a \(data.resultType), not a number") }
-        guard data.result.count == 1, case .series(let sample)? = data.result.first else {
-            return data.result.isEmpty ? .nothing : .series(data.result.count)
-        }
-        return number(sample.text)
-    }
-
-    /// `+Inf`, `-Inf` and `NaN` are numbers to Prometheus.
-    private static func number(_ text: String?) -> MetricAnswer {
-        switch text {
-        case "NaN": .nothing
-        case "+Inf": .number(.infinity)
-        case "-Inf": .number(-.infinity)
-        default: text.flatMap(Double.init).map(MetricAnswer.number) ?? .unreachable("a number that cannot be read")
-        }
-    }
 }

@@ -58,6 +58,9 @@ extension ErrorCatalogue {
         definition.json.utf8
           A string in a JSON text is not UTF-8.
         > Save the document as UTF-8.
+        definition.metricSeries
+          A metric of a health check is not written as its name, with its labels in braces.
+        > Write it as errors_total or errors_total{code="500"}.
         definition.mode
           A text is no mode of a file.
         > Write four octal digits from "0000" to "0777".

@@ -79,6 +79,12 @@ extension ErrorCatalogue {
         definitionFiles.rule.keyOfType
           A key does not belong to units of this type.
         > Remove it, or change the type.
+        definitionFiles.rule.metricLimit
+          A metric check says not what a good number is, or says it twice.
+        > Give one of below, above and equals.
+        definitionFiles.rule.metricQuestion
+          A metric check names neither a series of a page nor a query, or both.
+        > Give series with the address of a page of metrics, or query with that of a Prometheus.
         definitionFiles.rule.numbering
           The version and the category (major, minor, emergency) do not agree by the numbering.
         > Change the number or the category.

@@ -2,16 +2,14 @@ import ReleaseDefinition
 
 /// `health: none`, or a list of checks, each one probe and its clocks.
 enum HealthReader {
-    private static let probeKeys = ["http", "command", "tcp", "systemd", "file"]
+    private static let probeKeys = ["http", "command", "tcp", "systemd", "file", "metric"]
     /// Keys that belong to one probe only.
     private static let companions = ["status": "http", "contains": "file", "youngerThan": "file"]
+        .merging(MetricReader.keys.map { ($0, "metric") }, uniquingKeysWith: { first, _ in first })
 
     private static let keys = KeyTable(
-        known: probeKeys + ["status", "contains", "youngerThan", "every", "timeout", "failures", "startPeriod"],
-        reserved: [
-            "metric":
-                "Write a gate in policy.yaml for what is asked between phases; on the host, a command check that asks the source."
-        ])
+        known: probeKeys + ["status", "contains", "youngerThan"] + MetricReader.keys
+            + ["every", "timeout", "failures", "startPeriod"])
 
     static func read(_ field: Field) -> [HealthCheck]? {
         if case .text("none", _) = field.node.content { return [] }
@@ -70,6 +68,7 @@ enum HealthReader {
         case "tcp": return readAddress(field).map(HealthProbe.tcp)
         case "systemd": return ServiceReader.systemdUnit(field).map(HealthProbe.systemd)
         case "file": return readFile(field, mapping).map(HealthProbe.file)
+        case "metric": return MetricReader.read(field, mapping).map(HealthProbe.metric)
         default: return CommandReader.read(field).map(HealthProbe.command)
         }
     }
@@ -105,7 +104,7 @@ enum HealthReader {
     }
 
     /// `http://` or `https://`, a host, no user, no fragment, no space. `${NAME}` is a variable of the host.
-    private static func readURL(_ field: Field) -> String? {
+    static func readURL(_ field: Field) -> String? {
         let expected = "an http:// or https:// address"
         let remedy = "Write it as \"http://127.0.0.1:8080/healthz\" or \"http://127.0.0.1:${PORT}/healthz\"."
         guard case .text(let text, _) = field.node.content, text.utf8.count <= 2048,

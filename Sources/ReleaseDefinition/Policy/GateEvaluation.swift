@@ -89,7 +89,7 @@ public enum GateEvaluation {
     }
 
     /// Six digits, without the zeros at the end.
-    private static func text(_ value: Double) -> String {
+    static func text(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e9 else { return "\(value)" }
         let scaled = (value * 1e6).rounded()
         let whole = Int64(scaled)

@@ -41,6 +41,8 @@ public enum HealthProbe: Sendable, Equatable, Codable {
     case systemd(String)
     /// The file is there; relative to the installed tree, or absolute.
     case file(FileProbe)
+    /// A number of a page of metrics, or of a Prometheus, is within its limit.
+    case metric(MetricProbe)
 }
 
 /// What is asked of a file.
@@ -60,7 +62,7 @@ public struct FileProbe: Sendable, Equatable, Codable {
 
 /// `{"http":{"status":200,"url":"…"}}`, `{"command":["bin/check"]}`, `{"tcp":"127.0.0.1:80"}` and so on, as in `release.yaml`.
 extension HealthProbe {
-    private enum Keys: String, CodingKey { case http, command, tcp, systemd, file }
+    private enum Keys: String, CodingKey { case http, command, tcp, systemd, file, metric }
 
     private struct Address: Codable {
         var url: String
@@ -77,6 +79,7 @@ extension HealthProbe {
         case .tcp: self = .tcp(try container.decode(String.self, forKey: .tcp))
         case .systemd: self = .systemd(try container.decode(String.self, forKey: .systemd))
         case .file: self = .file(try container.decode(FileProbe.self, forKey: .file))
+        case .metric: self = .metric(try container.decode(MetricProbe.self, forKey: .metric))
         }
     }
 
@@ -88,6 +91,7 @@ extension HealthProbe {
         case .tcp(let address): try container.encode(address, forKey: .tcp)
         case .systemd(let unit): try container.encode(unit, forKey: .systemd)
         case .file(let probe): try container.encode(probe, forKey: .file)
+        case .metric(let probe): try container.encode(probe, forKey: .metric)
         }
     }
 }

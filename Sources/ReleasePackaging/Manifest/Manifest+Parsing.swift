@@ -180,6 +180,9 @@ extension ManifestUnit {
             if case .http(_, let status) = check.probe {
                 try It.check("status of a check of \(name)", status, in: HealthCheck.statusBounds)
             }
+            if case .metric(let metric) = check.probe, case .query(let query) = metric.question {
+                try It.check("length of a query of \(name)", query.count, in: MetricProbe.questionBounds)
+            }
         }
     }
 

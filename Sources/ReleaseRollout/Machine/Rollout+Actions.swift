@@ -42,7 +42,7 @@ extension Rollout {
         }
     }
 
-    private func order(_ action: OrderAction, for host: HostRecord) -> OrderID {
+    func order(_ action: OrderAction, for host: HostRecord) -> OrderID {
         OrderID(
             rollout: plan?.id ?? RolloutID(unchecked: "none"), action: action,
             attempt: action == .install ? host.installAttempt : host.backOutAttempt)

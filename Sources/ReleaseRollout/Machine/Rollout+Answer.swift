@@ -162,7 +162,8 @@ extension Rollout {
         return facts
     }
 
-    private var catchesUp: Bool {
+    /// Whether a host that comes back gets the order that it was not reached with.
+    var catchesUp: Bool {
         guard successor == nil else { return false }
         switch state {
         case .running, .baking, .ended(.succeeded, _): return true

@@ -128,14 +128,34 @@ extension Rollout {
         let host = hosts[place]
         let until = deadline(of: host)?.at
         if let backOut = host.backOut { return hold(ofBackOut: backOut, host, until: until) }
+        guard var hold = hold(ofInstall: place, host, until: until) else { return nil }
+        if !host.install.isEnded { hold.text = catchUpWords(host) + hold.text }
+        return hold
+    }
+
+    /// Which order it is, and why it comes when the others' are done.
+    private func catchUpWords(_ host: HostRecord) -> String {
+        guard let plan, host.returns > 0 || host.phase >= plan.phases.count else { return "" }
+        let why = host.returns > 0 ? "it was not reached in time and is back" : "it came after the start"
+        let end =
+            if case .ended(_, let at) = state { ", and for it alone the rollout goes on, which ended at \(at)" } else {
+                ""
+            }
+        return "Order \(order(.install, for: host)) is to catch up: \(why)\(end). "
+    }
+
+    private func hold(ofInstall place: Int, _ host: HostRecord, until: UTCInstant?) -> Hold? {
         switch host.install {
         case .ended(.offline):
             let copy =
                 host.delivery == .pull
                 ? " It pulls: if a copy of the repository serves it, bring that up to date (slipway repository publish)."
                 : ""
+            guard catchesUp else { return Hold(what: .contact, text: "It was not reached in time.") }
+            let order = order(.install, for: host)
             return Hold(
-                what: .contact, text: "It was not reached in time; its order stands for when it is back." + copy)
+                what: .contact,
+                text: "It was not reached in time; its order, \(order), stands for when it is back." + copy)
         case .ended: return nil
         case .admitted, .ordered, .working:
             let words = HostWords(host, phaseName: "", holdsStarts: false)
