@@ -163,6 +163,44 @@ struct HalvesTests {
         await closed.end()
     }
 
+    @Test(
+        "Nobody but the network half's user may connect: the kernel refuses others",
+        .enabled(if: SystemUser.current == 0, "only root may give a socket away"))
+    func owner() throws {
+        let folder = try TemporaryFolder()
+        let listener = try LocalListener(folder.path + "/socket", user: 4_000_000)
+        var status = stat()
+        #expect(lstat(folder.path + "/socket", &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o600 && status.st_uid == 4_000_000)
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test("However often somebody connects who is not served, ten lines a minute say so, and the next how many did not")
+    func loudStrangers() async throws {
+        let folder = try TemporaryFolder()
+        let time = ManualTime(now: SystemTime().now())
+        let lines = Mutex<[Logger.Metadata]>([])
+        let log = Logger(label: "test", factory: { _ in LineLog { line in lines.withLock { $0.append(line) } } })
+        let link = NetworkLink(
+            settings: HalfSettings(host: TestHost.name, controller: nil, machine: "", boot: ""), user: 4_000_000,
+            time: time, log: log)
+        let listener = try LocalListener(folder.path + "/socket")
+        let serving = Task { await link.serve(listener) }
+        func knock(_ count: Int) async throws {
+            for _ in 1...count {
+                let stranger = try LocalSocket.connect(folder.path + "/socket")
+                #expect(try await stranger.receive() == nil)
+            }
+        }
+        try await knock(100)
+        #expect(lines.withLock { $0.count } == 10)
+        time.advance(by: .minutes(1))
+        try await knock(2)
+        #expect(lines.withLock { $0.dropFirst(10).map { "\($0["unsaid"] ?? "")" } } == ["90", ""])
+        serving.cancel()
+        await serving.value
+    }
+
     @Test("However often the network half connects, one of them is served and one may say who it is, for five seconds")
     func crowd() async throws {
         let time = ManualTime(now: SystemTime().now())
@@ -275,7 +313,7 @@ struct Halves {
         let link = NetworkLink(
             settings: HalfSettings(host: TestHost.name, controller: nil, machine: "", boot: ""), user: user,
             time: time, log: log)
-        let listener = try LocalListener(path, mode: 0o600)
+        let listener = try LocalListener(path)
         serving = Task { await link.serve(listener) }
         door = RelayedHTTP(link: link, door: .host, time: SystemTime())
         if connected { try connect() }
@@ -318,4 +356,19 @@ private struct AnsweringHTTP: HTTPDoor {
     func events(_ request: HTTPRequest, silenceMax: TimeSpan) -> AsyncThrowingStream<ServerSentEvent, any Error> {
         AsyncThrowingStream { $0.finish() }
     }
+}
+
+private struct LineLog: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+    let take: @Sendable (Logger.Metadata) -> Void
+
+    init(_ take: @escaping @Sendable (Logger.Metadata) -> Void) { self.take = take }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { take(event.metadata ?? [:]) }
 }

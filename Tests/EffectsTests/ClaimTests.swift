@@ -84,6 +84,23 @@ struct ClaimTests {
         #expect(words(folder + "/none", true)?.hasPrefix("\(folder) belongs to root") == true)
     }
 
+    @Test(
+        "No cure gives away a folder that others live in", .enabled(if: geteuid() == 0, "only root may look everywhere")
+    )
+    func cures() throws {
+        try directory.createDirectory("in", mode: 0o700)
+        let own = folder.path + "/in"
+        func remedy(_ path: String, _ naming: Bool = false) -> String? {
+            PathOwner(of: path, asFolderOf: naming, askedBy: 1)?.remedy
+        }
+        #expect(remedy(own)?.hasSuffix("chown -R daemon: \(own)") == true)
+        for cure in [
+            remedy("/var/lib/none"), remedy("/var/lib/none", true), remedy(own, true), remedy("/tmp"), remedy("/"),
+        ] {
+            #expect(cure == "Run this as root, or name a place where daemon may write.")
+        }
+    }
+
     @Test("A lock whose file was taken away holds nobody off, and the next one is whole")
     func removedLock() throws {
         let first = try #require(try directory.lock())

@@ -54,7 +54,7 @@ struct RunCommand: AsyncParsableCommand {
             boot: MachineID.boot() ?? "", proxy: try (configuration.proxy?.proxy()).map(HalfProxy.init))
         let authorities = try RepositoryDoor.authorities(configuration)
         let user = try SystemUser(named: networkUser)
-        let listener = try LocalListener(JoinCommand.absolute(socket), mode: 0o666)
+        let listener = try LocalListener(JoinCommand.absolute(socket), user: user.id)
         let link = NetworkLink(
             settings: settings, authorities: authorities, user: user.id, time: time, log: log)
         let doors = AgentDoors(

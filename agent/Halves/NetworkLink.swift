@@ -52,12 +52,17 @@ final class NetworkLink: Sendable {
         var lastID: Int64 = 0
         var exchanges: [Int64: AsyncStream<Delivery>.Continuation] = [:]
         var waiting: [Int64: AsyncStream<Void>.Continuation] = [:]
+        /// Since when complaints are counted, and how many there were.
+        var complaintsSince: Int64?
+        var complaints = 0
     }
 
     /// What a question waits for where nobody is connected: both halves start at the same time.
     static let patience = TimeSpan.seconds(10)
     /// What a connection has until the other half has said who it is.
     static let greetingMax = TimeSpan.seconds(5)
+    /// What is said of connections in a minute: who connects again and again must not push all else out of the journal.
+    private static let complaintsMax = 10
     /// Answers to one question that nobody has looked at yet.
     private static let deliveriesMax = 4
     private static let eventSizeMax = ByteCount(1 << 20)
@@ -88,7 +93,7 @@ final class NetworkLink: Sendable {
             do {
                 let socket = try await listener.accept()
                 guard socket.peer.user == user else {
-                    log.error("a stranger connected to the root half", metadata: ["user": "\(socket.peer.user)"])
+                    complain("a stranger connected to the root half", ["user": "\(socket.peer.user)"])
                     continue
                 }
                 let served = state.withLock { $0.served }
@@ -104,6 +109,20 @@ final class NetworkLink: Sendable {
         for one in open { await Self.end(one) }
     }
 
+    private func complain(_ words: Logger.Message, _ metadata: Logger.Metadata = [:]) {
+        let now = time.monotonic().milliseconds
+        let unsaid: Int? = state.withLock { state in
+            if let since = state.complaintsSince, now - since < TimeSpan.minutes(1).milliseconds {
+                state.complaints += 1
+                return state.complaints > Self.complaintsMax ? nil : 0
+            }
+            defer { (state.complaintsSince, state.complaints) = (now, 1) }
+            return max(0, state.complaints - Self.complaintsMax)
+        }
+        guard let unsaid else { return }
+        log.error(words, metadata: metadata.merging(unsaid > 0 ? ["unsaid": "\(unsaid)"] : [:]) { $1 })
+    }
+
     private static func end(_ one: (socket: LocalSocket, task: Task<Void, Never>)) async {
         one.task.cancel()
         one.socket.close()
@@ -113,7 +132,7 @@ final class NetworkLink: Sendable {
     private func serve(_ socket: LocalSocket) async {
         let timer = Task {
             guard (try? await time.sleep(for: Self.greetingMax)) != nil else { return }
-            log.error("the network half connected and did not say who it is")
+            complain("the network half connected and did not say who it is")
             socket.close()
         }
         defer { timer.cancel() }
@@ -131,7 +150,7 @@ final class NetworkLink: Sendable {
             log.warning("the network half closed its connection")
         } catch {
             if !Task.isCancelled {
-                log.error("the network half was dismissed", metadata: ["error": "\(ReportedError(error))"])
+                complain("the network half was dismissed", ["error": "\(ReportedError(error))"])
             }
         }
         socket.close()

@@ -77,7 +77,7 @@ struct TransientProcesses: ProcessDoor {
         let name = Hexadecimal.encode(random.bytes(8))
         let unit = "slipway-\(kind)-\(name).service"
         let path = "\(folder.path)/\(name)"
-        let listener = try LocalListener(path, mode: 0o600)
+        let listener = try LocalListener(path)
         defer { try? folder.removeFile(name) }
         var arguments = ["--quiet", "--collect", "--no-block", "--unit=\(unit)", "--description=Slipway \(kind)"]
         arguments += ["--property=Type=exec"] + properties.map { "--property=\($0)" }

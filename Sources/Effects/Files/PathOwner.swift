@@ -6,6 +6,7 @@ struct PathOwner {
     private let owner: UInt32
     private let mode: UInt32
     private let asker: UInt32
+    private let shared: Bool
 
     /// - Parameter naming: a name in the folder was to be made or taken away: what counts is the folder, and not what the name
     ///   means. Where the folder is everybody's (sticky, as /tmp), what is there belongs to its owner all the same.
@@ -22,11 +23,14 @@ struct PathOwner {
             path = Directory.split(name).folder
             if lstat(path, &status) == 0, status.st_mode & 0o1000 != 0, lstat(name, &status) == 0 { path = name }
         }
+        var absent = false
         while lstat(path, &status) != 0 {
             guard path != "/" else { return nil }
+            absent = absent || errno == ENOENT
             path = Directory.split(path).folder
         }
         (self.path, owner, mode) = (path, status.st_uid, UInt32(status.st_mode) & 0o7777)
+        shared = naming || absent || path.split(separator: "/").count < 2
     }
 
     /// `/srv/shop belongs to root (mode 700), this program runs as nobody`
@@ -35,10 +39,12 @@ struct PathOwner {
             + SystemUser.name(of: asker)
     }
 
+    /// Never to give away a folder that others live in, as the /var/lib in which somebody wanted one of their own, or /tmp.
     var remedy: String {
         let own = SystemUser.name(of: asker)
         let other = SystemUser.name(of: owner)
         guard owner != asker else { return "Let \(own) in, as root: chmod u+rwX \(path)" }
-        return "Give it to \(own), as root: chown -R \(own): \(path), or run this as \(other)."
+        guard !shared else { return "Run this as \(other), or name a place where \(own) may write." }
+        return "Run this as \(other), or give it to \(own) if it is meant for \(own), as root: chown -R \(own): \(path)"
     }
 }

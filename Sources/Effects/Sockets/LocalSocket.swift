@@ -114,8 +114,8 @@ public final class LocalListener: Sendable {
     private let path: String
 
     /// What lies at the path is replaced: only the owner of the folder can have put it there.
-    /// - Parameter mode: who may connect; whoever does is still looked at (`LocalSocket.peer`).
-    public init(_ path: String, mode: UInt16) throws {
+    /// - Parameter user: who alone may connect, besides root; whoever does is still looked at (`LocalSocket.peer`).
+    public init(_ path: String, user: UInt32 = SystemUser.current) throws {
         unlink(path)
         let descriptor = try LocalSocket.open(path)
         do {
@@ -124,7 +124,8 @@ public final class LocalListener: Sendable {
                     throw LocalSocket.failure(errno, "bind", path)
                 }
             }
-            guard chmod(path, mode_t(mode)) == 0, listen(descriptor, 4) == 0 else {
+            // A stranger's connections would each have to be taken, looked at and closed: the kernel refuses them.
+            guard chmod(path, 0o600) == 0, chown(path, user, gid_t.max) == 0, listen(descriptor, 4) == 0 else {
                 throw LocalSocket.failure(errno, "listen", path)
             }
         } catch {

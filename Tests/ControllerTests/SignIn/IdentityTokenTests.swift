@@ -128,6 +128,9 @@ struct IdentityTokenTests {
         // HS256 with the public key as its secret.
         (#"{"key": "hmac-public"}"#, "identityToken"),
         (#"{"key": "stranger"}"#, "identityKey"),
+        // Keys that a token brings along, or says where they lie.
+        (#"{"key": "stranger", "header": {"jwk": {"kty": "RSA", "n": "AQAB", "e": "AQAB"}}}"#, "identityKey"),
+        (#"{"key": "stranger", "header": {"jku": "https://127.0.0.1:1/jwks", "x5c": ["AAAA"]}}"#, "identityKey"),
         (#"{"header": {"kid": "unknown"}}"#, "identityKey"),
         // A key of one kind under the id of another.
         (#"{"key": "ec", "header": {"kid": "rsa-1"}}"#, "identityKey"),
