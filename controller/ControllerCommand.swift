@@ -92,7 +92,8 @@ struct InitialiseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init", abstract: "Make a controller: its authority, keys, first metadata and admin token.")
 
-    @Option(help: "Folder of the controller; made if absent, must not hold a controller yet.")
+    @Option(
+        help: "Folder of the controller; made if absent, must not hold a controller yet.", transform: Directory.named)
     var dir: String
     @Option(help: "HOST:PORT to listen on.")
     var listen = "127.0.0.1:8443"
@@ -118,7 +119,8 @@ struct InitialiseCommand: AsyncParsableCommand {
     var environments = "staging,production"
     @Option(
         name: .customLong("name"),
-        help: "A further name or address that hosts reach it by; the first is used in join strings.")
+        help: "A further name or address that hosts reach it by; the first is used in join strings.",
+        transform: Self.name)
     var names: [String] = []
 
     @Option(
@@ -200,10 +202,22 @@ struct InitialiseCommand: AsyncParsableCommand {
     }
 }
 
+extension InitialiseCommand {
+    /// It becomes part of an address that every host keeps: one that leads nowhere would be noticed only there.
+    static func name(_ text: String) throws -> String {
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "/") }) else {
+            throw ValidationError(
+                "\(text.debugDescription) is no name or address of this machine. Write it as hosts reach it, as "
+                    + "controller.example or 10.0.0.1.")
+        }
+        return text
+    }
+}
+
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "run", abstract: "Run the controller.")
 
-    @Option(help: "Folder of the controller.")
+    @Option(help: "Folder of the controller.", transform: Directory.named)
     var dir: String
     @Option(help: "How the log on stderr is written: text, or json for one object a line.")
     var logFormat = LogFormat.text

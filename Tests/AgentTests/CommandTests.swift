@@ -8,12 +8,34 @@ import Testing
 @Suite("The agent's own commands")
 struct AgentCommandTests {
     private func run(_ words: String..., dir: TemporaryFolder) async throws -> (end: ProcessResult.End, output: String)
-    {
+    { try await run(words, dir: dir) }
+
+    private func run(_ words: [String], dir: TemporaryFolder) async throws -> (end: ProcessResult.End, output: String) {
         let result = try await LiveProcesses().run(
             ProcessCommand(
                 executable: RealAgent.program, arguments: words + ["--dir", dir.path], workingDirectory: "/",
                 timeout: .seconds(60)))
         return (result.end, result.output)
+    }
+
+    @Test(
+        "A join string or a folder that is empty is said to be so, where it was given, and is a mistake of what was typed"
+    )
+    func empty() async throws {
+        let folder = try TemporaryFolder()
+        try folder.directory.writeDurably("token", Array(" \n".utf8))
+        for (words, place) in [
+            ([""], "The argument"), ([" "], "The argument"), (["-"], "Standard input"),
+            (["--token-file", "\(folder.path)/token"], "The file \(folder.path)/token"),
+        ] {
+            let (end, output) = try await run(["join"] + words, dir: folder)
+            #expect(end == .exited(2))
+            #expect(output.contains("\(place) holds no join string: it is empty."))
+        }
+        for command in ["join", "run", "status", "history"] {
+            let error = #expect(throws: (any Error).self) { try AgentCommand.parseAsRoot([command, "--dir", ""]) }
+            #expect(error.map { AgentCommand.fullMessage(for: $0) }?.contains("names no folder.") == true)
+        }
     }
 
     @Test("A relative --root is stored as the absolute path that it meant when the host joined")

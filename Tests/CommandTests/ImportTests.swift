@@ -19,7 +19,8 @@ struct ImportTests {
             }
             let spec = try AppSpecFile.parse(Array(appspec.utf8), file: "appspec.yml")
             let release = try ImportedRelease(
-                spec, product: ProductName("shop"), version: ReleaseVersion("1.0"), bundle: bundle)
+                spec, product: ProductName("shop"), version: ReleaseVersion("1.0"), owner: "ann",
+                bundle: bundle)
             return (release, try ReleaseFile.parse(Array(release.text.utf8), file: "release.yaml"))
         }
     }

@@ -39,6 +39,38 @@ struct LoginTests {
         #expect(throws: Never.self) { try LoginCommand.parse(["--forget"]) }
     }
 
+    @Test("A folder that is named by an empty text is a mistake of what was typed, not a folder that is absent")
+    func emptyFolder() {
+        for words in [["release", "draft", ""], ["hosts", "list", "--dir", ""]] {
+            let error = #expect(throws: (any Error).self) { try SlipwayCommand.parseAsRoot(words) }
+            #expect(
+                error.map { SlipwayCommand.fullMessage(for: $0) }?.contains("An empty text names no folder.") == true)
+        }
+    }
+
+    @Test(
+        "A draft's owner is whom git commits as in that folder, else the account; words left from an earlier draft are told"
+    )
+    func owner() async throws {
+        try await WorkFolder.with { work in
+            let home = work.path
+            var environment = ["PATH": "/usr/bin:/bin", "HOME": home, "GIT_CONFIG_NOSYSTEM": "1"]
+            #expect(await DraftOwner.current(in: work, environment: environment) == DraftOwner.account)
+            try work.writeDurably(".gitconfig", Array("[user]\n\tname = Ann Example\n".utf8))
+            #expect(await DraftOwner.current(in: work, environment: environment) == "Ann Example")
+            let long = String(repeating: "a", count: 101)
+            try work.writeDurably(".gitconfig", Array("[user]\n\tname = \(long)\n".utf8))
+            #expect(await DraftOwner.current(in: work, environment: environment) == DraftOwner.account)
+            environment["PATH"] = "/nowhere"
+            #expect(await DraftOwner.current(in: work, environment: environment) == DraftOwner.account)
+        }
+        let old = ReleaseDraft(
+            product: try ProductName("shop"), version: try ReleaseVersion("1.0"), owner: DraftOwner.placeholder,
+            command: nil, health: nil)
+        let notice = DraftOwner.notice(try ReleaseFile.parse(Array(old.text.utf8), file: "release.yaml"))
+        #expect(notice?.hasPrefix("owner of shop@1.0 is still") == true)
+    }
+
     @Test("A draft is a definition as it stands, with the one program of bin/ as its service")
     func draft() async throws {
         try await WorkFolder.with { work in
@@ -61,16 +93,18 @@ struct LoginTests {
         }
         let drafts = [
             ReleaseDraft(
-                product: try ProductName("shop"), version: try ReleaseVersion("1.0"),
+                product: try ProductName("shop"), version: try ReleaseVersion("1.0"), owner: #"Ann "A." Example: ops"#,
                 command: ["bin/serve", #"-v", "\"#],
                 health: "http://127.0.0.1:80/healthz"),
             ReleaseDraft(
-                product: try ProductName("shop"), version: try ReleaseVersion("2.0"), command: nil, health: nil),
+                product: try ProductName("shop"), version: try ReleaseVersion("2.0"),
+                owner: DraftOwner.account, command: nil, health: nil),
         ]
         for draft in drafts {
             let definition = try ReleaseFile.parse(Array(draft.text.utf8), file: "release.yaml")
             #expect(definition.name.product.text == "shop" && definition.units.count == 1)
             #expect(definition.units[0].service?.words == draft.command)
+            #expect(definition.owner == draft.owner && DraftOwner.notice(definition) == nil)
             // Files alone are asked nothing, so there is nothing to wait for.
             #expect(draft.text.contains("minimumHealthy") == (draft.command != nil))
             #expect(draft.command == nil || definition.units[0].minimumHealthy == .seconds(10))

@@ -2,6 +2,7 @@ import AgentProtocol
 import ControllerAPI
 import Effects
 import ReleaseDefinition
+import Synchronization
 import Testing
 
 @testable import slipway
@@ -33,6 +34,18 @@ import Testing
             Sample.id, timeout: nil)
         #expect(final == .done)
         #expect(http.requests.count == 7)
+    }
+
+    @Test("A watch that ends as somebody acts, on a halt or on an end, follows what comes after to its end")
+    func followsOn() async throws {
+        for ended in [RolloutState.halted, .succeeded] {
+            let http = ResumedHTTP(ended)
+            let client = ControllerClient(http: http, baseURL: "https://controller:8443/", token: "secret")
+            let final = try await RolloutFollower(client: client, output: OutputOptions.parse([]), time: PatientTime())
+                .run(Sample.id, timeout: nil)
+            #expect(final == .backedOut)
+            #expect(http.resumedAfter == ["9"])
+        }
     }
 
     @Test("A final state that an operator left again does not end the watch: a back-out is followed to its end")
@@ -130,6 +143,69 @@ import Testing
             }
         }
         return seen
+    }
+}
+
+/// A rollout that somebody backs out in the moment in which the watch of it has ended: what ends a watch is a final change, or
+/// that a halt was seen twice.
+private final class ResumedHTTP: HTTPDoor {
+    private struct State {
+        var looks = 0
+        var streams = 0
+        var resumedAfter: [String] = []
+    }
+    private let state = Mutex(State())
+    private let ended: RolloutState
+
+    init(_ ended: RolloutState) { self.ended = ended }
+
+    /// The last change that each later stream begins after.
+    var resumedAfter: [String] { state.withLock { $0.resumedAfter } }
+
+    /// Looks before the first stream are the watch's own two; a halt is looked at twice after it was told.
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let look = state.withLock { state in
+            if state.streams > 0 { state.looks += 1 }
+            return (state.streams, state.looks)
+        }
+        let view =
+            switch look {
+            case (0, _): try Sample.view(.running, sequence: 5)
+            case (1, ...(ended == .halted ? Self.haltLooks : 0)): try Sample.view(ended, sequence: 9)
+            case (1, _): try Sample.view(.backingOut, sequence: 12)
+            default: try Sample.view(.backedOut, sequence: 15)
+            }
+        return HTTPResponse(head: HTTPHead(status: 200, headers: []), body: view.wireBytes)
+    }
+
+    /// One as the halt is told, for its failures; two that it stands.
+    private static let haltLooks = 3
+
+    func download(
+        _ request: HTTPRequest, head: @Sendable (HTTPHead) async throws -> Void,
+        receive: @Sendable ([UInt8]) async throws -> Void
+    ) async throws {}
+
+    /// The first goes on without a word where it told a halt, as one does that waits for somebody to act.
+    func events(_ request: HTTPRequest, silenceMax: TimeSpan) -> AsyncThrowingStream<ServerSentEvent, any Error> {
+        let stream = state.withLock { state in
+            state.streams += 1
+            if state.streams > 1 {
+                state.resumedAfter += request.headers.filter { $0.name == "Last-Event-ID" }.map(\.value)
+            }
+            return state.streams
+        }
+        return AsyncThrowingStream { continuation in
+            let first: [(Int64, RolloutState)] = [(5, .running), (9, ended)]
+            let later: [(Int64, RolloutState)] = [(9, ended), (12, .backingOut), (15, .backedOut)]
+            do {
+                for (sequence, state) in stream == 1 ? first : later {
+                    continuation.yield(try Sample.event(sequence, state))
+                }
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
     }
 }
 

@@ -99,6 +99,22 @@ struct SetupTests {
         #expect(error?.code == code)
     }
 
+    @Test("No folder, and a name that no host could reach it by, are mistakes of what was typed: nothing is made")
+    func nothingNamed() async throws {
+        for words in [["init", "--dir", ""], ["run", "--dir", ""], ["backup", "--dir", "", "--output", "x"]] {
+            let error = #expect(throws: (any Error).self) { try ControllerCommand.parseAsRoot(words) }
+            #expect(error.map { ControllerCommand.fullMessage(for: $0) }?.contains("names no folder.") == true)
+        }
+        let made = "\(folder.path)/made"
+        for name in ["", " ", "https://controller", "über"] {
+            #expect(await ControllerCommand.execute(["init", "--dir", made, "--name", name]) == 2)
+        }
+        #expect(try Directory.open(folder.path).status("made") == nil)
+        #expect(throws: Never.self) {
+            try InitialiseCommand.parse(["--dir", made, "--name", "::1", "--name", "a.example"])
+        }
+    }
+
     @Test("A second controller in the same folder is refused; a folder without one says how to make it")
     func oneProcess() async throws {
         let none = #expect(throws: ControllerError.self) { try Controller(directory: folder.path) }

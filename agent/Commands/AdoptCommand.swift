@@ -31,7 +31,7 @@ struct AdoptCommand: AsyncParsableCommand {
         parsing: .upToNextOption, help: "Folders inside that hold data, as uploads: they are shared by all releases.")
     var persistent: [String] = []
 
-    @Option(help: "The agent's folder.")
+    @Option(help: "The agent's folder; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "table or json.")

@@ -16,7 +16,7 @@ struct BackOutCommand: AsyncParsableCommand {
     @Argument(help: "The product.")
     var product: String
 
-    @Option(help: "The agent's folder.")
+    @Option(help: "The agent's folder; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "table or json.")

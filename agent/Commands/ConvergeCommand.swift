@@ -21,7 +21,7 @@ struct ConvergeCommand: AsyncParsableCommand {
     @Option(help: "For all of it, as 30m.")
     var timeout = "30m"
 
-    @Option(help: "The agent's folder.")
+    @Option(help: "The agent's folder; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "Least level of what is logged: debug, info, warning or error.")

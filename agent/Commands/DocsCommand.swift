@@ -18,7 +18,7 @@ struct DocsCommand: ParsableCommand {
     @Option(help: "Another version than the one that runs.")
     var version: String?
 
-    @Option(help: "The agent's folder.")
+    @Option(help: "The agent's folder; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "table or json, of the list.")

@@ -27,7 +27,8 @@ struct FollowCommand: AsyncParsableCommand {
         name: .customLong("channel"), help: "A channel to follow, as staging.payments; may be given more than once.")
     var channels: [String]
 
-    @Option(help: "The agent's folder; made if absent.")
+    @Option(
+        help: "The agent's folder, made if absent; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "What to call this host; a random name where it is left out.")

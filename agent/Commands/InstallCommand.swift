@@ -20,7 +20,8 @@ struct InstallCommand: AsyncParsableCommand {
     var file: String
 
     @Option(
-        help: "The agent's folder, of a host that has joined; /var/lib/slipway-agent, below --root if that is given.")
+        help: "The agent's folder, of a host that has joined; /var/lib/slipway-agent, below --root if that is given.",
+        transform: Directory.named)
     var dir: String?
 
     @Option(

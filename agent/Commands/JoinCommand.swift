@@ -22,7 +22,8 @@ struct JoinCommand: AsyncParsableCommand {
     @Flag(help: "Become another host in a folder that belongs to one: after it was retired, revoked or off too long.")
     var again = false
 
-    @Option(help: "The agent's folder; made if absent.")
+    @Option(
+        help: "The agent's folder, made if absent; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = HostUnit.folder
 
     @Flag(help: "Do not start slipway-agent.service.")
@@ -107,7 +108,7 @@ struct JoinCommand: AsyncParsableCommand {
     private static let textSizeMax = ByteCount(16 << 10)
 
     /// From one place exactly.
-    private func joinText() throws -> String {
+    func joinText() throws -> String {
         let bytes: [UInt8]
         switch (string, tokenFile) {
         case ("-"?, nil): bytes = try Self.standardInput()
@@ -121,7 +122,14 @@ struct JoinCommand: AsyncParsableCommand {
             throw ValidationError(
                 "Give the join string once: as the argument, as - on standard input, or --token-file.")
         }
-        return String(decoding: bytes, as: UTF8.self).trimmingSpace
+        let text = String(decoding: bytes, as: UTF8.self).trimmingSpace
+        guard !text.isEmpty else {
+            let place = tokenFile.map { "The file \($0)" } ?? (string == "-" ? "Standard input" : "The argument")
+            throw ValidationError(
+                "\(place) holds no join string: it is empty. slipway hosts invite prints one, on the controller; where a "
+                    + "variable or a file brings it here, look at whether that was ever filled.")
+        }
+        return text
     }
 
     private static func standardInput() throws -> [UInt8] {

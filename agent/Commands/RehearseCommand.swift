@@ -20,7 +20,9 @@ struct RehearseCommand: AsyncParsableCommand {
     @Option(help: "Where the signed statement goes; - is stdout.")
     var evidence = "-"
 
-    @Option(help: "The agent's folder, of a host that has joined.")
+    @Option(
+        help: "The agent's folder, of a host that has joined; /var/lib/slipway-agent, if left out.",
+        transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     func run() async throws {

@@ -21,7 +21,7 @@ struct RestoreCommand: ParsableCommand {
     @Flag(help: "Put it back.")
     var yes = false
 
-    @Option(help: "The agent's folder.")
+    @Option(help: "The agent's folder; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "table or json.")

@@ -12,7 +12,7 @@ struct RunCommand: AsyncParsableCommand {
             leaves the network to slipway-agent network, which connects there as the user --network-user.
             """)
 
-    @Option(help: "The agent's folder.")
+    @Option(help: "The agent's folder; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Flag(help: "One process for network and installation; the same as without --socket.")

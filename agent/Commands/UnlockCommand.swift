@@ -11,7 +11,7 @@ struct UnlockCommand: ParsableCommand {
     @Argument(help: "The product.")
     var product: String
 
-    @Option(help: "The agent's folder.")
+    @Option(help: "The agent's folder; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "table or json.")

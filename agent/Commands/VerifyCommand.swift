@@ -20,7 +20,7 @@ struct VerifyCommand: AsyncParsableCommand {
     @Argument(help: "The product; all where it is left out.")
     var product: String?
 
-    @Option(help: "The agent's folder.")
+    @Option(help: "The agent's folder; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "table or json.")

@@ -11,7 +11,7 @@ struct WhyCommand: ParsableCommand {
         help: "The product, or an order as slipway-agent history shows it; the latest order where it is left out.")
     var subject: String?
 
-    @Option(help: "The agent's folder.")
+    @Option(help: "The agent's folder; /var/lib/slipway-agent, if left out.", transform: Directory.named)
     var dir = "/var/lib/slipway-agent"
 
     @Option(help: "table or json.")

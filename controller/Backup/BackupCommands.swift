@@ -10,7 +10,7 @@ struct BackupCommand: AsyncParsableCommand {
             record lies in PostgreSQL, back that up after this, with its own tools.
             """)
 
-    @Option(help: "Folder of the controller.")
+    @Option(help: "Folder of the controller.", transform: Directory.named)
     var dir: String
     @Option(help: "The folder that is made, as OUTPUT.unfinished until it is whole; it must not hold anything yet.")
     var output: String
@@ -39,7 +39,7 @@ struct RestoreCommand: AsyncParsableCommand {
 
     @Option(help: "The folder that slipway-controller backup made.")
     var from: String
-    @Option(help: "Folder of the controller; made if absent, must not hold anything.")
+    @Option(help: "Folder of the controller; made if absent, must not hold anything.", transform: Directory.named)
     var dir: String
     @Flag(help: "Hosts may have seen more than the backup holds.")
     var advance = false
@@ -92,7 +92,7 @@ struct RecoveryKitCommand: AsyncParsableCommand {
             hosts pinned, and a sheet to be printed that says what to do. Never the keys that sign every day.
             """)
 
-    @Option(help: "Folder of the controller.")
+    @Option(help: "Folder of the controller.", transform: Directory.named)
     var dir: String
     @Option(help: "The folder that is made, on a removable medium; it must not hold anything yet.")
     var output: String

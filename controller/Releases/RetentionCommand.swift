@@ -13,7 +13,7 @@ struct RetentionCommand: AsyncParsableCommand {
             {"keep": 10, "age": "90d"}. It may run meanwhile.
             """)
 
-    @Option(help: "Folder of the controller.")
+    @Option(help: "Folder of the controller.", transform: Directory.named)
     var dir: String
     @Option(
         help: "Of each product and environment so many of the newest stay. Without: as in controller.json, else 10.")

@@ -36,6 +36,17 @@ public final class Directory: Sendable {
         return (folder.isEmpty ? "/" : folder, String(path[path.index(after: slash)...]))
     }
 
+    /// A folder as a person names it; nothing at all is what a variable of a shell holds that was never set.
+    /// - Throws: `effects.file.path`.
+    @Sendable public static func named(_ path: String) throws -> String {
+        guard !path.isEmpty else {
+            throw EffectsError(
+                code: "file.path", summary: "An empty text names no folder.",
+                remedy: "Write the folder's path, or . for the one you are in; a variable that gave it may be unset.")
+        }
+        return path
+    }
+
     public static func open(_ path: String) throws -> Directory {
         let descriptor = try SystemCall.check("open", path) {
             Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

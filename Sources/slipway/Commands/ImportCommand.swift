@@ -28,9 +28,10 @@ struct ImportCommand: AsyncParsableCommand {
     func run() async throws {
         let folder = Directory.split(file).folder
         let spec = try AppSpecFile.parse(try InputFile.read(file), file: file)
+        let bundle = try Directory.open(folder)
         let imported = try ImportedRelease(
             spec, product: try product ?? ReleaseDraftCommand.product(of: folder),
-            version: version ?? ReleaseVersion("1.0"), bundle: Directory.open(folder))
+            version: version ?? ReleaseVersion("1.0"), owner: await DraftOwner.current(in: bundle), bundle: bundle)
         let path = folder + "/" + ReleaseFolder.definitionName
         let text = Array(imported.text.utf8)
         let definition = try ReleaseFile.parse(text, file: path)
@@ -60,7 +61,9 @@ struct ImportedRelease {
         "LIFECYCLE_EVENT", "DEPLOYMENT_ID", "APPLICATION_NAME", "DEPLOYMENT_GROUP_NAME", "DEPLOYMENT_GROUP_ID",
     ]
 
-    init(_ spec: AppSpec, product: ProductName, version: ReleaseVersion, bundle: Directory) throws {
+    init(
+        _ spec: AppSpec, product: ProductName, version: ReleaseVersion, owner: String, bundle: Directory
+    ) throws {
         self.bundle = bundle
         let sources = try spec.files.filter { try isFolder($0) }
         guard !sources.isEmpty else {
@@ -93,7 +96,7 @@ struct ImportedRelease {
             version: "\(version)"
             category: major
             summary: Imported from CodeDeploy
-            owner: WHO ANSWERS FOR IT
+            owner: \(ReleaseDraft.quoted(owner))
             units:
             \(units.joined(separator: "\n"))
 

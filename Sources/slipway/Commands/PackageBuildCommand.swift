@@ -44,6 +44,7 @@ struct PackageBuildCommand: AsyncParsableCommand {
         let built = try await WorkFolder.with { work in
             let source = try PackageSource.open(tree, manifest: manifest, work: work)
             try output.refuse(within: source.packedFolders)
+            DraftOwner.notice(source.definition).map(Talk.say)
             let blobs = BlobStore(try work.createDirectory("blobs"), .scratch)
             let earlier = try base.map { PackageBase(try PackageArchive(InputFile.open($0))) }
             let progress = ProgressLine("Packed")

@@ -8,14 +8,15 @@ struct ReleaseDraftCommand: AsyncParsableCommand {
         commandName: "draft", abstract: "Write a release.yaml for a folder of files, to begin with.",
         discussion: """
             Looks at the folder, and writes DIR/release.yaml, which can be built and submitted as it is: one unit that holds \
-            the whole folder, the one program in bin/ as its service. Says what it took for what. Nothing is written over \
+            the whole folder, the one program in bin/ as its service, and as its owner whoever git says you are, else \
+            your account on this machine. Says what it took for what. Nothing is written over \
             without --force.
             """)
 
     @OptionGroup var output: OutputOptions
     @OptionGroup var replacing: OutputFileOptions
 
-    @Argument(help: "The folder with the files.", completion: .directory)
+    @Argument(help: "The folder with the files.", completion: .directory, transform: Directory.named)
     var folder: String
 
     @Option(help: "The product; as the folder is called, if left out.", transform: { try ProductName($0) })
@@ -37,6 +38,7 @@ struct ReleaseDraftCommand: AsyncParsableCommand {
         let directory = try Directory.open(folder)
         let text = try ReleaseDraft(
             product: try product ?? Self.product(of: folder), version: version ?? ReleaseVersion("1.0"),
+            owner: await DraftOwner.current(in: directory),
             command: try command.map { $0.split(separator: " ").map(String.init) } ?? Self.command(in: directory),
             health: health
         ).text
@@ -88,6 +90,8 @@ struct ReleaseDraftCommand: AsyncParsableCommand {
 struct ReleaseDraft {
     var product: ProductName
     var version: ReleaseVersion
+    /// Who answers for it: `DraftOwner`.
+    var owner: String
     var command: [String]?
     var health: String?
 
@@ -112,7 +116,7 @@ struct ReleaseDraft {
             version: "\(version)"
             category: major
             summary: The first release of \(product)
-            owner: WHO ANSWERS FOR IT
+            owner: \(Self.quoted(owner))
             units:
               - name: \(product)
                 type: tree

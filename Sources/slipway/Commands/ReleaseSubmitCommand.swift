@@ -56,12 +56,14 @@ struct ReleaseSubmitCommand: AsyncParsableCommand {
         if path.hasSuffix(".slip") { return (try InputFile.open(path), .package) }
         // Problems of the definition are cheaper to hear before anything is sent.
         if let archive = try PackageSource.archive(at: path) {
-            _ = try PackageSource.open(path, manifest: manifest, work: work)
+            let source = try PackageSource.open(path, manifest: manifest, work: work)
+            DraftOwner.notice(source.definition).map(Talk.say)
             return (try body(of: archive, work), .foreignArchive)
         }
         let folder = try Directory.open(path)
         let definition = try ReleaseFolder.definition(in: folder, named: path)
         _ = try ReleaseFolder.values(of: definition, in: folder)
+        DraftOwner.notice(definition).map(Talk.say)
         DroppedAttributes(definition, in: folder).notice.map(Talk.say)
         let file = try work.createFile("release.tar", mode: 0o600)
         try SourceArchive.write(folder, to: file)

@@ -14,7 +14,7 @@ struct RepositoryPublishCommand: AsyncParsableCommand {
 
     @OptionGroup var output: OutputOptions
 
-    @Option(help: "The controller's folder; a login does not stand in for it.")
+    @Option(help: "The controller's folder; a login does not stand in for it.", transform: Directory.named)
     var dir: String?
 
     @Argument(help: "The folder to publish to, made if it is missing; or rclone:REMOTE:PATH.")

@@ -18,7 +18,9 @@ struct ConnectionOptions: ParsableArguments {
 
 /// The same, for a command that also works without a controller.
 struct OptionalConnection: ParsableArguments {
-    @Option(help: "The controller's folder, as `slipway init` made it: its client.json says the rest.")
+    @Option(
+        help: "The controller's folder, as `slipway init` made it: its client.json says the rest.",
+        transform: Directory.named)
     var dir: String?
 
     @Option(help: "Address of the controller, as https://controller.example:8443.")

@@ -41,14 +41,30 @@ struct RolloutFollower {
 
     func run(_ id: RolloutID, timeout: TimeSpan?) async throws -> ProgramExit {
         DetachOnInterrupt.start("rollout \(id)", command: "slipway rollout watch \(id)")
-        let standing = RolloutStanding()
-        // nil: the time is over.
-        let told = try await withThrowingTaskGroup(of: Int64?.self) { group in
+        let deadline = timeout.map { time.monotonic() + $0 }
+        var follower = self
+        while true {
+            let standing = RolloutStanding()
+            let told = try await follower.ended(id, standing, by: deadline)
+            let view = try await view(of: id, knowing: told ?? 0)
+            // Somebody resumed, retried or backed out between what ended this and the look after it.
+            if let told, view.sequence > told, exit(of: view) == nil {
+                follower.seen = max(told, await standing.latest)
+                continue
+            }
+            return try report(view, told, id)
+        }
+    }
+
+    /// - Returns: the last change that was told; nil: the time is over.
+    private func ended(_ id: RolloutID, _ standing: RolloutStanding, by deadline: TimeSpan?) async throws -> Int64? {
+        try await withThrowingTaskGroup(of: Int64?.self) { group in
             group.addTask { try await tell(id, standing) }
             if backingOut.isEmpty { group.addTask { try await end(of: standing, id) } }
-            if let timeout {
+            if let deadline {
                 group.addTask {
-                    try await time.sleep(for: timeout)
+                    let left = deadline.milliseconds - time.monotonic().milliseconds
+                    if left > 0 { try await time.sleep(for: .milliseconds(left)) }
                     return nil
                 }
             }
@@ -56,7 +72,9 @@ struct RolloutFollower {
             group.cancelAll()
             return first
         }
-        let view = try await view(of: id, knowing: told ?? 0)
+    }
+
+    private func report(_ view: RolloutView, _ told: Int64?, _ id: RolloutID) throws -> ProgramExit {
         if output.output != .ndjson { try output.print(RolloutPresentation(rollout: view)) }
         guard let exit = exit(of: view) else {
             if told != nil, view.state == .halted {
@@ -180,8 +198,13 @@ struct RolloutFollower {
 actor RolloutStanding {
     /// The last change that was told; nil: it is not about a rollout that is halted.
     private(set) var halted: Int64?
+    /// The last change that was told, whatever it is about.
+    private(set) var latest: Int64 = 0
 
-    func told(_ change: RolloutChange) { halted = change.state == .halted ? change.sequence : nil }
+    func told(_ change: RolloutChange) {
+        halted = change.state == .halted ? change.sequence : nil
+        latest = change.sequence
+    }
 }
 
 extension RolloutView {
