@@ -268,7 +268,23 @@ import Testing
         let product = HostProductView(
             product: try ProductName("web"), wanted: nil, running: try ReleaseVersion("1.0"), manifest: nil,
             isHealthy: false, rollout: nil, lockedBy: order)
-        #expect(product.healthWords == "no, \(order) could not go back")
+        #expect(product.healthWords(on: try host(.online)) == "no, \(order) could not go back")
+    }
+
+    @Test("A host that is away is not called healthy: its row says since when nobody has heard of it")
+    func silent() throws {
+        let product = HostProductView(
+            product: try ProductName("web"), wanted: nil, running: try ReleaseVersion("1.0"), manifest: nil,
+            isHealthy: true, rollout: nil)
+        #expect(product.healthWords(on: try host(.online)) == "yes")
+        #expect(product.healthWords(on: try host(.offline)) == "silent since 2026-10-21T10:00:00Z")
+    }
+
+    private func host(_ contact: HostContact) throws -> HostView {
+        HostView(
+            id: try HostID("web-1"), environment: try EnvironmentName("staging"), labels: [:], delivery: .push,
+            contact: contact, lastContactAt: try UTCInstant("2026-10-21T10:00:00Z"), agentVersion: nil, products: [],
+            certificateNotAfter: nil)
     }
 
     @Test("A change is one line: time and words")

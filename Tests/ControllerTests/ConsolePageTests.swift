@@ -85,6 +85,8 @@ struct ConsolePageTests {
         let good = try #require(fleet.range(of: "web-1.example"))
         #expect(unhealthy.lowerBound < offline.lowerBound && offline.lowerBound < good.lowerBound)
         #expect(fleet.contains("should run 3.0.1"))
+        // Of one that is away, nobody knows that it is healthy.
+        #expect(fleet[offline.lowerBound..<good.lowerBound].contains("</span> silent"))
     }
 
     @Test("The home page begins with which version of which product serves where, and what goes on there")

@@ -97,9 +97,9 @@ extension EndToEnd {
                 below: fleet.folder)
             #expect(found.violations == [], "axe-core's findings")
             #expect(found.complaints == [])
-            #expect(found.pages == 26 && found.withoutScript == 13, "\(found)")
+            #expect(found.pages == 28 && found.withoutScript == 14, "\(found)")
             #expect(found.acts.count == 17, "\(found.acts)")
-            #expect(found.bytes.count == 13)
+            #expect(found.bytes.count == 14)
             for (page, bytes) in found.bytes { #expect(bytes > 2000 && bytes < Self.bytesMax, "\(page): \(bytes)") }
             print(
                 "console: \(found.milliseconds) ms, change \(found.changeMilliseconds) ms, \(found.bytes) bytes, \(found.seconds) s"
@@ -117,6 +117,7 @@ extension EndToEnd {
                 Page(name: "host", path: "/console/hosts/\(host)"), Page(name: "releases", path: "/console/releases"),
                 Page(name: "release", path: "/console/releases/web-service/3.1"),
                 Page(name: "approvals", path: "/console/approvals"), Page(name: "calendar", path: "/console/calendar"),
+                Page(name: "proposals", path: "/console/calendar/production"),
                 Page(name: "measures", path: "/console/measures"),
                 Page(name: "configuration", path: "/console/configuration"),
                 Page(name: "policy", path: "/console/policy"), Page(name: "log", path: "/console/log"),

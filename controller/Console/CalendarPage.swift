@@ -29,6 +29,8 @@ struct CalendarPage: RecordContent {
 
     var entries: [Entry]
     var now: UTCInstant
+    /// Each has a page of proposals.
+    var places: [EnvironmentName] = []
 
     /// The first day that is shown, since 1970: a Monday.
     static func firstDay(_ now: UTCInstant) -> Int64 {
@@ -49,7 +51,8 @@ struct CalendarPage: RecordContent {
             "weeks": (0..<Self.weeks).map { week in
                 ["days": (0..<7).map { day(first + 7 * week + $0, sorted) }]
             },
-            "tables": [table(sorted).model],
+            "tables": [table(sorted).model], "hasPlaces": !places.isEmpty,
+            "places": places.map { ["name": $0.text, "link": ProposalsPage.address($0)] },
         ]
     }
 
@@ -113,7 +116,8 @@ extension Controller {
         let now = time.now()
         let entries = try windowEntries(now) + freezeEntries(now) + startEntries(for: person, now)
         var page = RecordPage(
-            person: person.name, now: now, title: "Calendar", content: CalendarPage(entries: entries, now: now))
+            person: person.name, now: now, title: "Calendar",
+            content: CalendarPage(entries: entries, now: now, places: proposalPlaces))
         page.acts = calendarActs(for: person)
         return page
     }
@@ -147,7 +151,7 @@ extension Controller {
     }
 
     /// Rollouts that wait for a window, and releases whose plan names a time.
-    private func startEntries(for person: PersonRecord, _ now: UTCInstant) -> [CalendarPage.Entry] {
+    func startEntries(for person: PersonRecord, _ now: UTCInstant) -> [CalendarPage.Entry] {
         let end = CalendarPage.end(now)
         let waiting = state.rollouts.values.compactMap { record -> CalendarPage.Entry? in
             guard record.isActive, sees(person, record.id), let plan = record.plan,

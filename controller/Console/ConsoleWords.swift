@@ -82,6 +82,12 @@ struct HostMark: Equatable {
 }
 
 enum ConsoleWords {
+    /// Of a host that is away: since when nothing is known of what runs there. nil: it is there.
+    static func silence(_ host: HostView) -> String? {
+        guard host.contact != .online else { return nil }
+        return host.lastContactAt.map { "silent since \(moment($0))" } ?? "silent"
+    }
+
     static func state(_ state: RolloutState) -> String {
         switch state {
         case .running: "Running"

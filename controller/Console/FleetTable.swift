@@ -50,7 +50,7 @@ struct FleetTable {
             "contactSign": host.contact == .online ? "●" : "○",
             "lastContact": host.lastContactAt.map { "last report \(ConsoleWords.moment($0))" } ?? "no report yet",
             "labels": host.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "),
-            "products": host.products.map(product),
+            "products": host.products.map { product($0, of: host) },
             "hasProducts": !host.products.isEmpty,
         ]
     }
@@ -65,11 +65,14 @@ struct FleetTable {
         }
     }
 
-    private static func product(_ view: HostProductView) -> [String: Any] {
+    private static func product(_ view: HostProductView, of host: HostView) -> [String: Any] {
         let wanted = view.wanted.flatMap { $0 == view.running ? nil : $0 }
         let (tone, sign, words) =
             if view.running == nil {
                 ("waiting", "", "nothing installed")
+            } else if let silence = ConsoleWords.silence(host), view.isHealthy {
+                // Nobody has said so since.
+                ("offline", "○", silence)
             } else if view.isHealthy {
                 ("succeeded", "✓", "healthy")
             } else {

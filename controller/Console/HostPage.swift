@@ -23,7 +23,7 @@ extension ListPanel {
                 ListTable(
                     heading: "Runs", note: host.products.isEmpty ? "nothing" : "",
                     columns: ["Product", "Runs", "Should run", "Health", "By rollout", "Note"],
-                    rows: host.products.map(product)),
+                    rows: host.products.map { product($0, of: host) }),
                 ListTable(
                     heading: "Drift", note: host.drift.map { $0.isEmpty ? "none found" : "" } ?? "not known",
                     columns: ["What is not as it was installed"], rows: (host.drift ?? []).map { [$0] }),
@@ -40,13 +40,14 @@ extension ListPanel {
             ])
     }
 
-    private static func product(_ one: HostProductView) -> [String] {
+    private static func product(_ one: HostProductView, of host: HostView) -> [String] {
+        let health = one.isHealthy ? ConsoleWords.silence(host) ?? "healthy" : "not healthy"
         var notes: [String] = []
         if one.isRevoked == true { notes.append("revoked, goes on until it is backed out") }
         if let order = one.lockedBy { notes.append("locked: \(order) could not go back") }
         return [
             one.product.text, one.running?.text ?? "nothing", one.wanted?.text ?? "nothing was decided",
-            one.running == nil ? "" : one.isHealthy ? "healthy" : "not healthy", one.rollout?.text ?? "",
+            one.running == nil ? "" : health, one.rollout?.text ?? "",
             notes.joined(separator: "; "),
         ]
     }

@@ -32,6 +32,11 @@ enum RecordRoutes {
                 try await controller.hostPage(request.parameter("id", as: HostID.self), for: person)
             },
             page("/console/calendar") { _, person, controller in try await controller.calendarPage(for: person) },
+            page("/console/calendar/{environment}") { request, person, controller in
+                try await controller.proposalsPage(
+                    request.parameter("environment", as: EnvironmentName.self),
+                    takes: request.query("takes").flatMap { try? TimeSpan($0) }, for: person)
+            },
             page("/console/approvals") { _, person, controller in await controller.approvalsPage(for: person) },
             page("/console/policy") { _, person, controller in await controller.policyPage(for: person) },
             page("/console/configuration") { request, person, controller in

@@ -23,7 +23,7 @@ final class PersonSessions: Sendable {
         /// What its last form did: the next page says it.
         var told: String?
         /// Forms that were sent, the last ones.
-        var sent: [SHA256Digest] = []
+        var sent: [(form: SHA256Digest, task: Task<Void, any Error>)] = []
     }
 
     private static let sentMax = 64
@@ -87,22 +87,31 @@ final class PersonSessions: Sendable {
         }
     }
 
-    /// - Returns: false: the session has sent this already.
-    func begin(_ form: SHA256Digest, cookieHeader: String) -> Bool {
-        guard let secret = Self.value(of: Self.cookieName, in: cookieHeader) else { return true }
-        return sessions.withLock { sessions in
-            let key = Self.hash(secret)
-            guard sessions[key]?.sent.contains(form) != true else { return false }
-            sessions[key]?.sent.append(form)
-            if let count = sessions[key]?.sent.count, count > Self.sentMax { sessions[key]?.sent.removeFirst() }
+    /// Does what a form asks for, once: whoever sends it while that is under way learns what comes of it, be it a refusal.
+    /// What was refused may be sent again.
+    /// - Returns: false: the session had sent this already, and it was done.
+    /// - Throws: what `act` throws.
+    func once(
+        _ form: SHA256Digest, cookieHeader: String, _ act: @escaping @Sendable () async throws -> Void
+    ) async throws -> Bool {
+        guard let secret = Self.value(of: Self.cookieName, in: cookieHeader) else {
+            try await act()
             return true
         }
-    }
-
-    /// It was refused, and may be sent again.
-    func forget(_ form: SHA256Digest, cookieHeader: String) {
-        guard let secret = Self.value(of: Self.cookieName, in: cookieHeader) else { return }
-        sessions.withLock { $0[Self.hash(secret)]?.sent.removeAll { $0 == form } }
+        let key = Self.hash(secret)
+        // Not the request's own task: who clicks twice leaves the first request, and it still counts.
+        let (task, isFirst) = sessions.withLock { sessions -> (Task<Void, any Error>, Bool) in
+            if let sent = sessions[key]?.sent.first(where: { $0.form == form }) { return (sent.task, false) }
+            let task = Task { try await act() }
+            sessions[key]?.sent.append((form, task))
+            if let count = sessions[key]?.sent.count, count > Self.sentMax { sessions[key]?.sent.removeFirst() }
+            return (task, true)
+        }
+        do { try await task.value } catch {
+            if isFirst { sessions.withLock { $0[key]?.sent.removeAll { $0.form == form } } }
+            throw error
+        }
+        return isFirst
     }
 
     func close(cookieHeader: String) {

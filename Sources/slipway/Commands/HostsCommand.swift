@@ -34,7 +34,7 @@ struct HostRow: Presentable {
             host.id.text, host.environment.text, host.delivery?.rawValue ?? "-", host.contact.rawValue,
             (host.standing ?? .active).rawValue, product?.product.text ?? "-", product?.wanted?.text ?? "-",
             product?.runningWords ?? "-",
-            product?.healthWords ?? "-",
+            product?.healthWords(on: host) ?? "-",
         ]
     }
     var name: String { host.id.text }

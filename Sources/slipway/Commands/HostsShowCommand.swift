@@ -44,7 +44,7 @@ struct HostPresentation: Presentable {
             ["PRODUCT", "WANTED", "RUNNING", "HEALTHY", "ROLLOUT"],
             host.products.map {
                 [
-                    $0.product.text, $0.wanted?.text ?? "-", $0.runningWords, $0.healthWords,
+                    $0.product.text, $0.wanted?.text ?? "-", $0.runningWords, $0.healthWords(on: host),
                     $0.rollout?.text ?? "-",
                 ]
             })
@@ -61,8 +61,12 @@ extension [String: String] {
 
 extension HostProductView {
     /// A host that could not go back takes no order until somebody has looked; then it says when it is healthy.
-    var healthWords: String {
-        if isHealthy { return "yes" }
+    /// Of one that is away, nobody has said that it is healthy since it was last heard of.
+    func healthWords(on host: HostView) -> String {
+        if isHealthy {
+            guard host.contact != .online, running != nil else { return "yes" }
+            return host.lastContactAt.map { "silent since \($0)" } ?? "silent"
+        }
         return lockedBy.map { "no, \($0) could not go back" } ?? "no"
     }
 

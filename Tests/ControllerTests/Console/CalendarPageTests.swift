@@ -40,6 +40,57 @@ struct CalendarPageTests {
         }
     }
 
+    @Test("The proposals for an environment are in order with their reason, by both clocks, and leave freezes out")
+    func proposals() async throws {
+        let test = try TestController(time: ManualTime(now: try UTCInstant("2026-10-21T10:00:00Z")))
+        try await test.run { running in
+            let admin = try TestClient(test, running, token: test.adminToken)
+            let policy = """
+                environments:
+                  staging: { windows: [night] }
+                windows:
+                  night: { opens: "Mon..Sun 22:00", for: 2h, zone: Europe/Berlin }
+                freezes:
+                  - { from: "2026-10-23T00:00:00Z", until: "2026-10-24T00:00:00Z", reason: the fair }
+                busy:
+                  - { from: "Wed 22:00", for: 2h, zone: Europe/Berlin, reason: month end }
+                """
+            let applied = try await admin.post("/v1/policy", PolicyRequest(text: policy, reason: "tests"))
+            #expect(applied.status == 201, "\(applied.text)")
+            let browser = try await TestBrowser.signIn(test.adminToken, admin)
+            let calendar = try await browser.page("/console/calendar").text
+            #expect(calendar.contains(#"<a href="/console/calendar/staging">staging</a>"#))
+            func starts(_ html: String) -> [String] {
+                html.matches(of: /<td>([A-Z][a-z]{2} [-0-9]{10} [:0-9]{5}) Europe\/Berlin<\/td>/).map {
+                    String($0.output.1)
+                }
+            }
+            let html = try await browser.page("/console/calendar/staging?takes=2h").text
+            // Wednesdays are busy and come last; the Friday is frozen.
+            #expect(
+                starts(html) == [
+                    "Thu 2026-10-22 22:00", "Sat 2026-10-24 22:00", "Sun 2026-10-25 22:00", "Mon 2026-10-26 22:00",
+                    "Tue 2026-10-27 22:00",
+                ], "\(html)")
+            for words in [
+                #"<td class="moment">2026-10-22 20:00:00 UTC</td><td class="moment">2026-10-22 22:00:00 UTC</td>"#,
+                "no busy time; nothing else is to be there",
+                "slipway rollout start rollout.yaml --environment staging",
+            ] { #expect(html.contains(words), "\(words): \(html)") }
+            // What lasts longer than every window has no date, and is told why.
+            let long = try await browser.page("/console/calendar/staging?takes=4h").text
+            #expect(starts(long).isEmpty && long.contains("no window leaves 4h free within 14d"))
+            #expect(try await browser.page("/console/calendar/nowhere").status == 404)
+            // A freeze that nobody has lifted has no end: it stands beside the dates.
+            let form = "environment=staging&reason=fire"
+            #expect(try await browser.post("/console/freezes", form).status == 303)
+            let frozen = try await browser.page("/console/calendar/staging?takes=2h").text
+            #expect(starts(frozen) == starts(html) && frozen.contains("freeze f1 holds, unless it is lifted"))
+            #expect(frozen.contains("slipway freeze lift f1 --reason REASON"))
+            await admin.close()
+        }
+    }
+
     @Test("What waits for signatures says who has not signed, what it would change, and the command")
     func approvals() async throws {
         let people = try TestPeople()

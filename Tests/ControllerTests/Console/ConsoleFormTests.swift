@@ -262,6 +262,13 @@ struct ConsoleFormTests {
             #expect(refused.status == 400)
             // Whose own address takes forms alone.
             #expect(refused.text.contains(#"<a href="/console/calendar">Reload</a>"#))
+            // A double click on what is refused tells the refusal twice, and does nothing.
+            async let no = browser.post("/console/freezes", "page=\(first)&environment=nowhere&reason=fire")
+            async let noAgain = browser.post("/console/freezes", "page=\(first)&environment=nowhere&reason=fire")
+            for answer in try await [no, noAgain] {
+                #expect(answer.status >= 400 && answer.text.contains("Not done."), "\(answer.status)")
+            }
+            #expect(try await freezes() == 0)
             // At once, as a double click.
             async let one = browser.post("/console/freezes", "page=\(first)&\(words)")
             async let other = browser.post("/console/freezes", "page=\(first)&\(words)")

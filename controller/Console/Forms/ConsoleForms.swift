@@ -33,15 +33,18 @@ enum ConsoleForms {
             ) { request in
                 let cookie = request.header("Cookie") ?? ""
                 let next = ConsoleResponses.next(kind.next(request.parameters))
-                if let once = request.once, !controller.sessions.begin(once, cookieHeader: cookie) {
-                    controller.sessions.tell(
-                        "This came twice from one page, and the first alone counts. The page shows what came of it; where it shows nothing, the first was refused: do it again from the page as it is now to read why.",
-                        cookieHeader: cookie)
-                    return next
-                }
-                do { _ = try await act.respond(request) } catch {
-                    if let once = request.once { controller.sessions.forget(once, cookieHeader: cookie) }
-                    throw error
+                if let form = request.once {
+                    let isFirst = try await controller.sessions.once(form, cookieHeader: cookie) {
+                        _ = try await act.respond(request)
+                    }
+                    guard isFirst else {
+                        controller.sessions.tell(
+                            "\(kind.done) This came twice from one page, and the first alone counts.",
+                            cookieHeader: cookie)
+                        return next
+                    }
+                } else {
+                    _ = try await act.respond(request)
                 }
                 controller.sessions.tell(kind.done, cookieHeader: cookie)
                 return next
