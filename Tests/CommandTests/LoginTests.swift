@@ -46,6 +46,8 @@ struct LoginTests {
             #expect(
                 error.map { SlipwayCommand.fullMessage(for: $0) }?.contains("An empty text names no folder.") == true)
         }
+        let file = #expect(throws: ValidationError.self) { try InputFile.open("") }
+        #expect(file.map(ProgramExit.report) == .usage)
     }
 
     @Test(
