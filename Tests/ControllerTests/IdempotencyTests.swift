@@ -161,6 +161,9 @@ struct IdempotencyTests {
             let second = try await look()
             #expect(second.view.lastContactAt != first.view.lastContactAt && second.tag == first.tag)
             #expect(first.tag.hasPrefix("W/\""))
+            // Who asks again is told of the contact, too.
+            let again = try await client.send("GET", path, headers: [HTTPField("If-None-Match", first.tag)])
+            #expect(again.status == 200)
             #expect(try await mark(first.tag).status == 200)
             #expect(try await look().tag != first.tag)
             let late = try await mark(first.tag)

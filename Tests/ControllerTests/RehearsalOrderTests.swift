@@ -10,7 +10,7 @@ import Testing
 struct RehearsalOrderTests {
     /// Two hosts run web@1.0 and are connected; web@1.1 may go there. They take orders and say nothing by themselves.
     private func staged(
-        _ hosts: Int = 2, _ test: TestController? = nil, _ body: (Stage) async throws -> Void
+        _ hosts: Int = 2, _ test: TestController? = nil, _ body: (RehearsalStage) async throws -> Void
     ) async throws {
         let test = try test ?? TestController()
         try await test.run { running in
@@ -21,86 +21,14 @@ struct RehearsalOrderTests {
                 _ = try await TestFleet.rollOut(TestFleet.definition("1.0"), by: client)
                 #expect(try await TestFleet.submit("1.1", by: client).status == 201)
                 for agent in fleet.agents { agent.become(.hangs) }
-                try await body(Stage(test: test, running: running, fleet: fleet, client: client))
+                try await body(RehearsalStage(test: test, running: running, fleet: fleet, client: client))
             }
-        }
-    }
-
-    private struct Stage {
-        let test: TestController
-        let running: TestController.Running
-        let fleet: TestFleet
-        let client: TestClient
-        var host: TestHost { fleet.agents[0].host }
-
-        func ask(
-            _ hosts: String = "id=host1", _ release: String = "web@1.1", in environment: String? = nil,
-            plan: RolloutDefinition? = nil
-        ) async throws -> HTTPResponse {
-            let request = RehearsalRequest(
-                release: try ReleaseName(release), hosts: try HostQuery(hosts),
-                environment: try environment.map { try EnvironmentName($0) }, plan: plan)
-            return try await client.post("/v1/rehearsals", request)
-        }
-
-        /// Ordered, and heard by the first host.
-        func ordered() async throws -> OrderID {
-            let answer = try await ask()
-            #expect(answer.status == 201)
-            let view = try answer.json(RehearsalView.self)
-            #expect(view.hosts.map(\.state) == [.ordered] && !view.by.isEmpty)
-            try await eventually { fleet.agents[0].orders.last?.order.rollout == view.id }
-            let order = try #require(fleet.agents[0].orders.last)
-            #expect(order.audience == .host(host.id) && order.rehearses == true)
-            return order.order
-        }
-
-        func view(_ order: OrderID) async throws -> RehearsalView {
-            try await client.send("GET", "/v1/rehearsals/\(order.rollout)").json(RehearsalView.self)
-        }
-
-        func host(_ asked: RehearsalView, _ place: Int) throws -> TestHost {
-            try #require(fleet.agents.first { $0.host.id == asked.hosts[place].host }).host
-        }
-
-        /// The word of the host in that place of the plan.
-        func say(_ asked: RehearsalView, _ place: Int, isProved: Bool = true) async throws {
-            let (host, order) = (try host(asked, place), OrderID(rollout: asked.id, action: .install))
-            let statement = try LifecycleTests.rehearsal(host, of: await package, order: order, isProved: isProved)
-            try await say(order, statement, isProved ? .succeeded : .backedOut(.health), by: host)
-        }
-
-        var package: SHA256Digest {
-            get async throws {
-                try #require(await running.controller.state.releases[ReleaseName("web@1.1")]?.submitted.manifest)
-            }
-        }
-
-        var evidence: [EvidenceRecord] {
-            get async throws { await running.controller.state.lifecycle(try ReleaseName("web@1.1")).record.evidence }
-        }
-
-        /// The host's last word, as an agent sends it.
-        func say(
-            _ order: OrderID, _ statement: EvidenceRequest?, _ outcome: HostOutcome = .succeeded, sequence: Int64 = 100,
-            by speaker: TestHost? = nil
-        ) async throws {
-            var file: HostReceiptFile?
-            if let statement, let envelope = statement.envelope, let certificate = statement.certificate {
-                file = HostReceiptFile(envelope: envelope, certificate: certificate)
-            }
-            let word = OrderOutcome(
-                order: order, release: try ReleaseName("web@1.1"), outcome: outcome, running: nil, rehearsal: file)
-            let agent = try (speaker ?? host).client(test, running)
-            let report = HostReport(sequence: sequence, at: SystemTime().now(), body: .outcome(word))
-            #expect(try await agent.post("/v1/agent/reports", HostReportBatch(reports: [report])).status == 200)
-            await agent.close()
         }
     }
 
     /// Ordered with a plan for four hosts: one in the first phase, two at once in the second.
     private func phased(
-        _ test: TestController? = nil, _ body: (Stage, RehearsalView, OrderID) async throws -> Void
+        _ test: TestController? = nil, _ body: (RehearsalStage, RehearsalView, OrderID) async throws -> Void
     ) async throws {
         try await staged(4, test) { stage in
             let asked = try await stage.ask("all", in: "staging", plan: production()).json(RehearsalView.self)
@@ -137,6 +65,25 @@ struct RehearsalOrderTests {
         }
     }
 
+    @Test("Who is at work when the time of a plan's rehearsal is over is waited for as long as its order may take")
+    func atWork() async throws {
+        let time = ManualTime(now: SystemTime().now())
+        try await phased(TestController(time: time)) { stage, asked, order in
+            for place in [0, 2, 3] { try await stage.say(asked, place) }
+            let step = OrderProgress(order: order, release: try ReleaseName("web@1.1"), step: .staged)
+            let agent = try stage.host(asked, 1).client(stage.test, stage.running)
+            let report = HostReport(sequence: 1, at: time.now(), body: .progress(step))
+            #expect(try await agent.post("/v1/agent/reports", HostReportBatch(reports: [report])).status == 200)
+            await agent.close()
+            time.advance(by: .minutes(125))
+            try await stage.say(asked, 1)
+            let end = try await stage.view(order)
+            #expect(end.isOver && end.hosts.map(\.state) == [.proved, .proved, .proved, .proved])
+            let whole = try #require(try await stage.evidence.first { $0.id == end.evidence })
+            #expect(whole.summary.result == .passed)
+        }
+    }
+
     @Test("A controller that was away when a plan's rehearsal ended hears its hosts first")
     func away() async throws {
         let time = ManualTime(now: SystemTime().now())
@@ -147,7 +94,7 @@ struct RehearsalOrderTests {
         time.advance(by: .hours(3))
         try await test.run { running in
             let client = try TestClient(test, running, token: test.adminToken)
-            let stage = Stage(test: test, running: running, fleet: fleet, client: client)
+            let stage = RehearsalStage(test: test, running: running, fleet: fleet, client: client)
             #expect(try await stage.view(order).evidence == nil)
             let broken = try await LifecycleTests.rehearsal(
                 stage.host(asked, 0), of: stage.package, order: order, isProved: false)
@@ -241,7 +188,7 @@ struct RehearsalOrderTests {
         return plan
     }
 
-    private func ordered(_ stage: Stage) -> [Bool] {
+    private func ordered(_ stage: RehearsalStage) -> [Bool] {
         stage.fleet.agents.map { $0.orders.contains { $0.rehearses == true } }
     }
 

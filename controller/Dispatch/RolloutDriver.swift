@@ -47,12 +47,16 @@ extension Controller {
         drive()
     }
 
+    /// Of a rollout that could not be driven.
+    private static let pause = TimeSpan.seconds(5)
+
     /// Brings every active rollout to rest, and sets the next deadline. More words to hosts than fit one turn follow in turns
     /// of their own, so that nobody waits for thousands of them; those of emergencies come first.
     func drive() {
         guard leads else { return }
         let begunAt = time.now()
-        pausedRollouts = pausedRollouts.filter { $0.value > begunAt }
+        // A clock that was set back makes no pause longer.
+        pausedRollouts = pausedRollouts.filter { begunAt < $0.value && $0.value <= begunAt + Self.pause }
         let moving = state.rolloutOrder.filter { !restingRollouts.contains($0) && pausedRollouts[$0] == nil }
         let urgent = moving.filter { state.rollouts[$0]?.isEmergency == true }
         var (room, isUrgent) = (Self.wordsMax, false)
@@ -68,7 +72,7 @@ extension Controller {
             } catch {
                 // The log or the repository cannot be written: nothing is lost, it tries again after its pause.
                 logger.error("rollout waits", metadata: ["rollout": "\(id)", "error": "\(error)"])
-                pausedRollouts[id] = time.now() + .seconds(5)
+                pausedRollouts[id] = begunAt + Self.pause
                 room = roomBefore
             }
         }

@@ -146,8 +146,15 @@ extension Controller {
 
     // MARK: the whole
 
-    /// Until when its hosts are waited for. A controller that was away hears them first.
-    func endsAt(_ record: RehearsalRecord) -> UTCInstant { max(record.ordered.until, hostsAwaitedUntil) }
+    /// Until when its hosts are waited for. Nothing begins after its time; who is at work by then installs, backs out and
+    /// installs, as long as any order may take each. A controller that was away hears them first.
+    func endsAt(_ record: RehearsalRecord) -> UTCInstant {
+        let isAtWork = record.ordered.plan.hosts.contains { host in
+            record.awaits(host.id) && state.hosts[host.id]?.steps.keys.contains { $0.rollout == record.id } == true
+        }
+        let atWork = isAtWork ? record.ordered.plan.definition.limits.progressDeadline * 3 : .zero
+        return max(record.ordered.until + atWork, hostsAwaitedUntil)
+    }
 
     /// Of plans whose time is over: a host that was silent till then has not proved it, and the whole has failed.
     func endSilentRehearsals() {

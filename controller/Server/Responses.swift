@@ -24,10 +24,11 @@ enum Responses {
         "\"\(SHA256Digest(of: value.canonicalBytes).short)\""
     }
 
-    /// What the caller has already is not sent again (RFC 9110 13.1.2).
+    /// What the caller has already is not sent again (RFC 9110 13.1.2). A weak tag leaves out what goes by, as a host's last
+    /// contact: whoever looks again looks for that too.
     static func unlessKnown(_ response: Response, to request: Request) -> Response {
         guard request.method == .get, response.status == .ok, let tag = response.headers[.eTag],
-            request.headers[.ifNoneMatch] == tag
+            !tag.hasPrefix("W/"), request.headers[.ifNoneMatch] == tag
         else { return response }
         return Response(status: .notModified, headers: [.eTag: tag, .cacheControl: "no-store"])
     }

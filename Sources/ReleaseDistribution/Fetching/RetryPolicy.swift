@@ -50,15 +50,17 @@ public struct RetryPolicy: Sendable, Equatable {
 
     /// Runs `attempt` until it succeeds, fails for good, or has failed too often. `attempt` is told nothing and keeps
     /// what it got; its answer after a passing failure is whether it got any further, which starts the count anew.
+    /// - Parameter mayPass: of what else the caller knows that it may be otherwise in a moment.
     public func run<Value>(
         _ time: any TimeDoor, _ random: any RandomDoor = SystemRandom(), hasProgressed: () -> Bool = { false },
+        mayPass: (any Error) -> Bool = { _ in false },
         _ attempt: () async throws -> Value
     ) async throws -> Value {
         var tries = 0
         while true {
             do { return try await attempt() } catch {
                 tries = hasProgressed() ? 1 : tries + 1
-                guard Self.isPassing(error), tries < triesMax else { throw error }
+                guard Self.isPassing(error) || mayPass(error), tries < triesMax else { throw error }
                 try await time.sleep(for: delay(afterTries: tries, random))
             }
         }

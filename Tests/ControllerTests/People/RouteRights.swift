@@ -56,6 +56,7 @@ enum RouteRights {
         GET /console/hosts/{id}: anyone
         GET /console/live: view, shown
         GET /console/log: anyone
+        GET /console/calendar/{environment}: anyone
         GET /console/measures: anyone
         GET /console/policy: anyone
         GET /console/releases: anyone

@@ -72,6 +72,8 @@ final class Fleet: Sendable {
 
     func killController() { state.withLock { $0.controller?.kill() } }
 
+    func sendController(_ signal: Int32) { state.withLock { $0.controller?.send(signal) } }
+
     var controllerResidentKiB: Int { state.withLock { $0.controller?.residentKiB ?? 0 } }
 
     /// Runs the operator's command against this controller.
