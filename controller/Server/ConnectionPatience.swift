@@ -107,7 +107,8 @@ final class WaitingConnections: Sendable {
             guard let one = state.connections[id], state.counts[key] ?? 0 < bound else { return false }
             state.count(one.address, -1)
             state.count(key, 1)
-            (state.connections[id]?.address, state.connections[id]?.named) = (key, address)
+            state.connections[id]?.address = key
+            state.connections[id]?.named = address
             state.connections[id]?.boundOfAddress = bound
             return true
         }
