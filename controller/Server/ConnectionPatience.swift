@@ -119,8 +119,7 @@ final class WaitingConnections: Sendable {
         { request, writer, channel in
             self.began(channel)
             defer { self.ended(channel) }
-            guard let named = self.named(channel) else { return try await responder(request, writer, channel) }
-            try await NamedAddress.$current.withValue(named) { try await responder(request, writer, channel) }
+            try await responder(request, writer, channel)
         }
     }
 
@@ -161,7 +160,8 @@ final class WaitingConnections: Sendable {
         state.withLock { $0.connections[ObjectIdentifier(channel)]?.deadline = deadline }
     }
 
-    private func named(_ channel: any Channel) -> String? {
+    /// The address that a proxy's header named for this connection; nil where none did.
+    func named(_ channel: any Channel) -> String? {
         state.withLock { $0.connections[ObjectIdentifier(channel)]?.named }
     }
 

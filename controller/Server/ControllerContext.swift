@@ -10,12 +10,12 @@ struct ControllerContext: RequestContext {
     let channel: any Channel
     /// Where the connection comes from: what a proxy's header named, if the proxy is one of `proxies`; the address of a
     /// proxy itself that is not.
-    let address: String
+    var address: String
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         channel = source.channel
-        address = NamedAddress.current ?? source.channel.remoteAddress?.ipAddress ?? "unknown"
+        address = source.channel.remoteAddress?.ipAddress ?? "unknown"
     }
 
     /// The digest of the certificate that the peer proved to have; nil where it showed none. The TLS library has checked

@@ -130,8 +130,3 @@ final class ProxyFaultLog: Sendable {
         )
     }
 }
-
-/// Whose the request is that is being answered, where a proxy said so.
-enum NamedAddress {
-    @TaskLocal static var current: String?
-}
