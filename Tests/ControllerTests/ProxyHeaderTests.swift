@@ -16,13 +16,13 @@ struct ProxyHeaderTests {
         [0x20, 0x01, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [7] + [UInt8](repeating: 1, count: 20)
     private static let extra: [UInt8] = [0x04, 0x00, 0x03, 1, 2, 3]
 
-    static let good: [([UInt8], String?)] = [
+    static let headers: [([UInt8], String?)] = [
         (header(1, 0x11, four), "192.0.2.7"), (header(1, 0x11, four + extra), "192.0.2.7"),
         (header(1, 0x21, six + extra), "2001:db8::7"), (header(0, 0x00, []), nil), (header(0, 0x11, four), nil),
         (header(1, 0x00, extra), nil),
     ]
 
-    @Test("A good one names the client, or nobody, however it is cut; what follows it is not touched", arguments: good)
+    @Test("A good one names the client, or nobody, however it is cut; what follows it is not touched", arguments: headers)
     func good(_ bytes: [UInt8], _ source: String?) throws {
         for end in 0..<bytes.count { #expect(try ProxyHeader.parse(bytes[..<end]) == nil, "\(end)") }
         let parsed = try #require(try ProxyHeader.parse(bytes + [0x16, 0x03]))
@@ -56,7 +56,7 @@ struct ProxyHeaderTests {
             Issue.record("\($0)")
         }
         let channel = EmbeddedChannel(handler: reader)
-        for byte in Self.good[1].0 + [0x16, 0x03, 0x01] { try channel.writeInbound(ByteBuffer(bytes: [byte])) }
+        for byte in Self.headers[1].0 + [0x16, 0x03, 0x01] { try channel.writeInbound(ByteBuffer(bytes: [byte])) }
         var passed: [UInt8] = []
         while let part = try channel.readInbound(as: ByteBuffer.self) { passed += part.readableBytesView }
         #expect(passed == [0x16, 0x03, 0x01] && named.count == 1)
