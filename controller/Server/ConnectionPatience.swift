@@ -30,7 +30,11 @@ struct ConnectionPatience: Sendable {
 /// head costs nothing to send, so it earns no place.
 final class WaitingConnections: Sendable {
     private struct Waiting {
-        let address: String
+        /// That counts: the proxy's until its header named another.
+        var address: String
+        /// That the proxy's header named.
+        var named: String?
+        var boundOfAddress: Int
         var hasRequest = false
         /// Whose it is, if it is somebody's.
         var caller: String?
@@ -77,20 +81,37 @@ final class WaitingConnections: Sendable {
     }
 
     /// - Returns: false where too many of its address wait already.
-    func accept(_ channel: any Channel) -> Bool {
+    func accept(_ channel: any Channel, ofProxy: Bool = false) -> Bool {
         let id = ObjectIdentifier(channel)
         let address = channel.remoteAddress?.ipAddress ?? ""
-        let (key, bound) = (RateLimits.key(address: address), bound(address))
+        // All that come through a proxy are its own until its header is there.
+        let (key, bound) = (RateLimits.key(address: address), ofProxy ? ofThisMachine : bound(address))
         let isAdmitted = state.withLock { state in
             guard state.counts[key] ?? 0 < bound else { return false }
             state.count(key, 1)
-            state.connections[id] = Waiting(address: key, deadline: .now() + patience.head)
+            state.connections[id] = Waiting(
+                address: key, boundOfAddress: bound, deadline: .now() + patience.head)
             return true
         }
         guard isAdmitted else { return false }
         channel.closeFuture.whenComplete { _ in self.forget(id) }
         watch(channel, after: patience.head)
         return true
+    }
+
+    /// The connection is this address's from now on: a proxy that is believed said so.
+    /// - Returns: false where too many of that address wait already.
+    func name(_ channel: any Channel, _ address: String) -> Bool {
+        let (id, key, bound) = (ObjectIdentifier(channel), RateLimits.key(address: address), bound(address))
+        return state.withLock { state in
+            guard let one = state.connections[id], state.counts[key] ?? 0 < bound else { return false }
+            state.count(one.address, -1)
+            state.count(key, 1)
+            state.connections[id]?.address = key
+            state.connections[id]?.named = address
+            state.connections[id]?.boundOfAddress = bound
+            return true
+        }
     }
 
     /// What answers requests, with each of them counted.
@@ -139,27 +160,31 @@ final class WaitingConnections: Sendable {
         state.withLock { $0.connections[ObjectIdentifier(channel)]?.deadline = deadline }
     }
 
+    /// The address that a proxy's header named for this connection; nil where none did.
+    func named(_ channel: any Channel) -> String? {
+        state.withLock { $0.connections[ObjectIdentifier(channel)]?.named }
+    }
+
     private func began(_ channel: any Channel) {
         state.withLock { $0.connections[ObjectIdentifier(channel)]?.hasRequest = true }
     }
 
     private func ended(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
-        let bound = bound(channel.remoteAddress?.ipAddress ?? "")
-        let (mustWatch, isTooMany) = state.withLock { state -> (Bool, Bool) in
-            guard var one = state.connections[id] else { return (false, false) }
+        let (mustWatch, isTooMany, bound) = state.withLock { state -> (Bool, Bool, Int) in
+            guard var one = state.connections[id] else { return (false, false, 0) }
             var isTooMany = false
             if let caller = one.caller {
                 state.countRequest(caller, -1)
                 state.count(one.address, 1)
-                isTooMany = state.counts[one.address] ?? 0 > bound
+                isTooMany = state.counts[one.address] ?? 0 > one.boundOfAddress
             }
             // The gentler end comes first: HTTP's close between two requests.
             one.deadline = .now() + patience.idle + patience.head
             let mustWatch = !one.isTimed
             (one.caller, one.hasRequest, one.isTimed) = (nil, false, true)
             state.connections[id] = one
-            return (mustWatch, isTooMany)
+            return (mustWatch, isTooMany, one.boundOfAddress)
         }
         if mustWatch { watch(channel, after: patience.idle + patience.head) }
         if isTooMany { leave(channel, bound) }

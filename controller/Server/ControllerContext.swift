@@ -8,14 +8,15 @@ struct ControllerContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// The connection.
     let channel: any Channel
+    /// Where the connection comes from: what a proxy's header named, if the proxy is one of `proxies`; the address of a
+    /// proxy itself that is not.
+    var address: String
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         channel = source.channel
+        address = source.channel.remoteAddress?.ipAddress ?? "unknown"
     }
-
-    /// Where the connection comes from; a proxy's own address where one stands in front.
-    var address: String { channel.remoteAddress?.ipAddress ?? "unknown" }
 
     /// The digest of the certificate that the peer proved to have; nil where it showed none. The TLS library has checked
     /// that our authority signed it and that it was in force when the connection was made.

@@ -19,6 +19,9 @@ struct ControllerResponder: HTTPResponder {
     }
 
     func respond(to request: Request, context: ControllerContext) async throws -> Response {
+        var known = context
+        if let named = waiting.named(context.channel) { known.address = named }
+        let context = known
         // A task keeps what its deepest call once needed: one that holds a stream open for weeks begins with little of that.
         guard request.uri.path == AgentStream.path else { return await counted(request, context) }
         return await Task { await counted(request, context) }.value

@@ -41,7 +41,7 @@ public struct ControllerServer: Sendable {
             try await controller.tlsMaterial().configuration(), waiting: waiting,
             known: table.match(.get, "/repository/metadata/timestamp.json").route.flatMap {
                 KnownFiles(controller, $0, waiting)
-            })
+            }, proxies: try TrustedProxies(controller.configuration.proxies ?? []))
         await controller.watchCertificates { try tls.replace(by: $0.configuration()) }
         let application = Application(
             responder: ControllerResponder(table: table, controller: controller, pace: patience.body, waiting: waiting),

@@ -13,10 +13,13 @@ final class ServerTLS: Sendable {
     private let channel = Mutex<(HTTPSChannel, HTTPChannelHandler.Responder)?>(nil)
     private let waiting: WaitingConnections
     private let known: KnownFiles?
+    private let proxies: TrustedProxies
 
-    init(_ configuration: TLSConfiguration, waiting: WaitingConnections, known: KnownFiles?) {
+    init(
+        _ configuration: TLSConfiguration, waiting: WaitingConnections, known: KnownFiles?, proxies: TrustedProxies
+    ) {
         self.configuration = Mutex(configuration)
-        (self.waiting, self.known) = (waiting, known)
+        (self.waiting, self.known, self.proxies) = (waiting, known, proxies)
     }
 
     var server: HTTPServerBuilder {
@@ -24,7 +27,7 @@ final class ServerTLS: Sendable {
             let counted = self.waiting.counting(responder)
             let first = try self.make(self.configuration.withLock { $0 }, counted)
             self.channel.withLock { $0 = (first, counted) }
-            return ReplaceableChannel(first: first, waiting: self.waiting, known: self.known) {
+            return ReplaceableChannel(first: first, waiting: self.waiting, known: self.known, proxies: self.proxies) {
                 self.channel.withLock { $0?.0 } ?? first
             }
         }
@@ -61,25 +64,39 @@ private struct ReplaceableChannel: HTTPChannelHandler {
     let first: HTTPSChannel
     let waiting: WaitingConnections
     let known: KnownFiles?
+    let proxies: TrustedProxies
+    let faults = ProxyFaultLog()
     let present: @Sendable () -> HTTPSChannel
 
     init(
-        first: HTTPSChannel, waiting: WaitingConnections, known: KnownFiles?,
+        first: HTTPSChannel, waiting: WaitingConnections, known: KnownFiles?, proxies: TrustedProxies,
         present: @escaping @Sendable () -> HTTPSChannel
     ) {
         (self.first, self.waiting, self.known, self.present) = (first, waiting, known, present)
+        self.proxies = proxies
     }
 
     var responder: Responder { first.responder }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         // A channel that is set up fails no accept loop; it is closed right after.
-        if !waiting.accept(channel) { channel.eventLoop.execute { channel.close(promise: nil) } }
-        let (present, pace, known) = (present, waiting.patience.writing, known)
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        let ofProxy = proxies.contain(address)
+        if !waiting.accept(channel, ofProxy: ofProxy) { channel.eventLoop.execute { channel.close(promise: nil) } }
+        let (present, pace, known, waiting, faults) = (present, waiting.patience.writing, known, waiting, faults)
         return channel.eventLoop.flatSubmit {
             channel.eventLoop.makeCompletedFuture {
                 try ConnectionBuffers.bound(channel)
                 try channel.pipeline.syncOperations.addHandler(WriteWatch(pace), position: .first)
+                guard ofProxy else { return }
+                // Before TLS; the bound of time for the head of the first request holds for it too.
+                try channel.pipeline.syncOperations.addHandler(
+                    ProxyHeaderReader { header in
+                        guard let source = header.source.flatMap(TrustedProxies.text) else { return true }
+                        return waiting.name(channel, source)
+                    } refused: {
+                        faults.write($0, of: address, to: logger)
+                    })
             }
         }.flatMap { present().setup(channel: channel, logger: logger) }.flatMapThrowing { value in
             if let known { try known.stand(in: channel.pipeline.syncOperations) }

@@ -169,6 +169,9 @@ struct ControllerConfiguration: Sendable, Codable {
     /// How long it goes on serving after it was asked to end, while `/readyz` says that it ends; at most a minute. nil: 5 s
     /// where others share the record, in which the proxy before them notices; else not at all.
     var drain: TimeSpan?
+    /// Addresses and networks of proxies, which begin each connection with a PROXY header of version 2 and are believed
+    /// what it names; nil: none.
+    var proxies: [String]?
 
     var drainTime: TimeSpan { min(drain ?? (database == nil ? .zero : .seconds(5)), .minutes(1)) }
 

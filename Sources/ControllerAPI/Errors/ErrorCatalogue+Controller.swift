@@ -261,6 +261,9 @@ extension ErrorCatalogue {
         controller.setup.profile
           There is no such profile.
         > Use solo, team or regulated.
+        controller.setup.proxies
+          An entry of proxies in controller.json is neither an address nor a network.
+        > Write an address or a network of proxies, as 10.0.0.9, 10.0.0.0/28 or fd00::/64.
         controller.setup.retention
           The retention of controller.json, or of the command, would keep less than is safe.
         > Keep at least 2 releases and those of 7 days, or leave it out.

@@ -29,7 +29,27 @@ struct ProxyTests {
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
-    private static func start(_ path: String) throws -> Process {
+    /// The address that the proxy's own connections come from.
+    private static let address = "127.0.0.9"
+
+    private static func list(_ test: TestController) throws {
+        let folder = try ControllerDirectory.open(test.folder.path)
+        let name = ControllerDirectory.configurationName
+        var configuration = try folder.json(ControllerConfiguration.self, name)
+        configuration.proxies = [address]
+        try folder.write(name, json: configuration)
+    }
+
+    private static func start(
+        port: Int, before one: TestController.Running, _ two: TestController.Running, _ folder: TemporaryFolder
+    ) throws -> Process {
+        let text = try OperationsGuide.block(after: "# haproxy.cfg")
+            .replacing("bind :8443", with: "bind 127.0.0.1:\(port)")
+            .replacing("timeout server 1h", with: "timeout server 1h\n    source \(address)")
+            .replacing("10.0.0.1:8443", with: "127.0.0.1:\(one.port)")
+            .replacing("10.0.0.2:8443", with: "127.0.0.1:\(two.port)")
+        let path = folder.path + "/haproxy.cfg"
+        try text.write(toFile: path, atomically: false, encoding: .utf8)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: HAProxy.path)
         process.arguments = ["-db", "-f", path]
@@ -49,18 +69,13 @@ struct ProxyTests {
     @Test("It sends nobody to one that stops, and where none is ready both go on serving")
     func unready() async throws {
         let first = try TestController(database: TestPostgres.newDatabase())
+        try Self.list(first)
         let second = try TestController(beside: first)
         try await first.run { one in
             try await second.run { two in
                 let folder = try TemporaryFolder()
                 let port = try Self.freePort()
-                let text = try OperationsGuide.block(after: "# haproxy.cfg")
-                    .replacing("bind :8443", with: "bind 127.0.0.1:\(port)")
-                    .replacing("10.0.0.1:8443", with: "127.0.0.1:\(one.port)")
-                    .replacing("10.0.0.2:8443", with: "127.0.0.1:\(two.port)")
-                let path = folder.path + "/haproxy.cfg"
-                try text.write(toFile: path, atomically: false, encoding: .utf8)
-                let proxy = try Self.start(path)
+                let proxy = try Self.start(port: port, before: one, two, folder)
                 defer { proxy.terminate() }
                 // A connection each: what is asked here is where a new one goes.
                 func status(_ path: String) async -> Int? {
@@ -84,6 +99,56 @@ struct ProxyTests {
                     zip([one, two].map(Self.refusals), asked).allSatisfy { $0 - $1 >= 3 }
                 }
                 for _ in 0..<10 { #expect(await status("/livez") == 200) }
+            }
+        }
+    }
+
+    /// Asks with tokens that are wrong, through the proxy and past it.
+    private static let python = """
+        import socket, ssl, sys
+        proxy, direct = int(sys.argv[1]), int(sys.argv[2])
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        def ask(port, source, first=b""):
+            try:
+                raw = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+                raw.sendall(first)
+                with context.wrap_socket(raw) as one:
+                    one.sendall(b"GET /v1/hosts HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: Bearer wrong\\r\\n\\r\\n")
+                    return one.recv(12).decode()[9:]
+            except OSError: return "closed"
+        # Each controller counts for itself.
+        answers = [ask(proxy, "127.0.0.2") for _ in range(600)]
+        print(sorted(set(answers)), answers[-1], ask(proxy, "127.0.0.3"))
+        header = bytes.fromhex("0d0a0d0a000d0a515549540a2111000c") + bytes([192, 0, 2, 7, 127, 0, 0, 1, 0, 9, 0, 9])
+        print(ask(direct, "127.0.0.4", header), ask(direct, "127.0.0.4"))
+        print(ask(direct, "127.0.0.9", header), ask(direct, "127.0.0.9"))
+        """
+
+    @Test(
+        "Whoever guesses tokens through it holds nobody else up; only the listed proxy's header is taken, and it must send one"
+    )
+    func addresses() async throws {
+        let first = try TestController(database: TestPostgres.newDatabase())
+        try Self.list(first)
+        let second = try TestController(beside: first)
+        try await first.run { one in
+            try await second.run { two in
+                let folder = try TemporaryFolder()
+                let port = try Self.freePort()
+                let proxy = try Self.start(port: port, before: one, two, folder)
+                defer { proxy.terminate() }
+                try await eventually {
+                    guard let client = try? TestClient(first, port: port) else { return false }
+                    let status = try? await client.send("GET", "/readyz").status
+                    await client.close()
+                    return status == 200
+                }
+                let result = try await LiveProcesses().run(
+                    ProcessCommand(
+                        executable: "/usr/bin/python3", arguments: ["-c", Self.python, "\(port)", "\(one.port)"],
+                        workingDirectory: "/", timeout: .seconds(120)))
+                #expect(result.output == "['401', '429'] 429 401\nclosed 401\n401 closed\n")
             }
         }
     }
