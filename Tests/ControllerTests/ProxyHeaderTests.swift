@@ -22,7 +22,8 @@ struct ProxyHeaderTests {
         (header(1, 0x00, extra), nil),
     ]
 
-    @Test("A good one names the client, or nobody, however it is cut; what follows it is not touched", arguments: headers)
+    @Test(
+        "A good one names the client, or nobody, however it is cut; what follows it is not touched", arguments: headers)
     func good(_ bytes: [UInt8], _ source: String?) throws {
         for end in 0..<bytes.count { #expect(try ProxyHeader.parse(bytes[..<end]) == nil, "\(end)") }
         let parsed = try #require(try ProxyHeader.parse(bytes + [0x16, 0x03]))
