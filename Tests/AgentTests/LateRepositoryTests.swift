@@ -11,7 +11,7 @@ struct LateRepositoryTests {
     func mixed() async throws {
         let repository = try TestRepository()
         let one = try await repository.submit("1.0")
-        let host = try await TestHost(repository)
+        let host = try await TestHost(repository, cacheAge: .seconds(75))
         let first = try await host.carryOut(repository.assignment(1, .install, one), order(1))
         #expect(first.outcome == .succeeded, "\(first)")
 

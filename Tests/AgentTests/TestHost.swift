@@ -26,6 +26,7 @@ final class TestHost: Sendable {
         unhealthyBefore: UnhealthyBefore? = nil, windows: [MaintenanceWindow]? = nil, drift: DriftPolicy? = nil,
         schedule: InstallSchedule? = nil,
         reboot: RebootSettings? = nil, program: ProgramDoor = .byHand, plugins: [String: String]? = nil,
+        cacheAge: TimeSpan = .zero,
         local: (any HTTPDoor)? = nil,
         reach: @escaping @Sendable (String) -> TCPReach.Answer = { _ in .refused }
     ) async throws {
@@ -46,10 +47,11 @@ final class TestHost: Sendable {
         configuration.plugins = plugins
         // A new agent is asked whether it can read it.
         if program.restart != nil { try configuration.write(in: folder.base) }
-        let doors = AgentDoors(
+        var doors = AgentDoors(
             http: FolderHTTP(repository.folder.directory), local: local ?? FolderHTTP(repository.folder.directory),
             processes: LiveProcesses(), time: SystemTime(), random: SystemRandom(), systemctl: systemctl,
             program: program, reach: { address, _ in reach(address) })
+        doors.cacheAge = cacheAge
         self.doors = doors
         let source = try RepositorySource(folder: folder, configuration: configuration, doors: doors)
         let log = Logger(label: "test", factory: { _ in AgentLog(logLevel: .critical) })

@@ -55,6 +55,16 @@ struct IdempotencyTests {
             let other = try await invite(2, key: "one")
             #expect(other.status == 422 && other.problemCode == "controller.request.idempotencyKey")
             #expect(try await invite(2, key: "two").status == 201)
+            // Also where nothing else is written down for it than that it was asked.
+            #expect(try await TestFleet.submit("1.0", by: admin).status == 201)
+            func link(key: String) async throws -> Int {
+                let body = try JSONCoding.value(of: FeedbackLinkRequest()).wireBytes
+                return try await admin.send(
+                    "POST", "/v1/releases/web/1.0/feedback-links", headers: [HTTPField(IdempotencyKeys.header, key)],
+                    bytes: body
+                ).status
+            }
+            #expect(try await [link(key: "a"), link(key: "b"), link(key: "b")] == [201, 201, 409])
             await admin.close()
         }
     }

@@ -36,7 +36,7 @@ struct RolloutTests {
                 #expect(view.hosts.allSatisfy { $0.outcome == .succeeded && $0.endedAt != nil })
                 #expect(view.hosts.first?.host.text == "host1")
                 #expect(fleet.agents.allSatisfy { $0.running?.description == "web@1.0" })
-                var kinds: [String] = []
+                var (kinds, heard) = ([String](), [String]())
                 let request = HTTPRequest(
                     "GET", admin.baseURL + "/v1/rollouts/\(view.id)/events",
                     headers: [HTTPField("Authorization", "Bearer \(test.adminToken)")])
@@ -44,11 +44,21 @@ struct RolloutTests {
                     let change = try JSONCoding.decode(RolloutChange.self, from: Array(event.data.utf8))
                     #expect(event.id == String(change.sequence))
                     kinds.append(change.kind)
+                    heard.append(try #require(event.id))
                     if change.state.isFinal { break }
                 }
                 #expect(kinds.first == "rollout.started")
                 #expect(kinds.last == "rollout.ended")
                 #expect(kinds.count { $0 == "rollout.phasePassed" } == 3)
+                // Whoever heard some of it goes on behind that.
+                var rest: [String] = []
+                var again = request
+                again.headers.append(HTTPField("Last-Event-ID", heard[1]))
+                for try await event in admin.http.events(again, silenceMax: .seconds(60)) {
+                    rest.append(try #require(event.id))
+                    if event.id == heard.last { break }
+                }
+                #expect(rest == Array(heard.dropFirst(2)))
             }
         }
     }

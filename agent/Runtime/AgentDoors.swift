@@ -19,6 +19,8 @@ struct AgentDoors: Sendable {
     /// A stop hook of the release that is left may fail: whoever types the command said so.
     var ignoresStopFailure = false
     var systemctl = "/usr/bin/systemctl"
+    /// How far apart two files may be that caches on the way hold: two of half a minute, one behind the other, and some more.
+    var cacheAge = TimeSpan.seconds(75)
     /// How another release of the agent comes in this one's place.
     var program = ProgramDoor.byHand
     /// Whether a fresh connection to `host:port` is taken.

@@ -11,6 +11,7 @@ struct RepositorySource: ReleaseSource {
     private let fetcher: PackageFetcher
     private let configuration: AgentConfiguration
     private let time: any TimeDoor
+    private let cacheAge: TimeSpan
     private let highest: HighestTime
     private let downloads: LimitedHTTP
     private let folder: Directory
@@ -28,6 +29,7 @@ struct RepositorySource: ReleaseSource {
         fetcher = PackageFetcher(http: http, time: doors.time, address: address)
         self.configuration = configuration
         time = doors.time
+        cacheAge = doors.cacheAge
         highest = HighestTime(in: folder.base, log: log)
         self.folder = folder.base
         self.log = log
@@ -61,7 +63,10 @@ struct RepositorySource: ReleaseSource {
 
     func authorise(_ envelope: JSONValue, revoked: Set<SHA256Digest>) async throws -> AuthorisedRelease {
         let now = highest.start(time.now())
-        let release = try await RetryPolicy.order.run(time, mayPass: Self.mayBeLate) {
+        let begun = time.monotonic()
+        let release = try await RetryPolicy.order.run(
+            time, mayPass: { Self.mayBeLate($0) && time.monotonic() < begun + cacheAge }
+        ) {
             try await metadata.authorise(
                 envelope, for: configuration.host, environment: configuration.environment, revoked: revoked, at: now)
         }
@@ -70,8 +75,8 @@ struct RepositorySource: ReleaseSource {
         return release
     }
 
-    /// Caches on the way may hold the director's word and the timestamp half a minute apart: what is not listed yet may be in
-    /// a moment, and an order that has ended never comes again.
+    /// Caches on the way may hold a newer word of the director's beside an older timestamp: what is not listed yet may be in a
+    /// moment, and an order that has ended never comes again.
     private static func mayBeLate(_ error: any Error) -> Bool {
         (error as? TrustError)?.code == "trust.release.notApproved"
     }

@@ -34,6 +34,7 @@ struct BodyFaults {
     }
 
     private mutating func check(_ value: JSONValue, _ schema: JSONValue, at pointer: JSONPointer) {
+        guard found.count < Self.faultsMax else { return }
         if let choices = schema["anyOf"]?.arrayValue {
             // What may be missing may be null; of two objects the reader says which it takes.
             if case .null = value, choices.contains(where: { $0["type"]?.stringValue == "null" }) { return }

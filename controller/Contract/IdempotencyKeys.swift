@@ -14,17 +14,18 @@ final class IdempotencyKeys: Sendable {
         "string", JSONMember("minLength", .integer(1)), JSONMember("maxLength", .integer(Int64(keyLengthMax))))
     /// Longer answers are not kept; what they were about is.
     static let answerMax = 8 << 20
-    /// Their answers hold what is shown once, or a file: that they were asked is kept, the answer is not.
+    /// Their answers hold what is shown once: that they were asked is kept, the answer is not.
     private static let secretRoutes: Set<String> = [
         "/v1/tokens", "/v1/hosts/invitations", "/v1/releases/{product}/{version}/feedback-links",
-        "/v1/releases/{product}/{version}/export",
     ]
+    /// Its answer is a file, which is the same however often it is made.
+    private static let fileRoute = "/v1/releases/{product}/{version}/export"
 
     /// Where a key counts. Whoever may look alone changes nothing, and pushes nobody's key out; a body that is a file is not
     /// read twice.
     static func count(for route: Route) -> Bool {
         guard route.method == .post, case .person(let permission) = route.access else { return false }
-        return permission != .view && route.bodySizeMax <= Route.bodySizeMaxByDefault
+        return permission != .view && route.bodySizeMax <= Route.bodySizeMaxByDefault && route.path != fileRoute
     }
 
     /// Being answered here, with the digest of what was asked.
@@ -56,10 +57,9 @@ final class IdempotencyKeys: Sendable {
             try store.forgetRequests(of: request.actor, at: now)
         }
         let response = try await respond(kept)
-        guard !isSecret else { return response }
-        kept.answer = try await Self.bytes(of: response)
+        if !isSecret { kept.answer = try await Self.bytes(of: response) }
         // It was done, and is said to be, also where that cannot be kept.
-        if kept.answer != nil {
+        if isSecret || kept.answer != nil {
             do {
                 try store.keep(kept)
                 try store.forgetRequests(of: request.actor, at: now)

@@ -44,7 +44,10 @@ enum Responses {
     static func bytes(_ bytes: ByteBuffer, type: String, status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status,
-            headers: [.contentType: type, .contentLength: String(bytes.readableBytes), .cacheControl: "no-store"],
+            headers: [
+                .contentType: type, .contentLength: String(bytes.readableBytes), .cacheControl: "no-store",
+                .xContentTypeOptions: "nosniff",
+            ],
             body: ResponseBody(byteBuffer: bytes))
     }
 
