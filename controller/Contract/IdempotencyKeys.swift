@@ -10,8 +10,6 @@ import Synchronization
 final class IdempotencyKeys: Sendable {
     static let header = "Idempotency-Key"
     private static let keyLengthMax = 255
-    static let schema = SchemaMaker.type(
-        "string", JSONMember("minLength", .integer(1)), JSONMember("maxLength", .integer(Int64(keyLengthMax))))
     /// Longer answers are not kept; what they were about is.
     static let answerMax = 8 << 20
     /// Their answers hold what is shown once: that they were asked is kept, the answer is not.
@@ -23,7 +21,7 @@ final class IdempotencyKeys: Sendable {
 
     /// Where a key counts. Whoever may look alone changes nothing, and pushes nobody's key out; a body that is a file is not
     /// read twice.
-    static func count(for route: Route) -> Bool {
+    private static func count(for route: Route) -> Bool {
         guard route.method == .post, case .person(let permission) = route.access else { return false }
         return permission != .view && route.bodySizeMax <= Route.bodySizeMaxByDefault && route.path != fileRoute
     }
@@ -40,9 +38,11 @@ final class IdempotencyKeys: Sendable {
         guard Self.count(for: route), case .person = request.caller, let word = request.header(Self.header)
         else { return try await respond(nil) }
         let isSecret = Self.secretRoutes.contains(route.path)
-        guard (1...Self.keyLengthMax).contains(word.utf8.count) else {
+        let isVisible = word.utf8.allSatisfy { (UInt8(ascii: "!")...UInt8(ascii: "~")).contains($0) }
+        guard (1...Self.keyLengthMax).contains(word.utf8.count), isVisible else {
             throw ControllerError.badRequest(
-                "idempotencyKey", "The key has \(word.utf8.count) bytes, 1 to \(Self.keyLengthMax) are taken.",
+                "idempotencyKey",
+                "The key has \(word.utf8.count) bytes; 1 to \(Self.keyLengthMax) visible characters of ASCII are taken.",
                 remedy: "Send a UUID.")
         }
         let (store, now) = (controller.store, controller.time.now())

@@ -80,10 +80,6 @@ struct OpenAPIDocument: Sendable {
         if ChangedThings.path(changedBy: route) != nil {
             parameters.append(parameter("If-Match", "header", isRequired: false, SchemaMaker.type("string")))
         }
-        if IdempotencyKeys.count(for: route) {
-            parameters.append(
-                parameter(IdempotencyKeys.header, "header", isRequired: false, IdempotencyKeys.schema))
-        }
         var members = [
             JSONMember("operationId", .string(operationID(route))), JSONMember("summary", .string(operation.summary)),
             JSONMember("security", security(route)),
