@@ -9,6 +9,8 @@
   if (!main || !window.EventSource) return;
 
   const restMin = 300;
+  // With what a drawing takes on top, a change shows itself within two seconds.
+  const restMax = 1000;
   // One act is several events: they are drawn together.
   const gather = 40;
   const restWithoutEvents = 15000;
@@ -46,9 +48,9 @@
       // The stream notices a lost connection and says so.
     } finally {
       isLoading = false;
-      // A large fleet takes longer to draw: rest twice as long as it took, so that the page stays usable.
+      // A large fleet takes longer to draw: rest twice as long as it took, or a second, so that the page stays usable.
       endedAt = performance.now();
-      rest = Math.max(restMin, 2 * (endedAt - started));
+      rest = Math.max(restMin, Math.min(restMax, 2 * (endedAt - started)));
       refreshIn(isAskedAgain ? rest : restWithoutEvents);
       isAskedAgain = false;
     }
