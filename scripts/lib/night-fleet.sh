@@ -162,9 +162,16 @@ all_online() { [ "$(slipway hosts list --dir "$C" | grep -c ' online ')" -ge "$1
 
 counted() { cut -d' ' -f1 "$WORK/load/count"; }
 failures() { cut -d' ' -f2 "$WORK/load/count"; }
-none_failed() { [ "$(counted)" -gt 100 ] && [ "$(failures)" -eq 0 ]; }
-# failed_between FROM TO: how many requests failed from one moment to another, in seconds since 1970; which ones is noted.
-failed_between() { awk -v from="$1" -v to="$2" '$1 >= from && $1 < to' "$WORK/load/failed" | tee -a "$WORK/out.log" | wc -l; }
+many_counted() { [ "$(counted)" -gt 100 ]; }
+# failed_between FROM TO: how many requests failed from one moment to another, in seconds since 1970; list_failed: which, and how.
+list_failed() { awk -v from="$1" -v to="$2" '$1 >= from && $1 < to' "$WORK/load/failed"; }
+failed_between() { list_failed "$@" | wc -l; }
+# prove_none_failed FROM TO CLAIM: where it is not so, the first that failed, and what HAProxy had to say of its servers.
+prove_none_failed() {
+    prove "$3" test "$(failed_between "$1" "$2")" -eq 0
+    list_failed "$1" "$2" | head -n 5
+    [ "$(failed_between "$1" "$2")" -eq 0 ] || tail -n 15 "$WORK/haproxy.log"
+}
 now() { echo "${EPOCHREALTIME/,/.}"; }
 seconds_since() { python3 -c 'import sys; print(f"{float(sys.argv[2]) - float(sys.argv[1]):.1f}")' "$1" "$(now)"; }
 
