@@ -154,4 +154,12 @@ struct GracefulStopTests {
         #expect(try await controller.end() == 0, "\(controller.log)")
         for one in [client, stranger, fresh] { await one.close() }
     }
+
+    @Test("One that has ended is gone, with all its files, as soon as nobody holds it")
+    func gone() async throws {
+        weak var ended: Controller?
+        let test = try TestController()
+        try await test.run { ended = $0.controller }
+        try await eventually { ended == nil }
+    }
 }

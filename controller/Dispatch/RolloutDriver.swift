@@ -278,6 +278,8 @@ extension Controller {
     /// Gives the folder back.
     func close() {
         suspend()
+        // What it tells has a hold on this controller.
+        certificatesChanged = nil
         try? store.close()
         lock.release()
     }

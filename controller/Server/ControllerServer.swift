@@ -43,6 +43,7 @@ public struct ControllerServer: Sendable {
                 KnownFiles(controller, $0, waiting)
             }, proxies: try TrustedProxies(controller.configuration.proxies ?? []))
         await controller.watchCertificates { try tls.replace(by: $0.configuration()) }
+        defer { tls.forget() }
         let application = Application(
             responder: ControllerResponder(table: table, controller: controller, pace: patience.body, waiting: waiting),
             server: tls.server,

@@ -52,6 +52,9 @@ final class ServerTLS: Sendable {
         let made = try make(configuration, responder)
         channel.withLock { $0 = (made, responder) }
     }
+
+    /// The server has ended: what answers for it holds this, and is held by it until now.
+    func forget() { channel.withLock { $0 = nil } }
 }
 
 /// HTTP/1.1 alone: one request of a connection at a time, so that what a connection costs is bounded (decision 0024).
