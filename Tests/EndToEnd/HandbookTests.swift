@@ -10,7 +10,18 @@ extension EndToEnd {
         static let pages = [
             fleet, "docs/first-release.md", "docs/back-out.md", "docs/emergency.md", "docs/isolated-hosts.md",
             "docs/without-the-controller.md", "docs/keys.md", "docs/pull-fleet.md", "examples/ledger/README.md",
-            "examples/static-site/README.md", "examples/greeting-deb/README.md", "README.md",
+            "examples/static-site/README.md", "examples/greeting-deb/README.md", "examples/web-service/README.md",
+            "examples/haproxy/README.md", "docs/agent.md", "docs/policy.md", "README.md",
+        ]
+        /// Commands that need a machine of their own, or another page's state: what runs them instead.
+        static let shown: [String: [String]] = [
+            "README.md": [".ci/run"], "docs/evidence/README.md": ["Tests/EndToEnd/ConsoleTests.swift"],
+            "docs/installing.md": ["packaging/test/life"],
+            "docs/operations.md": [
+                "Tests/ControllerTests/Store/BackupTests.swift", "Tests/EndToEnd/StoppedLeaderTests.swift",
+            ],
+            "docs/agent.md": ["scripts/lib/night-fleet.sh"],
+            "docs/definition-files.md": ["Tests/EndToEnd/BuildTests.swift"],
         ]
         /// What a machine may lack; scripts/test installs it.
         static let needs: [String: [String]] = [
@@ -30,14 +41,49 @@ extension EndToEnd {
             try await Self.run((isOnFleet ? [Self.fleet] : []) + [page])
         }
 
-        @Test("Commands stand nowhere in these pages but in blocks that are run")
-        func everyBlock() throws {
-            for page in Self.pages where page != "README.md" {
-                let text = try Files.read("\(Files.root)/\(page)")
-                var isInside = false
-                for line in text.split(separator: "\n") where line.hasPrefix("```") {
+        /// Each block of a page: its language, and its lines.
+        private static func blocks(_ page: String) throws -> [(language: String, lines: [Substring])] {
+            var blocks: [(language: String, lines: [Substring])] = []
+            var isInside = false
+            for line in try Files.read("\(Files.root)/\(page)").split(separator: "\n") {
+                let text = line.drop { $0 == " " }
+                if text.hasPrefix("```") {
                     isInside.toggle()
-                    #expect(!isInside || ["```sh", "```yaml", "```json"].contains(line), "\(page): \(line)")
+                    if isInside { blocks.append((String(text.dropFirst(3)), [])) }
+                } else if isInside {
+                    blocks[blocks.count - 1].lines.append(text)
+                }
+            }
+            return blocks
+        }
+
+        private static func below(_ folder: String) -> [String] {
+            Files.walk("\(Files.root)/\(folder)").filter { $0.hasSuffix(".md") && !$0.hasPrefix("decisions/") }
+                .map { "\(folder)/\($0)" }
+        }
+
+        @Test("Every block of commands is run as it stands, or what runs its commands elsewhere is named")
+        func everyBlock() throws {
+            // Integrations and LifecycleGuides run every line of these.
+            let read = ["docs/from-ansible.md", "docs/lifecycle.md"]
+            for page in ["README.md"] + Self.below("docs") + Self.below("examples") where !read.contains(page) {
+                for (language, lines) in try Self.blocks(page) {
+                    switch language {
+                    case "sh": #expect(Self.pages.contains(page), "\(page) is run by no test")
+                    case "console":
+                        let places = try #require(Self.shown[page], "\(page): who runs \(lines.first ?? "")?")
+                        let texts = try places.map { try Files.read("\(Files.root)/\($0)") }
+                        for match in lines.joined(separator: "\n").matches(
+                            of: /(scripts\/|slipway[a-z-]* )([a-z][a-z-]*)/)
+                        {
+                            let verb = match.output.2
+                            #expect(
+                                texts.contains { $0.contains(verb) }, "\(page): \(match.output.0) is not in \(places)")
+                        }
+                    default:
+                        let known = ["yaml", "json", "ini", "haproxy", "text"]
+                        #expect(known.contains(language), "\(page): a block of \(language)")
+                    }
                 }
             }
         }

@@ -15,7 +15,8 @@ extension EndToEnd {
 
         static func steps(under heading: String, in text: String) throws -> [Step] {
             let section = try #require(text.components(after: "\n## \(heading)\n"), "\(heading)")
-            let block = try #require(section.components(after: "\n```\n")?.components(before: "\n```"), "its commands")
+            let block = try #require(
+                section.components(after: "\n```console\n")?.components(before: "\n```"), "its commands")
             return block.split(separator: "\n").map { line in
                 let parts = String(line).split(separator: "  # ", maxSplits: 1)
                 let command = parts[0].trimmed
