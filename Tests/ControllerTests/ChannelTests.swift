@@ -339,4 +339,21 @@ struct ChannelTests {
         try #require(response.status == 201, "\(String(decoding: response.body, as: UTF8.self))")
         return try response.json(RolloutView.self).id
     }
+
+    @Test("A push where all hosts pull or are away is refused, and says how they are reached")
+    func push() async throws {
+        let test = try TestController()
+        try await test.run { running in
+            _ = try await Puller(test, running)
+            _ = try await TestHost.join(test, running)
+            let admin = try TestClient(test, running, token: test.adminToken)
+            #expect(try await TestFleet.submit("1.0", by: admin).status == 201)
+            let refused = try await admin.post(
+                "/v1/pushes",
+                PushRequest(release: ReleaseName("web@1.0"), hosts: .all, environment: EnvironmentName("staging")))
+            #expect(refused.problemCode == "controller.conflict.noneConnected", "\(refused)")
+            let detail = try refused.json(Problem.self).detail
+            #expect(detail.contains("2 hosts of staging") && detail.contains("1 pull, 1 are away"), "\(detail)")
+        }
+    }
 }

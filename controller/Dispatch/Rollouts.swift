@@ -20,7 +20,26 @@ extension Controller {
         let definition = (policy ?? ReleasePolicy()).rollout(
             of: request.release, in: environment, to: request.hosts)
         let online = onlineHosts
+        try refuseUnreachable(definition, online)
         return try start(definition, urgency: .ordinary, by: actor) { online.contains($0.id) }
+    }
+
+    /// A push goes to connected hosts alone: where hosts match and none is one, it says what they are instead.
+    private func refuseUnreachable(_ definition: RolloutDefinition, _ online: Set<HostID>) throws {
+        let matching = state.hostsInOrder.filter {
+            $0.environment == definition.environment && $0.identity.standing.isActive
+                && definition.hosts.matches(id: $0.id, labels: $0.labels)
+        }
+        guard !matching.isEmpty, !matching.contains(where: { online.contains($0.id) }) else { return }
+        let pulling = matching.count { $0.delivery == .pull }
+        throw ControllerError.conflict(
+            "noneConnected",
+            "Of the \(matching.count.of("host")) of \(definition.environment) that match \(definition.hosts) none is "
+                + "connected: \(pulling) pull, \(matching.count - pulling) are away.",
+            remedy: pulling > 0
+                ? "Hosts that pull take it with their next check: write a rollout file, and slipway rollout start FILE."
+                : "See since when: slipway hosts list. A rollout (slipway rollout start FILE) waits for hosts that are away."
+        )
     }
 
     /// Signs the release into the emergency role, then to every matching host at once.

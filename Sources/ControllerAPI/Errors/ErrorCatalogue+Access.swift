@@ -194,6 +194,9 @@ extension ErrorCatalogue {
         controller.conflict.marked
           Every host that is meant is pinned or in maintenance, so there is nobody to roll out to.
         > Let a host go, or wait until its work is done: slipway hosts list --hosts pinned
+        controller.conflict.noneConnected
+          A push goes to connected hosts, and none of those that match is connected.
+        > A rollout reaches hosts that pull or are away: slipway rollout start FILE
         controller.conflict.notApproved
           The release is not approved there yet: a change that asks for it waits.
         > Give that up instead: slipway keys drop CHANGE --reason REASON

@@ -130,7 +130,7 @@ extension Rollout {
             return StatusReason(
                 .insufficientReach,
                 "Insufficient reach: \(tally.newUnreached.of("host")) of \(tally.denominator) in \(name) "
-                    + "could not be reached or made ready, \(gate.offlineAllowed) allowed.")
+                    + "could not be reached or made ready, \(gate.offlineAllowed) allowed (limits.offlineTolerance).")
         }
         if let stuck = hosts.stuckByGroup(through: phase) {
             return StatusReason(
