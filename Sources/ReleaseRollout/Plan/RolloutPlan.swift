@@ -94,7 +94,6 @@ public struct RolloutPlan: Sendable, Equatable, Codable {
     public var earlyLife: TimeSpan?
 
     public var hosts: [PlanHost] { phases.flatMap(\.hosts) }
-    public var hasPullingHosts: Bool { phases.contains { $0.hosts.contains { $0.delivery == .pull } } }
 
     /// Hosts that it changes at once, at most: those of one phase. Who comes late to an earlier one comes on top.
     var atOnce: Int { phases.map { min($0.parallelism, $0.hosts.count) }.max() ?? 0 }
