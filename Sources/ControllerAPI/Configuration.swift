@@ -29,11 +29,3 @@ public struct BaselineView: Sendable, Equatable, Codable {
         self.difference = difference
     }
 }
-
-/// `POST /v1/cmdb/pushes`: hands the items to another CMDB.
-public struct ConfigurationPushRequest: Sendable, Equatable, Codable {
-    /// Of a sink in notifications.json.
-    public var sink: String
-
-    public init(sink: String) { self.sink = sink }
-}

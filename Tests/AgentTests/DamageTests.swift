@@ -13,11 +13,7 @@ struct DamageTests {
         arguments: ["gone", "empty", "noise", "gap"])
     func journal(kind: String) async throws {
         let repository = try TestRepository()
-        let one = try await repository.submit("1.0")
-        let two = try await repository.submit("2.0")
-        let host = try await TestHost(repository)
-        try await host.carryOut(repository.assignment(1, .install, one), order(1))
-        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        let (host, _, two) = try await TestHost.updated(repository)
         let before = await host.reports
         await host.stop()
         await host.agent.close()
@@ -123,11 +119,7 @@ struct DamageTests {
     @Test("What a back-out returns to without its manifest is not taken for nothing: the release that runs stays")
     func manifestGone() async throws {
         let repository = try TestRepository()
-        let one = try await repository.submit("1.0")
-        let two = try await repository.submit("2.0")
-        let host = try await TestHost(repository)
-        try await host.carryOut(repository.assignment(1, .install, one), order(1))
-        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        let (host, one, two) = try await TestHost.updated(repository)
         try host.dir.directory.removeFile("releases/web/\(one.folder)/manifest.json")
         let ended = try await host.carryOut(repository.assignment(3, .backOut, two), order(3, .backOut))
         #expect(ended.outcome == .backOutFailed, "\(ended)")

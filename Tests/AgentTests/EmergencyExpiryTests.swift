@@ -16,10 +16,7 @@ struct EmergencyExpiryTests {
         #expect(expires < SystemTime().now())
         #expect(try repository.folder.directory.status("metadata/2.emergency-web.json") == nil)
 
-        let old = try await repository.submit("1.0")
-        let baseline = try await TestHost(repository)
-        try await baseline.carryOut(repository.assignment(1, .install, old), order(1))
-        try await baseline.end()
+        let baseline = try await TestHost.baseline(repository)
         let new = try await repository.submit("2.0")
         try repository.publish(repository.assignment(2, .install, new))
         let server = try await WebServer(repository)

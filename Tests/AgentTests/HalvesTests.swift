@@ -13,10 +13,7 @@ struct HalvesTests {
     @Test("Both programs together install a release, and again after either was killed")
     func programs() async throws {
         let repository = try TestRepository()
-        let old = try await repository.submit("1.0")
-        let baseline = try await TestHost(repository)
-        try await baseline.carryOut(repository.assignment(1, .install, old), order(1))
-        try await baseline.end()
+        let baseline = try await TestHost.baseline(repository)
         let new = try await repository.submit("2.0")
         let server = try await WebServer(repository)
         let agent = try await RealAgent(copying: baseline, repository: server.url)

@@ -37,10 +37,7 @@ struct KillTests {
         _ isExpected: @escaping @Sendable (HostOutcome) -> Bool
     ) async throws {
         let repository = try TestRepository()
-        let old = try await repository.submit("1.0")
-        let baseline = try await TestHost(repository)
-        try await baseline.carryOut(repository.assignment(1, .install, old), order(1))
-        try await baseline.end()
+        let baseline = try await TestHost.baseline(repository)
         let new = try await repository.submit(version, files: files)
         try repository.publish(repository.assignment(2, .install, new))
         let server = try await WebServer(repository)

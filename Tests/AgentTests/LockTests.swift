@@ -14,10 +14,7 @@ struct LockTests {
     @Test("R6: an agent that is ended at any moment of an order leaves no lock behind")
     func endedAnywhere() async throws {
         let repository = try TestRepository()
-        let old = try await repository.submit("1.0")
-        let baseline = try await TestHost(repository)
-        try await baseline.carryOut(repository.assignment(1, .install, old), order(1))
-        try await baseline.end()
+        let baseline = try await TestHost.baseline(repository)
         let new = try await repository.submit("2.0")
         try repository.publish(repository.assignment(2, .install, new))
         let server = try await WebServer(repository)

@@ -12,6 +12,9 @@ struct ReportSenderTests {
     /// A controller that cannot write its record, until it can.
     private final class Desk: HTTPDoor {
         private let state = Mutex((isOpen: false, asked: 0))
+        private let takesAny: Bool
+        /// - Parameter takesAny: false: it answers, and acknowledges nothing.
+        init(takesAny: Bool = true) { self.takesAny = takesAny }
         private let batches = Mutex<[[HostReport]]>([])
         var asked: Int { state.withLock { $0.asked } }
         /// What was taken, request by request.
@@ -28,7 +31,7 @@ struct ReportSenderTests {
             }
             let batch = try JSONCoding.decode(HostReportBatch.self, from: body)
             batches.withLock { $0.append(batch.reports) }
-            let receipt = HostReportReceipt(acknowledged: batch.reports.last?.sequence ?? 0)
+            let receipt = HostReportReceipt(acknowledged: takesAny ? batch.reports.last?.sequence ?? 0 : 0)
             return HTTPResponse(
                 head: HTTPHead(status: 200, headers: []), body: try JSONCoding.value(of: receipt).wireBytes)
         }
@@ -120,6 +123,25 @@ struct ReportSenderTests {
         time.advance(by: .seconds(2))
         try await poll { await host.reports.isEmpty ? true : nil }
         #expect(desk.asked == asked + 1)
+        task.cancel()
+        await task.value
+        try await host.end()
+    }
+
+    @Test("A controller that answers and takes nothing is asked again at growing distances, not at once")
+    func takesNothing() async throws {
+        let host = try await TestHost(TestRepository())
+        let (desk, time) = (Desk(takesAny: false), ManualTime(now: start))
+        desk.open()
+        let task = sending(of: host, to: desk, time)
+        for tries in 1...6 {
+            try await poll { time.nextWake != nil ? true : nil }
+            // Time stands still: it was asked once since the last wait.
+            #expect(desk.asked == tries)
+            time.advance(by: time.nextWake ?? .zero)
+            try await poll { desk.asked > tries ? true : nil }
+        }
+        #expect(await !host.reports.isEmpty)
         task.cancel()
         await task.value
         try await host.end()

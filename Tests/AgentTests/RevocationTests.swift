@@ -13,11 +13,7 @@ struct RevocationTests {
     @Test("It is not installed; where it runs it goes on until an order takes it back")
     func goesOn() async throws {
         let repository = try TestRepository()
-        let one = try await repository.submit("1.0")
-        let two = try await repository.submit("2.0")
-        let host = try await TestHost(repository)
-        try await host.carryOut(repository.assignment(1, .install, one), order(1))
-        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        let (host, one, two) = try await TestHost.updated(repository)
         // Addressed to another host: what it revokes holds here all the same.
         await host.agent.offer(try repository.assignment(3, .install, one, revoked: [two], to: elsewhere))
         // And to this one, by the order that it knows.
@@ -42,11 +38,7 @@ struct RevocationTests {
     @Test("A host that was out of reach until a back-out had ended goes back when it hears its channel, once")
     func takenBack() async throws {
         let repository = try TestRepository()
-        let one = try await repository.submit("1.0")
-        let two = try await repository.submit("2.0")
-        let host = try await TestHost(repository)
-        try await host.carryOut(repository.assignment(1, .install, one), order(1))
-        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        let (host, one, two) = try await TestHost.updated(repository)
         func back(_ hosts: [HostID]) throws -> TakenBackRelease {
             TakenBackRelease(order: try order(2, .backOut), release: two.name, manifest: two.manifest, hosts: hosts)
         }
@@ -161,11 +153,7 @@ struct RevocationTests {
     @Test("No host is left with nothing by it: neither with no way back nor by an order whose way back it closes")
     func neverNothing() async throws {
         let repository = try TestRepository()
-        let one = try await repository.submit("1.0")
-        let two = try await repository.submit("2.0")
-        let host = try await TestHost(repository)
-        try await host.carryOut(repository.assignment(1, .install, one), order(1))
-        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        let (host, one, two) = try await TestHost.updated(repository)
         #expect(try await host.agent.backOut(TestRepository.product).outcome == .backedOut(nil))
         // 2.0 failed here, so 1.0 has nothing to return to.
         #expect(await host.record.lastGood(before: one) == nil)

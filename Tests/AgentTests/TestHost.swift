@@ -62,6 +62,27 @@ final class TestHost: Sendable {
         task = Task { await agent.installForever() }
     }
 
+    /// It runs 1.0, and was ended: others begin as copies of it.
+    static func baseline(_ repository: TestRepository) async throws -> TestHost {
+        let old = try await repository.submit("1.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, old), order(1))
+        try await host.end()
+        return host
+    }
+
+    /// It went from 1.0 to 2.0, by the orders 1 and 2.
+    static func updated(
+        _ repository: TestRepository
+    ) async throws -> (host: TestHost, one: HostRelease, two: HostRelease) {
+        let one = try await repository.submit("1.0")
+        let two = try await repository.submit("2.0")
+        let host = try await TestHost(repository)
+        try await host.carryOut(repository.assignment(1, .install, one), order(1))
+        try await host.carryOut(repository.assignment(2, .install, two), order(2))
+        return (host, one, two)
+    }
+
     /// Ends the agent; services go on.
     func stop() async {
         task.cancel()

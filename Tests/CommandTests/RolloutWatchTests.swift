@@ -113,6 +113,25 @@ import Testing
         }
     }
 
+    @Test("A controller that answers but whose stream something refuses is away: it is said once, and not for ever")
+    func refusedStream() async throws {
+        let running: ScriptedHTTP.Answer = .status(200, try Sample.view(.running, sequence: 5))
+        let http = ScriptedHTTP([
+            running, .refusedStream, running, .refusedStream, running,
+            .events([try Sample.event(5, .running), try Sample.event(9, .succeeded)]),
+        ])
+        #expect(try await Self.watch(http) == [.lost, .found, .change(5), .change(9)])
+
+        let never = ScriptedHTTP((0..<4000).flatMap { _ in [running, .refusedStream] })
+        var told: [RolloutWatchEvent] = []
+        let client = ControllerClient(http: never, baseURL: "https://controller:8443/", token: "secret")
+        let error = await #expect(throws: ControllerAPIError.self) {
+            for try await event in client.watch(Sample.id, time: PatientTime()) { told.append(event) }
+        }
+        #expect(error?.cause?.contains("502") == true, "\(String(describing: error))")
+        #expect(told.count == 1)
+    }
+
     @Test("A rollout that is not there ends the watch at once with the controller's own error")
     func notFound() async throws {
         let problem = Problem(

@@ -11,6 +11,8 @@ final class ScriptedHTTP: HTTPDoor {
         /// A download.
         case pieces([HTTPField], [[UInt8]])
         case unreachable
+        /// What lies before the controller passes no stream.
+        case refusedStream
     }
 
     private struct State {
@@ -25,6 +27,8 @@ final class ScriptedHTTP: HTTPDoor {
     var requests: [HTTPRequest] { state.withLock { $0.requests } }
 
     private static let away = EffectsError(code: "http.unreachable", summary: "nobody listens", remedy: "")
+
+    private static let refused = EffectsError(code: "http.status", summary: "answered 502", remedy: "")
 
     private func next(_ request: HTTPRequest) -> Answer {
         state.withLock { state in
@@ -52,6 +56,7 @@ final class ScriptedHTTP: HTTPDoor {
         let answer = next(request)
         return AsyncThrowingStream { continuation in
             if case .events(let events) = answer { events.forEach { continuation.yield($0) } }
+            if case .refusedStream = answer { continuation.finish(throwing: Self.refused) }
             continuation.finish(throwing: Self.away)
         }
     }

@@ -281,11 +281,7 @@ struct ChannelTests {
     func namedSets() async throws {
         let test = try TestController()
         let channels = try ["production.web", "production.db"].map { try ChannelName($0) }
-        let folder = try ControllerDirectory.open(test.folder.path)
-        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
-        configuration.channelSets = [channels, [channels[0]]]
-        try folder.directory.writeDurably(
-            ControllerDirectory.configurationName, JSONCoding.value(of: configuration).prettyBytes)
+        try test.configure { $0.channelSets = [channels, [channels[0]]] }
         try await test.run { running in
             let client = try TestClient(test, running)
             let set = try #require(ChannelSet(channels))

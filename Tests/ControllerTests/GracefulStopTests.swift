@@ -122,11 +122,10 @@ struct GracefulStopTests {
     @Test("Asked to end, it says so to balancers first and serves on; then hosts are told to come back, and it is gone")
     func drains() async throws {
         let test = try TestController()
-        let folder = try ControllerDirectory.open(test.folder.path)
-        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
-        #expect(configuration.drainTime == .zero)
-        configuration.drain = .seconds(8)
-        try folder.write(ControllerDirectory.configurationName, json: configuration)
+        try test.configure { configuration in
+            #expect(configuration.drainTime == .zero)
+            configuration.drain = .seconds(8)
+        }
         let host = try await test.run { try await TestHost.join(test, $0) }
         let controller = try RealController(folder: test.folder.path)
         try await eventually { controller.port != nil || controller.isOver }

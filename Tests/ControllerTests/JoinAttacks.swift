@@ -9,18 +9,7 @@ import X509
 @testable import ControllerLibrary
 
 @Suite("Joining, by attack")
-struct JoinAttacks {
-    private func attempt(
-        _ test: TestController, _ running: TestController.Running, token: String, request: String? = nil
-    ) async throws -> HTTPResponse {
-        let text = try request ?? SigningRequest.pem(keyPEM: KeyGeneration.ecdsaP256PrivateKeyPEM())
-        let client = try TestClient(test, running)
-        let response = try await client.post(
-            "/v1/agent/join", JoinRequest(token: token, certificateSigningRequest: text, machineID: "m"))
-        await client.close()
-        return response
-    }
-
+struct JoinAttacks: EnrolmentAttack {
     /// The first of the chain.
     private func leaf(of response: JoinResponse) throws -> Certificate {
         let mark = "-----END CERTIFICATE-----"

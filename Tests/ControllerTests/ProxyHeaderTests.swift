@@ -88,6 +88,9 @@ struct ProxyHeaderTests {
         for address in ["10.0.0.15", "10.0.0.32", "192.0.2.8", "fd00:0:0:2::5", "", "unknown"] {
             #expect(!proxies.contain(address), "\(address)")
         }
+        let mapped = try TrustedProxies(["::ffff:10.0.0.16/124", "::ffff:192.0.2.9", "::/0"])
+        #expect(["10.0.0.16", "10.0.0.31", "192.0.2.9", "fd00::5"].allSatisfy(mapped.contain))
+        #expect(!["10.0.0.15", "10.0.0.32", "192.0.2.8"].contains(where: mapped.contain))
         for text in [
             "", "proxy", "10.0.0.1/33", "10.0.0.1/", "10.0.0.1/-1", "10.0.0.1/+8", "fd00::/129", "10.0.0.0/8/8",
         ] {

@@ -33,10 +33,7 @@ struct RetentionTests {
     @Test("A sweep removes what only old packages have; plans and exports of them are refused; their record stays")
     func sweep() async throws {
         let test = try TestController()
-        let folder = try ControllerDirectory.open(test.folder.path)
-        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
-        configuration.retention = rules
-        try folder.write(ControllerDirectory.configurationName, json: configuration)
+        try test.configure { $0.retention = rules }
         try await test.run { running in
             let controller = running.controller
             let client = try TestClient(test, running, token: test.adminToken)
@@ -135,10 +132,7 @@ struct RetentionTests {
     @Test("What came to be needed after it was looked up is not removed")
     func meanwhile() async throws {
         let test = try TestController()
-        let folder = try ControllerDirectory.open(test.folder.path)
-        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
-        configuration.retention = rules
-        try folder.write(ControllerDirectory.configurationName, json: configuration)
+        try test.configure { $0.retention = rules }
         try await test.run { running in
             let (controller, client) = (running.controller, try TestClient(test, running, token: test.adminToken))
             for version in ["1.0", "1.1", "1.2", "1.3"] {

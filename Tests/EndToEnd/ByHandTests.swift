@@ -18,7 +18,7 @@ extension EndToEnd.ByHand {
 
     @Test("An installation by hand that is killed anywhere is completed by the same command, with a true receipt")
     func killed() async throws {
-        let (fleet, agent, package) = try await exportedPackage()
+        let (fleet, agent, _, package) = try await Fleet.exported()
         let points: [KillPoint] =
             (1...8).flatMap { number in ["before", "torn", "after"].map { .append(number, $0) } }
             + ["mkdirat", "fsync", "renameat", "renameat2", "linkat", "symlinkat"].flatMap { name in
@@ -64,20 +64,6 @@ extension EndToEnd.ByHand {
     private struct Host {
         var folder: String
         var root: String
-    }
-
-    /// A host that joined and was cut off, and what it gets.
-    private func exportedPackage() async throws -> (Fleet, FleetAgent, String) {
-        let fleet = try await Fleet()
-        let agent = try await fleet.addAgent()
-        try await fleet.allOnline()
-        agent.kill()
-        let host = try #require(try await fleet.json([HostView].self, "hosts", "list").first?.id.text)
-        try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
-        let package = fleet.folder + "/web.slip"
-        try await fleet.done(
-            "release", "export", "web-service@1.0", "--host", host, "--valid", "200d", "--output", package)
-        return (fleet, agent, package)
     }
 
     private func copy(of agent: FleetAgent, in fleet: Fleet, _ number: Int) async throws -> Host {

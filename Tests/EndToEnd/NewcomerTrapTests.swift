@@ -244,13 +244,8 @@ extension EndToEnd {
             let fleet = try await Fleet()
             try await fleet.addAgent(disk: "12m")
             try await fleet.allOnline()
-            var state: UInt64 = 1
-            let noise = (0..<(16 << 20)).map { _ -> UInt8 in
-                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                return UInt8(truncatingIfNeeded: state >> 56)
-            }
             let folder = try ReleaseSource(version: "1.0").write(below: fleet.folder)
-            try Files.write(folder + "/service/large.bin", noise)
+            try Files.write(folder + "/service/large.bin", Files.noise(16 << 20))
             try await fleet.done("release", "submit", folder)
             try await fleet.done(
                 "rollout", "start", RolloutSource.write("web-service@1.0", below: fleet.folder), "--detach")

@@ -132,16 +132,7 @@ extension EndToEnd {
     @Suite(.serialized) struct ByHand {
         @Test("An exported package is installed by hand, within its validity alone, and its receipt is carried back")
         func exported() async throws {
-            let fleet = try await Fleet()
-            let agent = try await fleet.addAgent()
-            try await fleet.allOnline()
-            agent.kill()
-            let host = try #require(try await fleet.json([HostView].self, "hosts", "list").first?.id.text)
-            try await fleet.done("release", "submit", ReleaseSource(version: "1.0").write(below: fleet.folder))
-            let package = fleet.folder + "/web.slip"
-            try await fleet.done(
-                "release", "export", "web-service@1.0", "--host", host, "--valid", "200d", "--output", package)
-
+            let (fleet, agent, host, package) = try await Fleet.exported()
             let export = ["release", "export", "web-service@1.0", "--host", host, "--output", package]
             let over = try await fleet.slipway(export)
             #expect(over.status == 5 && over.errors.contains("--force"), "\(over.errors)")

@@ -140,17 +140,6 @@ struct UnpackTests {
             #expect(try store.directory.list().isEmpty)
         }
     }
-
-    @Test("Hooks are put beside the tree, executable, under the name of their moment")
-    func hooks() async throws {
-        try fixture.write("hooks/drain", Array("#!/bin/sh\n".utf8))
-        let hooks = UnitHooks(programs: [HookProgram(moment: .drain, path: "./hooks/drain")])
-        let unit = try await fixture.build(PackagingFixture.definition(hooks: hooks)).manifest.units[0]
-        let place = try fixture.staging("hooks")
-        try PayloadInstaller.installHooks(of: unit, blobs: fixture.blobs, into: place)
-        #expect(try place.status("drain")?.mode == 0o755)
-        #expect(try place.read("drain", sizeMax: ByteCount(100)) == Array("#!/bin/sh\n".utf8))
-    }
 }
 
 @Suite("Unchanged files from an earlier tree")

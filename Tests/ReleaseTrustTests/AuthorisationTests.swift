@@ -192,26 +192,4 @@ struct AuthorisationTests {
         let trusted = try host.refresh(from: repository, targets: [])
         expectRefusal("trust.order") { try TestDirector().authorise(with: trusted) }
     }
-
-    @Test("By hand, root on the host is the director and the approvers' word is needed as ever")
-    func byHand() throws {
-        let trusted = try trusted(TestRepository())
-        let order = OrderID(rollout: try RolloutID("by-hand"), action: .install)
-        let now = TestRepository.start
-        let staging = TestRepository.staging
-        let release = try trusted.authoriseByHand(
-            TestRepository.release("1.0"), manifest: TestRepository.manifest("1.0"), place: .environment(staging),
-            order: order, host: TestHost.id, environment: staging, at: now)
-        #expect(release.target.sha256 == TestRepository.manifest("1.0"))
-        expectRefusal("trust.release.mismatch") {
-            try trusted.authoriseByHand(
-                TestRepository.release("1.0"), manifest: TestRepository.manifest("6.6"), place: .environment(staging),
-                order: order, host: TestHost.id, environment: staging, at: now)
-        }
-        expectRefusal("trust.assignment.environment") {
-            try trusted.authoriseByHand(
-                TestRepository.release("1.0"), manifest: TestRepository.manifest("1.0"), place: .environment(staging),
-                order: order, host: TestHost.id, environment: TestRepository.production, at: now)
-        }
-    }
 }

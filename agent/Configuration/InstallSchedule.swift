@@ -81,10 +81,9 @@ struct PathOfFile {
 
     /// - Throws: `agent.configuration`.
     init(_ path: String) throws(AgentError) {
-        guard path.hasPrefix("/"), let slash = path.lastIndex(of: "/") else {
+        guard path.hasPrefix("/") else {
             throw AgentConfiguration.problem("\(path.debugDescription) is no absolute path of a file.")
         }
-        folder = slash == path.startIndex ? "/" : String(path[..<slash])
-        name = String(path[path.index(after: slash)...])
+        (folder, name) = Directory.split(path)
     }
 }

@@ -68,8 +68,6 @@ actor Agent {
     /// What was not healthy at the last look.
     var ailments: [ProductName: Ailment] = [:]
     var isAskingHealth = false
-    /// What start-up has to say, in order.
-    var recoveryNotes: [String] = []
 
     /// Takes the lock, reads the journal and repairs what can be repaired. Starts nothing yet.
     /// - Throws: `agent.busy`: another agent runs with this folder.

@@ -52,12 +52,13 @@ enum MachineID {
     /// Of the host's present run: random(4) names the kernel's; a container that is a host has the same one after its restart,
     /// but another process 1.
     static func boot(_ path: String? = nil) -> String? {
-        guard let path, let slash = path.lastIndex(of: "/") else {
-            return firstLine(of: "boot_id", in: "/proc/sys/kernel/random").map { kernel in
-                LiveProcesses.process(1).map { "\(kernel)-\($0.startTicks)" } ?? kernel
-            }
+        if let path {
+            let (folder, name) = Directory.split(path)
+            return firstLine(of: name, in: folder)
         }
-        return firstLine(of: String(path[path.index(after: slash)...]), in: String(path[..<slash]))
+        return firstLine(of: "boot_id", in: "/proc/sys/kernel/random").map { kernel in
+            LiveProcesses.process(1).map { "\(kernel)-\($0.startTicks)" } ?? kernel
+        }
     }
 
     static func read() -> String? { firstLine(of: "machine-id", in: "/etc") }

@@ -27,7 +27,9 @@ struct ReportSender: Sendable {
             }
             let contact = await agent.nextContact()
             do {
-                try await agent.acknowledge(try await send(reports))
+                let through = try await send(reports)
+                try await agent.acknowledge(through)
+                try Self.requireProgress(through, of: reports)
                 backoff.reset()
             } catch {
                 guard !Task.isCancelled else { return }
@@ -38,6 +40,15 @@ struct ReportSender: Sendable {
                 do { try await pause(backoff.next(doors.random), orUntil: contact) } catch { return }
             }
         }
+    }
+
+    /// The same would be sent again at once, without end.
+    private static func requireProgress(_ through: Int64, of reports: [HostReport]) throws(AgentError) {
+        guard let first = reports.first?.sequence, through < first else { return }
+        throw AgentError(
+            code: "reports.refused",
+            summary: "The controller acknowledges reports up to \(through), and was sent those from \(first) on.",
+            remedy: "The reports are kept and sent again; see the controller's log.")
     }
 
     /// What is to be sent now. Steps are gathered for a moment; an outcome, or whatever else somebody waits for, goes at once and

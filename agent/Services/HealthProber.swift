@@ -95,10 +95,9 @@ struct HealthProber: Sendable {
     private func askFile(_ probe: FileProbe, of unit: ManifestUnit, in stored: StoredRelease) throws -> Answer {
         let path = try Variables.expand(probe.path, environment.variables(for: unit, of: stored))
         let whole = path.hasPrefix("/") ? path : try stored.treePath(unit) + "/" + path
-        let slash = whole.lastIndex(of: "/") ?? whole.startIndex
-        let (above, name) = (String(whole[..<slash]), String(whole[whole.index(after: slash)...]))
+        let (above, name) = Directory.split(whole)
         let folder: Directory
-        do { folder = try Directory.open(above.isEmpty ? "/" : above) } catch {
+        do { folder = try Directory.open(above) } catch {
             return Answer(passed: false, detail: "\(whole) is not there.")
         }
         guard let status = try folder.status(name), status.kind == .file else {

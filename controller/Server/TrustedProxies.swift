@@ -56,7 +56,10 @@ struct TrustedProxies: Sendable {
                     "Write in controller.json an address or a network of proxies, as 10.0.0.9, 10.0.0.0/28 or fd00::/64."
             )
         }
-        return Network(bytes: address, prefix: prefix)
+        // Written so it is the same: what comes is compared as IPv4.
+        let (plain, before) = (Self.plain(address), (address.count - Self.plain(address).count) * 8)
+        return prefix < before
+            ? Network(bytes: address, prefix: prefix) : Network(bytes: plain, prefix: prefix - before)
     }
 }
 

@@ -45,15 +45,25 @@ private struct RolloutWatch {
     let absenceMax: TimeSpan
     let isDone: (@Sendable (RolloutView) -> Bool)?
     let time: any TimeDoor
+    private var lostAt: TimeSpan?
+    /// Other questions are answered and this one is not, as behind a proxy that passes no streams: only a stream that tells
+    /// something ends such an absence.
+    private var isRefused = false
+
+    init(
+        client: ControllerClient, id: RolloutID, seen: Int64, absenceMax: TimeSpan,
+        isDone: (@Sendable (RolloutView) -> Bool)?, time: any TimeDoor
+    ) {
+        (self.client, self.id, self.seen) = (client, id, seen)
+        (self.absenceMax, self.isDone, self.time) = (absenceMax, isDone, time)
+    }
 
     mutating func run(_ report: (RolloutWatchEvent) -> Void) async throws {
-        var lostAt: TimeSpan?
         while true {
             do {
                 // The stream's errors carry no status: this asks first whether the rollout is there and we may see it.
                 let view = try await client.rollout(id)
-                if lostAt != nil { report(.found) }
-                lostAt = nil
+                if !isRefused { find(report) }
                 if isEnd(view) { return }
                 if try await follow(until: view.sequence, report) == .ended { return }
                 // The controller closed the stream without an error, as it does when it is told to stop.
@@ -67,6 +77,11 @@ private struct RolloutWatch {
                 try await time.sleep(for: Self.pause)
             }
         }
+    }
+
+    private mutating func find(_ report: (RolloutWatchEvent) -> Void) {
+        if lostAt != nil { report(.found) }
+        (lostAt, isRefused) = (nil, false)
     }
 
     private func isEnd(_ view: RolloutView) -> Bool {
@@ -85,6 +100,7 @@ private struct RolloutWatch {
         let request = HTTPRequest("GET", client.url(["rollouts", id.text, "events"]), headers: headers)
         do {
             for try await event in client.http.events(request, silenceMax: Self.silenceMax) {
+                find(report)
                 guard event.name == RolloutChange.eventName else { continue }
                 let change = try JSONCoding.decode(RolloutChange.self, from: Array(event.data.utf8))
                 guard change.sequence > seen else { continue }
@@ -99,6 +115,10 @@ private struct RolloutWatch {
             }
             return .broken
         } catch let error as EffectsError {
+            let wasRefused = isRefused
+            isRefused = error.code == "effects.http.status"
+            // One that stood and broke, however quiet it was, begins another absence.
+            if wasRefused, !isRefused { lostAt = nil }
             throw ControllerAPIError(unreachable: client.baseURL, error)
         }
     }

@@ -275,7 +275,8 @@ public struct RolloutLimits: Sendable, Equatable, Codable {
     public var earlyLife: TimeSpan?
     /// Bytes a second that a host's downloads may take; nil: what the host allows, which is never exceeded.
     public var bandwidth: ByteCount?
-    /// Bytes a second that the downloads of all hosts may take that the plan changes at once, each the same share; nil: no bound.
+    /// Bytes a second that the downloads of all hosts of a phase may take that are changed at once, each the same share; nil: no bound.
+    /// A host that comes late to an earlier phase takes such a share beside them.
     public var totalBandwidth: ByteCount?
 
     /// Below it nothing would ever arrive.

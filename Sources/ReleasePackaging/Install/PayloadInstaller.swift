@@ -95,11 +95,4 @@ public enum PayloadInstaller {
                 remedy: "The installed release is kept. Remove files that nobody needs and try again.")
         }
     }
-
-    /// Copies the unit's hook programs to `directory`, each named for its moment, mode 0755; durable when it returns.
-    public static func installHooks(of unit: ManifestUnit, blobs: BlobStore, into directory: Directory) throws {
-        for hook in unit.hooks {
-            try directory.writeDurably(hook.moment.rawValue, try blobs.read(hook.blob), mode: 0o755)
-        }
-    }
 }

@@ -94,13 +94,12 @@ public struct RolloutPlan: Sendable, Equatable, Codable {
     public var earlyLife: TimeSpan?
 
     public var hosts: [PlanHost] { phases.flatMap(\.hosts) }
-    public var hasPullingHosts: Bool { phases.contains { $0.hosts.contains { $0.delivery == .pull } } }
 
-    /// Hosts that it changes at once, at most: those of one phase.
+    /// Hosts that it changes at once, at most: those of one phase. Who comes late to an earlier one comes on top.
     var atOnce: Int { phases.map { min($0.parallelism, $0.hosts.count) }.max() ?? 0 }
 
-    /// Bytes a second that the downloads of one of its hosts may take: its share of what all may that are changed at once,
-    /// so that they keep to that however many they are. nil: what the host allows.
+    /// Bytes a second that the downloads of one of its hosts may take: its share of what all of a phase may that are changed at
+    /// once, so that they keep to that however many they are. nil: what the host allows.
     public var hostBandwidth: ByteCount? {
         let share = definition.limits.totalBandwidth.map { ByteCount($0.value / Int64(max(1, atOnce))) }
         return [definition.limits.bandwidth, share].compactMap(\.self).min()

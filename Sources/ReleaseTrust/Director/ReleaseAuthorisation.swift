@@ -31,23 +31,6 @@ extension TrustedMetadata {
         return AuthorisedRelease(assignment: assignment, target: target)
     }
 
-    /// Root on the host is the director: the approvers' word is needed as ever.
-    /// - Throws: as `authorise`.
-    public func authoriseByHand(
-        _ release: ReleaseName, manifest: SHA256Digest, place: ApprovalPlace, order: OrderID, host: HostID,
-        environment: EnvironmentName, revoked: Set<SHA256Digest> = [], at now: UTCInstant
-    ) throws(TrustError) -> AuthorisedRelease {
-        let assignment = Assignment(
-            order: order, environment: environment, audience: .host(host), release: release, manifest: manifest,
-            targetPath: TargetPath.manifest(place, release), counter: 0, expiresAt: now + .minutes(1))
-        guard place == .emergency || place == .environment(environment) else {
-            throw .assignment(
-                "environment", "\(assignment.targetPath) is of another environment than \(environment)",
-                remedy: "Nothing was installed. Promote the release to this host's environment.")
-        }
-        return try authorise(VerifiedAssignment(assignment: assignment), revoked: revoked, at: now)
-    }
-
     private func approvedTarget(of assignment: Assignment, at now: UTCInstant) throws(TrustError) -> TargetFile {
         let wantedRole = assignment.place.role(of: assignment.release.product)
         let found: (target: TargetFile, role: TargetsMetadata)

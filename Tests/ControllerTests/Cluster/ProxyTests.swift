@@ -33,11 +33,7 @@ struct ProxyTests {
     private static let address = "127.0.0.9"
 
     private static func list(_ test: TestController) throws {
-        let folder = try ControllerDirectory.open(test.folder.path)
-        let name = ControllerDirectory.configurationName
-        var configuration = try folder.json(ControllerConfiguration.self, name)
-        configuration.proxies = [address]
-        try folder.write(name, json: configuration)
+        try test.configure { $0.proxies = [address] }
     }
 
     private static func start(

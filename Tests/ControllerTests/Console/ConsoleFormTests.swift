@@ -224,12 +224,9 @@ struct ConsoleFormTests {
     @Test("A form that comes too often says on its page when it will be taken")
     func tooOften() async throws {
         let test = try TestController(time: ManualTime(now: SystemTime().now()))
-        let folder = try ControllerDirectory.open(test.folder.path)
-        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
         var rules = RateRules()
         rules.person = RateRule(burst: 3, perSecond: 1)
-        configuration.limits = rules
-        try folder.write(ControllerDirectory.configurationName, json: configuration)
+        try test.configure { $0.limits = rules }
         try await test.run { running in
             let client = try TestClient(test, running)
             let browser = try await TestBrowser.signIn(test.adminToken, client)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ControllerLibrary
 
-/// What both suites of attacks need.
+/// What suites of attacks need.
 protocol EnrolmentAttack {}
 
 extension EnrolmentAttack {

@@ -16,10 +16,7 @@ struct RateLimitTests: EnrolmentAttack {
 
     private func controller(_ time: ManualTime, _ edit: (inout RateRules) -> Void) throws -> TestController {
         let test = try TestController(time: time)
-        let folder = try ControllerDirectory.open(test.folder.path)
-        var configuration = try folder.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
-        configuration.limits = rules(edit)
-        try folder.write(ControllerDirectory.configurationName, json: configuration)
+        try test.configure { $0.limits = rules(edit) }
         return test
     }
 

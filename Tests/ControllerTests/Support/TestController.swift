@@ -82,6 +82,14 @@ final class TestController: Sendable {
         try ControllerDirectory(directory: to).write(ControllerDirectory.configurationName, json: configuration)
     }
 
+    /// Changes `controller.json`, which counts from the next start.
+    func configure(_ edit: (inout ControllerConfiguration) -> Void) throws {
+        let made = try ControllerDirectory.open(folder.path)
+        var configuration = try made.json(ControllerConfiguration.self, ControllerDirectory.configurationName)
+        edit(&configuration)
+        try made.write(ControllerDirectory.configurationName, json: configuration)
+    }
+
     /// Runs the body with the server up, and stops the server after it.
     func run<Value>(
         patience: ConnectionPatience = ConnectionPatience(), _ body: (Running) async throws -> Value

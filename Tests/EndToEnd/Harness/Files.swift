@@ -68,6 +68,15 @@ enum Files {
         chmod(path, mode)
     }
 
+    /// Bytes that do not compress, the same at each call.
+    static func noise(_ count: Int) -> [UInt8] {
+        var state: UInt64 = 1
+        return (0..<count).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return UInt8(truncatingIfNeeded: state >> 56)
+        }
+    }
+
     static func write(_ path: String, _ text: String, mode: mode_t = 0o644) throws {
         try write(path, Array(text.utf8), mode: mode)
     }
