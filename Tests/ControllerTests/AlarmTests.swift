@@ -126,7 +126,7 @@ struct AlarmTests {
                 #expect(owed.map(\.rollout) == [id] && owed.first?.change == "CHG-7" && owed.first?.review == nil)
                 #expect(owed.first?.reason == "a leak" && owed.first?.startedBy == "person:admin")
                 let notice = try #require(await running.controller.notices().first)
-                #expect(notice.text.contains("CHG-7") && notice.text.contains("person:admin"), "\(notice)")
+                #expect(notice.text.contains("CHG-7") && notice.text.contains("by admin"), "\(notice)")
                 let page = try await running.controller.consolePage(
                     of: ConsoleVisit(person: try #require(await running.controller.person(named: "admin"))))
                 let html = String(decoding: page.render(try ConsoleTemplates()), as: UTF8.self)

@@ -53,26 +53,32 @@ struct ConsolePageTests {
         #expect(html.contains("answered 500, expected 200"))
         #expect(html.contains("KeyError: &#39;SETTLEMENT_CURRENCY&#39;"))
         #expect(html.contains("backed out: it did not become healthy"))
+        var stuck = try samples.backedOut()
+        stuck.hosts[0].outcome = .backOutFailed
+        #expect(try text([stuck]).contains("t-failed\">Backed out, but for 1 host</span>"))
         // And what to type.
         let command = try #require(samples.backedOut().nextCommand)
         #expect(command.hasPrefix("slipway release submit") && html.contains("Next: <code>\(command)</code>"))
         let rows = html[table.lowerBound...]
-        let failed = try #require(rows.range(of: "<th scope=\"row\"><a href=\"/console/hosts/web-3.example\">"))
-        let waiting = try #require(rows.range(of: "<th scope=\"row\"><a href=\"/console/hosts/web-1.example\">"))
+        let failed = try #require(
+            rows.range(of: "<th scope=\"row\"><a class=\"name\" href=\"/console/hosts/web-3.example\">"))
+        let waiting = try #require(
+            rows.range(of: "<th scope=\"row\"><a class=\"name\" href=\"/console/hosts/web-1.example\">"))
         #expect(failed.lowerBound < waiting.lowerBound)
     }
 
     @Test("Rollouts that run and the newest stand open, the others are lines that lead to a page of their own")
     func openAndEarlier() throws {
         let rollouts = try [samples.running(), samples.backedOut(), samples.completed()]
-        #expect(ConsolePage.open(rollouts, chosen: nil).map(\.text) == ["r-4"])
+        #expect(ConsolePage.open(rollouts, chosen: nil, at: samples.now).map(\.text) == ["r-4"])
         let html = try text(rollouts)
         #expect(html.contains("Earlier rollouts"))
         #expect(html.contains("href=\"/console/rollouts/r-3\""))
         let chosen = try text(rollouts, chosen: RolloutID("r-3"))
         #expect(!chosen.contains("Earlier rollouts"))
         #expect(chosen.contains("/console/live?rollout=r-3"))
-        #expect(ConsolePage.open([try samples.backedOut(), try samples.running()], chosen: nil).count == 2)
+        let both = try [samples.running(), samples.backedOut()]
+        #expect(ConsolePage.open(both.reversed(), chosen: nil, at: samples.now).count == 2)
     }
 
     @Test("The fleet shows who runs what, and those not as they should be first")
@@ -96,9 +102,73 @@ struct ConsolePageTests {
         #expect(moving.contains("<b>2.0</b> <span class=\"quiet\">on 5 of 6 hosts for 53 s; 3.0.1 on 1</span>"))
         #expect(moving.contains("id=\"g-web-service-staging\" href=\"/console/rollouts/r-4\">3.0.1 "))
         let still = try text([samples.completed()])
-        #expect(still.contains(">1 unhealthy</a>"))
+        // The sixth is away: what it said last is no word of today.
+        #expect(still.contains(">1 unhealthy, 1 silent, 3 not as wanted</a>"))
+        #expect(moving.contains(">3.0.1 running, 1 unhealthy, 1 silent</a>"))
         #expect(still.contains("for 53 s"))
         #expect(!(try text([samples.running()], chosen: RolloutID("r-4"))).contains("What serves where"))
+    }
+
+    @Test("What went wrong stands before all else, whatever was tried elsewhere since")
+    func urgency() throws {
+        var halted = try samples.backedOut()
+        (halted.state, halted.environment) = (.halted, try EnvironmentName("production"))
+        let rollouts = try [samples.running(), halted, samples.completed()]
+        let html = try text(rollouts)
+        let places = try ["id=\"rollout-r-3\"", "What serves where", "id=\"rollout-r-4\""].map {
+            try #require(html.range(of: $0), "\($0)").lowerBound
+        }
+        #expect(places == places.sorted())
+        // One that was backed out stays for a day, or until something else is tried there.
+        var ended = halted
+        ended.state = .backedOut
+        ended.endedAt = samples.start
+        func open(_ rollouts: [RolloutView], _ now: UTCInstant) -> [String] {
+            ConsolePage.open(rollouts, chosen: nil, at: now).map(\.text)
+        }
+        let calm = try samples.completed(5)
+        #expect(open([calm, ended], samples.now) == ["r-3", "r-5"])
+        #expect(open([calm, ended], samples.start + .days(1)) == ["r-5"])
+        var next = try samples.completed(6)
+        next.environment = ended.environment
+        #expect(open([calm, next, ended], samples.now) == ["r-5"])
+    }
+
+    @Test("A page says a thing once: what holds a rollout, why it failed, and each landmark's name")
+    func once() throws {
+        var paused = try samples.running()
+        (paused.state, paused.reason) = (.paused, "the pilot is slow (by person:admin)")
+        let failed = try samples.backedOut()
+        var page = try page([paused, failed], chosen: nil)
+        page.holds[paused.id] = RolloutWhyView(
+            release: paused.release, rollout: paused.id,
+            reasons: [
+                RolloutHold(
+                    "paused", "It is paused by person:admin: the pilot is slow. It halts at 2026-11-22T10:12:04.500Z.")
+            ], hosts: [], nextAttemptAt: nil)
+        page.holds[failed.id] = RolloutWhyView(
+            release: failed.release, rollout: failed.id, reasons: [RolloutHold("failed", "It failed, at length.")],
+            hosts: [], nextAttemptAt: nil)
+        page.acts = [paused.id, failed.id].reduce(into: [:]) { acts, id in
+            acts[id] = [ConsoleAct(id: "halt-\(id)", group: "g", label: "Halt", says: "", address: "/")]
+        }
+        (page.rollouts[1].state, page.rollouts[1].endedAt) = (.halted, nil)
+        let html = String(decoding: page.render(templates), as: UTF8.self)
+        #expect(html.components(separatedBy: "the pilot is slow").count == 2)
+        #expect(html.contains("paused by admin: the pilot is slow. It halts at 2026-11-22 10:12:04 UTC."))
+        #expect(!html.contains("It failed, at length."))
+        let names = html.matches(of: /<(?:section|nav|main|form)[^>]* aria-label="([^"]*)"/).map(\.output.1)
+        #expect(names.count == Set(names).count && html.components(separatedBy: ">Halt</summary>").count == 3)
+    }
+
+    @Test("Words of the engine are said as people say them, and everything else stays as it is")
+    func plain() {
+        for (text, plain) in [
+            ("It halts at 2026-11-21T10:12:04.125Z.", "It halts at 2026-11-21 10:12:04 UTC."),
+            ("(2026-11-21T10:12:04Z, by person:a b)", "(2026-11-21 10:12:04 UTC, by a b)"),
+            ("no  Zebra at 2026-11-21", "no  Zebra at 2026-11-21"), ("", ""), ("Z", "Z"),
+            ("2026-13-99T10:12:04.125Z", "2026-13-99T10:12:04.125Z"),
+        ] { #expect(ConsoleWords.plain(text) == plain) }
     }
 
     @Test("A host's page shows what runs against what should, what drifted, and how each rollout ended there")

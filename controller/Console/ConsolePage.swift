@@ -31,12 +31,34 @@ struct ConsolePage {
     /// What this person may do with the rollouts that stand open.
     var acts: [RolloutID: [ConsoleAct]] = [:]
 
-    /// Which rollouts must be given with their hosts: those that run and the newest, or the chosen one.
-    static func open(_ rollouts: [RolloutView], chosen: RolloutID?) -> [RolloutID] {
+    /// For so long a release that was backed out stands first, unless something else was tried there since.
+    static let failedSpan = TimeSpan.days(1)
+
+    /// Which rollouts must be given with their hosts, in the order of the page: those that need somebody, those that run,
+    /// the newest; or the chosen one.
+    /// - Parameter rollouts: the newest first.
+    static func open(_ rollouts: [RolloutView], chosen: RolloutID?, at now: UTCInstant) -> [RolloutID] {
         if let chosen { return [chosen] }
-        let running = rollouts.filter { !$0.state.isFinal }.map(\.id)
-        let newest = rollouts.first.map { [$0.id] } ?? []
-        return Array((newest + running.filter { $0 != newest.first }).prefix(openMax))
+        var places: Set<String> = []
+        let urgent = rollouts.filter { one in
+            let isLast = places.insert("\(one.release.product) \(one.environment)").inserted
+            return isUrgent(one, at: now) && (isLast || !one.state.isFinal)
+        }.map(\.id)
+        let others = rollouts.enumerated().filter { place, one in
+            (place == 0 || !one.state.isFinal) && !urgent.contains(one.id)
+        }.map(\.element)
+        // What has ended well is the last to be read.
+        let calm = others.filter { !$0.state.isFinal } + others.filter(\.state.isFinal)
+        return Array((urgent + calm.map(\.id)).prefix(openMax))
+    }
+
+    /// It went wrong, and a person decides what comes next.
+    static func isUrgent(_ rollout: RolloutView, at now: UTCInstant) -> Bool {
+        switch rollout.state {
+        case .halted, .backingOut: true
+        case .backedOut, .backOutFailed: rollout.endedAt.map { now < $0 + failedSpan } ?? true
+        case .running, .paused, .stopping, .succeeded, .stopped, .superseded: false
+        }
     }
 
     func render(_ templates: ConsoleTemplates) -> [UInt8] { Array(templates.render("page", model).utf8) }
@@ -45,16 +67,12 @@ struct ConsolePage {
     func renderLive(_ templates: ConsoleTemplates) -> [UInt8] { Array(templates.render("live", model).utf8) }
 
     private var model: [String: Any] {
-        let open = Set(Self.open(rollouts, chosen: chosen))
-        let shown = rollouts.filter { open.contains($0.id) }
+        let open = Self.open(rollouts, chosen: chosen, at: now)
+        let shown = open.compactMap { id in rollouts.first { $0.id == id } }
         let earlier = rollouts.filter { !open.contains($0.id) }.prefix(Self.listedMax)
-        let panels = shown.map {
-            var panel = RolloutPanel(
-                $0, story: stories[$0.id] ?? RolloutStory(), why: holds[$0.id], acts: acts[$0.id] ?? [], now: now)
-            panel.approval = approvals[$0.id]
-            panel.isBrief = chosen == nil
-            return panel
-        }
+        let panels = shown.map(panel)
+        // On the home page they stand before which version serves where.
+        let urgentCount = chosen == nil ? shown.count { Self.isUrgent($0, at: now) } : 0
         let fleet = FleetTable(hosts: hosts, filter: filter).model
         let model: [String: Any] = [
             "person": person,
@@ -71,7 +89,10 @@ struct ConsolePage {
             "sequence": rollouts.map(\.sequence).max() ?? 0,
             "now": ConsoleWords.moment(now),
             "hasRollouts": !rollouts.isEmpty,
-            "panels": panels.map(\.model),
+            // A rollout's page lists its own.
+            "hasFleet": chosen == nil && !hosts.isEmpty,
+            "urgent": panels.prefix(urgentCount).map(\.model),
+            "panels": panels.dropFirst(urgentCount).map(\.model),
             "announcement": panels.first?.summary ?? "",
             "hasEarlier": chosen == nil && !earlier.isEmpty,
             "hasNotices": chosen == nil && !notices.isEmpty,
@@ -85,6 +106,15 @@ struct ConsolePage {
         ]
         let grid = chosen == nil ? FleetGrid(hosts: hosts, rollouts: rollouts, now: now).model : ["hasGrid": false]
         return model.merging(fleet) { first, _ in first }.merging(grid) { first, _ in first }
+    }
+
+    private func panel(_ rollout: RolloutView) -> RolloutPanel {
+        var panel = RolloutPanel(
+            rollout, story: stories[rollout.id] ?? RolloutStory(), why: holds[rollout.id], acts: acts[rollout.id] ?? [],
+            now: now)
+        panel.approval = approvals[rollout.id]
+        panel.isBrief = chosen == nil
+        return panel
     }
 
     /// Also where a refused form is shown, whose own address takes forms alone.

@@ -125,12 +125,13 @@ extension Controller {
             throw ControllerError.notFound("rollout \(chosen)")
         }
         var rollouts = rolloutViews(for: person)
-        var shown = ConsolePage.open(rollouts, chosen: chosen)
+        let now = time.now()
+        var shown = ConsolePage.open(rollouts, chosen: chosen, at: now)
         while let id = shown.first(where: { storyAtHand(of: $0) == nil }) {
             try await readStory(of: id)
             // Others may stand open by the time that the log was read.
             rollouts = rolloutViews(for: person)
-            shown = ConsolePage.open(rollouts, chosen: chosen)
+            shown = ConsolePage.open(rollouts, chosen: chosen, at: now)
         }
         var holds: [RolloutID: RolloutWhyView] = [:]
         var acts: [RolloutID: [ConsoleAct]] = [:]
@@ -142,7 +143,7 @@ extension Controller {
         }
         var page = ConsolePage(
             person: person.name, rollouts: rollouts, hosts: chosen == nil ? hostViews(for: person) : [],
-            notices: notices(), now: time.now(), chosen: chosen, filter: filter, holds: holds)
+            notices: notices(), now: now, chosen: chosen, filter: filter, holds: holds)
         (page.proof, page.page, page.told, page.acts) = (visit.proof, visit.page, visit.told, acts)
         for id in shown { (page.approvals[id], page.stories[id]) = (approvalWords(id), storyAtHand(of: id)) }
         return page

@@ -144,6 +144,19 @@ enum ConsoleWords {
         return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) UTC"
     }
 
+    /// Sentences of the engine as the console says them: `2026-11-21T10:12:04.125Z` as `moment` does, `person:admin` as `admin`.
+    static func plain(_ text: String) -> String {
+        text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            let opening = word.prefix { $0 == "(" }
+            let core = word.dropFirst(opening.count)
+            if core.hasPrefix("person:") { return "\(opening)\(person(String(core)))" }
+            guard core.utf8.count >= 20, let end = core.lastIndex(of: "Z"),
+                let at = try? UTCInstant(String(core[...end]))
+            else { return String(word) }
+            return "\(opening)\(moment(at))\(core[core.index(after: end)...])"
+        }.joined(separator: " ")
+    }
+
     /// What `moment` says, and nothing else.
     static func isMoment(_ text: String) -> Bool { text.utf8.count == 23 && text.hasSuffix(" UTC") }
 

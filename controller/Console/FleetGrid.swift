@@ -18,13 +18,20 @@ struct FleetGrid {
         var versions: [ReleaseVersion: Int] = [:]
         var hosts = 0
         var unhealthy = 0
+        /// Of whom nothing is known since: what they said last counts for nobody.
+        var silent = 0
         var elsewhere = 0
 
-        mutating func add(_ one: HostProductView) {
+        mutating func add(_ one: HostProductView, of host: HostView) {
             hosts += 1
             if let running = one.running { versions[running, default: 0] += 1 }
-            if one.running != nil, !one.isHealthy { unhealthy += 1 }
-            if let wanted = one.wanted, wanted != one.running { elsewhere += 1 }
+            if one.running != nil, !one.isHealthy {
+                unhealthy += 1
+            } else if ConsoleWords.silence(host) != nil {
+                silent += 1
+            } else if let wanted = one.wanted, wanted != one.running {
+                elsewhere += 1
+            }
         }
     }
 
@@ -54,7 +61,8 @@ struct FleetGrid {
         var tallies: [Place: Tally] = [:]
         for host in hosts {
             for one in host.products where one.running != nil || one.wanted != nil {
-                tallies[Place(product: one.product, environment: host.environment), default: Tally()].add(one)
+                tallies[Place(product: one.product, environment: host.environment), default: Tally()].add(
+                    one, of: host)
             }
         }
         return tallies
@@ -82,15 +90,19 @@ struct FleetGrid {
     }
 
     private func state(_ tally: Tally, _ newest: RolloutView?) -> (tone: String, sign: String, words: String) {
+        let ill = [
+            tally.unhealthy > 0 ? "\(tally.unhealthy) unhealthy" : nil,
+            tally.silent > 0 ? "\(tally.silent) silent" : nil,
+        ].compactMap { $0 }
         if let newest, !newest.state.isFinal {
-            return (
-                ConsoleWords.tone(newest.state), "›",
-                "\(newest.release.version) \(ConsoleWords.state(newest.state).lowercased())"
-            )
+            let words = "\(newest.release.version) \(ConsoleWords.state(newest.state).lowercased())"
+            return (ConsoleWords.tone(newest.state), "›", ([words] + ill).joined(separator: ", "))
         }
-        if tally.unhealthy > 0 { return ("failed", "✕", "\(tally.unhealthy) unhealthy") }
-        if tally.elsewhere > 0 { return ("backedOut", "↩", "\(tally.elsewhere) not as wanted") }
-        return ("succeeded", "✓", "as wanted")
+        let all = ill + (tally.elsewhere > 0 ? ["\(tally.elsewhere) not as wanted"] : [])
+        guard !all.isEmpty else { return ("succeeded", "✓", "as wanted") }
+        let (tone, sign) =
+            tally.unhealthy > 0 ? ("failed", "✕") : tally.silent > 0 ? ("offline", "○") : ("backedOut", "↩")
+        return (tone, sign, all.joined(separator: ", "))
     }
 
     /// For how long the last release that came to an end there has served, where it is what most hosts run.

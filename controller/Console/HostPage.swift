@@ -13,17 +13,18 @@ extension ListPanel {
     }
 
     static let turnsMax = 50
+    private static let rollouts = "/console/rollouts/"
 
     static func host(_ host: HostView, turns: [HostTurn]) -> ListPanel {
         ListPanel(
             title: host.id.text,
             note: "\(host.environment), \(host.delivery?.rawValue ?? "never heard of"); slipway hosts show \(host.id)",
-            flag: "isHost",
+            flag: "isHost", back: ("All rollouts", "/"),
             tables: [
                 ListTable(
                     heading: "Runs", note: host.products.isEmpty ? "nothing" : "",
                     columns: ["Product", "Runs", "Should run", "Health", "By rollout", "Note"],
-                    rows: host.products.map { product($0, of: host) }),
+                    rows: host.products.map { product($0, of: host) }, links: [4: rollouts]),
                 ListTable(
                     heading: "Drift", note: host.drift.map { $0.isEmpty ? "none found" : "" } ?? "not known",
                     columns: ["What is not as it was installed"], rows: (host.drift ?? []).map { [$0] }),
@@ -36,7 +37,7 @@ extension ListPanel {
                             $0.release.description, $0.rollout.text, $0.words,
                             $0.startedAt.map(ConsoleWords.moment) ?? "",
                         ]
-                    }),
+                    }, links: [1: rollouts]),
             ])
     }
 
@@ -70,7 +71,10 @@ extension ListPanel {
         if let standing = host.standing, standing != .active { rows.append(["Standing", standing.rawValue]) }
         if let notice = host.notice { rows.append(["Identity", "\(notice.summary) \(notice.remedy)"]) }
         for mark in host.marks ?? [] {
-            rows.append([mark.mark.rawValue, "by \(mark.by) since \(ConsoleWords.moment(mark.at)): \(mark.reason)"])
+            rows.append([
+                mark.mark.rawValue,
+                "by \(ConsoleWords.person(mark.by)) since \(ConsoleWords.moment(mark.at)): \(mark.reason)",
+            ])
         }
         return rows
     }

@@ -9,6 +9,8 @@ struct ListTable: Sendable {
     var note = ""
     var columns: [String]
     var rows: [[String]]
+    /// The addresses that the cells of a column lead to, but for their last part, by the column's place.
+    var links: [Int: String] = [:]
 
     var model: [String: Any] {
         [
@@ -16,9 +18,20 @@ struct ListTable: Sendable {
             "columns": columns.map { ["text": $0] },
             "hasRows": !rows.isEmpty,
             "rows": rows.prefix(Self.rowsMax).map {
-                ["cells": $0.map { ["text": $0, "isMoment": ConsoleWords.isMoment($0)] }]
+                ["cells": $0.enumerated().map { cell($0.element, in: $0.offset) }]
             },
             "left": rows.count > Self.rowsMax ? "and \(rows.count - Self.rowsMax) more" : "",
+        ]
+    }
+
+    private func cell(_ text: String, in column: Int) -> [String: Any] {
+        let link = links[column].map { $0 + text.percentEncoded }
+        return [
+            "text": text, "isMoment": ConsoleWords.isMoment(text),
+            // A word that fills a third of the page may be broken.
+            "isLong": text.split(separator: " ").contains { $0.utf8.count > 40 },
+            "hasLink": link != nil && !text.isEmpty,
+            "link": link ?? "",
         ]
     }
 }
@@ -30,13 +43,20 @@ struct ListPanel: RecordContent {
     /// Which of the pages it is, for the navigation.
     var flag: String
     var text: String?
+    var back: (name: String, address: String)?
     var links: [(name: String, address: String)] = []
+    /// Of the links: the one that leads here.
+    var current: String?
     var tables: [ListTable]
 
     var model: [String: Any] {
         [
             "isList": true, flag: true, "title": title, "listNote": note, "hasText": text != nil, "text": text ?? "",
-            "hasLinks": !links.isEmpty, "links": links.map { ["name": $0.name, "link": $0.address] },
+            "hasBack": back != nil, "back": back?.address ?? "", "backName": back?.name ?? "",
+            "hasLinks": !links.isEmpty,
+            "links": links.map {
+                ["name": $0.name, "link": $0.address, "isCurrent": $0.address == current] as [String: Any]
+            },
             "tables": tables.map(\.model),
         ]
     }
@@ -106,6 +126,7 @@ extension ListPanel {
         return ListPanel(
             title: "Configuration", note: "\(shown.count.of("item")); slipway cmdb export writes all of them",
             flag: "isConfiguration", links: [("all", "/console/configuration")] + kinds,
+            current: kinds.first { $0.0 == kind?.rawValue }?.1 ?? "/console/configuration",
             tables: [
                 ListTable(
                     heading: kind.map { "Items of the kind \($0.rawValue)" } ?? "Items",

@@ -6,6 +6,8 @@ import ReleaseDefinition
 /// people declared and what else is to be there.
 enum ProposalsPage {
     static let count = 5
+    /// So many quarters of an hour are in `within`: a day's or a window's best is among them.
+    static let lookedAtMax = 14 * 96
     static let within = TimeSpan.days(14)
     /// How long it takes, to choose from, beside what the policy expects.
     static let spans: [TimeSpan] = [.minutes(15), .hours(1), .hours(2), .hours(4)]
@@ -13,6 +15,17 @@ enum ProposalsPage {
 
     static func address(_ environment: EnvironmentName, takes: TimeSpan? = nil) -> String {
         "\(CalendarPage.address)/\(environment.text.percentEncoded)" + (takes.map { "?takes=\($0)" } ?? "")
+    }
+
+    /// The best of each window, or of each day of UTC where there is none: five starts of one night are no choice.
+    /// - Parameter all: in the order of the policy.
+    static func oneEach(_ all: [WindowProposal]) -> [WindowProposal] {
+        var seen: Set<Int64> = []
+        return Array(
+            all.filter { one in
+                let day = one.from.millisecondsSince1970 / 86_400_000
+                return seen.insert(one.windowUntil?.millisecondsSince1970 ?? day).inserted
+            }.prefix(count))
     }
 
     /// Why it is proposed, and what to mind.
@@ -71,8 +84,9 @@ extension Controller {
                 PolicyFreeze(freeze: Freeze(from: freeze.from, until: $0, reason: freeze.reason))
             }
         }
-        let proposals = rules.proposals(
-            for: environment, takes: takes, within: ProposalsPage.within, facts, count: ProposalsPage.count)
+        let proposals = ProposalsPage.oneEach(
+            rules.proposals(
+                for: environment, takes: takes, within: ProposalsPage.within, facts, count: ProposalsPage.lookedAtMax))
         let others = try startEntries(for: person, now).filter { $0.place == environment.text }
         let zone = rules.windows(of: environment).first.flatMap { it in
             zones[it.window.zone].map { (it.window.zone, $0) }
@@ -97,7 +111,7 @@ extension ListPanel {
                 heading: "Proposed",
                 note: proposals.isEmpty
                     ? "no window leaves \(takes) free within \(ProposalsPage.within): take less time, or see the windows and freezes of the policy"
-                    : "what restricts people least comes first; of equals the earliest",
+                    : "the best of each window; what restricts people least comes first, of equals the earliest",
                 columns: ["Start, by its own clock", "Start (UTC)", "Done by (UTC)", "Why"],
                 rows: proposals.map { one in
                     [
@@ -120,9 +134,8 @@ extension ListPanel {
             note:
                 "for a rollout of \(takes), within \(ProposalsPage.within); slipway window propose says the same by other lengths",
             flag: "isProposals", text: proposals.isEmpty ? nil : "# at the chosen moment\n\(start)",
-            links: [("← calendar", CalendarPage.address)]
-                + spans.map {
-                    ("takes \($0)", ProposalsPage.address(environment, takes: $0))
-                }, tables: tables)
+            back: ("Calendar", CalendarPage.address),
+            links: spans.map { ("takes \($0)", ProposalsPage.address(environment, takes: $0)) },
+            current: ProposalsPage.address(environment, takes: takes), tables: tables)
     }
 }

@@ -61,7 +61,8 @@ struct ReleaseTable: RecordContent {
         let open = view.deviations.count { $0.resolution == nil }
         return [
             "release": view.release.description, "link": ReleasePanel.link(view.release),
-            "stage": ReleasePanel.words(view.stage), "tone": ReleasePanel.tone(view.stage), "words": view.words,
+            "stage": ReleasePanel.words(view.stage), "tone": ReleasePanel.tone(view.stage),
+            "words": ConsoleWords.plain(view.words),
             "taken": (taken[view.release] ?? []).map { ["text": $0] },
             "checklist": "\(view.checklist.count(where: \.isMet)) of \(view.checklist.count)",
             "open": open == 0 ? "–" : "\(open)",
@@ -117,7 +118,7 @@ struct ReleasePanel: RecordContent {
         return [
             "isRelease": true, "product": view.release.product.text, "version": view.release.version.text,
             "environment": view.environment.text, "stage": Self.words(view.stage), "tone": Self.tone(view.stage),
-            "summary": view.plan?.summary ?? "", "words": view.words, "steps": steps,
+            "summary": view.plan?.summary ?? "", "words": ConsoleWords.plain(view.words), "steps": steps,
             "taken": (release.map(Self.taken) ?? []).map { ["text": $0] },
             "hasGates": !view.gates.isEmpty, "gates": view.gates.map(gate),
             "checklistSummary": "\(met) of \(view.checklist.count) answered well",
@@ -153,7 +154,8 @@ struct ReleasePanel: RecordContent {
         }
         return others + [
             ListTable(
-                heading: "Units", note: "manifest \(release.manifest.short)…, submitted by \(release.submittedBy)",
+                heading: "Units",
+                note: "manifest \(release.manifest.short)…, submitted by \(ConsoleWords.person(release.submittedBy))",
                 columns: ["Unit", "Installed to", "Paths", "Size"],
                 rows: release.units.map { [$0.fileName, $0.installTo, String($0.files), $0.size.description] }),
             ListTable(
@@ -181,7 +183,8 @@ struct ReleasePanel: RecordContent {
 
     private func gate(_ gate: LifecycleGate) -> [String: Any] {
         mark(gate.isMet).merging([
-            "name": gate.name, "found": gate.found, "hasRemedy": gate.remedy != nil, "remedy": gate.remedy ?? "",
+            "name": gate.name, "found": ConsoleWords.plain(gate.found), "hasRemedy": gate.remedy != nil,
+            "remedy": gate.remedy ?? "",
         ]) { first, _ in first }
     }
 
@@ -231,14 +234,16 @@ struct ReleasePanel: RecordContent {
 
     private func evidence(_ one: EvidenceRecord) -> [String: Any] {
         [
-            "kind": one.kind.rawValue, "about": one.about ?? "", "says": one.summary.words, "by": one.by,
+            "kind": one.kind.rawValue, "about": one.about ?? "", "says": ConsoleWords.plain(one.summary.words),
+            "by": ConsoleWords.person(one.by),
             "at": ConsoleWords.moment(one.statedAt),
         ]
     }
 
     private func field(_ field: ReleaseReviewView.Field) -> [String: Any] {
         [
-            "name": field.name, "planned": field.planned ?? "", "actual": field.actual ?? "(to be said)",
+            "name": field.name, "planned": ConsoleWords.plain(field.planned ?? ""),
+            "actual": ConsoleWords.plain(field.actual ?? "(to be said)"),
             "kept": field.isKept.map { $0 ? "✓ yes" : "✕ no" } ?? "",
             "tone": field.isKept == false ? "failed" : "succeeded",
         ]

@@ -135,7 +135,7 @@ enum ReleaseTables {
                         .joined(separator: " "),
                     one.host.factsAt.map(ConsoleWords.moment) ?? "never",
                 ]
-            })
+            }, links: [0: "/console/hosts/"])
     }
 }
 

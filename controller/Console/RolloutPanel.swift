@@ -47,7 +47,7 @@ struct RolloutPanel {
         var model = header
         func add(_ part: [String: Any]) { model.merge(part) { first, _ in first } }
         add(troubleModel(sorted.filter(\.mark.needsAttention)))
-        add(holdModel)
+        add(holdModel(isTroubleTold: sorted.contains(where: \.mark.needsAttention)))
         let rows = Array(sorted.prefix(isTiny ? isBrief ? 0 : Self.tinyRowsMax : Self.rowsMax))
         // They stand first. A row of links among thousands of squares is for those that need somebody.
         let concerned = sorted.prefix(isBrief ? Self.briefLinksMax : Self.tinyRowsMax).filter {
@@ -82,7 +82,8 @@ struct RolloutPanel {
             "troubleTitle": troubled.count == 1
                 ? "1 host needs attention" : "\(troubled.count) hosts need attention",
             "trouble": troubled.prefix(Self.troubleMax).enumerated().map {
-                trouble($0.element.host, $0.element.mark, isFirst: $0.offset < 3)
+                // One tells what is wrong; the page goes on.
+                trouble($0.element.host, $0.element.mark, isFirst: $0.offset < (isBrief ? 1 : 3))
             },
             "troubleLeft": troubled.count > Self.troubleMax
                 ? "and \(troubled.count - Self.troubleMax) more: they stand first in the table below" : "",
@@ -91,11 +92,13 @@ struct RolloutPanel {
         ]
     }
 
-    private var holdModel: [String: Any] {
+    /// - Parameter isTroubleTold: who failed, and of what, stands below with its log.
+    private func holdModel(isTroubleTold: Bool) -> [String: Any] {
         let next = why?.nextAttemptAt
+        let reasons = (why?.reasons ?? []).filter { !isTroubleTold || $0.what != "failed" }
         return [
-            "hasHolds": why?.reasons.isEmpty == false || next != nil,
-            "holds": (why?.reasons ?? []).map { ["what": $0.what, "text": Self.text($0)] },
+            "hasHolds": !reasons.isEmpty || next != nil,
+            "holds": reasons.map { ["what": $0.what, "text": Self.text($0)] },
             "hasNextAttempt": next != nil,
             "nextAttempt": next.map(ConsoleWords.moment) ?? "",
             "nextAttemptIn": next.map { ConsoleWords.length($0.since(now)) } ?? "",
@@ -109,11 +112,11 @@ struct RolloutPanel {
             "product": view.release.product.text,
             "version": view.release.version.text,
             "environment": view.environment.text,
-            "state": ConsoleWords.state(view.state),
-            "tone": ConsoleWords.tone(view.state),
+            "state": ConsoleWords.state(view.state) + (stuck > 0 ? ", but for \(stuck.of("host"))" : ""),
+            "tone": stuck > 0 ? "failed" : ConsoleWords.tone(view.state),
             "isEmergency": view.isEmergency,
-            "hasReason": view.reason?.isEmpty == false,
-            "reason": view.reason ?? "",
+            "hasReason": view.reason?.isEmpty == false && !isReasonHeld,
+            "reason": ConsoleWords.plain(view.reason ?? ""),
             "query": view.query.text,
             "manifest": view.manifest.short,
             "startedAt": view.startedAt.description,
@@ -125,6 +128,17 @@ struct RolloutPanel {
             "hasApproval": approval != nil,
             "approval": approval ?? "",
         ]
+    }
+
+    /// Hosts that did not get back, of a rollout that is said to be.
+    private var stuck: Int { view.state == .backedOut ? view.hosts.count { $0.outcome == .backOutFailed } : 0 }
+
+    /// What holds it says so already.
+    private var isReasonHeld: Bool {
+        guard let reason = view.reason else { return false }
+        // `TEXT (by PERSON)` of a person.
+        let text = reason.firstRange(of: " (by ").map { reason[..<$0.lowerBound] } ?? reason[...]
+        return why?.reasons.contains { $0.text.contains(text) } == true
     }
 
     private func marks(of phase: Int) -> [HostMark] { hosts.filter { $0.host.phase == phase }.map(\.mark) }
@@ -153,7 +167,7 @@ struct RolloutPanel {
         [
             "at": change.at.description,
             "clock": ConsoleWords.moment(change.at).dropFirst(11).dropLast(4),
-            "text": change.text,
+            "text": ConsoleWords.plain(change.text),
         ]
     }
 
@@ -205,10 +219,9 @@ struct RolloutPanel {
     }
 
     private static func text(_ hold: RolloutHold) -> String {
-        guard let until = hold.until else { return hold.text }
-        let said = until.description
-        if hold.text.contains(said) { return hold.text.replacing(said, with: ConsoleWords.moment(until)) }
-        return "\(hold.text) Until \(ConsoleWords.moment(until))."
+        let text = ConsoleWords.plain(hold.text)
+        guard let until = hold.until.map(ConsoleWords.moment), !text.contains(until) else { return text }
+        return "\(text) Until \(until)."
     }
 
     /// Failing hosts first, then those in motion, then the rest; inside each by phase and name.

@@ -185,7 +185,8 @@ extension FreezeRecord {
     var notice: ConsoleNotice {
         ConsoleNotice(
             tone: "waiting",
-            text: "Frozen: \(view.scopeWords), since \(ConsoleWords.moment(at)) by \(by): \(declared.reason)",
+            text:
+                "Frozen: \(view.scopeWords), since \(ConsoleWords.moment(at)) by \(ConsoleWords.person(by)): \(declared.reason)",
             command: "slipway freeze lift \(declared.id) --reason …")
     }
 }

@@ -68,7 +68,15 @@ extension Controller {
     }
 
     private func revokedNotices() -> [ConsoleNotice] {
-        state.revokedStillRunning().map { ConsoleNotice(tone: "failed", text: $0.words, command: $0.remedy) }
+        state.revokedStillRunning().map { one in
+            // `When and for whom: COMMAND`; the command alone is typed.
+            guard !one.remedy.hasPrefix("slipway"), let colon = one.remedy.ranges(of: ": ").last else {
+                return ConsoleNotice(tone: "failed", text: "\(one.words).", command: one.remedy)
+            }
+            return ConsoleNotice(
+                tone: "failed", text: "\(one.words). \(one.remedy[..<colon.lowerBound]):",
+                command: String(one.remedy[colon.upperBound...]))
+        }
     }
 
     /// For the console: a sentence each, the most urgent first.
@@ -79,7 +87,7 @@ extension Controller {
             return ConsoleNotice(
                 tone: "failed",
                 text:
-                    "Emergency release of \(record.released.release) to \(record.released.environment) by \(record.by)"
+                    "Emergency release of \(record.released.release) to \(record.released.environment) by \(ConsoleWords.person(record.by))"
                     + "\(change): \(record.released.reason). Its review is \(record.isOverdue(at: now) ? "OVERDUE since" : "owed until") "
                     + "\(ConsoleWords.moment(record.reviewDueAt)).",
                 command: "slipway release review \(record.released.rollout) --conclusion …")

@@ -77,6 +77,10 @@ struct CalendarPageTests {
                 "no busy time; nothing else is to be there",
                 "slipway rollout start rollout.yaml --environment staging",
             ] { #expect(html.contains(words), "\(words): \(html)") }
+            #expect(html.contains(#" aria-current="page">takes 2h</a>"#))
+            #expect(html.components(separatedBy: "aria-current=\"page\">takes").count == 2)
+            // Of a short one's many starts in one night the best: five nights to choose from.
+            #expect(starts(try await browser.page("/console/calendar/staging?takes=15m").text) == starts(html))
             // What lasts longer than every window has no date, and is told why.
             let long = try await browser.page("/console/calendar/staging?takes=4h").text
             #expect(starts(long).isEmpty && long.contains("no window leaves 4h free within 14d"))

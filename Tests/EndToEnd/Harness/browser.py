@@ -113,17 +113,21 @@ def read(driver, orders, found):
             found["bytes"][page["name"]] = driver.execute_script(LOADED)
             if not driver.find_elements(By.TAG_NAME, "h1"):
                 raise Refused(f"{page['path']} has no heading")
-            for one in axe.run(driver)["violations"]:
-                places = [" ".join(map(str, node["target"])) for node in one["nodes"]][:5]
-                found["violations"].append(f"{page['name']} {scheme}: {one['id']}: {places}")
+            judge(driver, axe, f"{page['name']} {scheme}", found)
             found["pages"] += 1
             if orders.get("shots"):
                 shoot(driver, f"{orders['shots']}/{page['name']}-{scheme}.png", page)
-        on_a_phone(driver, orders, page, found)
+        on_a_phone(driver, axe, orders, page, found)
     note_console(driver, found)
 
 
-def on_a_phone(driver, orders, page, found):
+def judge(driver, axe, name, found):
+    for one in axe.run(driver)["violations"]:
+        places = [" ".join(map(str, node["target"])) for node in one["nodes"]][:5]
+        found["violations"].append(f"{name}: {one['id']}: {places}")
+
+
+def on_a_phone(driver, axe, orders, page, found):
     """What is wider than the screen scrolls inside its own box, and the page does not."""
     driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": PHONE, "height": 844, "deviceScaleFactor": 1, "mobile": True})
@@ -131,6 +135,7 @@ def on_a_phone(driver, orders, page, found):
     width = driver.execute_script("return document.scrollingElement.scrollWidth")
     if width > PHONE:
         found["violations"].append(f"{page['name']}: {width} wide on a screen of {PHONE}")
+    judge(driver, axe, f"{page['name']} on a phone", found)
     if orders.get("shots") and page.get("isOnPhone"):
         driver.save_screenshot(f"{orders['shots']}/{page['name']}-phone.png")
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
