@@ -26,10 +26,11 @@ enum ControllerBackup {
 
     /// Writes beside the folder and gives it its name at the end. One that is there already may be where a medium is mounted,
     /// and cannot be given a name: it is written into, and without its `backup.json` it is no backup either.
-    /// - Throws: `controller.conflict.exists` where the folder holds anything.
+    /// - Throws: `controller.conflict.exists` where the folder holds anything, `controller.setup.backupInside` where it lies in what is copied.
     static func make(of path: String, in output: String, at now: UTCInstant) throws -> BackupRecord {
         var output = output
         while output.count > 1, output.last == "/" { output.removeLast() }
+        try refuse(output, within: path)
         if (try? Directory.open(output)) != nil {
             let there = try emptyFolder(output)
             let lock = try lock(there)
@@ -69,6 +70,26 @@ enum ControllerBackup {
             try? above.renameUnsynced(name, to: last + failed)
             try? above.removeTree(last + failed)
             throw error
+        }
+    }
+
+    /// A backup in the folder that it copies would copy itself, on and on. By whatever name and links it is called: the kernel is asked
+    /// for each folder above it.
+    private static func refuse(_ output: String, within path: String) throws {
+        // One that is not there is refused where it is read.
+        guard let controller = try? Directory.open(path).status() else { return }
+        var place = output
+        while (try? Directory.open(place)) == nil { place = Directory.split(place).folder }
+        while true {
+            let here = try Directory.open(place).status()
+            if here.inode == controller.inode, here.device == controller.device {
+                throw ControllerError.setup(
+                    "backupInside", "\(output) lies in \(path), which is to be copied; nothing was written.",
+                    remedy: "Choose a folder outside of \(path), best on another disk.")
+            }
+            place += "/.."
+            let above = try Directory.open(place).status()
+            if above.inode == here.inode, above.device == here.device { return }
         }
     }
 

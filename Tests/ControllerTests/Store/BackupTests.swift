@@ -339,6 +339,28 @@ struct BackupTests {
         }
         #expect(partial?.code == "controller.setup.backup")
     }
+
+    @Test("A backup in the folder that it copies is refused, by whatever name it is called, and nothing is written")
+    func itself() throws {
+        let test = try TestController()
+        let folder = try TemporaryFolder()
+        let outside = try Directory.open(folder.path)
+        try outside.createSymlink("link", to: test.folder.path + "/keys")
+        let before = try Directory.open(test.folder.path).list().map(\.name)
+        let inside = ["/copy", "/new/copy", "/keys/../copy"].map { test.folder.path + $0 }
+        for output in inside + [folder.path + "/link/copy"] {
+            let refused = #expect(throws: ControllerError.self) {
+                _ = try ControllerBackup.make(of: test.folder.path, in: output, at: test.time.now())
+            }
+            #expect(refused?.code == "controller.setup.backupInside", "\(output)")
+        }
+        #expect(try Directory.open(test.folder.path).list().map(\.name) == before)
+        // A name that begins alike is another folder.
+        _ = try ControllerBackup.make(of: test.folder.path, in: test.folder.path + "-copy", at: test.time.now())
+        try outside.removeFile("link")
+        try Directory.open(Directory.split(test.folder.path).folder).removeTree(
+            Directory.split(test.folder.path + "-copy").name)
+    }
 }
 
 /// docs/operations.md, as tests walk it.
