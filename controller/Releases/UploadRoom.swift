@@ -89,7 +89,7 @@ extension ControllerError {
 
     static func full(_ summary: String) -> ControllerError {
         ControllerError(
-            .init(code: 507, reasonPhrase: "Insufficient Storage"), code: "request.space", summary: summary,
+            .insufficientStorage, code: "request.space", summary: summary,
             remedy:
                 "Submit it again when space was freed on the controller: releases that nobody needs go by retention in controller.json."
         )
