@@ -181,7 +181,7 @@ let package = Package(
                 "ControllerLibrary", "AgentLibrary", "ControllerAPI", "ReleaseDefinition", "AgentProtocol",
                 "ReleasePackaging",
                 "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "TestSupport", x509,
-            ]),
+            ], resources: [.copy("Previous")]),
         tests(
             "CommandTests",
             [

@@ -17,6 +17,7 @@ public actor Controller {
     nonisolated let watchers = WatcherHub()
     nonisolated let sessions: PersonSessions
     nonisolated let limits: RateLimits
+    nonisolated let uploads: UploadRoom
     nonisolated let issuers: OIDCIssuers
     nonisolated let gate = HostGate()
     /// Reports that came since the last transaction began.
@@ -142,6 +143,8 @@ public actor Controller {
         renewalNonces = RenewalNonces(random: random)
         sessions = PersonSessions(time: time, random: random)
         limits = RateLimits(configuration.limits ?? RateRules())
+        let written = [folder.directory, try folder.repository()]
+        uploads = UploadRoom(limits.rules) { try written.map { try $0.freeSpace() }.min() ?? ByteCount(0) }
         issuers = OIDCIssuers(folder, time: time, logger: logger)
         let store = try configuration.openStore(folder)
         self.store = store

@@ -56,3 +56,8 @@ extension ControllerError {
         Self(.forbidden, code: "access." + code, summary: summary, remedy: remedy)
     }
 }
+
+extension HTTPResponse.Status {
+    /// RFC 4918 11.5; the library has no name for it.
+    static var insufficientStorage: Self { Self(code: 507, reasonPhrase: "Insufficient Storage") }
+}

@@ -1,24 +1,28 @@
 import Effects
+import Glibc
 import ReleaseDefinition
 
-/// A file system of 256 KiB in memory, mounted below a folder. Where this user may not mount, nothing is tested.
+/// A small file system in memory, mounted below a folder.
 public enum SmallDisk {
-    public static func with(_ body: (Directory) async throws -> Void) async throws {
+    /// Whether this user may mount here. A test that needs it says so in its `.enabled(if:)`.
+    public static let isPossible: Bool = {
+        guard let folder = try? TemporaryFolder(), mount("none", folder.path, "tmpfs", 0, "size=64k") == 0 else {
+            return false
+        }
+        return umount2(folder.path, Int32(MNT_DETACH)) == 0
+    }()
+
+    /// - Parameter size: as mount(8) of a tmpfs takes it.
+    public static func with(size: String = "256k", _ body: (Directory) async throws -> Void) async throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/disk"
         try folder.directory.createDirectory("disk")
-        guard try await run("/bin/mount", "-t", "tmpfs", "-o", "size=256k", "none", path) else { return }
+        guard mount("none", path, "tmpfs", 0, "size=\(size)") == 0 else { throw Unmounted(number: errno) }
         let result: Result<Void, any Error>
         do { result = .success(try await body(Directory.open(path))) } catch { result = .failure(error) }
-        _ = try await run("/bin/umount", "-l", path)
+        umount2(path, Int32(MNT_DETACH))
         try result.get()
     }
 
-    private static func run(_ arguments: String...) async throws -> Bool {
-        let result = try await LiveProcesses().run(
-            ProcessCommand(
-                executable: arguments[0], arguments: Array(arguments.dropFirst()), workingDirectory: "/",
-                timeout: .seconds(60)))
-        return result.end == .exited(0)
-    }
+    struct Unmounted: Error { var number: Int32 }
 }

@@ -13,6 +13,7 @@ struct OpenAPIDocument: Sendable {
         (423, "Not now: outside of a window, frozen, or not approved."), (428, "A plan must be looked at first."),
         (429, "Too often: see Retry-After."), (500, "The controller failed; its log has the details."),
         (503, "The controller cannot reach its record now: see Retry-After."),
+        (507, "The controller has no space for the release."),
     ]
 
     let json: JSONValue
@@ -159,7 +160,9 @@ struct OpenAPIDocument: Sendable {
             }
             return (status, JSONValue.object(members))
         }
-        for (status, _) in problems where !operation.status.contains(status) {
+        var isUpload = false
+        if case .upload = operation.body { isUpload = true }
+        for (status, _) in problems where !operation.status.contains(status) && (status != 507 || isUpload) {
             let reference = JSONMember("$ref", .string("#/components/responses/\(status)"))
             members.append((status, .object([reference])))
         }

@@ -25,12 +25,25 @@ struct ReleaseIntake: Sendable {
                 summary: "The body is \(request.header("Content-Type") ?? "of no type"), expected is \(known).",
                 remedy: "Submit a folder or a package with slipway release submit.")
         }
+        let place = try controller.uploads.enter()
+        defer { place.leave() }
+        do { return try await take(request, type, place) } catch let error as EffectsError
+            where error.code == "effects.file.noSpace"
+        {
+            throw ControllerError.full("The disk of the controller became full while the release was taken.")
+        }
+    }
+
+    private func take(
+        _ request: RouteRequest, _ type: ReleaseSubmissionType, _ place: UploadRoom.Place
+    ) async throws -> (manifest: Manifest, bytes: [UInt8]) {
         let folder = controller.folder
         let work = try folder.directory.createDirectory(ControllerDirectory.workName, mode: 0o700)
         let name = Hexadecimal.encode(controller.random.bytes(8))
         let own = try work.createDirectory(name, mode: 0o700)
         defer { try? work.removeTree(name) }
-        let upload = try await receive(request, into: own)
+        let upload = try await receive(request, copies: type == .package ? 1 : 2, place, into: own)
+        let size = try upload.size().value
         let blobs = controller.publisher.blobs
         switch type {
         case .package:
@@ -39,36 +52,67 @@ struct ReleaseIntake: Sendable {
         case .sourceArchive:
             let tree = try own.createDirectory("tree", mode: 0o700).shown(as: ".")
             try SourceArchive.extract(upload, into: tree)
+            try place.claim(size)
             return try await build(tree, in: own, into: blobs)
         case .foreignArchive:
             let body = try own.createDirectory("body", mode: 0o700).shown(as: ".")
             try SourceArchive.extract(upload, into: body)
-            return try await buildArchive(body, in: own, into: blobs)
+            return try await buildArchive(body, size, place, in: own, into: blobs)
         }
     }
 
     /// The tree is what the one archive in the upload holds.
+    /// - Parameter size: of the upload.
     private func buildArchive(
-        _ body: Directory, in own: Directory, into blobs: BlobStore
+        _ body: Directory, _ size: Int64, _ place: UploadRoom.Place, in own: Directory, into blobs: BlobStore
     ) async throws -> (Manifest, [UInt8]) {
-        let place = ReleaseSubmissionType.archiveFolder
-        let folder = try body.status(place) == nil ? nil : sent(place) { try body.directory(place) }
+        let within = ReleaseSubmissionType.archiveFolder
+        let folder = try body.status(within) == nil ? nil : sent(within) { try body.directory(within) }
         guard let folder, let name = try folder.list().first?.name, try folder.list().count == 1 else {
             throw ControllerError.badRequest(
                 "archive", "The upload does not hold one archive below \(ReleaseSubmissionType.archiveFolder)/.",
                 remedy: "Submit it with slipway release submit.")
         }
         let tree = try own.createDirectory("tree", mode: 0o700).shown(as: name)
-        let unpacked = try ForeignArchive.unpack(sent(name) { try folder.openFile(name) }, named: name, into: tree)
+        let archive = try sent(name) { try folder.openFile(name) }
+        let unpacked = try unpack(archive, size, place, named: name, into: tree)
         let definition = try sent(Self.definitionName) {
             try body.readIfPresent(Self.definitionName, sizeMax: Self.definitionSizeMax)
         }
         return try await build(tree, archive: unpacked, definition: definition, in: own, into: blobs)
     }
 
-    private func receive(_ request: RouteRequest, into own: Directory) async throws -> OpenFile {
+    /// The tree that comes of it and the blobs that are built of that may each take half of what is claimed.
+    private func unpack(
+        _ archive: OpenFile, _ size: Int64, _ place: UploadRoom.Place, named name: String, into tree: Directory
+    ) throws -> UnpackedArchive {
+        var bounds = ArchiveBounds()
+        // An archive that is larger than the bounds of all is refused as that, however much room there is.
+        let most = min(bounds.sizeMax.value, max(size * bounds.ratioMax, bounds.freeOfRatio.value))
+        let room = try place.claimHalf() / 2
+        bounds.sizeMax = ByteCount(min(most, room))
+        do { return try ForeignArchive.unpack(archive, named: name, into: tree, bounds: bounds) } catch {
+            guard room < most, (error as? ForeignArchiveError)?.code == "foreignArchives.size" else { throw error }
+            throw ControllerError.full(
+                "The archive \(name) unpacks to more than \(ByteCount(room)), for which the controller has room.")
+        }
+    }
+
+    /// - Parameter copies: how many times what comes is written again at most: a tar that is no larger than its upload is
+    ///   unpacked, and blobs are made of that.
+    private func receive(
+        _ request: RouteRequest, copies: Int64, _ place: UploadRoom.Place, into own: Directory
+    ) async throws -> OpenFile {
+        let announced = request.header("Content-Length").flatMap { Int64($0) } ?? 0
+        try place.claim(announced * (1 + copies))
         let file = try own.createFile("upload", mode: 0o600)
-        try await request.readBody { try file.write(Array($0.readableBytesView)) }
+        var received: Int64 = 0
+        try await request.readBody { part in
+            received += Int64(part.readableBytes)
+            // What is announced, or has come already, and all that is made of it.
+            try place.claim(max(announced - received, Int64(part.readableBytes)) + max(announced, received) * copies)
+            try file.write(Array(part.readableBytesView))
+        }
         return try own.openFile("upload")
     }
 

@@ -150,7 +150,8 @@ struct ControllerResponder: HTTPResponder {
             let number = Hexadecimal.encode(controller.random.bytes(8))
             controller.logger.error(
                 "\(reported)", metadata: ["path": "\(request.uri.path)", "request": "\(number)"])
-            problem = problem.withoutDetails(request: number, for: caller)
+            // That there is no room is said with nothing of what is inside, and with what the caller can do.
+            if status.code != 507 { problem = problem.withoutDetails(request: number, for: caller) }
         }
         return problem
     }

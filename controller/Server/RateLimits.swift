@@ -26,6 +26,10 @@ public struct RateRules: Sendable, Equatable, Codable {
     public var reports = RateRule(burst: 32 << 10, perSecond: 1)
     /// Connections of one address that have no request of a host or a person in progress; a host in contact has one.
     public var waitingConnections = 1024
+    /// Releases that are received, unpacked and built at once.
+    public var uploads = 8
+    /// Of the disk, in bytes: what submissions leave to the record.
+    public var spaceKept: Int64 = 256 << 20
 
     public init() {}
 
@@ -38,6 +42,8 @@ public struct RateRules: Sendable, Equatable, Codable {
         reports = try container.decodeIfPresent(RateRule.self, forKey: .reports) ?? reports
         waitingConnections =
             try container.decodeIfPresent(Int.self, forKey: .waitingConnections) ?? waitingConnections
+        uploads = try container.decodeIfPresent(Int.self, forKey: .uploads) ?? uploads
+        spaceKept = try container.decodeIfPresent(Int64.self, forKey: .spaceKept) ?? spaceKept
     }
 }
 

@@ -35,6 +35,7 @@ final class SQLiteStore: EventStore {
         end = StoreEnd(beside: path)
         // SQLite would make a new one.
         if let noted = end.noted, !end.isThere { throw Self.behind(path, StoreEnd.Place(), noted) }
+        Self.closeToOthers(path)
         let queue = try Self.translating(path) {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let verdict = try queue.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }
@@ -188,6 +189,7 @@ final class SQLiteStore: EventStore {
     /// The database as of one moment, while others may write to it.
     /// - Returns: the end of the log in the copy, whose chain was checked.
     static func copy(_ path: String, to target: String) throws -> LogCheckpoint {
+        closeToOthers(target)
         try translating(path) {
             var configuration = Configuration()
             configuration.busyMode = .timeout(5)
@@ -206,6 +208,20 @@ final class SQLiteStore: EventStore {
 }
 
 extension SQLiteStore {
+    /// Its owner alone reads the record, wherever a copy of the folder may lie. SQLite gives the files that it makes beside
+    /// this one the same mode. Where that cannot be, as on a disk that is read-only, opening it says what is wrong.
+    ///
+    /// Before it is opened: closing a second descriptor of the file would give up SQLite's locks on it.
+    private static func closeToOthers(_ path: String) {
+        let (folder, name) = Directory.split(path)
+        guard let directory = try? Directory.open(folder) else { return }
+        for file in [name, name + "-wal", name + "-shm"] {
+            guard let status = try? directory.status(file), status.mode & 0o077 != 0 else { continue }
+            try? directory.updateFile(file).setMode(0o600)
+        }
+        if (try? directory.status(name)) == .some(nil) { _ = try? directory.createFile(name, mode: 0o600) }
+    }
+
     private static func migrate(_ queue: DatabaseQueue) throws {
         var migrator = DatabaseMigrator()
         for step in migrations {

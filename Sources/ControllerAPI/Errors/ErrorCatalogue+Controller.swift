@@ -194,6 +194,9 @@ extension ErrorCatalogue {
         controller.request.signingRequest
           The certificate signing request is refused.
         > Join again with slipway-agent join, which makes a proper one.
+        controller.request.space
+          The disk of the controller has no room for the release while it is received, unpacked and built; nothing of it is left.
+        > Free space on the controller, as by retention in controller.json, and submit it again.
         controller.request.span
           The span of time is empty.
         > Give a start before the end.
@@ -203,6 +206,9 @@ extension ErrorCatalogue {
         controller.request.tooSlow
           The body came too slowly, so that it would have held a place for too long.
         > Send it again over a faster line.
+        controller.request.uploads
+          As many releases as are taken at once are being received and built.
+        > Submit it again when Retry-After is over; `limits.uploads` in controller.json is the number.
         controller.request.valid
           A package is not made valid for so long.
         > Ask for at most what the message allows.

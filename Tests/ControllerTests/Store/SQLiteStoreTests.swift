@@ -51,6 +51,31 @@ struct SQLiteStoreTests {
         }
     }
 
+    @Test(
+        "The file, what SQLite makes beside it, and a copy are their owner's alone, and so are those that were there before"
+    )
+    func modes() throws {
+        let directory = try Directory.open(folder.path)
+        let names = ["events.sqlite", "events.sqlite-wal", "events.sqlite-shm"]
+        func modes() throws -> [UInt16?] { try names.map { try directory.status($0)?.mode } }
+        let first = try SQLiteStore(path: path)
+        try StoreSamples.add("a", to: first)
+        #expect(try modes() == [0o600, 0o600, 0o600])
+        // As a killed controller of before left them.
+        let killed = try TemporaryFolder()
+        let old = try Directory.open(killed.path)
+        for name in names {
+            try old.writeDurably(name, try directory.read(name, sizeMax: ByteCount(1 << 20)), mode: 0o644)
+        }
+        let again = try SQLiteStore(path: killed.path + "/events.sqlite")
+        #expect(try StoreSamples.names(again) == ["a"])
+        #expect(try names.map { try old.status($0)?.mode } == [0o600, 0o600, 0o600])
+        _ = try SQLiteStore.copy(path, to: killed.path + "/copy.sqlite")
+        #expect(try old.status("copy.sqlite")?.mode == 0o600)
+        again.close()
+        first.close()
+    }
+
     @Test("A store that was closed says so to whoever comes late, and whoever reads at that moment reads to the end")
     func closed() async throws {
         let store = try SQLiteStore(path: path)

@@ -5,8 +5,9 @@ import Testing
 
 /// The program `slipway-controller`, running on a folder; it ends with the value, or with this process, however that ends.
 final class RealController: Sendable {
-    /// Beside the test bundle.
-    private static var program: String {
+    /// Beside the test bundle; the release build where SLIPWAY_BIN names its folder.
+    static var program: String {
+        if let folder = ProcessInfo.processInfo.environment["SLIPWAY_BIN"] { return folder + "/slipway-controller" }
         let parts = #filePath.split(separator: "/").dropLast(4)
         return "/" + parts.joined(separator: "/") + "/.build/debug/slipway-controller"
     }

@@ -13,13 +13,16 @@ import Testing
 final class TemporaryFolder: Sendable {
     let path: String
 
-    init() throws {
-        var template = Array("/tmp/slipway-controller-XXXXXX".utf8CString)
+    init(in above: String = "/tmp") throws {
+        var template = Array("\(above)/slipway-controller-XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    deinit { try? Directory.open("/tmp").removeTree(String(path.dropFirst(5))) }
+    deinit {
+        let (above, name) = Directory.split(path)
+        try? Directory.open(above).removeTree(name)
+    }
 }
 
 /// A controller made by `init` in a temporary folder, served on loopback over TLS; may be stopped and started again.
@@ -37,9 +40,11 @@ final class TestController: Sendable {
     private let running = Mutex<Running?>(nil)
 
     /// - Parameter keyPlan: of another profile than solo.
-    init(time: any TimeDoor = SystemTime(), keyPlan: KeyPlan = .solo, database: String? = nil) throws {
+    init(
+        time: any TimeDoor = SystemTime(), keyPlan: KeyPlan = .solo, database: String? = nil, in above: String = "/tmp"
+    ) throws {
         self.time = time
-        folder = try TemporaryFolder()
+        folder = try TemporaryFolder(in: above)
         let plan = try Initialisation(
             listen: "127.0.0.1:0", profile: keyPlan.profile.rawValue, environments: "staging,production",
             keyPlan: keyPlan, database: database)
@@ -105,9 +110,12 @@ final class TestController: Sendable {
         }
     }
 
-    func start(patience: ConnectionPatience = ConnectionPatience()) async throws -> Running {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
+    /// - Parameter logger: nil: what it says is not heard.
+    func start(
+        patience: ConnectionPatience = ConnectionPatience(), logger heard: Logger? = nil
+    ) async throws -> Running {
+        var logger = heard ?? Logger(label: "test")
+        if heard == nil { logger.logLevel = .critical }
         let controller = try Controller(directory: folder.path, time: time, logger: logger)
         let server = try ControllerServer(controller, patience: patience)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
