@@ -87,6 +87,8 @@ struct DurabilityTests {
     private static func judge(_ calls: [Call], _ name: String, dir: String, root: String) {
         // What is made anew after a crash: packages and downloads on their way, what services print.
         let passing = ["package", "downloads", "logs", "by-hand.log"].map { dir + "/" + $0 }
+        let flushed = calls.compactMap { call in if case .sync(let path) = call { path } else { nil } }
+        #expect(!flushed.contains { $0.hasPrefix(dir + "/downloads") }, "\(name): what is on its way is not waited for")
         func matters(_ path: String) -> Bool {
             (path.hasPrefix(dir + "/") || path.hasPrefix(root + "/"))
                 && !passing.contains { path == $0 || path.hasPrefix($0 + "/") }

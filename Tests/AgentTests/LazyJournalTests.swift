@@ -4,7 +4,7 @@ import Testing
 
 @testable import AgentLibrary
 
-@Suite("What of an act by hand is written at once")
+@Suite("What the journal is told at once")
 struct LazyJournalTests {
     private static func lines(_ host: TestHost) throws -> [JournalLine] {
         JournalReading(try host.dir.directory.read("journal", sizeMax: Journal.sizeMax)).lines
@@ -23,6 +23,45 @@ struct LazyJournalTests {
         try await host.end()
         await host.agent.close()
         return host
+    }
+
+    /// The words in the lines of the second order, line by line.
+    private static func steps(_ host: TestHost, among steps: [String]) throws -> [[String]] {
+        let lines = try lines(host).map { line in "\(line.entry.changes.filter { !$0.isReport })" }
+        guard let start = lines.lastIndex(where: { $0.contains("received") }) else { return [] }
+        return lines[start...].map { line in steps.filter(line.contains) }.filter { !$0.isEmpty }
+    }
+
+    private static let steps = [
+        "verified", "preflight", "staged", "prepared", "stopping", "switched", "starting", "checking", "confirming",
+        "committed", "ended",
+    ]
+
+    @Test("Files alone: what leads to the switch is one line before it, and what follows one with the outcome")
+    func installation() async throws {
+        let unit = try UnitTypeTests.plain("crons", .tree, installTo: "/opt/crons")
+        let host = try await host([.init("crons/job", "x\n", isProgram: false)], units: [unit])
+        let found = try Self.steps(host, among: Self.steps)
+        let expected = [
+            ["verified"], ["preflight"], ["staged", "prepared", "stopping", "switched"],
+            ["starting", "checking", "confirming", "committed", "ended"],
+        ]
+        #expect(found == expected, "\(found)")
+    }
+
+    @Test("A service is stopped, switched, started and asked after a line of its own")
+    func serviceInstallation() async throws {
+        let host = try await host(
+            [TestRepository.serve, TestRepository.healthy], units: [TestRepository.unit()])
+        let found = try Self.steps(host, among: Self.steps)
+        let expected = [
+            ["verified"], ["preflight"], ["staged", "prepared", "stopping"], ["switched"], ["starting"], ["checking"],
+            ["confirming"], ["committed", "ended"],
+        ]
+        #expect(found == expected, "\(found)")
+        for service in servicesRunning(in: host.dir.path) {
+            try await LiveProcesses().stopService(service, grace: .milliseconds(200))
+        }
     }
 
     private func backOut(_ host: TestHost) async throws {

@@ -63,8 +63,8 @@ final class TestHost: Sendable {
     }
 
     /// It runs 1.0, and was ended: others begin as copies of it.
-    static func baseline(_ repository: TestRepository) async throws -> TestHost {
-        let old = try await repository.submit("1.0")
+    static func baseline(_ repository: TestRepository, units: [UnitDefinition]? = nil) async throws -> TestHost {
+        let old = try await repository.submit("1.0", units: units)
         let host = try await TestHost(repository)
         try await host.carryOut(repository.assignment(1, .install, old), order(1))
         try await host.end()

@@ -28,23 +28,33 @@ struct ReleaseStore: Sendable {
         let temporary = ".new-" + release.folder
         try product.removeTree(temporary)
         let folder = try product.createDirectory(temporary)
-        let kept = BlobStore(folder)
         for unit in manifest.units {
-            try kept.add(try PayloadIndex.text(of: unit.payload, in: blobs))
-            for hook in unit.hooks {
-                try kept.add(try blobs.read(hook.blob))
-                try folder.openFile(hook.blob.sha256.hex).setMode(0o755)
-            }
+            try keep(unit.payload.indexText, try PayloadIndex.text(of: unit.payload, in: blobs), in: folder)
+            for hook in unit.hooks { try keep(hook.blob, try blobs.read(hook.blob), in: folder, mode: 0o755) }
         }
-        for values in manifest.values where try blobs.has(values.blob) { try kept.add(try blobs.read(values.blob)) }
+        for values in manifest.values where try blobs.has(values.blob) {
+            try keep(values.blob, try blobs.read(values.blob), in: folder)
+        }
         for document in ReleaseDocuments.kept(of: manifest) where try blobs.has(document.blob) {
-            try kept.add(try blobs.read(document.blob))
+            try keep(document.blob, try blobs.read(document.blob), in: folder)
         }
-        try folder.writeDurably(Self.manifestName, bytes)
+        let file = try folder.createFile(Self.manifestName)
+        try file.write(bytes)
+        try file.sync()
+        // Once for all names in it: it has none itself yet.
         try folder.sync()
         try product.removeTree(release.folder)
         try product.rename(temporary, to: release.folder)
         return try stored(release)
+    }
+
+    /// What was kept already stays, and is a program where one of them is.
+    private func keep(_ blob: BlobReference, _ bytes: [UInt8], in folder: Directory, mode: UInt16 = 0o644) throws {
+        let name = blob.sha256.hex
+        let isThere = try folder.status(name) != nil
+        let file = isThere ? try folder.openFile(name) : try folder.createFile(name, mode: mode)
+        if isThere { if mode & 0o111 != 0 { try file.setMode(mode) } } else { try file.write(bytes) }
+        try file.sync()
     }
 
     /// - Throws: `agent.release.absent`, `agent.release.damaged`: its manifest is not the one that was approved.

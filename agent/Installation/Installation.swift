@@ -3,8 +3,8 @@ import ReleaseDefinition
 
 /// One order on this host, from receipt to its final word: a pure machine of three verbs (style rule 2).
 ///
-/// Every event is in the journal before its action is taken (so `switched` is the point of no return, not the moment
-/// after it), every action may be taken again after a crash, and every state but the last ones has a deadline:
+/// Every event is in the journal before an action that changes the host is taken (so `switched` is the point of no return, not
+/// the moment after it), every action may be taken again after a crash, and every state but the last ones has a deadline:
 ///
 /// | state | action | when the deadline passes |
 /// |---|---|---|

@@ -89,9 +89,9 @@ extension Agent {
         for event in events { say(event, installation) }
     }
 
-    /// Of an ordered way back alone: what begins one by itself is never forgotten.
+    /// What begins a way back by itself is never forgotten, nor is one that was ordered over the network.
     private func isFollowedByReading(_ events: [InstallationEvent], _ installation: Installation) -> Bool {
-        guard writesLazily, installation.task.order.action == .backOut else { return false }
+        guard writesLazily || installation.task.order.action == .install else { return false }
         var next = installation
         for event in events { next.apply(event, at: clock.now()) }
         return next.pendingAction(at: clock.now()).map { runner.onlyReads($0, next) } ?? false

@@ -235,7 +235,8 @@ extension Agent {
                 "order": "\(task.order)", "from": "\(task.from?.description ?? "nothing")",
                 "to": "\(task.to?.description ?? "nothing")",
             ])
-        try self.record([.received(task: task, counter: queued.counter)], isLazy: task.order.action == .backOut)
+        let isLazy = writesLazily && task.order.action == .backOut
+        try self.record([.received(task: task, counter: queued.counter)], isLazy: isLazy)
     }
 
     func finish(_ queued: QueuedOrder, _ outcome: HostOutcome, _ failure: InstallationFailure? = nil) throws {

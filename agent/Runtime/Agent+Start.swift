@@ -22,7 +22,7 @@ extension Agent {
         }
         if configuration.controller != nil {
             let report = HostReport(sequence: host.nextSequence, at: time.now(), body: .inventory(inventory()))
-            try record([.report(report: report)], isLazy: true)
+            try record([.report(report: report)], isLazy: writesLazily)
         }
     }
 

@@ -38,8 +38,8 @@ actor Agent {
     var queue: [QueuedOrder] = []
     /// Ways back that wait for the end of a release that the same word brought. Heard again after a restart.
     var owed: [ProductName: QueuedOrder] = [:]
-    /// Of an act by hand, which tells nobody anything before its end: what only reading follows is written down with what
-    /// comes next.
+    /// Of an act by hand, which tells nobody anything before its end: also of a way back, what only reading follows is written
+    /// down with what comes next.
     var writesLazily = false
     /// Applied, and not in the journal yet.
     private(set) var unwritten: [HostChange] = []
@@ -103,7 +103,9 @@ actor Agent {
             clockError: { now in toldTime.error(at: now) ?? highest.start(now).since(now) })
         let backups = Backups(folder: folder, root: configuration.root, now: { [time] in time.now() })
         runner = InstallationRunner(
-            source: source, store: store, downloads: BlobStore(try folder.downloads()), operations: operations,
+            source: source, store: store,
+            // Emptied before an order that was cut short begins again.
+            downloads: BlobStore(try folder.downloads(), .scratch), operations: operations,
             activation: UnitActivation(
                 hooks: operations.hooks, processes: doors.processes, configuration: configuration),
             reachability: Reachability(configuration: configuration, time: doors.time, ask: doors.reach),
@@ -127,12 +129,12 @@ actor Agent {
 
     /// Writes down, then changes the state; with what the controller is told about it, together or not at all.
     /// - Parameter isLazy: nothing is done upon it but reading, until more is recorded; a kill before that leaves a journal
-    ///   that knows nothing of it, and a host to which nothing was done.
+    ///   that knows nothing of it, and a host to which nothing was done. Nobody is told of it until then.
     func record(_ changes: [HostChange], isLazy: Bool = false) throws {
         var changes = changes
         if configuration.controller != nil { changes += reports(about: changes) }
         let entry = JournalEntry(at: clock.now(), changes: changes)
-        if writesLazily, isLazy {
+        if isLazy {
             unwritten += changes
             return host.apply(entry)
         }
@@ -149,6 +151,9 @@ actor Agent {
         reportsWake.call()
         if changes.contains(where: \.tellsOutcome) { outcomeWake.call() }
     }
+
+    /// Writes down what waits for more, where that is not to come soon.
+    func writeWaiting() throws { if !unwritten.isEmpty { try record([]) } }
 
     /// The reports that follow from changes, numbered on from the last one.
     private func reports(about changes: [HostChange]) -> [HostChange] {
@@ -233,9 +238,10 @@ actor Agent {
 
     // MARK: - Reports
 
-    /// The next ones to send, in order.
+    /// The next ones to send, in order: of those that the journal has.
     func pendingReports() -> [HostReport] {
-        unwritten.isEmpty ? Array(host.reports.prefix(HostReportBatch.reportsMax)) : []
+        let written = host.nextSequence - Int64(unwritten.count(where: \.isReport))
+        return Array(host.reports.prefix { $0.sequence < written }.prefix(HostReportBatch.reportsMax))
     }
 
     /// Called when something is to be told that does not wait for more; made before what there is is looked at.

@@ -258,18 +258,33 @@ struct InstallationRunner: Sendable {
             ])
     }
 
-    /// Of an ordered way back, at its first attempt: whether the step changes nothing on the host, so that it may be taken
-    /// before the journal has it. Of units without service, hooks and checks there is nothing to stop, start or ask.
+    /// Of an installation, and of an ordered way back at its first attempt: whether the step changes nothing on the host, so that
+    /// it may be taken before the journal has it and is taken again after a kill. Of units without service, hooks and checks
+    /// there is nothing to stop, start or ask.
     func onlyReads(_ action: InstallationAction, _ installation: Installation) -> Bool {
         guard !SelfUpdate.concerns(installation.task.subject) else { return false }
+        let isBack = installation.task.order.action == .backOut
         switch action {
-        case .verify, .backOut(.verifying, attempt: 1): return true
+        case .verify, .backOut(.verifying, attempt: 1): return isBack
         case .backOut(.stopping(let index), attempt: 1), .backOut(.starting(let index), attempt: 1),
             .backOut(.checking(let index), attempt: 1):
-            let task = installation.task
-            guard let pairs = try? pairs(installation, old: task.to, new: task.from) else { return false }
-            return [pairs.old(index), pairs.new(index)].allSatisfy { $0?.0.isInert ?? true }
+            return isBack && isInert([index], installation)
+        case .activate: return true
+        case .stop(let index), .start(let index), .check(let index): return isInert([index], installation)
+        case .confirm: return isInert(installation.changes.indices, installation)
+        // It removes what nobody needs any more. Where nobody was to be reached, the last line is that of a check with its hooks.
+        case .tidy: return !installation.before.peers.isEmpty || isInert(installation.changes.indices, installation)
         default: return false
+        }
+    }
+
+    /// Whether nothing of these units runs, in neither release.
+    private func isInert(_ indices: some Sequence<Int>, _ installation: Installation) -> Bool {
+        let task = installation.task
+        let (old, new) = task.order.action == .backOut ? (task.to, task.from) : (task.from, task.to)
+        guard let pairs = try? pairs(installation, old: old, new: new) else { return false }
+        return indices.allSatisfy { index in
+            [pairs.old(index), pairs.new(index)].allSatisfy { $0?.0.isInert ?? true }
         }
     }
 
@@ -327,6 +342,6 @@ extension ManifestUnit {
     /// Files alone: nothing of it runs, and nobody is asked.
     fileprivate var isInert: Bool {
         (definition.type == .tree || definition.type == .file) && definition.service == nil && hooks.isEmpty
-            && definition.health.isEmpty && definition.parallel == nil
+            && definition.health.isEmpty && definition.parallel == nil && definition.backup == nil
     }
 }

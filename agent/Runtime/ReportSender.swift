@@ -151,6 +151,8 @@ extension HostReport {
 }
 
 extension HostChange {
+    var isReport: Bool { if case .report = self { true } else { false } }
+
     /// Whether it is a report that waits for no other.
     var tellsOutcome: Bool {
         if case .report(let report) = self { !report.isStep } else { false }

@@ -67,6 +67,7 @@ extension Agent {
             }
             return false
         }
+        try writeWaiting()
         if heldFor != reason {
             heldFor = reason
             log.info("installation waits", metadata: ["order": "\(installation.task.order)", "for": "\(reason)"])

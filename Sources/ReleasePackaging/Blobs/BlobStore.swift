@@ -7,7 +7,8 @@ import ReleaseDefinition
 /// A name appears only when its bytes are complete and on the disk, so what is listed is whole; readers still check what
 /// they use. Names that begin with a dot are work in progress: leftovers of a killed process, harmless until `sweep`.
 public struct BlobStore: Sendable {
-    /// Whether what is finished outlives a power cut. A folder that goes with the process needs no disk.
+    /// Whether what is finished outlives a power cut. A folder that is emptied before anybody relies on what an earlier process
+    /// left in it needs no disk.
     public enum Durability: Sendable { case durable, scratch }
 
     public let directory: Directory
@@ -168,9 +169,10 @@ extension BlobStore {
             try directory.removeFile(name)
             throw Self.wrongDigest(blob, in: directory.path)
         }
-        try file.sync()
         try file.setMode(0o644)
-        try directory.rename(name, to: blob.sha256.hex)
+        if durability == .durable { try file.sync() }
+        try directory.renameUnsynced(name, to: blob.sha256.hex)
+        try syncNames()
     }
 
     public func discardPartial(_ blob: BlobReference) throws {
