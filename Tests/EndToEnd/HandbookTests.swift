@@ -20,7 +20,7 @@ extension EndToEnd {
             "docs/operations.md": [
                 "Tests/ControllerTests/Store/BackupTests.swift", "Tests/EndToEnd/StoppedLeaderTests.swift",
             ],
-            "docs/agent.md": ["scripts/lib/night-fleet.sh"],
+            "docs/agent.md": ["Tests/AgentTests/NewcomerTests.swift", "scripts/lib/night-fleet.sh"],
             "docs/definition-files.md": ["Tests/EndToEnd/BuildTests.swift"],
         ]
         /// What a machine may lack; scripts/test installs it.

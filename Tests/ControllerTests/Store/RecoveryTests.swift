@@ -80,14 +80,14 @@ struct RecoveryTests {
         try await Self.run(["slipway-controller", "backup", "--dir", test.folder.path, "--output", sample.backup])
         let controller = try RealController(folder: test.folder.path)
         let client = try TestClient(test, port: try await Self.port(of: controller), token: test.adminToken)
-        let head = try await client.send("GET", "/v1/audit/head").json(AuditHead.self)
+        let head = try await client.send("GET", "/v1/audit/head", timeout: .minutes(5)).json(AuditHead.self)
         #expect(head.sequence >= Self.entryCount)
         for name in ["one", "two"] {
             let request = InvitationRequest(
                 environment: try EnvironmentName("staging"), labels: ["name": name], uses: 1, lifetime: .minutes(10))
             #expect(try await client.post("/v1/hosts/invitations", request).status == 201)
         }
-        sample.end = try await client.send("GET", "/v1/audit/head").json(AuditHead.self).sequence
+        sample.end = try await client.send("GET", "/v1/audit/head", timeout: .minutes(5)).json(AuditHead.self).sequence
         sample.rolloutCount = try await Self.rolloutCount(client)
         await client.close()
         try await controller.end()
@@ -169,7 +169,7 @@ struct RecoveryTests {
             sample.test, port: try await Self.port(of: controller), token: sample.test.adminToken)
         try await eventually(within: 300) { try await client.send("GET", "/readyz").status == 200 }
         // It reads the whole chain again.
-        let head = try await client.send("GET", "/v1/audit/head").json(AuditHead.self)
+        let head = try await client.send("GET", "/v1/audit/head", timeout: .minutes(5)).json(AuditHead.self)
         let took = ContinuousClock.now - began
 
         let least = steps.isEmpty ? sample.end : sample.backedUp + 1_000_000
