@@ -111,7 +111,7 @@ extension ListPanel {
                 heading: "Proposed",
                 note: proposals.isEmpty
                     ? "no window leaves \(takes) free within \(ProposalsPage.within): take less time, or see the windows and freezes of the policy"
-                    : "the best of each window; what restricts people least comes first, of equals the earliest",
+                    : "the best of each \(proposals.first?.windowUntil == nil ? "day" : "window"); what restricts people least comes first, of equals the earliest",
                 columns: ["Start, by its own clock", "Start (UTC)", "Done by (UTC)", "Why"],
                 rows: proposals.map { one in
                     [
@@ -132,7 +132,7 @@ extension ListPanel {
         return ListPanel(
             title: "When to start in \(environment)",
             note:
-                "for a rollout of \(takes), within \(ProposalsPage.within); slipway window propose says the same by other lengths",
+                "for a rollout of \(takes), within \(ProposalsPage.within); slipway window propose takes other lengths",
             flag: "isProposals", text: proposals.isEmpty ? nil : "# at the chosen moment\n\(start)",
             back: ("Calendar", CalendarPage.address),
             links: spans.map { ("takes \($0)", ProposalsPage.address(environment, takes: $0)) },
