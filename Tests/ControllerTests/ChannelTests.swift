@@ -261,7 +261,9 @@ struct ChannelTests {
             let found = try #require(try await findings().first)
             #expect(found.level == .warning && found.summary.contains("\(puller.host.id)"), "\(found)")
             #expect(found.remedy == "slipway rollout back-out \(words[1].order.rollout) --reason …")
-            #expect(await running.controller.notices().contains { $0.text == found.summary })
+            let notices = await running.controller.notices()
+            let isTold = notices.contains { $0.text == "\(found.summary)." && $0.command == found.remedy }
+            #expect(isTold, "\(found.summary)\n\(notices)")
             let word = try await puller.word { $0.revoked == [words[1].manifest] }
             #expect(word.takenBack == nil)
             let back = OrderID(rollout: words[1].order.rollout, action: .backOut)

@@ -16,7 +16,7 @@ extension EndToEnd {
         /// Commands that need a machine of their own, or another page's state: what runs them instead.
         static let shown: [String: [String]] = [
             "README.md": [".ci/run"], "docs/evidence/README.md": ["Tests/EndToEnd/ConsoleTests.swift"],
-            "docs/installing.md": ["packaging/test/life"],
+            "docs/installing.md": ["packaging/test/life", "packaging/test/part-apt", "scripts/packages"],
             "docs/operations.md": [
                 "Tests/ControllerTests/Store/BackupTests.swift", "Tests/EndToEnd/StoppedLeaderTests.swift",
             ],

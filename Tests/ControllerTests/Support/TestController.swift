@@ -179,11 +179,13 @@ struct TestClient: Sendable {
     }
 
     func send(
-        _ method: String, _ path: String, headers: [HTTPField] = [], bytes: [UInt8]? = nil
+        _ method: String, _ path: String, headers: [HTTPField] = [], bytes: [UInt8]? = nil,
+        timeout: TimeSpan = .seconds(30)
     ) async throws -> HTTPResponse {
         let authorization = token.map { [HTTPField("Authorization", "Bearer \($0)")] } ?? []
         return try await http.send(
-            HTTPRequest(method, baseURL + path, headers: authorization + headers, body: bytes))
+            HTTPRequest(
+                method, baseURL + path, headers: authorization + headers, body: bytes, timeout: timeout))
     }
 
     /// Plans a rollout and starts it with the plan's digest; where planning is refused, that answer.
