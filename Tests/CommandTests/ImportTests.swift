@@ -25,6 +25,17 @@ struct ImportTests {
         }
     }
 
+    @Test("A private key given in place of an appspec is named, and no letter of it shown")
+    func privateKey() {
+        let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEmadeUp\n-----END PRIVATE KEY-----\n"
+        let error = #expect(throws: DefinitionProblems.self) {
+            try AppSpecFile.parse(Array(pem.utf8), file: "appspec.yml")
+        }
+        let said = error.map { String(describing: $0) } ?? ""
+        #expect(said.contains("found a private key (not shown)"))
+        #expect(!said.contains("MC4C"))
+    }
+
     @Test("Sources become units of files, scripts the hooks of the same moment, with their user and longest time")
     func whole() async throws {
         let scripts = ["stop", "install", "start", "check"].map { ("scripts/\($0)", "#!/bin/sh\n", UInt16(0o755)) }

@@ -36,7 +36,10 @@ extension YAMLNode {
 
 /// In quotes, cut after 80 characters, and fit for one line of a terminal: what is not printed as itself, or turns the
 /// direction of what follows, is escaped.
+///
+/// A private key in PEM, given where a definition belongs, is named and never shown: messages end in logs and in tickets.
 func quote(_ text: String) -> String {
+    if text.contains("PRIVATE KEY-----") { return "a private key (not shown)" }
     var quoted = "\""
     let scalars = text.unicodeScalars
     for scalar in scalars.prefix(80) {
