@@ -13,16 +13,47 @@ extension EndToEnd {
             "examples/static-site/README.md", "examples/greeting-deb/README.md", "examples/web-service/README.md",
             "examples/haproxy/README.md", "docs/agent.md", "docs/policy.md", "README.md",
         ]
-        /// Commands that need a machine of their own, or another page's state: what runs them instead.
-        static let shown: [String: [String]] = [
-            "README.md": [".ci/run"], "docs/evidence/README.md": ["Tests/EndToEnd/ConsoleTests.swift"],
-            "docs/installing.md": ["packaging/test/life", "packaging/test/part-apt", "scripts/packages"],
-            "docs/operations.md": [
-                "Tests/ControllerTests/Store/BackupTests.swift", "Tests/EndToEnd/StoppedLeaderTests.swift",
-            ],
-            "docs/agent.md": ["Tests/AgentTests/NewcomerTests.swift", "scripts/lib/night-fleet.sh"],
-            "docs/definition-files.md": ["Tests/EndToEnd/BuildTests.swift"],
+        /// A block of commands that needs a machine of its own, or what another page left.
+        struct Shown {
+            /// How its first line begins.
+            var block: String
+            /// The file that runs it, and the words there that do.
+            var place: String
+            var words: String
+        }
+
+        static let shown = [
+            Shown(block: "scripts/demo ", place: ".ci/run", words: "scripts/packages --test"),
+            Shown(block: "apt install ./slipway_", place: life, words: "as_on_page \"apt install ./slipway_\""),
+            Shown(block: "slipway hosts invite", place: life, words: "as_on_page \"slipway hosts invite\""),
+            Shown(
+                block: "apt install ./slipway-agent_", place: life, words: "as_on_page \"apt install ./slipway-agent_"),
+            Shown(
+                block: "scripts/packages --sign", place: "packaging/test/part-apt",
+                words: "slipway release submit packages-release"),
+            Shown(
+                block: "install -D -m 0644 slipway.asc", place: "packaging/test/part-apt",
+                words: "page_block \"install -D -m 0644 slipway.asc\""),
+            Shown(
+                block: "createuser slipway", place: "Tests/EndToEnd/StoppedLeaderTests.swift",
+                words: "\"--database\", try server.newDatabase()"),
+            Shown(block: "slipway-controller restore", place: backups, words: "commands(below: \"A damaged record\")"),
+            Shown(block: "slipway-controller backup", place: backups, words: "commands(below: \"A damaged record\")"),
+            Shown(block: "slipway-agent install payments", place: newcomer, words: "try Self.commands()"),
+            Shown(block: "slipway-agent adopt", place: night, words: "slipway-agent adopt "),
+            Shown(
+                block: "slipway-agent follow", place: night, words: "slipway-agent follow \"${pulled"),
+            Shown(
+                block: "apt-get download hello", place: "Tests/EndToEnd/SourceTests.swift", words: "\"--manifest\""),
+            Shown(
+                block: "SLIPWAY_CONSOLE_SHOTS=", place: "Tests/EndToEnd/ConsoleTests.swift",
+                words: "getenv(\"SLIPWAY_CONSOLE_SHOTS\")"),
         ]
+        private static let life = "packaging/test/life"
+        private static let backups = "Tests/ControllerTests/Store/BackupTests.swift"
+        private static let night = "scripts/lib/night-fleet.sh"
+        private static let newcomer = "Tests/AgentTests/NewcomerTests.swift"
+
         /// What a machine may lack; scripts/test installs it.
         static let needs: [String: [String]] = [
             "docs/pull-fleet.md": ["/usr/sbin/nginx", "/usr/sbin/varnishd", "/usr/bin/caddy", "/usr/bin/rclone"],
@@ -66,26 +97,25 @@ extension EndToEnd {
         func everyBlock() throws {
             // Integrations and LifecycleGuides run every line of these.
             let read = ["docs/from-ansible.md", "docs/lifecycle.md"]
+            var used: Set<String> = []
             for page in ["README.md"] + Self.below("docs") + Self.below("examples") where !read.contains(page) {
                 for (language, lines) in try Self.blocks(page) {
                     switch language {
                     case "sh": #expect(Self.pages.contains(page), "\(page) is run by no test")
                     case "console":
-                        let places = try #require(Self.shown[page], "\(page): who runs \(lines.first ?? "")?")
-                        let texts = try places.map { try Files.read("\(Files.root)/\($0)") }
-                        for match in lines.joined(separator: "\n").matches(
-                            of: /(scripts\/|slipway[a-z-]* )([a-z][a-z-]*)/)
-                        {
-                            let verb = match.output.2
-                            #expect(
-                                texts.contains { $0.contains(verb) }, "\(page): \(match.output.0) is not in \(places)")
-                        }
+                        let first = lines.first ?? ""
+                        let one = try #require(
+                            Self.shown.first { first.hasPrefix($0.block) }, "\(page): who runs \(first)?")
+                        let text = try Files.read("\(Files.root)/\(one.place)")
+                        #expect(text.contains(one.words), "\(page): \(first): \(one.place) has not: \(one.words)")
+                        used.insert(one.block)
                     default:
                         let known = ["yaml", "json", "ini", "haproxy", "text"]
                         #expect(known.contains(language), "\(page): a block of \(language)")
                     }
                 }
             }
+            #expect(used == Set(Self.shown.map(\.block)))
         }
 
         @Test("The table of contents names every page of the handbook, and every page of it is there")
