@@ -20,7 +20,8 @@ final class UploadRoom: Sendable {
 
     init(_ rules: RateRules, free: @escaping @Sendable () throws -> ByteCount) {
         atOnceMax = max(1, rules.uploads)
-        kept = ByteCount(max(0, rules.spaceKept))
+        // More than any disk has: no sum with it leaves the type.
+        kept = ByteCount(min(max(0, rules.spaceKept), 1 << 60))
         self.free = free
     }
 
