@@ -38,11 +38,14 @@ struct SymlinkAttackTests {
             }
         }
 
+        /// How often it has swapped.
+        var count: Int { swaps.withLock { $0 } }
+
         /// - Returns: how often it swapped.
         func end() -> Int {
             isOver.withLock { $0 = true }
             while !hasEnded.withLock({ $0 }) { sched_yield() }
-            return swaps.withLock { $0 }
+            return count
         }
     }
 
@@ -100,8 +103,12 @@ struct SymlinkAttackTests {
         let before = try Self.everything(in: victim.directory)
         let layout = try UnitLayout(installTo: "/srv/user/web", root: root.path)
         let attacker = Attacker([root.path + "/srv", root.path + "/srv/user"], victim: victim.path)
-        var done = 0
-        for number in 0..<Sweep.amount(100_000, sample: 2000) {
+        // At least so many rounds, and as many more as a busy machine needs until both sides had their turn.
+        let rounds = Sweep.amount(100_000, sample: 2000)
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        var (number, done) = (0, 0)
+        while number < rounds || (min(done, attacker.count) == 0 && ContinuousClock.now < deadline) {
+            defer { number += 1 }
             let folder = "r\(number % 3)"
             try? layout.dropStaging()
             _ = try? layout.freshStaging()
@@ -110,8 +117,8 @@ struct SymlinkAttackTests {
             if number % 2 == 0 { try? layout.unlink() }
             _ = try? layout.deleteSome("r\((number + 1) % 3)", atMost: 10)
         }
-        #expect(attacker.end() > 0)
-        #expect(done > 0)
+        #expect(attacker.end() > 0, "in \(number) rounds")
+        #expect(done > 0, "in \(number) rounds")
         #expect(try Self.everything(in: victim.directory) == before)
     }
 
