@@ -36,7 +36,7 @@ extension EndToEnd {
                 words: "page_block \"install -D -m 0644 slipway.asc\""),
             Shown(
                 block: "createuser slipway", place: "Tests/EndToEnd/StoppedLeaderTests.swift",
-                words: "\"--database\", try server.newDatabase()"),
+                words: "\"--database\", try server.database(madeBy:"),
             Shown(block: "slipway-controller restore", place: backups, words: "commands(below: \"A damaged record\")"),
             Shown(block: "slipway-controller backup", place: backups, words: "commands(below: \"A damaged record\")"),
             Shown(block: "slipway-agent install payments", place: newcomer, words: "try Self.commands()"),

@@ -11,8 +11,11 @@ extension EndToEnd {
             "R48: the one that leads is stopped (SIGSTOP) in mid-rollout: another leads within 15 s and ends it; awake again it writes nothing and stands by",
             .enabled(if: PostgresServer.isInstalled))
         func stopped() async throws {
-            let server = try PostgresServer()
-            let fleet = try await Fleet(options: ["--database", try server.newDatabase()])
+            // As the handbook makes it: whoever owns the database may nothing else.
+            let server = try PostgresServer(superuser: "postgres")
+            let lines = try Files.read(Files.root + "/docs/operations.md").split(separator: "\n")
+            let making = try #require(lines.first { $0.hasPrefix("createuser slipway") })
+            let fleet = try await Fleet(options: ["--database", try server.database(madeBy: String(making))])
             let second = try SecondController(beside: fleet)
             try await second.copySetup()
             try await second.start()

@@ -15,14 +15,14 @@ struct NothingNewTests {
 
     @Test("It makes one request, of less than 1 KB with its answer and both heads, to a real web server")
     func oneSmallRequest() async throws {
-        guard WebServer.Kind.nginx.isInstalled else { return }
+        try #require(WebServer.Kind.nginx.isInstalled, "scripts/test installs it")
         let repository = try await TestRepository()
         try await expectOneSmallRequest(repository, [TestRepository.channel], path: "/director/staging.web.json")
     }
 
     @Test("A host with three products makes one request too, of less than 1 KB, to the same plain web server")
     func oneSmallRequestForThree() async throws {
-        guard WebServer.Kind.nginx.isInstalled else { return }
+        try #require(WebServer.Kind.nginx.isInstalled, "scripts/test installs it")
         let repository = try await TestRepository()
         let set = try #require(ChannelSet(ChannelSetTests.channels))
         for channel in set.channels where channel != TestRepository.channel {

@@ -222,7 +222,7 @@ struct ServerFetchTests {
         "By patch and by ranges where the server knows them, else whole; twice, so that caches answer too",
         arguments: WebServer.Kind.allCases)
     func update(kind: WebServer.Kind) async throws {
-        guard kind.isInstalled else { return }
+        try #require(kind.isInstalled, "\(kind): scripts/test installs it")
         let fixture = try await UpdateFixture()
         let server = try await WebServer(kind, serving: fixture.root.path, in: fixture.folder)
         let http = try LiveHTTP(identity: nil, userAgent: "slipway-test/1")
@@ -237,7 +237,7 @@ struct ServerFetchTests {
         "R44: hosts that fetch all at once, by ranges and whole, take a file from the origin once with a cache before it"
     )
     func herd() async throws {
-        guard WebServer.Kind.varnishBeforeNginx.isInstalled else { return }
+        try #require(WebServer.Kind.varnishBeforeNginx.isInstalled, "scripts/test installs it")
         let fixture = try await UpdateFixture()
         let server = try await WebServer(.varnishBeforeNginx, serving: fixture.root.path, in: fixture.folder)
         let http = try LiveHTTP(identity: nil, userAgent: "slipway-test/1")

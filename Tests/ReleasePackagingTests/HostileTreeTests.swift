@@ -110,10 +110,10 @@ struct HostileTreeTests {
         #expect(await build()?.code == "packaging.source.special")
     }
 
-    @Test("A device", .enabled(if: geteuid() == 0))
+    @Test("A device", .enabled(if: geteuid() == 0, "makes a device"))
     func device() async throws {
         let made = try await run("/bin/mknod", root + "/null", "c", "1", "3", in: "/")
-        guard made.end == .exited(0) else { return }
+        guard made.end == .exited(0) else { try Test.cancel("this root may make no device") }
         #expect(await build()?.code == "packaging.source.special")
     }
 
@@ -139,7 +139,9 @@ struct HostileTreeTests {
         if try await set("user.note", "61") { #expect(try await fixture.build().manifest.units[0].payload == before) }
         // Only what may be run gives rights to whoever runs it.
         _ = try await run("/usr/bin/chmod", "755", "run", in: root)
-        guard try await set("security.capability", "0100000200200000000000000000000000000000") else { return }
+        guard try await set("security.capability", "0100000200200000000000000000000000000000") else {
+            try Test.cancel("this user may give no capability")
+        }
         let error = try #require(await build())
         #expect(error.code == "packaging.source.capability" && error.remedy.contains("setcap -r"))
     }

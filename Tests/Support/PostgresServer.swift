@@ -26,13 +26,17 @@ public final class PostgresServer: Sendable {
     /// It reads to the end of this: our end.
     private let life = Pipe()
     private let folder: String
+    private let superuser: String
     private let databases = Mutex(0)
 
     /// One of its own, that is killed and stopped; others take `shared`.
-    /// - Parameter primary: whose standby it is, until `promote`: what the primary says is written is on both.
-    public init(standbyOf primary: PostgresServer? = nil) throws {
+    /// - Parameters:
+    ///   - primary: whose standby it is, until `promote`: what the primary says is written is on both.
+    ///   - superuser: who makes databases; by default the user of every test, who may then do everything.
+    public init(standbyOf primary: PostgresServer? = nil, superuser: String = "slipway") throws {
         guard let programs = Self.programs else { throw Self.failure("PostgreSQL is not installed") }
         self.programs = programs
+        self.superuser = superuser
         var template = Array("/tmp/slipway-postgres-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Self.failure("no folder could be made in /tmp") }
         folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -47,11 +51,11 @@ public final class PostgresServer: Sendable {
             [
                 "-c",
                 """
-                folder=$1 programs=$2 primary=$3; shift 3
+                folder=$1 programs=$2 superuser=$3 primary=$4; shift 4
                 if [ "$primary" ]; then
-                    "$@" "$programs/pg_basebackup" -D "$folder/data" -R -c fast -h "$primary" -U slipway --no-sync
+                    "$@" "$programs/pg_basebackup" -D "$folder/data" -R -c fast -h "$primary" -U "$superuser" --no-sync
                 else
-                    "$@" "$programs/initdb" -D "$folder/data" -A trust -U slipway --no-sync -E UTF8 --locale=C
+                    "$@" "$programs/initdb" -D "$folder/data" -A trust -U "$superuser" --no-sync -E UTF8 --locale=C
                 fi >"$folder/log" 2>&1 &&
                 {
                     while [ ! -e "$folder/over" ]; do
@@ -70,7 +74,7 @@ public final class PostgresServer: Sendable {
                     kill -QUIT $server 2>/dev/null; wait $loop
                 }
                 rm -rf "$folder"
-                """, "sh", folder, programs, primary?.folder ?? "",
+                """, "sh", folder, programs, superuser, primary?.folder ?? "",
             ] + other
         process.standardInput = life
         try process.run()
@@ -113,10 +117,20 @@ public final class PostgresServer: Sendable {
     /// One of PostgreSQL's own programs, to its end.
     /// - Throws: where it does not end with 0.
     private func run(_ program: String, _ arguments: String..., in database: String) throws {
+        try run(programs + "/" + program, ["-h", folder, "-U", superuser, "-d", database] + arguments)
+    }
+
+    /// The database `slipway`, made by these lines of the handbook as this server's superuser; its owner is no superuser.
+    public func database(madeBy lines: String) throws -> String {
+        try run("/usr/bin/env", ["PGHOST=\(folder)", "PGUSER=\(superuser)", "sh", "-e", "-c", lines])
+        return address(of: "slipway")
+    }
+
+    private func run(_ program: String, _ arguments: [String]) throws {
         let child = Process()
         let output = Pipe()
-        child.executableURL = URL(fileURLWithPath: programs + "/" + program)
-        child.arguments = ["-h", folder, "-U", "slipway", "-d", database] + arguments
+        child.executableURL = URL(fileURLWithPath: program)
+        child.arguments = arguments
         child.standardInput = FileHandle.nullDevice
         (child.standardOutput, child.standardError) = (output, output)
         try child.run()

@@ -73,9 +73,9 @@ enum ControllerBackup {
         }
     }
 
-    /// A backup in the folder that it copies would copy itself, on and on. By whatever name and links it is called: the kernel is asked
+    /// A copy in the folder that it is made of would copy itself, on and on. By whatever name and links it is called: the kernel is asked
     /// for each folder above it.
-    private static func refuse(_ output: String, within path: String) throws {
+    static func refuse(_ output: String, within path: String) throws {
         // One that is not there is refused where it is read.
         guard let controller = try? Directory.open(path).status() else { return }
         var place = output

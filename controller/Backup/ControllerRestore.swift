@@ -26,7 +26,7 @@ enum ControllerRestore {
     ///     ahead.
     ///   - kit: for keys that the backup lacks.
     ///   - isConfirmed: somebody knows that the database holds more than the backup.
-    /// - Throws: `controller.setup.backup`, `.databaseEmpty`, `.databaseUsed`, `.databaseNewer`; `controller.conflict.exists`.
+    /// - Throws: `controller.setup.backup`, `.backupInside`, `.databaseEmpty`, `.databaseUsed`, `.databaseNewer`; `controller.conflict.exists`.
     ///   Then nothing was written, and no table was changed.
     static func perform(
         from backup: String, to path: String, advance: Bool, kit: (path: String, passphrase: [UInt8])? = nil,
@@ -47,6 +47,7 @@ enum ControllerRestore {
         if advance, let database = configuration.database {
             try examine(PostgresStore(unchanged: database), against: record, isConfirmed: isConfirmed)
         }
+        try ControllerBackup.refuse(path, within: backup)
         let there = try ControllerBackup.emptyFolder(path)
         // The configuration makes it a controller: last.
         for entry in try from.list()

@@ -225,8 +225,8 @@ extension ErrorCatalogue {
           The folder is no whole backup.
         > Name a folder that slipway-controller backup wrote to its end.
         controller.setup.backupInside
-          The backup would lie in the folder that it copies, and copy itself on and on; nothing was written.
-        > Choose a folder outside of the controller's, best on another disk.
+          What backup or restore writes would lie in the folder that it copies, and be copied on and on; nothing was written.
+        > Choose a folder outside of the one that is copied, best on another disk.
         controller.setup.databaseEmpty
           The database onto which a backup is to be restored holds no record of a controller.
         > Put the dump that was made right after the backup into it first.

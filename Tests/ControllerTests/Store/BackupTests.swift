@@ -355,8 +355,17 @@ struct BackupTests {
             #expect(refused?.code == "controller.setup.backupInside", "\(output)")
         }
         #expect(try Directory.open(test.folder.path).list().map(\.name) == before)
-        // A name that begins alike is another folder.
-        _ = try ControllerBackup.make(of: test.folder.path, in: test.folder.path + "-copy", at: test.time.now())
+        // A name that begins alike is another folder. What restore makes is no part of the backup either.
+        let copy = test.folder.path + "-copy"
+        _ = try ControllerBackup.make(of: test.folder.path, in: copy, at: test.time.now())
+        let whole = try Directory.open(copy).list().map(\.name)
+        for name in [copy, copy + "/restored", copy + "/keys/restored"] {
+            let refused = #expect(throws: ControllerError.self) {
+                _ = try ControllerRestore.perform(from: copy, to: name, advance: false, at: test.time.now())
+            }
+            #expect(refused?.code == "controller.setup.backupInside", "\(name)")
+        }
+        #expect(try Directory.open(copy).list().map(\.name) == whole)
         try outside.removeFile("link")
         try Directory.open(Directory.split(test.folder.path).folder).removeTree(
             Directory.split(test.folder.path + "-copy").name)
