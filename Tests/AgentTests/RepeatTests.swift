@@ -60,8 +60,9 @@ struct RepeatTests {
         // The older of two comes last, and is no order any more.
         await offer([last.1])
         await offer([overtaken.1, last.1, overtaken.1, last.1, overtaken.1])
-        #expect(try await host.finished(last.0).outcome == .succeeded)
-        #expect(try await host.finished(overtaken.0).outcome == .superseded)
+        let (ended, missed) = (try await host.finished(last.0), try await host.finished(overtaken.0))
+        #expect(ended.outcome == .succeeded, "\(ended)")
+        #expect(missed.outcome == .superseded, "\(missed)")
         sent += [overtaken.1, last.1]
         for _ in 0..<2 {
             await host.stop()
@@ -82,6 +83,27 @@ struct RepeatTests {
         let told = await host.reports.compactMap { if case .outcome(let it) = $0.body { it.order } else { nil } }
         #expect(told.count == 6 && Set(told).count == 6, "\(told)")
         #expect(try host.version() == "4.0")
+        try await host.end()
+    }
+
+    @Test("R22: an order that comes after a newer one, which waits for its turn, is none any more")
+    func overtakenByOneThatWaits() async throws {
+        let repository = try TestRepository()
+        let (one, two) = (try await repository.submit("1.0"), try await repository.submit("2.0"))
+        let older = (try order(1), try repository.assignment(1, .install, one))
+        let newer = (try order(2), try repository.assignment(2, .install, two))
+        var host = try await TestHost(repository)
+        // Nobody takes up what waits, as where another product is being installed.
+        await host.stop()
+        for envelope in [newer.1, older.1, newer.1, older.1] { await host.agent.offer(envelope) }
+        #expect(await host.agent.queue.map(\.order) == [newer.0])
+        #expect(await host.agent.host.finished.map(\.order) == [older.0])
+        await host.agent.close()
+        host = try await TestHost(repository, dir: host.dir, root: host.root)
+        for envelope in [newer.1, older.1] { await host.agent.offer(envelope) }
+        #expect(try await host.finished(newer.0).outcome == .succeeded)
+        #expect(try await host.finished(older.0).outcome == .superseded)
+        #expect(try host.version() == "2.0")
         try await host.end()
     }
 

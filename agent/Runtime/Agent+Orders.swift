@@ -74,7 +74,8 @@ extension Agent {
     /// first, and the way back is owed until the release that is to be left is left.
     private func takeBack(_ word: VerifiedRevocations, _ envelope: JSONValue) throws {
         let record = host.record(of: word.product)
-        guard word.counter >= max(record.counter, owed[word.product]?.counter ?? 0) else { return }
+        let newest = max(record.counter, owed[word.product]?.counter ?? 0, newestWaiting(of: word.product))
+        guard word.counter >= newest else { return }
         owed[word.product] = nil
         guard let current = record.current,
             let back = word.takenBack.first(where: {
@@ -109,11 +110,19 @@ extension Agent {
 
     private func enqueue(_ queued: QueuedOrder) throws {
         let record = host.record(of: queued.release.product)
-        // Replayed or overtaken: either way something newer was taken up already.
-        guard queued.counter ?? 0 > record.counter else { return try finish(queued, .superseded) }
+        let counter = queued.counter ?? 0
+        // Replayed or overtaken: either way something newer was taken up already, or waits for its turn.
+        guard counter > record.counter, counter >= newestWaiting(of: queued.release.product) else {
+            return try finish(queued, .superseded)
+        }
         try giveWay(to: queued)
         queue.append(queued)
         log.info("order received", metadata: ["order": "\(queued.order)", "release": "\(queued.release)"])
+    }
+
+    /// The highest counter of what waits for its turn; 0: nothing does.
+    private func newestWaiting(of product: ProductName) -> Int64 {
+        queue.filter { $0.release.product == product }.compactMap(\.counter).max() ?? 0
     }
 
     private func giveWay(to queued: QueuedOrder) throws {
@@ -137,6 +146,10 @@ extension Agent {
         if isReplaced {
             log.warning("the director's keys were replaced: orders are counted anew")
             owed[revocations.product] = nil
+            // What waits came by the old ones; its counter keeps nothing out, and is not remembered.
+            for index in queue.indices where queue[index].release.product == revocations.product {
+                if queue[index].counter != nil { queue[index].counter = 0 }
+            }
         }
         try self.record([
             .revoked(
