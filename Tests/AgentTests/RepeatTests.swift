@@ -107,6 +107,24 @@ struct RepeatTests {
         try await host.end()
     }
 
+    @Test("An older word of a channel, which does not mean this host yet, takes nothing from a newer one that waits")
+    func notYetAddressed() async throws {
+        let repository = try TestRepository()
+        let one = try await repository.submit("1.0")
+        let others = HostID(unchecked: "host-2")
+        let earlier = try repository.assignment(1, .install, one, to: others)
+        let newer = try repository.assignment(1, .install, one)
+        let later = try repository.assignment(1, .install, one, to: others)
+        let host = try await TestHost(repository)
+        await host.stop()
+        for envelope in [newer, earlier] { await host.agent.offer(envelope) }
+        #expect(await host.agent.queue.map(\.order) == [try order(1)])
+        await host.agent.offer(later)
+        #expect(await host.agent.queue.isEmpty)
+        #expect(await host.agent.host.finished.map(\.outcome) == [.cancelled])
+        try await host.end()
+    }
+
     /// Where an installation can be made to fail, and the step that it then stands at.
     private static let places: [(hook: HookMoment?, step: InstallationStep)] = [
         (nil, .verified), (.preStop, .stopping), (.preStart, .starting), (.start, .starting), (.postHealthy, .checking),

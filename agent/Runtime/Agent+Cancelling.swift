@@ -26,7 +26,9 @@ extension Agent {
     /// some other hosts says nothing about this one.
     func cancel(whatIsNotOfferedBy assignment: Assignment) throws {
         let product = assignment.release.product
-        guard assignment.order.action == .install, assignment.counter > host.record(of: product).counter else { return }
+        guard assignment.order.action == .install, assignment.counter > host.record(of: product).counter,
+            assignment.counter >= newestWaiting(of: product)
+        else { return }
         let orders = queue.map(\.order) + [host.installation?.task.order].compactMap(\.self)
         for order in orders where order.rollout == assignment.order.rollout && order.action == .install {
             try cancel(OrderCancel(order: order, release: assignment.release))

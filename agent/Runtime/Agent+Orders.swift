@@ -121,7 +121,7 @@ extension Agent {
     }
 
     /// The highest counter of what waits for its turn; 0: nothing does.
-    private func newestWaiting(of product: ProductName) -> Int64 {
+    func newestWaiting(of product: ProductName) -> Int64 {
         queue.filter { $0.release.product == product }.compactMap(\.counter).max() ?? 0
     }
 
