@@ -88,3 +88,24 @@ extension ControllerClient {
         try await post(["freezes", id.text, "lift"], request)
     }
 }
+
+extension ReleasePolicy {
+    /// Takes in what people declared, as far as it decides when hosts may start: one with an end hides the dates in it.
+    /// - Returns: the others that hold, which hide no date and are to be told: those that nobody has lifted yet and that have no
+    ///   end, and those of one product alone.
+    public mutating func take(
+        _ declared: [FreezeView], of environment: EnvironmentName, _ facts: PolicyFacts
+    ) -> [FreezeView] {
+        let standing = declared.filter { freeze in
+            freeze.origin == .now && freeze.liftedAt == nil && (freeze.until.map { facts.now < $0 } ?? true)
+                && PolicyFreeze(
+                    freeze: Freeze(from: freeze.from, until: freeze.until ?? freeze.from, reason: freeze.reason),
+                    environments: freeze.environments, hosts: freeze.hosts
+                ).concerns(environment, facts.hosts)
+        }
+        freezes += standing.filter { $0.product == nil }.compactMap { freeze in
+            freeze.until.map { PolicyFreeze(freeze: Freeze(from: freeze.from, until: $0, reason: freeze.reason)) }
+        }
+        return standing.filter { $0.until == nil || $0.product != nil }
+    }
+}

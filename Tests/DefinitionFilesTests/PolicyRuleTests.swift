@@ -207,4 +207,24 @@ struct PolicyRuleTests {
         let after = try policy().proposals(for: production, takes: .hours(3), within: .days(30), frozen, count: 1)
         #expect(try after.first?.from == UTCInstant("2027-01-07T22:00:00Z"))
     }
+
+    @Test(
+        "Of the many starts that a short one has in a night the best is proposed; without windows the best of each day")
+    func oneEach() throws {
+        let facts = try facts("2026-11-23T12:00:00Z")
+        let production = try EnvironmentName("production")
+        let nights = try policy().proposals(for: production, takes: .minutes(15), within: .days(7), facts, count: 100)
+        // Free of the batch run first: Thursday's window from its beginning, the others from midnight on.
+        #expect(
+            nights.map(\.from.description) == [
+                "2026-11-24T00:00:00Z", "2026-11-25T00:00:00Z", "2026-11-26T00:00:00Z", "2026-11-26T22:00:00Z",
+            ])
+        #expect(Set(nights.map(\.windowUntil)).count == 4)
+        let staging = try EnvironmentName("staging")
+        let days = try policy().proposals(for: staging, takes: .minutes(15), within: .days(3), facts, count: 100)
+        #expect(
+            days.map(\.from.description) == [
+                "2026-11-23T12:00:00Z", "2026-11-24T00:00:00Z", "2026-11-25T00:00:00Z", "2026-11-26T00:00:00Z",
+            ])
+    }
 }

@@ -145,17 +145,7 @@ enum ConsoleWords {
     }
 
     /// Sentences of the engine as the console says them: `2026-11-21T10:12:04.125Z` as `moment` does, `person:admin` as `admin`.
-    static func plain(_ text: String) -> String {
-        text.split(separator: " ", omittingEmptySubsequences: false).map { word in
-            let opening = word.prefix { $0 == "(" }
-            let core = word.dropFirst(opening.count)
-            if core.hasPrefix("person:") { return "\(opening)\(person(String(core)))" }
-            guard core.utf8.count >= 20, let end = core.lastIndex(of: "Z"),
-                let at = try? UTCInstant(String(core[...end]))
-            else { return String(word) }
-            return "\(opening)\(moment(at))\(core[core.index(after: end)...])"
-        }.joined(separator: " ")
-    }
+    static func plain(_ text: String) -> String { PlainWords.text(text, moment: moment) }
 
     /// What `moment` says, and nothing else.
     static func isMoment(_ text: String) -> Bool { text.utf8.count == 23 && text.hasSuffix(" UTC") }
@@ -172,9 +162,7 @@ enum ConsoleWords {
     }
 
     /// `person:admin` is how the log names a person.
-    static func person(_ actor: String) -> String {
-        actor.hasPrefix("person:") ? String(actor.dropFirst("person:".count)) : actor
-    }
+    static func person(_ actor: String) -> String { PlainWords.person(actor) }
 
     static func clockChange(_ change: MaintenanceWindow.ClockChange) -> String {
         switch change {

@@ -6,8 +6,6 @@ import ReleaseDefinition
 /// people declared and what else is to be there.
 enum ProposalsPage {
     static let count = 5
-    /// So many quarters of an hour are in `within`: a day's or a window's best is among them.
-    static let lookedAtMax = 14 * 96
     static let within = TimeSpan.days(14)
     /// How long it takes, to choose from, beside what the policy expects.
     static let spans: [TimeSpan] = [.minutes(15), .hours(1), .hours(2), .hours(4)]
@@ -15,17 +13,6 @@ enum ProposalsPage {
 
     static func address(_ environment: EnvironmentName, takes: TimeSpan? = nil) -> String {
         "\(CalendarPage.address)/\(environment.text.percentEncoded)" + (takes.map { "?takes=\($0)" } ?? "")
-    }
-
-    /// The best of each window, or of each day of UTC where there is none: five starts of one night are no choice.
-    /// - Parameter all: in the order of the policy.
-    static func oneEach(_ all: [WindowProposal]) -> [WindowProposal] {
-        var seen: Set<Int64> = []
-        return Array(
-            all.filter { one in
-                let day = one.from.millisecondsSince1970 / 86_400_000
-                return seen.insert(one.windowUntil?.millisecondsSince1970 ?? day).inserted
-            }.prefix(count))
     }
 
     /// Why it is proposed, and what to mind.
@@ -71,22 +58,9 @@ extension Controller {
         let hosts = state.hostsInOrder.filter { $0.environment == environment && $0.identity.standing.isActive }
         let facts = PolicyFacts(
             now: now, hosts: hosts.map { PolicyHost(id: $0.id, labels: $0.labels) }, zones: zones)
-        // One of a product alone holds other products' rollouts in no way; it is told, and hides no date.
-        let standing = state.freezes.map(\.view).filter { freeze in
-            freeze.liftedAt == nil && (freeze.until.map { now < $0 } ?? true)
-                && PolicyFreeze(
-                    freeze: Freeze(from: freeze.from, until: freeze.until ?? freeze.from, reason: freeze.reason),
-                    environments: freeze.environments, hosts: freeze.hosts
-                ).concerns(environment, facts.hosts)
-        }
-        rules.freezes += standing.filter { $0.product == nil }.compactMap { freeze in
-            freeze.until.map {
-                PolicyFreeze(freeze: Freeze(from: freeze.from, until: $0, reason: freeze.reason))
-            }
-        }
-        let proposals = ProposalsPage.oneEach(
-            rules.proposals(
-                for: environment, takes: takes, within: ProposalsPage.within, facts, count: ProposalsPage.lookedAtMax))
+        let holding = rules.take(state.freezes.map(\.view), of: environment, facts)
+        let proposals = rules.proposals(
+            for: environment, takes: takes, within: ProposalsPage.within, facts, count: ProposalsPage.count)
         let others = try startEntries(for: person, now).filter { $0.place == environment.text }
         let zone = rules.windows(of: environment).first.flatMap { it in
             zones[it.window.zone].map { (it.window.zone, $0) }
@@ -95,7 +69,7 @@ extension Controller {
             person: person.name, now: now, title: "When to start in \(environment)",
             content: ListPanel.proposals(
                 proposals, in: environment, takes: takes, usual: usual, zone: zone ?? ("UTC", .utc), others: others,
-                holding: standing.filter { $0.until == nil || $0.product != nil }))
+                holding: holding))
     }
 }
 

@@ -24,8 +24,8 @@ public struct WindowProposal: Sendable, Equatable, Codable {
 }
 
 extension ReleasePolicy {
-    /// Starts to choose from within a span: those that restrict people least first, of equals the one without a clock
-    /// change, then the earliest.
+    /// Starts to choose from within a span: the best of each window, or of each day of UTC where there is none. Those that
+    /// restrict people least come first, of equals the one without a clock change, then the earliest.
     ///
     /// Looked at are the openings of the environment's windows and every quarter of an hour in them; without windows
     /// every quarter of an hour. What a freeze would catch before its end is left out.
@@ -59,7 +59,7 @@ extension ReleasePolicy {
             ($0.restriction, $0.clockChange == nil ? 0 : 1, $0.from)
                 < ($1.restriction, $1.clockChange == nil ? 0 : 1, $1.from)
         }
-        return Self.apart(best, count: count)
+        return Self.oneEach(best, count: count)
     }
 
     private struct BusySpan {
@@ -100,12 +100,16 @@ extension ReleasePolicy {
             .map { UTCInstant(millisecondsSince1970: $0) }
     }
 
-    /// Of starts that are close together the best alone.
-    private static func apart(_ proposals: [WindowProposal], count: Int) -> [WindowProposal] {
+    /// Several starts of one night are no choice, nor are two that lie in each other: of these the best alone.
+    /// - Parameter proposals: the best first.
+    private static func oneEach(_ proposals: [WindowProposal], count: Int) -> [WindowProposal] {
         var chosen: [WindowProposal] = []
+        var nights: Set<Int64> = []
         for proposal in proposals where chosen.count < count {
+            let day = proposal.from.millisecondsSince1970 / 86_400_000
+            let night = proposal.windowUntil?.millisecondsSince1970 ?? day
             let isClose = chosen.contains { $0.from < proposal.until && proposal.from < $0.until }
-            if !isClose { chosen.append(proposal) }
+            if !isClose, nights.insert(night).inserted { chosen.append(proposal) }
         }
         return chosen
     }

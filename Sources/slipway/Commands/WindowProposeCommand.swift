@@ -8,9 +8,9 @@ struct WindowProposeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "propose", abstract: "Suggest when a rollout would hinder people least, by the policy.",
         discussion: """
-            Looked at are the windows of the environment, without what a freeze would catch. The least restriction comes \
-            first: minutes of the policy's busy times, each as often as its weight says; then no clock change, then the \
-            earliest.
+            One start of each window of the environment, of each day where it has none: its best. Left out is what a \
+            freeze would catch, the policy's or one that people declared. The least restriction comes first: minutes of \
+            the policy's busy times, each as often as its weight says; then no clock change, then the earliest.
             """)
 
     @OptionGroup var connection: OfflineConnection
@@ -36,7 +36,7 @@ struct WindowProposeCommand: AsyncParsableCommand {
     @Option(help: "From which moment on, as 2026-11-20T09:12:00Z; now, if left out.", transform: { try UTCInstant($0) })
     var from: UTCInstant?
 
-    @Option(help: "How many proposals.")
+    @Option(help: "How many proposals at most.")
     var count: Int = 3
 
     func validate() throws {
@@ -51,7 +51,7 @@ struct WindowProposeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let rules = try await rules()
+        var rules = try await rules()
         guard rules.environments.isEmpty || rules.environment(environment) != nil else {
             throw CommandError(
                 code: "window.environment", summary: "The policy has no environment \(environment).",
@@ -60,11 +60,17 @@ struct WindowProposeCommand: AsyncParsableCommand {
         let takes = takes ?? rules.environment(environment)?.duration ?? .minutes(15)
         let facts = PolicyFacts(
             now: from ?? SystemTime().now(), hosts: try await hosts(), zones: try ZoneFolder.rules(of: rules))
+        let holding = rules.take(try await freezes(), of: environment, facts)
         let proposals = rules.proposals(for: environment, takes: takes, within: within, facts, count: count)
         guard !proposals.isEmpty else {
             throw CommandError(
                 code: "window.none", summary: "No window of \(environment) leaves \(takes) free within \(within).",
                 remedy: "Look further with --within, shorten --takes, or see the windows and freezes of the policy.")
+        }
+        for freeze in holding {
+            Talk.say(
+                "Freeze \(freeze.id) holds \(freeze.scopeWords) (\(freeze.reason)): nothing of that starts before slipway freeze "
+                    + "lift \(freeze.id) --reason REASON.")
         }
         let zone = rules.windows(of: environment).first.flatMap { facts.zones[$0.window.zone] } ?? .utc
         try output.print(proposals.map { ProposalView(proposal: $0, zone: zone) })
@@ -74,6 +80,11 @@ struct WindowProposeCommand: AsyncParsableCommand {
         if let policy { return try PolicyText.read(policy).0 }
         let view = try await connection.withClient { try await $0.policy() }
         return try PolicyFile.parse(Array(view.text.utf8), file: PolicyView.fileName)
+    }
+
+    private func freezes() async throws -> [FreezeView] {
+        guard connection.isKnown else { return [] }
+        return try await connection.withClient { try await $0.freezes() }
     }
 
     private func hosts() async throws -> [PolicyHost] {
@@ -91,7 +102,7 @@ private struct ProposalView: Presentable {
     static let columns = ["START", "DONE BY", "START (UTC)", "RESTRICTION", "BECAUSE", "CLOCK CHANGE"]
     var cells: [String] {
         [
-            LocalTime.text(proposal.from, zone), LocalTime.text(proposal.until, zone), proposal.from.description,
+            LocalTime.of(zone).text(proposal.from), LocalTime.of(zone).text(proposal.until), proposal.from.description,
             String(proposal.restriction), proposal.reasons.joined(separator: ", "),
             proposal.clockChange.map(LocalTime.words) ?? "",
         ]

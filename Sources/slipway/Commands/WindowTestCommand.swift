@@ -59,8 +59,8 @@ struct OpeningView: Presentable, Decodable {
     init(_ opening: MaintenanceWindow.Opening, _ zone: ZoneRules) {
         from = opening.from
         until = opening.until
-        localFrom = LocalTime.text(opening.from, zone)
-        localUntil = LocalTime.text(opening.until, zone)
+        localFrom = LocalTime.of(zone).text(opening.from)
+        localUntil = LocalTime.of(zone).text(opening.until)
         clockChange = opening.clockChange.map(LocalTime.words)
     }
 
