@@ -3,6 +3,7 @@ import ReleaseDefinition
 
 public enum RolloutState: String, Sendable, Codable, CaseIterable {
     case running, paused, halted, stopping, backingOut
+    /// `backOutFailed`: a back-out was given up, or has ended and left hosts that could not go back.
     case succeeded, stopped, backedOut, backOutFailed, superseded
 
     /// Nothing follows but an operator's new command.
@@ -59,6 +60,19 @@ public struct RolloutView: Sendable, Equatable, Codable {
         self.endedAt = endedAt
         self.phases = phases
         self.hosts = hosts
+    }
+}
+
+extension RolloutView {
+    /// Hosts that could not go back to what they ran before, by themselves or by order. None where the hosts were not asked for.
+    public var notBackedOut: [HostID] {
+        hosts.filter { host in
+            switch host.outcome {
+            case .backOutFailed: true
+            case .failed: host.order?.action == .backOut
+            default: false
+            }
+        }.map(\.host)
     }
 }
 

@@ -289,7 +289,7 @@ import Testing
 
     @Test("A change is one line: time and words")
     func line() throws {
-        #expect(RolloutFollower.line(try Sample.change(1, .running)) == "08:00:00  succeeded")
+        #expect(RolloutFollower.line(try Sample.change(1, .running), .of(.utc)) == "08:00:00  succeeded")
     }
 }
 

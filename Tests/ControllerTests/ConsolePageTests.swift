@@ -54,8 +54,8 @@ struct ConsolePageTests {
         #expect(html.contains("KeyError: &#39;SETTLEMENT_CURRENCY&#39;"))
         #expect(html.contains("backed out: it did not become healthy"))
         var stuck = try samples.backedOut()
-        stuck.hosts[0].outcome = .backOutFailed
-        #expect(try text([stuck]).contains("t-failed\">Backed out, but for 1 host</span>"))
+        (stuck.state, stuck.hosts[0].outcome) = (.backOutFailed, .backOutFailed)
+        #expect(try text([stuck]).contains("t-failed\">Back-out failed on 1 host</span>"))
         // And what to type.
         let command = try #require(samples.backedOut().nextCommand)
         #expect(command.hasPrefix("slipway release submit") && html.contains("Next: <code>\(command)</code>"))

@@ -84,6 +84,63 @@ extension EndToEnd {
             try await fleet.everyHostRuns("1.0")
         }
 
+        @Test(
+            "A back-out that one host cannot follow is a failed one: by its exit code, its state, its mail and every line"
+        )
+        func backOutFails() async throws {
+            // The clock of whoever sits there; this form needs no tzdata.
+            let fleet = try await Fleet(environment: ["TZ": "IST-5:30"])
+            try await fleet.addAgents(3)
+            try await fleet.install("1.0")
+            let mails = fleet.folder + "/mails"
+            try Files.write(fleet.folder + "/sendmail", "#!/bin/sh\ncat >> '\(mails)'\n", mode: 0o755)
+            try Files.write(
+                fleet.controllerFolder + "/notifications.json",
+                """
+                { "sinks": [{ "name": "desk", "kind": "mail", "to": ["desk@example.com"], "from": "slipway@example.com",
+                  "sendmail": "\(fleet.folder)/sendmail", "moments": ["backedOut"] }] }
+                """)
+            try await fleet.done("release", "submit", ReleaseSource(version: "1.1").write(below: fleet.folder))
+            // One that cannot go back is no reason to leave the others.
+            let file = try RolloutSource.write(
+                "web-service@1.1", limits: ", failureTolerance: 40%", below: fleet.folder)
+            try await fleet.done("rollout", "start", file)
+            try await fleet.everyHostRuns("1.1")
+            // What it would go back to is not what was installed.
+            let agent = fleet.agents[1]
+            let trees = agent.root + "/opt/web-service.releases"
+            let before = try #require(Files.list(trees).first { $0.hasPrefix("1.0-") })
+            try Files.write("\(trees)/\(before)/VERSION", "1.0 and more\n")
+
+            let id = try await fleet.lastRollout().id.text
+            let result = try await fleet.slipway("rollout", "back-out", id, "--reason", "a test", "--yes")
+            #expect(result.status == 1, "\(result.errors)")
+            let view = try await fleet.lastRollout()
+            let stuck = try #require(view.hosts.first { $0.outcome == .backOutFailed }).host
+            #expect(view.state == .backOutFailed && view.notBackedOut == [stuck])
+            #expect(view.hosts.count { $0.outcome == .backedOut(nil) } == 2)
+            for words in [
+                "backed out, but 1 host could not (\(stuck)) by admin: a test",
+                "1 host could not go back, \(stuck): slipway hosts why HOST web-service@1.1",
+            ] { #expect(result.errors.contains(words), "\(words): \(result.errors)") }
+            let shown = try await fleet.done("rollout", "show", id)
+            #expect(shown.contains("backOutFailed: 1 host could not go back, \(stuck)\n"), "\(shown)")
+            #expect(shown.contains(/started +[-0-9]{10}T[:0-9]{8}\+05:30 by admin\n/), "\(shown)")
+            let again = try await fleet.slipway("rollout", "watch", id)
+            #expect(again.status == 1, "\(again.errors)")
+            let list = try await fleet.done("rollout", "list")
+            let row = list.split(separator: "\n").last.map(String.init) ?? ""
+            #expect(row.contains("backOutFailed") && row.hasSuffix("+05:30  admin  a test (by admin)"), "\(list)")
+            let why = try await fleet.done("rollout", "why", id)
+            #expect(why.contains("and 1 host could not go back: \(stuck)."), "\(why)")
+            let words = "web-service@1.1 was backed out, but 1 host could not (\(stuck)): a test"
+            try await eventually("a mail says so") { try Files.exists(mails) && Files.read(mails).contains(words) }
+            // The others are where they were.
+            for other in fleet.agents where other.name != agent.name {
+                #expect(await fleet.answer(of: other) == "1.0")
+            }
+        }
+
         @Test("Promotion lists the same bytes under production, and a production host installs them")
         func promotion() async throws {
             let fleet = try await Fleet()

@@ -121,6 +121,8 @@ struct BackOutTests {
         #expect(driver.state == "backedOut")
         #expect(driver.view.stillRunning.map(\.text) == [first])
         #expect(try driver.host(first).state == "backOutFailed")
+        #expect(driver.rollout.hasNotBackedOut && driver.rollout.notBackedOut.map(\.text) == [first])
+        #expect(driver.rollout.holds.last?.text.contains("and 1 host could not go back: \(first).") == true)
         driver.expectReplay()
     }
 
@@ -147,6 +149,22 @@ struct BackOutTests {
         #expect(driver.state == "backedOut")
         #expect(driver.sent.count == 1)
         #expect(driver.view.stillRunning.map(\.text) == ["h0"])
+        #expect(driver.rollout.notBackedOut.map(\.text) == ["h0"])
+    }
+
+    @Test("A host that is asked again may yet go back: then nothing is left of what it could not")
+    func couldAfterAll() throws {
+        var driver = try succeeded(4)
+        try driver.do(.backOut(.rollout, by: "eva", reason: ""))
+        let first = try #require(driver.sent.last).host
+        #expect(!driver.rollout.hasNotBackedOut && driver.rollout.notBackedOut.isEmpty)
+        try driver.report(first, .backOutFailed, action: .backOut)
+        #expect(driver.rollout.notBackedOut.map(\.text) == [first])
+        try driver.do(.resume(by: "eva", reason: "mended"))
+        try driver.report(first, .backedOut(nil), action: .backOut, attempt: 2)
+        try driver.backOutAll()
+        #expect(driver.state == "backedOut" && !driver.rollout.hasNotBackedOut && driver.rollout.notBackedOut.isEmpty)
+        driver.expectReplay()
     }
 
     @Test("A host that ran the release before this rollout is not backed out by it, but listed")

@@ -316,4 +316,20 @@ struct HostRuleTests {
         #expect(held.what == .paused)
         #expect(held.text.hasPrefix("It is paused by eva: lunch. Unless somebody acts it halts at "))
     }
+
+    @Test("Why: moments are said to the second, whatever the clock says between two of them")
+    func momentsInWords() throws {
+        var driver = try Driver(
+            Fixture.plan(Fixture.pilotThenAll(bake: .hours(1)), hosts: Fixture.fleet(4), limits: Fixture.atOnce()))
+        try driver.advance(.milliseconds(125))
+        try driver.report("h0", .succeeded)
+        var texts = driver.rollout.holds.map(\.text)
+        #expect(texts.first?.hasSuffix("is done and watched until 2027-01-15T09:00:00Z.") == true, "\(texts)")
+        try driver.do(.pause(by: "eva", reason: "lunch"))
+        texts = driver.rollout.holds.map(\.text)
+        #expect(texts.first?.hasSuffix("it halts at 2027-01-16T08:00:00Z.") == true, "\(texts)")
+        try driver.do(.halt(by: "eva", reason: "dinner"))
+        texts = driver.rollout.holds.map(\.text)
+        #expect(texts.first?.hasSuffix("it stops at 2027-01-16T08:00:00Z.") == true, "\(texts)")
+    }
 }

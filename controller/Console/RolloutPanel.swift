@@ -112,8 +112,8 @@ struct RolloutPanel {
             "product": view.release.product.text,
             "version": view.release.version.text,
             "environment": view.environment.text,
-            "state": ConsoleWords.state(view.state) + (stuck > 0 ? ", but for \(stuck.of("host"))" : ""),
-            "tone": stuck > 0 ? "failed" : ConsoleWords.tone(view.state),
+            "state": ConsoleWords.state(view.state) + (stuck > 0 ? " on \(stuck.of("host"))" : ""),
+            "tone": ConsoleWords.tone(view.state),
             "isEmergency": view.isEmergency,
             "hasReason": view.reason?.isEmpty == false && !isReasonHeld,
             "reason": ConsoleWords.plain(view.reason ?? ""),
@@ -130,8 +130,8 @@ struct RolloutPanel {
         ]
     }
 
-    /// Hosts that did not get back, of a rollout that is said to be.
-    private var stuck: Int { view.state == .backedOut ? view.hosts.count { $0.outcome == .backOutFailed } : 0 }
+    /// Hosts that did not get back, of a rollout that was to.
+    private var stuck: Int { view.state == .backOutFailed ? view.notBackedOut.count : 0 }
 
     /// What holds it says so already.
     private var isReasonHeld: Bool {

@@ -26,7 +26,7 @@ extension Controller {
         return others.compactMap { other in
             guard let release = other.plan?.definition.release else { return nil }
             let inFlight = other.rollout.view?.phases.reduce(0) { $0 + $1.counts.inFlight } ?? 0
-            let state = RolloutNarration.state(of: other.rollout.state).rawValue
+            let state = RolloutNarration.state(of: other.rollout).rawValue
             return "Its start ends rollout \(other.id) of \(release), which is \(state)"
                 + (inFlight == 0
                     ? "." : ": \(inFlight.of("host")) in flight would be told to stop or to follow this one.")

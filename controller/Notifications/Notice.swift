@@ -72,8 +72,8 @@ extension Notice {
                 rollout: nil, environment: state.lifecycle(change.release).live,
                 text: Self.words(moment, change.release, plan), audience: [], owner: plan?.owner)
         case .rolloutChanged(let change):
-            guard let rollout = state.rollouts[change.rollout]?.plan?.definition,
-                var (moment, page, text) = Self.told(change.event.fact, rollout.release)
+            guard let record = state.rollouts[change.rollout], let rollout = record.plan?.definition,
+                var (moment, page, text) = Self.told(change.event.fact, record, rollout)
             else { return nil }
             plan = state.lifecycles[rollout.release]?.record.plan
             if moment == .backedOut, let left = state.leftRevoked(by: change.rollout) {
@@ -102,8 +102,12 @@ extension Notice {
 
     /// Every fact is decided here: a new one must be.
     private static func told(
-        _ fact: RolloutFact, _ release: ReleaseName
+        _ fact: RolloutFact, _ record: RolloutRecord, _ rollout: RolloutDefinition
     ) -> (ReleaseMoment?, Page?, String)? {
+        let release = rollout.release
+        // Whoever is woken by it reads what and where first, and what to type last.
+        let kind = record.plan?.urgency.isEmergency == true ? "The emergency push of " : ""
+        let next = "Next: slipway rollout why \(record.id)"
         switch fact {
         case .started(let plan, let by):
             return (
@@ -114,15 +118,16 @@ extension Notice {
         case .halted(let reason):
             return (
                 .halted, reason.code == .insufficientReach ? .insufficientReach : .halted,
-                "\(release) is halted: \(reason.text)"
+                "\(kind)\(release) is halted in \(rollout.environment): \(reason.text) \(next)"
             )
-        case .haltReminded: return (nil, .halted, "\(release) is still halted and waits for somebody.")
+        case .haltReminded:
+            return (nil, .halted, "\(kind)\(release) is still halted in \(rollout.environment). \(next)")
         case .earlyLifePaged(let reason):
             return (.halted, .earlyLife, "\(release) is not taken back by itself, somebody must decide: \(reason.text)")
         case .hostEnded(let ending):
             guard case .backOutFailed = ending.outcome else { return nil }
             return (nil, .backOutFailed, "\(ending.host) could not be taken back from \(release).")
-        case .ended(let end): return told(end, release)
+        case .ended(let end): return told(end, release, record.rollout.notBackedOut)
         // Steps on the way to one of those above.
         case .phaseStarted, .hostAdmitted, .orderSent, .channelPublished, .cancelSent, .revocationPublished,
             .hostProgressed, .contactChanged, .hostReturned, .clocksRestarted, .bakeStarted, .gatesAsked, .gateJudged,
@@ -138,9 +143,15 @@ extension Notice {
         }
     }
 
-    private static func told(_ end: RolloutEnd, _ release: ReleaseName) -> (ReleaseMoment?, Page?, String)? {
+    private static func told(
+        _ end: RolloutEnd, _ release: ReleaseName, _ notBackedOut: [HostID]
+    ) -> (ReleaseMoment?, Page?, String)? {
         switch end {
-        case .backedOut(let reason): return (.backedOut, nil, "\(release) was backed out: \(reason.text)")
+        case .backedOut(let reason):
+            let stuck = RolloutNarration.couldNot(notBackedOut)
+            return (
+                .backedOut, stuck.isEmpty ? nil : .backOutFailed, "\(release) was backed out\(stuck): \(reason.text)"
+            )
         case .failed(let reason):
             return (.halted, .backOutFailed, "The back-out of \(release) was given up: \(reason.text)")
         case .stopped(let reason):

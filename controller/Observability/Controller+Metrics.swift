@@ -24,7 +24,7 @@ extension Controller {
         text.gauge(
             "slipway_hosts", "Hosts that ever joined, by standing.", by: "standing",
             HostStanding.allCases.map { ($0.rawValue, Double(standings[$0] ?? 0)) })
-        let states = Dictionary(grouping: state.rollouts.values) { RolloutNarration.state(of: $0.rollout.state) }
+        let states = Dictionary(grouping: state.rollouts.values) { RolloutNarration.state(of: $0.rollout) }
             .mapValues(\.count)
         text.gauge(
             "slipway_rollouts_active", "Rollouts that have not ended, by state.", by: "state",

@@ -5,8 +5,8 @@ import ReleaseRollout
 
 /// A rollout's facts in one line each, and its states in the API's words.
 enum RolloutNarration {
-    static func state(of state: ReleaseRollout.RolloutState) -> ControllerAPI.RolloutState {
-        switch state {
+    static func state(of rollout: Rollout) -> ControllerAPI.RolloutState {
+        switch rollout.state {
         case .planned, .running, .baking: .running
         case .paused: .paused
         case .halted: .halted
@@ -15,7 +15,7 @@ enum RolloutNarration {
         case .ended(let end, _):
             switch end {
             case .succeeded: .succeeded
-            case .backedOut: .backedOut
+            case .backedOut: rollout.hasNotBackedOut ? .backOutFailed : .backedOut
             case .stopped: .stopped
             case .failed: .backOutFailed
             case .superseded: .superseded
@@ -23,8 +23,12 @@ enum RolloutNarration {
         }
     }
 
-    /// - Parameter isPromotion: it waited for a person to let the next phase start.
-    static func text(of fact: RolloutFact, isPromotion: Bool = false, phaseName: (Int) -> String) -> String {
+    /// - Parameters:
+    ///   - isPromotion: it waited for a person to let the next phase start.
+    ///   - notBackedOut: hosts that could not go back, as far as it ends there.
+    static func text(
+        of fact: RolloutFact, isPromotion: Bool = false, notBackedOut: [HostID] = [], phaseName: (Int) -> String
+    ) -> String {
         switch fact {
         case .started(let plan, let by): started(plan, by)
         case .phaseStarted(let phase): "\(phaseName(phase)) begins"
@@ -40,9 +44,10 @@ enum RolloutNarration {
         case .contactChanged(let host, let contact): "\(host): \(contact.rawValue)"
         case .hostReturned(let host, _): "\(host): back in contact, its order stands"
         case .clocksRestarted: "the controller is back: clocks of hosts start again"
-        case .bakeStarted(let phase, let until): "\(phaseName(phase)) is watched until \(until)"
+        case .bakeStarted(let phase, let until): "\(phaseName(phase)) is watched until \(until.wholeSeconds)"
         case .phasePassed(let phase): "\(phaseName(phase)) passed"
-        case .gatesAsked(let phase, _, let until): "the gates of \(phaseName(phase)) are asked, until \(until)"
+        case .gatesAsked(let phase, _, let until):
+            "the gates of \(phaseName(phase)) are asked, until \(until.wholeSeconds)"
         case .gateJudged(let phase, let gate, _, let it):
             "the gate \(gate) of \(phaseName(phase)): \(it.verdict.rawValue): \(oneLine(it.detail))"
         case .gatesWaived(let phase, let by, let reason):
@@ -63,11 +68,12 @@ enum RolloutNarration {
             "no newer release starts by itself: held by \(reason.by ?? "nobody"): \(reason.text)"
         case .channelReleased(let by, let reason):
             "newer releases start by themselves again, by \(by): \(oneLine(reason))"
-        case .ended(let end): text(of: end)
-        case .startsOpened(let until): "hosts may start until \(until)"
+        case .ended(let end): text(of: end, notBackedOut: notBackedOut)
+        case .startsOpened(let until): "hosts may start until \(until.wholeSeconds)"
         case .startsShut(let next):
             "no host starts"
-                + (next.map { " before \($0): no window is open, or a freeze holds" } ?? " any more: no window is left")
+                + (next.map { " before \($0.wholeSeconds): no window is open, or a freeze holds" }
+                    ?? " any more: no window is left")
         case .hostFound(let host): "\(host.id): gets its orders by \(host.delivery.rawValue), as it says now"
         case .hostJoined(let host): "\(host.id): came late and is to catch up"
         case .trafficSwitching(_, let isBack, let attempt):
@@ -90,14 +96,20 @@ enum RolloutNarration {
         "\(reason.by.map { " by \($0)" } ?? ""): \(oneLine(reason.text))"
     }
 
-    static func text(of end: RolloutEnd) -> String {
+    static func text(of end: RolloutEnd, notBackedOut: [HostID] = []) -> String {
         switch end {
         case .succeeded: "succeeded"
-        case .backedOut(let reason): "backed out\(words(reason))"
+        case .backedOut(let reason): "backed out\(couldNot(notBackedOut))\(words(reason))"
         case .stopped(let reason): "stopped\(words(reason))"
         case .failed(let reason): "failed\(words(reason))"
         case .superseded(let by): "superseded by \(by)"
         }
+    }
+
+    /// `, but 2 hosts could not (web-1, web-2)`; empty where all could.
+    static func couldNot(_ hosts: [HostID]) -> String {
+        let named = hosts.prefix(5).map(\.text).joined(separator: ", ") + (hosts.count > 5 ? ", …" : "")
+        return hosts.isEmpty ? "" : ", but \(hosts.count.of("host")) could not (\(named))"
     }
 
     private static func started(_ plan: RolloutPlan, _ by: String) -> String {
@@ -109,7 +121,13 @@ enum RolloutNarration {
     private static func words(_ action: OrderAction) -> String { action == .install ? "installation" : "back-out" }
 
     private static func ended(_ ending: HostEnding) -> String {
-        let text = "\(ending.host): \(words(ending.action)) \(words(ending.outcome))"
+        let action: String
+        switch ending.outcome {
+        // The outcome names it.
+        case .backedOut where ending.action == .backOut, .backOutFailed where ending.action == .backOut: action = ""
+        default: action = words(ending.action) + " "
+        }
+        let text = "\(ending.host): \(action)\(words(ending.outcome))"
         guard let error = ending.error else { return text }
         return "\(text): \(oneLine(error.summary))"
     }

@@ -63,9 +63,11 @@ struct RolloutRecord: Sendable {
         changes.append(
             RolloutChange(
                 sequence: entry.sequence, at: event.at, rollout: id, kind: event.name,
-                text: RolloutNarration.text(of: event.fact, isPromotion: isPromotion, phaseName: phaseName),
+                text: RolloutNarration.text(
+                    of: event.fact, isPromotion: isPromotion,
+                    notBackedOut: event.fact.isEnd ? rollout.notBackedOut : [], phaseName: phaseName),
                 phase: event.fact.phaseNumber,
-                host: event.fact.host, state: RolloutNarration.state(of: rollout.state)))
+                host: event.fact.host, state: RolloutNarration.state(of: rollout)))
     }
 
     /// Gives the memory of its changes back.
@@ -115,6 +117,8 @@ struct RolloutRecord: Sendable {
 }
 
 extension RolloutFact {
+    fileprivate var isEnd: Bool { if case .ended = self { true } else { false } }
+
     /// From 1.
     var phaseNumber: Int? {
         switch self {

@@ -42,7 +42,7 @@ extension Controller {
         return ControllerAPI.RolloutView(
             id: record.id, sequence: record.lastSequence, release: definition.release, manifest: plan.manifest,
             environment: definition.environment, query: definition.hosts, isEmergency: plan.urgency.isEmergency,
-            state: RolloutNarration.state(of: record.rollout.state), reason: state.reason(of: record),
+            state: RolloutNarration.state(of: record.rollout), reason: state.reason(of: record),
             startedAt: startedAt,
             startedBy: record.startedBy, endedAt: record.endedAt,
             phases: engine.phases.map { phase(of: $0, record, plan) },

@@ -282,6 +282,9 @@ struct HostRecord: Sendable, Equatable {
         }
     }
 
+    /// It was to go back to what it ran before, by itself or by order, and could not.
+    var isNotBackedOut: Bool { backOutSucceeded == false || backOut == nil && install == .ended(.backOutFailed) }
+
     /// The order was out, the host has said nothing, and nobody waits for it any more.
     mutating func markUnheard() {
         if presence == .absent { presence = .unheard }

@@ -8,6 +8,8 @@ struct PhaseStatistics: Sendable, Equatable {
     /// Failed, and may be taken back.
     var toTakeBack = 0
     var backOut = BackOut()
+    /// Could not go back to what it ran before, by itself or by order.
+    var notBackedOut = 0
 
     /// The first place that may hold a host to start; the first that may hold one to take back.
     var firstToStart: Int
@@ -38,6 +40,7 @@ struct PhaseStatistics: Sendable, Equatable {
     mutating func add(_ host: HostRecord, _ count: Int) {
         let verdict = host.verdict
         tally.add(verdict, isAcknowledged: host.acknowledged == verdict, count)
+        if host.isNotBackedOut { notBackedOut += count }
         let isOpen = host.install.isOpen
         guard let order = host.backOut else {
             if isOpen { (busy, unfinished) = (busy + count, unfinished + count) }

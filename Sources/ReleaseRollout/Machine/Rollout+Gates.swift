@@ -32,7 +32,7 @@ extension Rollout {
         }
         if let gate = gates.first(where: { known.verdicts[$0] == nil }) {
             return now < known.until
-                ? [] : [.paused(reason: reason(.gateUndecided, gate, "was not judged by \(known.until)"))]
+                ? [] : [.paused(reason: reason(.gateUndecided, gate, "was not judged by \(known.until.wholeSeconds)"))]
         }
         let undecided = gates.first { known.verdicts[$0]?.verdict != .pass }
         guard let gate = undecided, let it = known.verdicts[gate] else { return nil }

@@ -64,6 +64,12 @@ extension Rollout {
         return hosts.filter { $0.presence != .absent }.map(\.id)
     }
 
+    /// Whoever was to go back to what it ran before, by itself or by order, and could not.
+    public var notBackedOut: [HostID] { hasNotBackedOut ? hosts.filter(\.isNotBackedOut).map(\.id) : [] }
+
+    /// The same as a question, at once however many hosts there are.
+    public var hasNotBackedOut: Bool { hosts.statistics.contains { $0.notBackedOut > 0 } }
+
     // MARK: phases
 
     private func phaseView(_ index: Int) -> PhaseView? {

@@ -35,7 +35,7 @@ extension Rollout {
         case .planned: holds.append(Hold(what: .phase, text: "It has not started."))
         case .paused(let held):
             let what = held.reason.code == .awaitsPromotion ? Hold.What.promotion : .paused
-            let halts = " Unless somebody acts it halts at \(held.since + RolloutClocks.pauseMax)."
+            let halts = " Unless somebody acts it halts at \((held.since + RolloutClocks.pauseMax).wholeSeconds)."
             holds.append(Hold(what: what, text: Self.text(held.reason, "It is paused") + halts))
             holds += heldBackOut(held.of)
         case .halted(let held):
@@ -47,13 +47,15 @@ extension Rollout {
             holds.append(Hold(what: .backOut, text: Self.text(it.reason, "It is being backed out")))
         case .baking(let phase, let until):
             let name = phasePlan(phase)?.name ?? "a phase"
-            holds.append(Hold(what: .bake, text: "The \(name) is done and watched until \(until).", until: until))
+            holds.append(
+                Hold(what: .bake, text: "The \(name) is done and watched until \(until.wholeSeconds).", until: until))
         case .running: break
         case .ended:
             if let successor {
                 holds.append(Hold(what: .ended, text: "Rollout \(successor) has its hosts."))
             } else if stateName != "succeeded" {
-                holds.append(Hold(what: .ended, text: "It has ended: \(stateName). No host starts any more."))
+                holds.append(
+                    Hold(what: .ended, text: "It has ended: \(stateName)\(leftWords). No host starts any more."))
             }
         }
         if isBetweenSides, !isOver {
@@ -70,7 +72,7 @@ extension Rollout {
         }
         if let schedule, schedule.isShut, !isOver || hosts.hasHostToStart {
             let text =
-                schedule.nextAt.map { "No window is open, or a freeze holds, until \($0)." }
+                schedule.nextAt.map { "No window is open, or a freeze holds, until \($0.wholeSeconds)." }
                 ?? "No window opens any more."
             holds.append(Hold(what: .window, text: text, until: schedule.nextAt))
         }
@@ -87,6 +89,13 @@ extension Rollout {
 
     private static func text(_ reason: StatusReason, _ state: String) -> String {
         "\(state)\(reason.by.map { " by \($0)" } ?? ""): \(reason.text.sentence)"
+    }
+
+    /// `, and 1 host could not go back: web-2`
+    private var leftWords: String {
+        let stuck = notBackedOut
+        let named = stuck.prefix(5).map(\.text).joined(separator: ", ") + (stuck.count > 5 ? ", …" : "")
+        return stuck.isEmpty ? "" : ", and \(stuck.count.of("host")) could not go back: \(named)"
     }
 
     /// A back-out that is held leaves hosts on the release: which.
@@ -138,7 +147,9 @@ extension Rollout {
         guard let plan, host.returns > 0 || host.phase >= plan.phases.count else { return "" }
         let why = host.returns > 0 ? "it was not reached in time and is back" : "it came after the start"
         let end =
-            if case .ended(_, let at) = state { ", and for it alone the rollout goes on, which ended at \(at)" } else {
+            if case .ended(_, let at) = state {
+                ", and for it alone the rollout goes on, which ended at \(at.wholeSeconds)"
+            } else {
                 ""
             }
         return "Order \(order(.install, for: host)) is to catch up: \(why)\(end). "

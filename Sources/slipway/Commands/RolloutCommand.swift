@@ -19,12 +19,14 @@ struct RolloutCommand: AsyncParsableCommand {
 
 struct RolloutPresentation: Presentable {
     var rollout: RolloutView
+    var clock = LocalTime.here
 
     static let columns = ["ROLLOUT", "RELEASE", "ENVIRONMENT", "STATE", "STARTED", "BY", "REASON"]
     var cells: [String] {
         [
             rollout.id.text, rollout.release.description, rollout.environment.text, rollout.state.rawValue,
-            rollout.startedAt.description, rollout.startedBy, rollout.reason ?? "-",
+            clock.text(rollout.startedAt), PlainWords.person(rollout.startedBy),
+            rollout.reason.map(clock.plain) ?? "-",
         ]
     }
     var name: String { rollout.id.text }
@@ -36,9 +38,9 @@ struct RolloutPresentation: Presentable {
             pairs: [
                 ("rollout", rollout.id.text), ("release", rollout.release.description),
                 ("environment", rollout.environment.text), ("hosts", rollout.query.description),
-                ("state", rollout.state.rawValue), ("reason", rollout.reason ?? "-"),
-                ("started", "\(rollout.startedAt) by \(rollout.startedBy)"),
-                ("ended", rollout.endedAt?.description ?? "-"),
+                ("state", stateWords), ("reason", rollout.reason.map(clock.plain) ?? "-"),
+                ("started", "\(clock.text(rollout.startedAt)) by \(PlainWords.person(rollout.startedBy))"),
+                ("ended", rollout.endedAt.map(clock.text) ?? "-"),
             ] + left + [("next", rollout.nextCommand ?? "-")])
         let phases = TextTable(
             ["PHASE", "SIZE", "STATE", "HOSTS", "SUCCEEDED", "FAILED", "BACKED OUT", "IN FLIGHT"],
@@ -58,6 +60,13 @@ struct RolloutPresentation: Presentable {
                 ]
             })
         return [facts.text, phases.text, hosts.text].joined(separator: "\n") + failures
+    }
+
+    /// `backOutFailed: 1 host could not go back, web-2`
+    private var stateWords: String {
+        let stuck = rollout.state == .backOutFailed ? rollout.notBackedOut : []
+        return rollout.state.rawValue
+            + (stuck.isEmpty ? "" : ": \(stuck.count.of("host")) could not go back, \(HostList.words(stuck))")
     }
 
     private var failures: String { RolloutFailures(rollout).text }

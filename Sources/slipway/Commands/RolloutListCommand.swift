@@ -9,6 +9,6 @@ struct RolloutListCommand: AsyncParsableCommand {
 
     func run() async throws {
         let rollouts = try await connection.withClient { try await $0.rollouts() }
-        try output.print(rollouts.sorted { $0.startedAt < $1.startedAt }.map(RolloutPresentation.init))
+        try output.print(rollouts.sorted { $0.startedAt < $1.startedAt }.map { RolloutPresentation(rollout: $0) })
     }
 }

@@ -44,13 +44,14 @@ struct HostsWhyCommand: AsyncParsableCommand {
 
 struct RolloutWhyPresentation: Presentable {
     var why: RolloutWhyView
+    var clock = LocalTime.here
 
     static let columns = ["RELEASE", "ROLLOUT", "HELD BY", "NEXT ATTEMPT"]
     var cells: [String] {
         let held = why.reasons.map(\.what) + why.hosts.map(\.hold.what)
         return [
             why.release.description, why.rollout?.text ?? "-", held.isEmpty ? "nothing" : held.joined(separator: ", "),
-            why.nextAttemptAt?.description ?? "-",
+            why.nextAttemptAt.map(clock.text) ?? "-",
         ]
     }
     var name: String { why.rollout?.text ?? why.release.description }
@@ -59,17 +60,17 @@ struct RolloutWhyPresentation: Presentable {
     var details: String {
         let facts = TextTable(pairs: [
             ("release", why.release.description), ("rollout", why.rollout?.text ?? "-"),
-            ("next attempt", why.nextAttemptAt?.description ?? "-"),
+            ("next attempt", why.nextAttemptAt.map(clock.text) ?? "-"),
         ])
         let reasons = why.reasons.map { hold in
-            "\(hold.what): \(hold.text)\n" + (hold.remedy.map { "    \($0)\n" } ?? "")
+            "\(hold.what): \(clock.plain(hold.text))\n" + (hold.remedy.map { "    \($0)\n" } ?? "")
         }.joined()
         let hosts = TextTable(
             ["HOST", "PHASE", "STATE", "HELD BY", "UNTIL", "WHY"],
             why.hosts.map {
                 [
-                    $0.host.text, String($0.phase), $0.state, $0.hold.what, $0.hold.until?.description ?? "-",
-                    $0.hold.text,
+                    $0.host.text, String($0.phase), $0.state, $0.hold.what, $0.hold.until.map(clock.text) ?? "-",
+                    clock.plain($0.hold.text),
                 ]
             })
         let nothing = why.reasons.isEmpty && why.hosts.isEmpty ? "Nothing holds it.\n" : ""

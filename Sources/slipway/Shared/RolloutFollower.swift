@@ -78,9 +78,8 @@ struct RolloutFollower {
         if output.output != .ndjson { try output.print(RolloutPresentation(rollout: view)) }
         guard let exit = exit(of: view) else {
             if told != nil, view.state == .halted {
-                Talk.say("Rollout \(id) is halted, and no host is under way: nothing moves until somebody acts.")
-                Talk.say(
-                    "slipway rollout why \(id) says what you can do; slipway rollout watch \(id) follows it again.")
+                Talk.say("\(Self.halted(view)) No host is under way: nothing moves until somebody acts.")
+                Talk.say("Next: slipway rollout why \(id)")
                 return .failed
             }
             Talk.say(
@@ -131,6 +130,12 @@ struct RolloutFollower {
         if view.state == .superseded, backingOut.isEmpty, let next = view.successor {
             Talk.say("Rollout \(next) has its hosts now: slipway rollout watch \(next)")
         }
+        let stuck = view.state == .backOutFailed ? view.notBackedOut : []
+        if !stuck.isEmpty {
+            Talk.say(
+                "\(stuck.count.of("host")) could not go back, \(HostList.words(stuck)): slipway hosts why HOST \(view.release) says why, "
+                    + "and what to do there.")
+        }
         if let running = view.stillRunning, !running.isEmpty, view.state.isFinal {
             Talk.say("\(view.release) is revoked and still runs on \(HostList.words(running)).")
         }
@@ -169,14 +174,7 @@ struct RolloutFollower {
                 told = max(told, change.sequence)
                 await status.say(Self.line(change))
                 if change.state == .halted, last != .halted, change.sequence >= past {
-                    let view = try? await client.rollout(id)
-                    let failures = view.map { RolloutFailures($0).text } ?? ""
-                    if !failures.isEmpty { await status.say(String(failures.dropLast())) }
-                    await status.say("It waits for you: slipway rollout why \(id) says what you can do.")
-                    if let left = view?.hostsUnderWay, left > 0 {
-                        await status.say(
-                            "\(left.of("host")) \(left == 1 ? "is" : "are") under way still: this goes on until then.")
-                    }
+                    await sayHalt(id, status)
                 }
                 await standing.told(change)
                 last = change.state
@@ -188,9 +186,27 @@ struct RolloutFollower {
         return told
     }
 
+    /// Where hosts are under way still, so that this goes on; else the end says it.
+    private func sayHalt(_ id: RolloutID, _ status: RolloutStatusLine) async {
+        guard let view = try? await client.rollout(id), view.state == .halted, view.hostsUnderWay > 0 else { return }
+        let left = view.hostsUnderWay
+        await status.say(
+            "\(Self.halted(view)) \(left.of("host")) \(left == 1 ? "is" : "are") under way still: this goes on until then."
+        )
+        await status.say("Next: slipway rollout why \(id)")
+    }
+
+    /// What and where, for whoever was woken by it: `The emergency push of web@1.4 is halted in staging: 1 host of 3 in everyone
+    /// failed, 0 allowed.`
+    static func halted(_ view: RolloutView) -> String {
+        let kind = view.isEmergency ? "The emergency push of " : ""
+        let reason = view.reason.map { ": \(LocalTime.here.plain($0))" } ?? ""
+        return "\(kind)\(view.release) is halted in \(view.environment)\(reason)" + (reason.hasSuffix(".") ? "" : ".")
+    }
+
     /// `12:03:04.250  web-1: succeeded`: the text names phase and host where it is about one.
-    static func line(_ change: RolloutChange) -> String {
-        "\(change.at.description.dropFirst(11).dropLast())  \(change.text)"
+    static func line(_ change: RolloutChange, _ clock: LocalTime = .here) -> String {
+        "\(clock.clock(change.at))  \(clock.plain(change.text))"
     }
 }
 
