@@ -131,17 +131,23 @@ struct AuditExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let file = try OutputFile(output, force: replacing.force)
+        let count = CountLine()
+        defer { count.clear() }
         let head = try await file.write { file in
             try await connection.withClient { client in
-                var head = AuditHead.empty
+                var (head, size) = (AuditHead.empty, 0)
                 while true {
                     let lines = try await client.auditLines(after: head.sequence)
                     if lines.isEmpty { return head }
                     for line in lines { head = try head.following(line) }
-                    try file.write(lines.flatMap { $0 + [UInt8(ascii: "\n")] })
+                    let bytes = lines.flatMap { $0 + [UInt8(ascii: "\n")] }
+                    try file.write(bytes)
+                    size += bytes.count
+                    count.show("\(head.sequence) entries, \(ByteCount(Int64(size)))")
                 }
             }
         }
+        count.clear()
         Talk.say("\(output) holds \(head.sequence) entries; the checkpoint of its end is \(head)")
         try OutputOptions(output: format).print(AuditHeadPresentation(head: head))
     }

@@ -23,16 +23,37 @@ enum TerminalLine {
     }
 }
 
-/// How far a build or a transfer is, on stderr: a line that is written over on a terminal, one line at the end elsewhere.
-final class ProgressLine: Sendable {
-    private struct State {
-        var last: BuildProgress?
-        var shownAt: ContinuousClock.Instant?
+/// What something whose length nobody knows has done so far: a line that is written over on a terminal, nothing elsewhere. What came
+/// of it is said by whoever did it.
+final class CountLine: Sendable {
+    private let shownAt = Mutex<ContinuousClock.Instant?>(nil)
+
+    /// From any thread; ten times a second at most.
+    func show(_ text: @autoclosure () -> String) {
+        guard TerminalLine.isPossible else { return }
+        shownAt.withLock { shownAt in
+            let now = ContinuousClock.now
+            guard shownAt.map({ now - $0 >= .milliseconds(100) }) ?? true else { return }
+            shownAt = now
+            TerminalLine.show(text())
+        }
     }
 
+    /// However it ended: nothing of it stays on a terminal. Once is enough.
+    func clear() {
+        shownAt.withLock { shownAt in
+            if shownAt != nil { TerminalLine.show("") }
+            shownAt = nil
+        }
+    }
+}
+
+/// How far a build or a transfer is, on stderr: a line that is written over on a terminal, one line at the end elsewhere.
+final class ProgressLine: Sendable {
     private let verb: String
     private let startedAt = ContinuousClock.now
-    private let state = Mutex(State())
+    private let last = Mutex<BuildProgress?>(nil)
+    private let line = CountLine()
 
     /// - Parameter verb: as `Packed`.
     init(_ verb: String) {
@@ -41,23 +62,20 @@ final class ProgressLine: Sendable {
 
     /// From any thread.
     func show(_ progress: BuildProgress) {
-        state.withLock { state in
-            state.last = progress
-            let now = ContinuousClock.now
-            guard TerminalLine.isPossible, state.shownAt.map({ now - $0 >= .milliseconds(100) }) ?? true else { return }
-            state.shownAt = now
-            TerminalLine.show(Self.line(progress, after: now - startedAt))
+        last.withLock { last in
+            last = progress
+            line.show(Self.line(progress, after: .now - startedAt))
         }
     }
 
     /// However it ended: nothing of it stays on a terminal.
-    func clear() { TerminalLine.show("") }
+    func clear() { line.clear() }
 
     /// What came of it, once it is done.
     func sayDone() {
         let elapsed = ContinuousClock.now - startedAt
         clear()
-        guard let last = state.withLock({ $0.last }), last.done == last.total else { return }
+        guard let last = last.withLock({ $0 }), last.done == last.total else { return }
         let rate = last.rate(after: elapsed).map { ", \($0)/s" } ?? ""
         Talk.say("\(verb) \(last.total) in \(Self.seconds(elapsed))\(rate).")
     }

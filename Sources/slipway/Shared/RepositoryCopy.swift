@@ -14,6 +14,7 @@ struct RepositoryCopy {
 
     let source: Directory
     let destination: Directory
+    private let line = CountLine()
     private static let pieceSize = 1 << 20
     private static let mutableSizeMax = ByteCount(8 << 20)
 
@@ -23,6 +24,7 @@ struct RepositoryCopy {
     }
 
     func run() throws -> Result {
+        defer { line.clear() }
         var result = Result()
         let timestamp = try source.read("metadata/timestamp.json", sizeMax: Self.mutableSizeMax)
         let director = try Self.files(of: source, below: "director").map { path in
@@ -78,6 +80,7 @@ struct RepositoryCopy {
             guard !piece.isEmpty else { break }
             try copy.write(piece)
             offset += Int64(piece.count)
+            line.show("\(result.files.of("file")), \(ByteCount(result.bytes.value + offset)) written")
         }
         try copy.sync()
         try destination.rename(temporary, to: path)
