@@ -14,6 +14,9 @@ struct ConfirmationTests {
         ["hosts", "retire", "h1", "--reason", "why"],
         ["release", "revoke", "web@1.0", "--environment", "production", "--reason", "why"],
         ["freeze", "now", "--reason", "why"],
+        ["hosts", "authority", "rotate"],
+        ["hosts", "authority", "finish"],
+        ["hosts", "authority", "finish", "--leave-behind"],
     ]
 
     /// What it ends with; there is no controller in the folder, so that whoever asks for one is told so.

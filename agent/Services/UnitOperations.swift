@@ -197,7 +197,7 @@ struct UnitOperations: Sendable {
         let how =
             problem.isLate
             ? "was not healthy for \(unit.definition.minimumHealthy) within \(unit.definition.healthyDeadline)"
-            : "failed its check \(problem.failuresInRow) times in a row"
+            : "failed its check" + (problem.failuresInRow == 1 ? "" : " \(problem.failuresInRow) times in a row")
         let finding = await portFinding(unit, stored, checks)
         return StepError(
             .health,

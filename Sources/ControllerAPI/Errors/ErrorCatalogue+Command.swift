@@ -1,5 +1,8 @@
 extension ErrorCatalogue {
     static let commandErrors = #"""
+        command.argument.empty
+          An argument or the value of an option has nothing in it.
+        > Look whether a variable of the shell is not set, and give the value.
         command.authorise.absent
           The release has no plan or no package yet, so there is nothing to say yes to.
         > Put the plan on record (slipway release plan FILE) and submit the package (slipway release submit DIR).

@@ -93,7 +93,7 @@ struct Field {
     }
 
     func name<Name: CheckedName>(_ type: Name.Type) -> Name? {
-        value("a \(Name.what)") { text throws(DefinitionError) in try Name(text) }
+        value("\(Name.what.first == "e" ? "an" : "a") \(Name.what)") { text throws(DefinitionError) in try Name(text) }
     }
 
     func integer(_ range: ClosedRange<Int>) -> Int? {

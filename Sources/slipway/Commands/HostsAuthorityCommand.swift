@@ -31,8 +31,10 @@ struct HostsAuthorityRotateCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var confirming: ConfirmationOptions
 
     func run() async throws {
+        try confirming.require("Make a new authority, for which every host and controller gets a new certificate?")
         let view = try await connection.withClient { try await $0.rotateAuthority() }
         try output.print(AuthorityPresentation(authority: view))
     }
@@ -51,8 +53,12 @@ struct HostsAuthorityFinishCommand: AsyncParsableCommand {
 
     @Flag(help: "Though hosts have not renewed: they must join again.")
     var leaveBehind = false
+    @OptionGroup var confirming: ConfirmationOptions
 
     func run() async throws {
+        try confirming.require(
+            "Drop the old authority, so that what was made before the new one stops working"
+                + "\(leaveBehind ? ", hosts that have not renewed too" : "")?")
         let request = AuthorityFinishRequest(leaveBehind: leaveBehind)
         let view = try await connection.withClient { try await $0.finishAuthority(request) }
         try output.print(AuthorityPresentation(authority: view))

@@ -33,8 +33,10 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
     @OptionGroup var signing: SigningOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "The plan's digest, as rollout plan or a refused start names it.")
-    var plan: String
+    @Argument(
+        help: "The plan's digest, as rollout plan or a refused start names it.",
+        transform: { try SHA256Digest(hex: $0) })
+    var plan: SHA256Digest
 
     @Option(
         help: "How long it may still start, as 2d; to the end of the window, or 7d, at most and unless given.",
@@ -42,7 +44,7 @@ struct RolloutAuthoriseCommand: AsyncParsableCommand {
     var valid: TimeSpan?
 
     func run() async throws {
-        let digest = try SHA256Digest(hex: plan)
+        let digest = plan
         let keys = try signing.keyFile.keys(noInput: signing.confirming.noInput)
         let view = try await signing.connection.withClient { client in
             let folder = try signing.trust.open(client)

@@ -62,7 +62,7 @@ enum ProgramExit: Int32, Error, CaseIterable {
     static func report(_ error: any Error) -> ProgramExit {
         if let exit = error as? ProgramExit { return exit }
         if let error = error as? any ReportableError {
-            Talk.say("error: \(error)")
+            Talk.say(cut("error: \(error)"))
             if let error = error as? ControllerAPIError { return ProgramExit(error.family) }
             switch error.code {
             case "effects.file.absent", "command.client.absent", "command.freeze.none", "command.freeze.unknown",
@@ -70,7 +70,8 @@ enum ProgramExit: Int32, Error, CaseIterable {
                 return .notFound
             case "command.output.exists", "command.freeze.policy": return .conflict
             case "command.login.expired", "command.login.refused": return .permission
-            case "command.confirm.absent", "command.key.passphrase", "command.freeze.several", "command.login.issuer":
+            case "command.confirm.absent", "command.key.passphrase", "command.freeze.several", "command.login.issuer",
+                "command.argument.empty":
                 return .usage
             default: return .failed
             }
@@ -78,7 +79,7 @@ enum ProgramExit: Int32, Error, CaseIterable {
         if error is CancellationError { return .interrupted }
         let message = SlipwayCommand.fullMessage(for: error)
         guard SlipwayCommand.exitCode(for: error).isSuccess else {
-            Talk.say(message)
+            Talk.say(cut(message))
             return .usage
         }
         do {
@@ -88,6 +89,17 @@ enum ProgramExit: Int32, Error, CaseIterable {
             return report(error)
         }
     }
+
+    /// Somebody's words may be as long as a file that was given in place of its name: of a line that nobody reads the ends stay.
+    static func cut(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let count = line.count
+            return count <= lineMax
+                ? String(line)
+                : "\(line.prefix(lineMax / 2)) … \(count - lineMax) characters … \(line.suffix(lineMax / 2))"
+        }.joined(separator: "\n")
+    }
+    private static let lineMax = 2000
 
     func leave() -> Never { exit(rawValue) }
 }
