@@ -30,6 +30,7 @@ func tests(
 }
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -180,7 +181,8 @@ let package = Package(
             [
                 "ControllerLibrary", "AgentLibrary", "ControllerAPI", "ReleaseDefinition", "AgentProtocol",
                 "ReleasePackaging",
-                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "TestSupport", x509,
+                "ReleaseTrust", "ReleaseDistribution", "ReleaseRollout", "Effects", "TestSupport", x509, nioCore,
+                nioEmbedded, nioPosix,
             ], resources: [.copy("Previous")]),
         tests(
             "CommandTests",
