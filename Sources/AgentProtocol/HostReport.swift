@@ -169,11 +169,15 @@ public struct OrderProgress: Sendable, Equatable, Codable {
     public var order: OrderID
     public var release: ReleaseName
     public var step: InstallationStep
+    /// All is there and nothing was touched: its own windows, schedule or inhibit folder hold the host until then at least. nil:
+    /// it goes on, or is an older agent.
+    public var heldUntil: UTCInstant?
 
-    public init(order: OrderID, release: ReleaseName, step: InstallationStep) {
+    public init(order: OrderID, release: ReleaseName, step: InstallationStep, heldUntil: UTCInstant? = nil) {
         self.order = order
         self.release = release
         self.step = step
+        self.heldUntil = heldUntil
     }
 }
 

@@ -24,7 +24,8 @@ public enum RolloutFact: Sendable, Equatable, Codable {
     case channelPublished(view: ChannelView)
     case cancelSent(host: HostID, order: OrderID)
     case revocationPublished
-    case hostProgressed(host: HostID, action: OrderAction, step: InstallationStep)
+    /// `heldUntil`: it begins by a clock of its own, not before then.
+    case hostProgressed(host: HostID, action: OrderAction, step: InstallationStep, heldUntil: UTCInstant? = nil)
     case hostEnded(HostEnding)
     /// A host that had succeeded became unhealthy with this release while the rollout was still watching. In early life
     /// support with what hosts without the release were like then; nil: nobody looked.

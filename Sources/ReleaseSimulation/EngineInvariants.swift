@@ -96,7 +96,7 @@ struct EngineInvariants {
         case .hostsRetried(let ids, _, _): for id in ids { update(id) { $0.retries += 1 } }
         case .orderSent(let id, let order): open(id, order.action)
         case .channelPublished(let view): note(view)
-        case .hostProgressed(let id, let action, _):
+        case .hostProgressed(let id, let action, _, _):
             open(id, action)
             if action == .install { update(id) { $0.hasProgressed = true } }
         case .hostEnded(let ending): try noteEnding(ending)

@@ -26,7 +26,7 @@ struct HostWatchTests {
             try StartHold(
                 folder: folder, windows: windows, schedule: schedule, host: TestHost.name, clockError: { _ in error }
             )
-            .reason(at: start, came: came, expected: expected, isEmergency: isEmergency)
+            .reason(at: start, came: came, expected: expected, isEmergency: isEmergency)?.words
         }
         #expect(try reason([]) == nil)
         #expect(try reason([monday]) == nil)
@@ -60,6 +60,14 @@ struct HostWatchTests {
         _ = try await poll { await host.agent.heldFor }
         #expect(await host.agent.host.installation?.step == .staged)
         #expect(try host.version() == nil)
+        // Nobody knows for how long: the controller hears that it is alive and waits, once.
+        let first = try order(1)
+        let held = await host.agent.host.reports.compactMap { report -> UTCInstant? in
+            guard case .progress(let it) = report.body, it.step == .staged, it.order == first else { return nil }
+            return it.heldUntil
+        }
+        let now = SystemTime().now()
+        #expect(held.count == 1 && held.allSatisfy { now + .minutes(30) < $0 && $0 < now + .hours(2) }, "\(held)")
         await host.agent.offer(try repository.assignment(2, .install, two))
         #expect(try await host.finished(order(1)).outcome == .superseded)
         _ = try await poll { await host.agent.heldFor }
@@ -82,7 +90,7 @@ struct HostWatchTests {
             host.agent.toldTime.note(now - wrong)
             let hold = await host.agent.hold
             func reason(isEmergency: Bool = false) throws -> String? {
-                try hold.reason(at: now, came: now, expected: .minutes(1), isEmergency: isEmergency)
+                try hold.reason(at: now, came: now, expected: .minutes(1), isEmergency: isEmergency)?.words
             }
             #expect(try reason()?.hasPrefix("clock: ") == true, "\(wrong)")
             #expect(try reason(isEmergency: true) == nil)

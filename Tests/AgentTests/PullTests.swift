@@ -98,7 +98,7 @@ struct PullTests {
         #expect(await next.agent.host.installation?.receivedAt == came)
         let hold = await next.agent.hold
         func reason(_ now: UTCInstant) throws -> String? {
-            try hold.reason(at: now, came: came, expected: .zero, isEmergency: false)
+            try hold.reason(at: now, came: came, expected: .zero, isEmergency: false)?.words
         }
         #expect(try reason(came + .days(1)) != nil)
         #expect(try reason(came + .days(250)) == nil)

@@ -223,4 +223,53 @@ struct ClockTests {
         try driver.report("h0", .succeeded)
         #expect(driver.view.currentPhase == 2)
     }
+
+    @Test("A host that its own schedule holds has its clock from then on: it is not lost before, and is after")
+    func heldByItself() throws {
+        for pulls in [false, true] {
+            func driver() throws -> Driver {
+                try Driver(
+                    Fixture.plan(Fixture.pilotThenAll(), hosts: Fixture.fleet(4, pulling: pulls ? 0..<4 : 0..<0)))
+            }
+            func progress(_ step: InstallationStep, heldUntil: UTCInstant?) throws -> RolloutCommand {
+                .progress(
+                    try HostID("h0"),
+                    OrderProgress(
+                        order: OrderID(rollout: try RolloutID("r1"), action: .install), release: Fixture.release,
+                        step: step, heldUntil: heldUntil))
+            }
+            var held = try driver()
+            let sunday = held.now + .days(6)
+            let deadline = sunday + RolloutLimits().progressDeadline
+            try held.progress("h0", .received)
+            #expect(try held.do(progress(.staged, heldUntil: sunday)).count == 1)
+            #expect(try held.do(progress(.staged, heldUntil: sunday)).isEmpty, "said twice")
+            #expect(try held.host("h0").deadlineAt == deadline)
+            try held.advance(.days(3))
+            try held.do(.controllerReturned)
+            try held.advance(.days(2))
+            #expect(held.state == "running" && held.view.nextDeadlineAt == deadline)
+            // A newer word holds it longer; an older one does not shorten that.
+            let monday = sunday + .days(1)
+            #expect(try held.do(progress(.staged, heldUntil: monday)).count == 1)
+            #expect(try held.do(progress(.staged, heldUntil: sunday)).isEmpty)
+            var late = held
+            try late.advance(.days(2) + RolloutLimits().progressDeadline)
+            #expect(try late.host("h0").failure == .lost && late.state == "backingOut")
+            late.expectReplay()
+            // It begins before it said it would: its clock starts then.
+            try held.do(progress(.stopping, heldUntil: monday))
+            #expect(try held.host("h0").deadlineAt == held.now + RolloutLimits().progressDeadline)
+            try held.report("h0", .succeeded)
+            #expect(held.state == "running" && held.view.currentPhase == 2)
+            held.expectReplay()
+            // No host holds a rollout for ever, nor once it has stopped anything.
+            var bold = try driver()
+            try bold.do(progress(.staged, heldUntil: bold.now + .days(4000)))
+            #expect(try bold.host("h0").deadlineAt == bold.now + .days(32) + RolloutLimits().progressDeadline)
+            var begun = try driver()
+            try begun.do(progress(.switched, heldUntil: begun.now + .days(2)))
+            #expect(try begun.host("h0").deadlineAt == begun.now + RolloutLimits().progressDeadline)
+        }
+    }
 }

@@ -213,7 +213,7 @@ private struct FleetWorld {
 
     /// A host may begin by an offer that was withdrawn before it said so: it is under way without a place.
     private mutating func noteUninvited(_ event: RolloutEvent) {
-        guard case .hostProgressed(let id, .install, _) = event.fact,
+        guard case .hostProgressed(let id, .install, _, _) = event.fact,
             let host = view.hosts.first(where: { $0.id == id }), !["ordered", "installing"].contains(host.state)
         else { return }
         uninvited.insert(id)

@@ -142,7 +142,7 @@ extension Agent {
     /// Root on this host is the director; the approvers' word is needed as ever.
     func install(_ source: ExportedSource) async throws -> HostReceipt {
         // What an earlier run left unfinished ends first.
-        if let reason = try hold.reason(at: time.now(), came: time.now(), expected: .zero, isEmergency: true) {
+        if let reason = try hold.reason(at: time.now(), came: time.now(), expected: .zero, isEmergency: true)?.words {
             throw AgentError(
                 code: "inhibited", summary: "Nothing is installed on this host now: \(reason).",
                 remedy: "Whoever put the file into \(StartHold.folderName) of the agent's folder takes it away.")

@@ -61,6 +61,8 @@ actor Agent {
     var interruptionWake = Wake()
     /// Why the installation in progress waits, as it was last said.
     var heldFor: String?
+    /// Until when at least, as the controller was told.
+    var heldUntilTold: UTCInstant?
     /// Waits for the end of what is kept running for a way back.
     var cooling: Task<Void, Never>?
     /// What was not as it was installed at the last look.

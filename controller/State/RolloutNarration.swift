@@ -38,7 +38,8 @@ enum RolloutNarration {
         case .channelPublished(let view):
             "channel: \(words(view.order.action)) for \(view.everyone ? "everyone" : view.included.count.of("host"))"
         case .revocationPublished: "the release is revoked: no host installs it again"
-        case .hostProgressed(let host, _, let step): "\(host): \(step.rawValue)"
+        case .hostProgressed(let host, _, let step, let heldUntil):
+            "\(host): \(step.rawValue)" + (heldUntil.map { ", held by the host itself until \($0.wholeSeconds)" } ?? "")
         case .hostEnded(let ending): ended(ending)
         case .hostUnhealthy(let host, let detail, _): "\(host): became unhealthy: \(oneLine(detail))"
         case .contactChanged(let host, let contact): "\(host): \(contact.rawValue)"

@@ -89,7 +89,7 @@ struct RolloutRecord: Sendable {
             hosts[host] = Host(order: OrderID(rollout: id, action: action), startedAt: event.at)
         case .orderSent(let host, let order): hosts[host]?.order = order
         case .channelPublished(let view): channelView = view
-        case .hostProgressed(let host, _, let step): hosts[host]?.step = step
+        case .hostProgressed(let host, _, let step, _): hosts[host]?.step = step
         case .hostEnded(let ending):
             // A host may have gone back by itself, without an order to do so.
             hosts[ending.host]?.order?.action = ending.action
@@ -132,7 +132,7 @@ extension RolloutFact {
     var host: HostID? {
         switch self {
         case .hostAdmitted(let host, _), .orderSent(let host, _), .cancelSent(let host, _),
-            .hostProgressed(let host, _, _), .hostUnhealthy(let host, _, _), .contactChanged(let host, _),
+            .hostProgressed(let host, _, _, _), .hostUnhealthy(let host, _, _), .contactChanged(let host, _),
             .hostReturned(let host, _):
             host
         case .hostEnded(let ending): ending.host

@@ -81,14 +81,20 @@ extension Rollout {
     private func progress(_ record: HostRecord, _ progress: OrderProgress) -> RolloutFact? {
         let host = record.id
         let state = progress.order.action == .install ? record.install : record.backOut
-        let fact = RolloutFact.hostProgressed(host: host, action: progress.order.action, step: progress.step)
+        // After its first stop nothing holds a host any more.
+        let mayHold = progress.order.action == .install && progress.step.ordinal < InstallationStep.stopping.ordinal
+        let heldUntil = mayHold ? progress.heldUntil : nil
+        let fact = RolloutFact.hostProgressed(
+            host: host, action: progress.order.action, step: progress.step, heldUntil: heldUntil)
         switch state {
         // The first step overtook `orderSent`; or it was out of contact or cancelled, and had begun all the same.
         case .waiting, .admitted, .ordered, .ended(.offline), .ended(.cancelled):
             let hasWord = progress.order.action == .install ? record.hasInstallWord : record.hasBackOutWord
             return hasWord ? nil : fact
-        // Steps never go back: a report that was sent twice did.
-        case .working(let step, _): return step.ordinal < progress.step.ordinal ? fact : nil
+        // Steps never go back: a report that was sent twice did. A host that is held, and then for longer, stays where it is.
+        case .working(let step, let since):
+            if step == progress.step, let heldUntil { return since < heldUntil ? fact : nil }
+            return step.ordinal < progress.step.ordinal ? fact : nil
         // Reports after the outcome are old ones; a back-out that nobody ordered is judged by its outcome.
         case .ended, nil: return nil
         }

@@ -226,7 +226,8 @@ extension OrderState {
         case .waiting(since: .some): self = .waiting(since: at)
         case .admitted: self = .admitted(since: at)
         case .ordered: self = .ordered(since: at)
-        case .working(let step, _): self = .working(step, since: at)
+        // One that is held until later still is.
+        case .working(let step, let since): self = .working(step, since: max(since, at))
         case .waiting(since: nil), .ended: break
         }
     }

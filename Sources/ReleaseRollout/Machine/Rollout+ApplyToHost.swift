@@ -12,7 +12,8 @@ extension Rollout {
             update(id, order.action) { _ in .ordered(since: at) }
             if order.action == .install, cancelsStarts { update(id) { $0.wantCancel(at: at) } }
         case .cancelSent(let id, _): update(id) { $0.noteCancelSent() }
-        case .hostProgressed(let id, let action, let step): progress(id, action, step, at: at)
+        case .hostProgressed(let id, let action, let step, let heldUntil):
+            progress(id, action, step, at: at, heldUntil: heldUntil)
         case .hostEnded(let ending): end(ending, at: at)
         case .hostUnhealthy(let id, let detail, _):
             update(id) { host in
@@ -43,14 +44,19 @@ extension Rollout {
         }
     }
 
-    private mutating func progress(_ id: HostID, _ action: OrderAction, _ step: InstallationStep, at: UTCInstant) {
+    private mutating func progress(
+        _ id: HostID, _ action: OrderAction, _ step: InstallationStep, at: UTCInstant, heldUntil: UTCInstant?
+    ) {
         guard let place = hosts.place(of: id) else { return }
         let cancels = cancelsStarts
         hosts.updateInCourse(place, action) { host in
             let isPushed = host.delivery == .push
             switch action {
             case .install:
-                host.install = .working(step, since: host.install.clockStart(isPushed: isPushed, at: at))
+                let start = host.install.clockStart(isPushed: isPushed, at: at)
+                // Semantics 1: the clock of a host that begins by its own starts when it does.
+                let held = heldUntil.map { max(start, min($0, at + RolloutClocks.hostHoldMax)) }
+                host.install = .working(step, since: held ?? min(start, at))
                 if !host.isBeforeStop { host.endCancelling() } else if cancels { host.wantCancel(at: at) }
             case .backOut:
                 let start = (host.backOut ?? .waiting(since: nil)).clockStart(isPushed: isPushed, at: at)

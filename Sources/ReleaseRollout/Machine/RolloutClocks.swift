@@ -21,6 +21,9 @@ enum RolloutClocks {
     /// After the controller was away, a bake lasts at least this long, for bad news to arrive.
     static let bakeAfterReturnMax = TimeSpan.minutes(1)
 
+    /// A host that says that it is held by its own schedule is believed for so long at a time: once a month is often enough.
+    static let hostHoldMax = TimeSpan.days(32)
+
     static func pullGrace(_ checkInterval: TimeSpan?) -> TimeSpan {
         max(min(checkInterval ?? checkIntervalDefault, checkIntervalMax) * 2, pullGraceMin)
     }

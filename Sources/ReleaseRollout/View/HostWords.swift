@@ -38,6 +38,8 @@ struct HostWords {
             )
         case .admitted: ("ordered", nil, "Its order is about to go out.")
         case .ordered: ("ordered", nil, "Has its order and has not answered yet.")
+        case .working(.staged, _):
+            ("installing", .staged, "Has it staged and has not begun: its own windows or schedule may hold it.")
         case .working(let step, _): ("installing", step, "Installs: \(step.rawValue).")
         case .ended(let outcome): (outcome.name, host.failedStep, outcome.sentence(of: host))
         }
