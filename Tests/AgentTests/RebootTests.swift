@@ -96,7 +96,7 @@ struct RebootTests {
     func never() async throws {
         for (program, code) in [("true", "agent.installation.deadline"), ("echo no; exit 4", "agent.reboot")] {
             let repository = try TestRepository()
-            let world = try World(within: .seconds(5), program: program)
+            let world = try World(within: .seconds(15), program: program)
             // The way back needs no restart of its own: the old release asks for none, and the new one never ran.
             let one = try await release(repository, "1.0", nil)
             let two = try await release(repository, "2.0", .always)
