@@ -118,7 +118,8 @@ extension Controller {
         guard let error = evidence?.error ?? host.error else { return "" }
         let step = (evidence?.step ?? host.step).map { " At \($0.rawValue):" } ?? ""
         let line = evidence?.logTail.split(whereSeparator: \.isNewline).last { !$0.allSatisfy(\.isWhitespace) }
-        return "\(step) \(error.summary)" + (line.map { " The last of its log: \($0.prefix(200))" } ?? "")
+        let stop = error.summary.last.map { ".!?…".contains($0) } == true ? "" : "."
+        return "\(step) \(error.summary)\(stop)" + (line.map { " The last of its log: \($0.prefix(200))" } ?? "")
     }
 
     private func locked(_ host: HostRecord, _ product: ProductName) -> RolloutHold? {

@@ -14,9 +14,9 @@ enum RolloutClocks {
     static let pullGraceMin = TimeSpan.seconds(60)
     static let checkIntervalDefault = TimeSpan.minutes(5)
     static let checkIntervalMax = TimeSpan.hours(24)
-    /// No gate may be asked for longer: ten minutes each, and all of them at once.
     /// A host that has said nothing of its order and is told to drop it answers at once, or had never begun (R26).
     static let cancelMax = TimeSpan.seconds(60)
+    /// No gate may be asked for longer: ten minutes each, and all of them at once.
     static let gatesMax = TimeSpan.minutes(15)
     /// After the controller was away, a bake lasts at least this long, for bad news to arrive.
     static let bakeAfterReturnMax = TimeSpan.minutes(1)
