@@ -73,7 +73,7 @@ struct CancelTests {
     func afterStop() async throws {
         let repository = try TestRepository()
         var unit = try TestRepository.unit()
-        unit.minimumHealthy = .seconds(2)
+        unit.minimumHealthy = .seconds(5)
         let (one, two) = (try await repository.submit("1.0"), try await repository.submit("2.0", units: [unit]))
         let host = try await TestHost(repository)
         try await host.carryOut(repository.assignment(1, .install, one), order(1))

@@ -101,11 +101,28 @@ struct ConvergeTests {
             try await publish("1.0", TestRepository.healthy, in: $0)
         } _: { repository, agent, dir in
             let process = try agent.start()
+            _ = try await poll { dir.directory.lockOwner() == process.processID ? true : nil }
             let ended = try await converge(dir)
             #expect(ended.end == .exited(0), "\(ended.output)")
             #expect(agent.isRunning(process))
             #expect(try agent.version() == "1.0")
             try await agent.kill(process)
         }
+    }
+
+    @Test("An agent that takes the folder after converge has found it free is watched as well")
+    func overtaken() async throws {
+        let dir = try TemporaryFolder()
+        let (refused, isRefused) = AsyncStream.makeStream(of: Void.self)
+        let seen = try await ConvergeCommand.beside(AgentFolder(base: dir.directory)) {
+            isRefused.finish()
+            throw AgentError(code: "busy", summary: "Another agent runs.", remedy: "None.")
+        } watch: {
+            for await _ in refused {}
+            // As the watch of an installation that the other agent carries out.
+            try await SystemTime().sleep(for: .milliseconds(300))
+            return "runs"
+        }
+        #expect(seen == "runs")
     }
 }

@@ -128,11 +128,11 @@ struct RepositoryTagTests {
 
     @Test("A connection that goes on checking stays open, and is closed once it does not")
     func stays() async throws {
-        let patience = ConnectionPatience(head: .seconds(1), idle: .seconds(1))
+        let patience = ConnectionPatience(head: .seconds(3), idle: .seconds(3))
         let said = try await Self.known(
             patience: patience,
             """
-            ends, count = time.monotonic() + 4, 0
+            ends, count = time.monotonic() + 7, 0
             while time.monotonic() < ends:
                 one.sendall(ask(file, known))
                 count += answer()[0][0] == "HTTP/1.1 304 Not Modified"

@@ -115,12 +115,12 @@ struct EventStreamTests {
         }
         let http = try LiveHTTP(identity: nil, userAgent: "t")
         let stream = http.events(
-            HTTPRequest("GET", "http://127.0.0.1:\(server.port)"), silenceMax: .seconds(2))
+            HTTPRequest("GET", "http://127.0.0.1:\(server.port)"), silenceMax: .seconds(5))
         var numbers: [Int] = []
         do {
             for try await event in stream {
                 if numbers.count == 1 {
-                    try await Task.sleep(for: .milliseconds(2500))
+                    try await Task.sleep(for: .seconds(6))
                     #expect(server.bytesOut < 20 << 20)
                 }
                 numbers.append(Int(event.data.prefix { $0 != " " }) ?? -1)

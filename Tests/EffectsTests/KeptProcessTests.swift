@@ -7,6 +7,9 @@ import TestSupport
 
 @Suite("Programs beneath a keeper")
 struct KeptProcessTests {
+    /// Ends the spans that sleepers sleep here: another run of these tests beside this one has sleepers too.
+    private static let own = "\(getpid())s"
+
     let folder: TemporaryFolder
     let processes = LiveProcesses.keeping(grace: .milliseconds(300))
 
@@ -30,27 +33,28 @@ struct KeptProcessTests {
     @Test(
         "R2: what lost its parent and cleaned its environment in a session of its own is ended at the time-out as well")
     func nothingEscapes() async throws {
+        let sleeps = "sleep 66.75\(Self.own)"
         let script = """
             trap '' TERM
-            for i in 1 2 3; do (env -i setsid /bin/sh -c 'trap "" TERM; sleep 66.75 & sleep 66.75' >/dev/null 2>&1 &); done
+            for i in 1 2 3; do (env -i setsid /bin/sh -c 'trap "" TERM; \(sleeps) & \(sleeps)' >/dev/null 2>&1 &); done
             echo ready
-            while :; do sleep 66.75; done
+            while :; do \(sleeps); done
             """
         let result = try await processes.run(shell(script, timeout: .seconds(5)))
         #expect(result.end == .timedOut)
         #expect(result.output == "ready\n")
-        #expect(alive("66.75").isEmpty, "\(alive("66.75"))")
+        #expect(alive("66.75\(Self.own)").isEmpty, "\(alive("66.75\(Self.own)"))")
     }
 
     @Test("A cancelled run leaves nothing either")
     func cancelled() async throws {
         let processes = processes
-        let command = shell("(env -i setsid sleep 67.25 &); touch here; exec sleep 67.25")
+        let command = shell("(env -i setsid sleep 67.25\(Self.own) &); touch here; exec sleep 67.25\(Self.own)")
         let task = Task { try await processes.run(command) }
         try await eventually { try folder.directory.status("here") != nil }
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        #expect(alive("67.25").isEmpty)
+        #expect(alive("67.25\(Self.own)").isEmpty)
     }
 
     @Test("The end of the program is the end of the run: its exit status, its signal, its output; what it left goes on")
@@ -60,11 +64,11 @@ struct KeptProcessTests {
         #expect(try await processes.run(shell("kill -KILL $$")).end == .signalled(SIGKILL))
         #expect(try await processes.run(shell("read answer || echo none; pwd")).output == "none\n\(folder.path)\n")
         let startedAt = ContinuousClock.now
-        let left = try await processes.run(shell("sleep 68.25 & echo started"))
+        let left = try await processes.run(shell("sleep 68.25\(Self.own) & echo started"))
         #expect(left == ProcessResult(end: .exited(0), output: "started\n", outputIsOpen: true))
         #expect(startedAt.duration(to: .now) < .seconds(45))
-        #expect(alive("68.25").count == 1)
-        for entry in alive("68.25") { ProcessTable.signal(entry, SIGKILL) }
+        #expect(alive("68.25\(Self.own)").count == 1)
+        for entry in alive("68.25\(Self.own)") { ProcessTable.signal(entry, SIGKILL) }
     }
 
     @Test("It has standard input, both outputs, no other descriptor, and a session of its own")

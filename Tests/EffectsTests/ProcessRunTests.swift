@@ -7,6 +7,9 @@ import TestSupport
 
 @Suite("Programs run to their end")
 struct ProcessRunTests {
+    /// Ends the spans that sleepers sleep here: another run of these tests beside this one has sleepers too.
+    private static let own = "\(getpid())s"
+
     let folder: TemporaryFolder
     let processes = LiveProcesses(grace: .milliseconds(300))
 
@@ -89,10 +92,10 @@ struct ProcessRunTests {
         missing.executable = closed.path + "/none"
         await #expect(throws: EffectsError.self) { try await processes.run(missing) }
         let hanging = ProcessCommand(
-            executable: "/bin/sleep", arguments: ["61.75"], workingDirectory: "/", timeout: .milliseconds(100),
-            user: try ProcessUser(nobody))
+            executable: "/bin/sleep", arguments: ["61.75\(Self.own)"], workingDirectory: "/",
+            timeout: .milliseconds(100), user: try ProcessUser(nobody))
         #expect(try await processes.run(hanging).end == .timedOut)
-        #expect(alive("61.75").isEmpty)
+        #expect(alive("61.75\(Self.own)").isEmpty)
         #expect(throws: EffectsError.self) { try SystemUser(named: "nobody-of-that-name") }
     }
 
@@ -104,12 +107,12 @@ struct ProcessRunTests {
     @Test("R1: the result does not wait for a child left behind that holds the output")
     func childHoldsOutput() async throws {
         let startedAt = ContinuousClock.now
-        let result = try await processes.run(shell("sleep 61.25 & echo started; exit 0"))
+        let result = try await processes.run(shell("sleep 61.25\(Self.own) & echo started; exit 0"))
         // 1 s is promised; a machine that runs many tests at once may take its time to tell us.
         #expect(startedAt.duration(to: .now) < .seconds(45))
         #expect(result == ProcessResult(end: .exited(0), output: "started\n", outputIsOpen: true))
         // It is not ours to kill: the hook ended in time. The test cleans up.
-        let left = alive("61.25")
+        let left = alive("61.25\(Self.own)")
         #expect(left.count == 1)
         for processID in left { kill(processID, SIGKILL) }
     }
@@ -118,18 +121,18 @@ struct ProcessRunTests {
     func timeoutKillsFamily() async throws {
         let script = """
             trap '' TERM
-            sleep 62.25 &
-            setsid sh -c 'trap "" TERM; sleep 62.25 & sleep 62.25' &
-            (setsid setsid sleep 62.25 >/dev/null 2>&1 &)
+            sleep 62.25\(Self.own) &
+            setsid sh -c 'trap "" TERM; sleep 62.25\(Self.own) & sleep 62.25\(Self.own)' &
+            (setsid setsid sleep 62.25\(Self.own) >/dev/null 2>&1 &)
             echo ready
-            while :; do sleep 62.25; done
+            while :; do sleep 62.25\(Self.own); done
             """
         let startedAt = ContinuousClock.now
         let result = try await processes.run(shell(script, timeout: .seconds(5)))
         #expect(result.end == .timedOut)
         #expect(result.output == "ready\n")
         #expect(startedAt.duration(to: .now) < .seconds(45))
-        #expect(alive("62.25").isEmpty)
+        #expect(alive("62.25\(Self.own)").isEmpty)
     }
 
     @Test("A program that heeds TERM is given the time to clean up")
@@ -159,21 +162,21 @@ struct ProcessRunTests {
 
     @Test("A flood after the program's own end does not hold the result up")
     func floodByGrandchild() async throws {
-        let result = try await processes.run(shell("yes 63.25 & exit 0"))
+        let result = try await processes.run(shell("yes 63.25\(Self.own) & exit 0"))
         #expect(result.end == .exited(0))
         // Its output is closed now: it ends by itself.
-        try await eventually { alive("63.25").isEmpty }
+        try await eventually { alive("63.25\(Self.own)").isEmpty }
     }
 
     @Test("A cancelled run leaves nothing")
     func cancelled() async throws {
         let processes = processes
-        let command = shell("touch here; exec sleep 64.25")
+        let command = shell("touch here; exec sleep 64.25\(Self.own)")
         let task = Task { try await processes.run(command) }
         try await eventually { try folder.directory.status("here") != nil }
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        #expect(alive("64.25").isEmpty)
+        #expect(alive("64.25\(Self.own)").isEmpty)
     }
 
     @Test("What cannot be started says why")

@@ -33,7 +33,9 @@ struct ConvergeCommand: AsyncParsableCommand {
         try AgentFolder.refuseWritableByOthers(folder.base)
         let configuration = try AgentConfiguration.read(in: folder.base)
         let log = AgentLog.make(logLevel)
-        let outcome = try await Self.beside(folder, configuration, log) {
+        let outcome = try await Self.beside(folder) {
+            try await RunCommand.runSingle(folder, configuration, log)
+        } watch: {
             try await Convergence(
                 folder: folder, configuration: configuration, log: log, waitHealthy: waitHealthy, limit: limit
             ).run()
@@ -43,15 +45,18 @@ struct ConvergeCommand: AsyncParsableCommand {
     }
 
     /// With an agent of our own for as long as that takes, where there is none.
-    private static func beside<Value: Sendable>(
-        _ folder: AgentFolder, _ configuration: AgentConfiguration, _ log: Logger,
-        _ watch: @escaping @Sendable () async throws -> Value
+    /// - Parameter agent: until its task is cancelled; `agent.busy` where another runs after all.
+    static func beside<Value: Sendable>(
+        _ folder: AgentFolder, agent: @escaping @Sendable () async throws -> Void,
+        watch: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         guard let lock = try folder.base.lock() else { return try await watch() }
         lock.release()
         return try await withThrowingTaskGroup(of: Value?.self) { group in
             group.addTask {
-                try await RunCommand.runSingle(folder, configuration, log)
+                do { try await agent() } catch let error as AgentError where error.code == "agent.busy" {
+                    // At a boot the service may start at the same moment, and has taken the lock since: that one is watched.
+                }
                 return nil
             }
             group.addTask { try await watch() }

@@ -2,6 +2,8 @@ import Effects
 import Foundation
 import Testing
 
+import enum TestSupport.Ports
+
 @testable import ControllerLibrary
 
 private enum HAProxy {
@@ -12,23 +14,6 @@ private enum HAProxy {
 /// The proxy of docs/operations.md, as it stands there, before two real controllers.
 @Suite("HAProxy before two controllers", .enabled(if: TestPostgres.isInstalled && HAProxy.isInstalled))
 struct ProxyTests {
-    /// A port that was free a moment ago.
-    private static func freePort() throws -> Int {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
-            }
-        }
-        try #require(isBound)
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-
     /// The address that the proxy's own connections come from.
     private static let address = "127.0.0.9"
 
@@ -70,7 +55,7 @@ struct ProxyTests {
         try await first.run { one in
             try await second.run { two in
                 let folder = try TemporaryFolder()
-                let port = try Self.freePort()
+                let port = try Ports.free()
                 let proxy = try Self.start(port: port, before: one, two, folder)
                 defer { proxy.terminate() }
                 // A connection each: what is asked here is where a new one goes.
@@ -131,7 +116,7 @@ struct ProxyTests {
         try await first.run { one in
             try await second.run { two in
                 let folder = try TemporaryFolder()
-                let port = try Self.freePort()
+                let port = try Ports.free()
                 let proxy = try Self.start(port: port, before: one, two, folder)
                 defer { proxy.terminate() }
                 try await eventually {

@@ -9,7 +9,7 @@ enum SmallDisk {
             let child = try? ChildProcess(
                 words[0], Array(words.dropFirst()), folder: "/", output: "/dev/null", errors: "/dev/null")
         else { return false }
-        let end = ContinuousClock.now + .seconds(5)
+        let end = ContinuousClock.now + .seconds(60)
         while child.endedWith == nil, ContinuousClock.now < end { usleep(5000) }
         return child.endedWith == 0
     }()
