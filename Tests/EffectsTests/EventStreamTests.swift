@@ -125,7 +125,10 @@ struct EventStreamTests {
                 }
                 numbers.append(Int(event.data.prefix { $0 != " " }) ?? -1)
             }
-        } catch let error as EffectsError { #expect(error.code == "effects.http.closed") }
+        } catch let error as EffectsError {
+            // A busy machine may take longer to close than a peer may be silent; by then every event is here.
+            #expect(["effects.http.closed", "effects.http.silent"].contains(error.code))
+        }
         #expect(numbers == Array(0..<count))
         await http.shutdown()
         try await server.stop()
