@@ -7,11 +7,16 @@ enum EmptyWord {
     /// - Throws: `command.argument.empty`.
     static func refuse(in words: [String]) throws {
         // The shell asks to complete the word that is not there yet.
-        guard let place = words.firstIndex(of: ""), words.first?.hasPrefix("---") != true else { return }
-        let before = place == 0 ? "slipway" : words[place - 1]
+        guard words.first?.hasPrefix("---") != true, let place = words.firstIndex(where: isEmpty) else { return }
+        let before = words[place].isEmpty ? (place == 0 ? "slipway" : words[place - 1]) : words[place]
         throw CommandError(
             code: "argument.empty", summary: "What follows \(before) is empty; nothing was done.",
             remedy: "Is a variable of the shell not set? What belongs there: \(Self.path(words)) --help")
+    }
+
+    /// Nothing at all, or `--name=` with nothing behind it.
+    private static func isEmpty(_ word: String) -> Bool {
+        word.isEmpty || word.hasPrefix("--") && word.firstIndex(of: "=").map { word.index(after: $0) } == word.endIndex
     }
 
     /// The command that the words name.

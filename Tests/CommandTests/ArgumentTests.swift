@@ -9,6 +9,7 @@ struct ArgumentTests {
         arguments: [
             (["keys", "drop", ""], "What follows drop is empty", "slipway keys drop --help"),
             (["rollout", "show", "r1", "--dir", ""], "What follows --dir is empty", "slipway rollout show --help"),
+            (["audit", "export", "--output="], "What follows --output= is empty", "slipway audit export --help"),
             ([""], "What follows slipway is empty", "slipway --help"),
         ])
     func empty(_ words: [String], _ summary: String, _ next: String) throws {
@@ -22,7 +23,7 @@ struct ArgumentTests {
     @Test("The shell's question how to complete a word that is empty yet is answered")
     func completion() throws {
         try EmptyWord.refuse(in: ["---completion", "hosts", "show", "--", "0", "slipway", "hosts", "show", ""])
-        try EmptyWord.refuse(in: ["rollout", "show", "r1"])
+        try EmptyWord.refuse(in: ["hosts", "list", "--query", "zone=", "--query=zone=", "-"])
     }
 
     @Test("Of a line as long as a file its ends are shown, every other one whole")
