@@ -187,10 +187,18 @@ struct HookTests {
     func leavesThousand() async throws {
         let repository = try TestRepository()
         let units = [try TestRepository.unit(hooks: [.start: "hooks/leaves"])]
-        let body = "sleep 3600 & echo \"child $!\"; echo \"ends $(cut -d' ' -f1 /proc/uptime)\"; exit 0"
+        // The one that the installation itself leaves is found by its file.
+        let body = """
+            sleep 3600 &
+            echo $! > "$SLIPWAY_FOLDER.child"
+            echo "child $!"
+            echo "ends $(cut -d' ' -f1 /proc/uptime)"
+            """
         let one = try await repository.submit("1.0", files: Self.files + [Self.hook("leaves", body)], units: units)
         let host = try await TestHost(repository)
         #expect(try await host.carryOut(repository.assignment(1, .install, one), order(1)).outcome == .succeeded)
+        let child = try #require(try host.text("opt/web.child").flatMap { Int32($0.dropLast()) })
+        kill(child, SIGKILL)
         let hooks = await host.agent.operations.hooks
         let stored = try await host.agent.store.stored(one)
         let unit = try #require(stored.manifest.units.first)

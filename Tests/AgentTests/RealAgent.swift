@@ -107,7 +107,22 @@ struct RealAgent: Sendable {
     var services: [ServiceProcess] { servicesRunning(in: dir.path) }
 
     func end() async throws {
+        try endAgents()
         for service in services { try await processes.stopService(service, grace: .seconds(2)) }
+    }
+}
+
+extension RealAgent {
+    /// Whichever agent of this folder is left: one that becomes another program was taken for dead by whoever looked just then.
+    private func endAgents() throws {
+        let proc = try Directory.open("/proc")
+        for entry in try proc.list() {
+            guard let number = Int32(entry.name),
+                let line = try? proc.openFile("\(number)/cmdline").read(upTo: 4096),
+                line.split(separator: 0).contains(where: { $0.elementsEqual(dir.path.utf8) })
+            else { continue }
+            _ = Glibc.kill(number, SIGKILL)
+        }
     }
 }
 
