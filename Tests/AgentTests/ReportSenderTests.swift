@@ -91,7 +91,7 @@ struct ReportSenderTests {
         }
         try await poll {
             time.advance(by: .milliseconds(200))
-            return desk.asked > before + 1 ? true : nil
+            return desk.taken.count > before + 1 ? true : nil
         }
         #expect(desk.taken[before + 1].count > 1)
         _ = try await host.finished(order(2))

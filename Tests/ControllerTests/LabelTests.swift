@@ -176,6 +176,8 @@ struct LabelTests {
                 try await agent.say(Self.inventory(told.labels), test, running)
                 try await eventually { try await host("host1", client).labelsOnHost == nil }
             }
+            // The stream that ended may have had a word on its way.
+            try await eventually { !running.controller.hub.isOnline(agent.host.id) }
             let known = agent.labels.count
             try await fleet.serving(running) { client in
                 // Nothing is said to a host that knows: it would have come before this.
